@@ -1,0 +1,39 @@
+# make demo and make test do everything on a fresh machine; the rest is for those who change the code.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow check lint types install lock clean
+
+demo: install ## the built-in demo: a table here, a report in demo-report/
+	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
+
+test: install ## all tests but the slow ones
+	$(BIN)/python -m pytest
+
+test-slow: install ## the slow tests alone
+	$(BIN)/python -m pytest -m slow
+
+check: lint types test ## what continuous integration runs
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+install: $(VENV)/.installed ## the virtual environment alone
+
+$(VENV)/.installed: setup.cfg pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vcmpipe needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	touch $@
+
+lock: install ## write the versions that are installed now into the lock file
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-report

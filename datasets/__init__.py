@@ -1,0 +1,1 @@
+"""One YAML file per data set: layout, licence, where to get it, how to import it."""

@@ -1,0 +1,58 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcmpipe.frames import Frame
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures, detectors and reference labels; the test is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared data folder (../shared/data) is not here")
+    return SHARED_DATA
+
+
+def textured(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """An RGB picture, uint8 (height, width, 3), with gradients, shapes and noise: something to code."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    picture = np.stack([x * 160 / width + 40, y * 160 / height + 30, 120 + 60 * np.sin(x / 9) * np.cos(y / 7)], axis=-1)
+    for _ in range(6):
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        cv2.circle(picture, centre, int(rng.integers(5, max(6, min(width, height) // 4))), colour, -1)
+    picture += rng.normal(0, 6, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def make_frame() -> Callable[..., Frame]:
+    """Makes textured frames: ``make_frame(width, height, seed=0, index=0)``."""
+
+    def make(width: int, height: int, seed: int = 0, index: int = 0) -> Frame:
+        return Frame(index, textured(width, height, seed), f"picture_{index}.png")
+
+    return make
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Path:
+    """Three textured PNG pictures of different sizes, one of them odd."""
+    from vcmpipe.frames import write_png
+
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i, (width, height) in enumerate([(160, 120), (161, 99), (96, 128)]):
+        write_png(folder / f"p{i}.png", textured(width, height, seed=i))
+    return folder

@@ -1,0 +1,31 @@
+"""The errors that vcmpipe raises on purpose.
+
+Every message is one line that says what is wrong, with what, and what to do next. The command line prints it without a
+traceback and exits with the class's ``exit_code``.
+"""
+
+from __future__ import annotations
+
+
+class VcmError(Exception):
+    """Base of every error that vcmpipe raises on purpose; exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(VcmError):
+    """The user's input or usage is wrong: a file, an option, a name, a configuration; exit code 2."""
+
+    exit_code = 2
+
+
+class BitstreamError(InputError):
+    """A bitstream is damaged, is no VVC, or uses syntax that vcmpipe refuses; exit code 2."""
+
+
+class ProcessError(VcmError):
+    """An external program failed, hung, or produced something other than what was asked of it; exit code 1."""
+
+
+class OutputError(VcmError):
+    """A result could not be written (permissions, a full disk); exit code 1."""
