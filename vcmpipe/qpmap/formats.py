@@ -1,0 +1,360 @@
+"""QP maps as files: uvg266/kvazaar ROI (text and binary), CSV and a PNG preview, each with its reader.
+
+Every reader raises an :class:`InputError` that names the file and what is wrong with it; every writer publishes the
+whole file or none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.errors import InputError
+from vcmpipe.process import publish
+from vcmpipe.qpmap.policy import limit_steps
+from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
+
+ROI_CTU = 64
+"""CTU size of uvg266 and kvazaar; they resample any other ROI grid to it by nearest neighbour."""
+ROI_QP_RANGE = (0, 51)
+CSV_COLUMNS = ("picture", "width", "height", "ctu", "row", "col", "qp")
+_MAX_SIDE = 1 << 16
+
+
+@dataclass(frozen=True)
+class RoiReport:
+    """What a ROI file holds instead of what was asked for.
+
+    Attributes:
+        maps: The maps the encoder will realise, one per picture, after resampling, clamping and step limiting.
+        notes: One line per kind of change and picture; empty when the file says exactly what was asked.
+    """
+
+    maps: tuple[QpMap, ...]
+    notes: tuple[str, ...]
+
+
+def fit_for_roi(
+    maps: Sequence[QpMap],
+    *,
+    ctu: int = ROI_CTU,
+    qp_range: tuple[int, int] = ROI_QP_RANGE,
+    step_limit: int | None = None,
+) -> RoiReport:
+    """Bends maps to what an encoder can realise, and says how.
+
+    Args:
+        maps: One per picture.
+        ctu: The encoder's CTU size. A finer map takes the minimum over each CTU, so that no object is harmed; a coarser
+            one is repeated.
+        qp_range: The encoder's QPs; values outside are clamped.
+        step_limit: Largest QP difference between CTUs that follow each other in coding order (kvazaar: 25); None = any.
+    """
+    fitted, notes = [], []
+    for number, wanted in enumerate(maps):
+        result = wanted.resampled(ctu)
+        if result.ctu != wanted.ctu:
+            notes.append(f"picture {number}: map resampled from CTU {wanted.ctu} to {ctu} (minimum)")
+        clamped = np.clip(result.qp, *qp_range)
+        changed = int((clamped != result.qp).sum())
+        if changed:
+            notes.append(f"picture {number}: {changed} of {clamped.size} QPs clamped to {qp_range[0]}..{qp_range[1]}")
+        if step_limit is not None:
+            limited = limit_steps(clamped, step_limit, across_rows=True)
+            lowered = int((limited != clamped).sum())
+            if lowered:
+                notes.append(f"picture {number}: {lowered} of {clamped.size} QPs lowered to keep steps <= {step_limit}")
+            clamped = limited
+        fitted.append(QpMap(clamped, ctu, result.width, result.height))
+    return RoiReport(tuple(fitted), tuple(notes))
+
+
+def write_roi(
+    path: str | Path,
+    maps: Sequence[QpMap],
+    base_qp: int,
+    *,
+    binary: bool = False,
+    ctu: int = ROI_CTU,
+    qp_range: tuple[int, int] = ROI_QP_RANGE,
+    step_limit: int | None = None,
+) -> RoiReport:
+    """Writes the ROI file of uvg266 and kvazaar: per picture the grid's width and height and its deltas on ``base_qp``.
+
+    Text: ``W H`` and W*H numbers in raster order, one line per CTU row. Binary: W and H as little-endian int32, then
+    W*H int8. The encoder must run at ``--qp base_qp``.
+
+    Args:
+        path: The file to write.
+        maps: One per picture, at least one.
+        base_qp: The frame QP that the deltas are added to, within ``qp_range``.
+        binary: The binary form.
+        ctu: See :func:`fit_for_roi`, like the two below.
+        qp_range: The encoder's QPs.
+        step_limit: Largest step in coding order.
+
+    Returns:
+        The maps as written, with a note for everything that had to be changed. Show the notes to the user.
+
+    Raises:
+        InputError: No map, or a base QP outside ``qp_range``.
+        OutputError: The file cannot be written.
+    """
+    if not maps:
+        raise InputError(f"{path}: no QP map to write")
+    if not qp_range[0] <= check_qp(base_qp, "base QP") <= qp_range[1]:
+        raise InputError(f"base QP {base_qp} is outside the encoder's {qp_range[0]}..{qp_range[1]}")
+    report = fit_for_roi(maps, ctu=ctu, qp_range=qp_range, step_limit=step_limit)
+    parts = []
+    for fitted in report.maps:
+        deltas = fitted.deltas(base_qp)
+        if binary:
+            parts.append(struct.pack("<ii", fitted.cols, fitted.rows) + deltas.tobytes())
+        else:
+            lines = [f"{fitted.cols} {fitted.rows}"] + [" ".join(map(str, row)) for row in deltas.tolist()]
+            parts.append(("\n".join(lines) + "\n").encode("ascii"))
+    _write(path, b"".join(parts))
+    return report
+
+
+def read_roi_deltas(path: str | Path) -> list[NDArray[np.int8]]:
+    """Reads a ROI file, text or binary (a binary one holds zero bytes in its header, a text none).
+
+    Returns:
+        One int8 array (rows, cols) of QP deltas per picture.
+
+    Raises:
+        InputError: The file is absent, cut off, or holds something else.
+    """
+    data = _read(path)
+    grids = _roi_text(path, data) if re.fullmatch(rb"[0-9+\-\s]*", data) else _roi_binary(path, data)
+    if not grids:
+        raise InputError(f"{path}: the ROI file is empty")
+    for number, grid in enumerate(grids):
+        if np.abs(grid).max() > QP_MAX:
+            raise InputError(f"{path}: picture {number} has a QP delta outside -{QP_MAX}..{QP_MAX}")
+    return [grid.astype(np.int8) for grid in grids]
+
+
+def read_roi(path: str | Path, base_qp: int, width: int, height: int, ctu: int = ROI_CTU) -> list[QpMap]:
+    """Reads a ROI file back into absolute maps of pictures of one size.
+
+    Args:
+        path: A ROI file, text or binary.
+        base_qp: The frame QP it was written for.
+        width: Picture width in luma samples.
+        height: Picture height in luma samples.
+        ctu: CTU size of its grid.
+
+    Raises:
+        InputError: As :func:`read_roi_deltas`, or the grid does not fit the picture, or a QP leaves 0..63.
+    """
+    check_qp(base_qp, "base QP")
+    maps = []
+    for number, deltas in enumerate(read_roi_deltas(path)):
+        try:
+            maps.append(QpMap.of(deltas.astype(np.int64) + base_qp, ctu, width, height))
+        except InputError as error:
+            raise InputError(f"{path}: picture {number}: {error}") from None
+    return maps
+
+
+def _roi_text(path: str | Path, data: bytes) -> list[NDArray[np.int64]]:
+    tokens = data.split()
+    for token in tokens:
+        # The file holds digits and signs only; what int() would still refuse, or numpy's int64 could not hold:
+        if not re.fullmatch(rb"[+-]?[0-9]{1,9}", token):
+            raise InputError(f"{path}: not a ROI text file: '{token[:12].decode('ascii')}' is no number it could hold")
+    numbers = np.array([int(token) for token in tokens], np.int64)
+    grids: list[NDArray[np.int64]] = []
+    at = 0
+    while at < len(numbers):
+        if at + 2 > len(numbers):
+            raise InputError(f"{path}: picture {len(grids)} is cut off after its first number")
+        cols, rows = _grid_size(path, len(grids), int(numbers[at]), int(numbers[at + 1]))
+        values = numbers[at + 2 : at + 2 + cols * rows]
+        if len(values) < cols * rows:
+            raise InputError(f"{path}: picture {len(grids)} has {len(values)} of {cols}x{rows} deltas")
+        grids.append(values.reshape(rows, cols))
+        at += 2 + cols * rows
+    return grids
+
+
+def _roi_binary(path: str | Path, data: bytes) -> list[NDArray[np.int64]]:
+    grids: list[NDArray[np.int64]] = []
+    at = 0
+    while at < len(data):
+        if at + 8 > len(data):
+            raise InputError(f"{path}: picture {len(grids)} is cut off in its header")
+        cols, rows = _grid_size(path, len(grids), *struct.unpack_from("<ii", data, at))
+        values = np.frombuffer(data, np.int8, count=min(cols * rows, len(data) - at - 8), offset=at + 8)
+        if len(values) < cols * rows:
+            raise InputError(f"{path}: picture {len(grids)} has {len(values)} of {cols}x{rows} deltas")
+        grids.append(values.astype(np.int64).reshape(rows, cols))
+        at += 8 + cols * rows
+    return grids
+
+
+def _grid_size(path: str | Path, picture: int, cols: int, rows: int) -> tuple[int, int]:
+    if not (0 < cols <= _MAX_SIDE and 0 < rows <= _MAX_SIDE):
+        raise InputError(f"{path}: not a ROI file: picture {picture} claims a grid of {cols}x{rows}")
+    return cols, rows
+
+
+def write_csv(path: str | Path, maps: Sequence[QpMap]) -> None:
+    """Writes absolute QPs as a tidy table, one line per CTU: ``picture,width,height,ctu,row,col,qp``.
+
+    Raises:
+        InputError: No map.
+        OutputError: The file cannot be written.
+    """
+    if not maps:
+        raise InputError(f"{path}: no QP map to write")
+    lines = [",".join(CSV_COLUMNS)]
+    for number, item in enumerate(maps):
+        head = f"{number},{item.width},{item.height},{item.ctu}"
+        lines += [f"{head},{row},{col},{item.qp[row, col]}" for row, col in np.ndindex(item.rows, item.cols)]
+    _write(path, ("\n".join(lines) + "\n").encode("ascii"))
+
+
+def read_csv(path: str | Path) -> list[QpMap]:
+    """Reads what :func:`write_csv` wrote; the lines may stand in any order.
+
+    Raises:
+        InputError: The file is absent, a column or CTU is missing, a CTU stands twice, a value is out of range.
+    """
+    try:
+        text = _read(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    rows: list[list[int]] = []
+    try:
+        header = next(reader, [])
+        if tuple(name.strip() for name in header) != CSV_COLUMNS:
+            raise InputError(f"{path}: the first line must be {','.join(CSV_COLUMNS)}")
+        for fields in reader:
+            if not fields:
+                continue
+            if len(fields) != len(CSV_COLUMNS) or not all(re.fullmatch(r" *-?[0-9]{1,9} *", item) for item in fields):
+                raise InputError(f"{path}: line {reader.line_num} does not hold {len(CSV_COLUMNS)} whole numbers")
+            rows.append([int(item) for item in fields])
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from None
+    if not rows:
+        raise InputError(f"{path}: the table holds no CTU")
+    table = np.array(rows, np.int64)
+    pictures = np.unique(table[:, 0])
+    if not np.array_equal(pictures, np.arange(len(pictures))):
+        raise InputError(f"{path}: the pictures must be numbered 0, 1, 2, ... without gaps")
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    return [_csv_map(path, part) for part in np.split(table, np.searchsorted(table[:, 0], pictures[1:]))]
+
+
+def _csv_map(path: str | Path, part: NDArray[np.int64]) -> QpMap:
+    picture = int(part[0, 0])
+    if (part[:, 1:4] != part[0, 1:4]).any():
+        raise InputError(f"{path}: picture {picture} changes its size or CTU between lines")
+    width, height, ctu = (int(value) for value in part[0, 1:4])
+    row, col, qp = part[:, 4], part[:, 5], part[:, 6]
+    try:
+        rows, cols = grid_shape(width, height, ctu)
+        if row.min() < 0 or col.min() < 0 or row.max() >= rows or col.max() >= cols:
+            raise InputError(f"a CTU lies outside the grid of {rows} rows x {cols} columns")
+        if len(part) != rows * cols or len(np.unique(row * cols + col)) != rows * cols:
+            raise InputError(f"{len(part)} lines do not name each of its {rows} x {cols} CTUs once")
+        values = np.zeros((rows, cols), np.int64)
+        values[row, col] = qp
+        return QpMap.of(values, ctu, width, height)
+    except InputError as error:
+        raise InputError(f"{path}: picture {picture}: {error}") from None
+
+
+def write_png(path: str | Path, qp_map: QpMap) -> None:
+    """Writes a preview at picture size: warm = low QP (many bits), dark = high QP.
+
+    A palette PNG whose index is the QP; its text chunk ``vcmpipe-ctu`` names the CTU size. :func:`read_png` needs the
+    colours only, so a lossless re-save keeps it readable.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from PIL import Image, PngImagePlugin
+
+    pixels = qp_map.qp.repeat(qp_map.ctu, axis=0).repeat(qp_map.ctu, axis=1)[: qp_map.height, : qp_map.width]
+    image = Image.fromarray(pixels.astype(np.uint8), mode="P")
+    image.putpalette(palette().tobytes())
+    text = PngImagePlugin.PngInfo()
+    text.add_text("vcmpipe-ctu", str(qp_map.ctu))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text)
+    _write(path, buffer.getvalue())
+
+
+def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
+    """Reads a preview back, exactly.
+
+    Args:
+        path: A PNG of :func:`write_png`.
+        ctu: CTU size, for a file whose text chunk was lost; None = what the file says.
+
+    Raises:
+        InputError: The file is absent or no PNG, a colour is not of the scale, a CTU holds two of them, or the CTU size
+            is unknown.
+    """
+    from PIL import Image
+
+    data = _read(path)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            image.load()
+            rgb = np.asarray(image.convert("RGB")).astype(np.int64)
+            said = str(getattr(image, "text", {}).get("vcmpipe-ctu", ""))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable PNG: {error}") from None
+    if ctu is None:
+        if not re.fullmatch("[0-9]{1,4}", said):
+            raise InputError(f"{path}: the preview does not say its CTU size; give it as ctu")
+        ctu = int(said)
+    colours = palette().astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    order = np.argsort(colours)
+    packed = rgb @ np.array((1 << 16, 1 << 8, 1))
+    found = order[np.searchsorted(colours, packed, sorter=order).clip(max=QP_MAX)]
+    if (colours[found] != packed).any():
+        raise InputError(f"{path}: a colour in it is not of the QP scale")
+    height, width = found.shape
+    try:
+        grid_shape(width, height, ctu)
+        result = QpMap.of(found[::ctu, ::ctu], ctu, width, height)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if (result.qp.repeat(ctu, axis=0).repeat(ctu, axis=1)[:height, :width] != found).any():
+        raise InputError(f"{path}: a CTU of {ctu}x{ctu} holds more than one QP")
+    return result
+
+
+def palette() -> NDArray[np.uint8]:
+    """The preview's colours, (64, 3) RGB uint8, all different: yellow for QP 0 over red to near black for QP 63."""
+    stops = np.array([(255, 250, 150), (250, 150, 20), (200, 40, 70), (90, 15, 110), (10, 5, 40)], np.float64)
+    at = np.linspace(0, len(stops) - 1, QP_MAX + 1)
+    return np.rint(np.stack([np.interp(at, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1)).astype(np.uint8)
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _write(path: str | Path, data: bytes) -> None:
+    with publish(Path(path)) as temporary:
+        Path(temporary).write_bytes(data)
