@@ -1,0 +1,162 @@
+"""Which objects of a reference are found again: one-to-one matching and retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.detection.postprocess import pairwise_iou
+from vcmpipe.errors import InputError
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+
+@dataclass(frozen=True)
+class MatchRule:
+    """When an object counts, and when it counts as found again. All limits are inclusive.
+
+    Attributes:
+        reference_score: Least score of a source detection that has to be kept.
+        found_score: Least score of a detection in the coded picture.
+        iou: Least overlap of the two boxes.
+
+    Raises:
+        InputError: A limit lies outside 0..1, or the overlap is 0.
+    """
+
+    reference_score: float = 0.3
+    found_score: float = 0.2
+    iou: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("reference_score", "found_score", "iou"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise InputError(f"the matching rule's {name} must lie in 0..1, not {value}")
+        if self.iou == 0.0:
+            raise InputError("the matching rule's iou must be above 0, or boxes that never touch would match")
+
+    def select(self, reference: sv.Detections) -> NDArray[np.int64]:
+        """Positions of the reference's objects that have to be kept."""
+        return np.flatnonzero(_scores(reference) >= self.reference_score).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The answer for one picture.
+
+    Attributes:
+        found: (N,) int64; for each reference object the position of its partner, -1 where it has none.
+        iou: (N,) float64; overlap with the partner, 0 where there is none.
+    """
+
+    found: NDArray[np.int64]
+    iou: NDArray[np.float64]
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(N,) bool; whether each reference object was found again."""
+        return self.found >= 0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many objects had to be kept, and how many were. Adds up over pictures.
+
+    Attributes:
+        kept: Objects found again.
+        total: Objects that had to be.
+    """
+
+    kept: int = 0
+    total: int = 0
+
+    @property
+    def value(self) -> float | None:
+        """The kept share, 0..1; None where there was nothing to keep."""
+        return self.kept / self.total if self.total else None
+
+    def __add__(self, other: Retention) -> Retention:
+        return Retention(self.kept + other.kept, self.total + other.total)
+
+
+def match(reference: sv.Detections, found: sv.Detections, *, iou: float = 0.5, min_score: float = 0.2) -> Matches:
+    """Pairs the objects of a reference with those found, one-to-one.
+
+    A pair needs the same class, an overlap of at least ``iou`` and a found score of at least ``min_score``. Among all
+    one-to-one pairings that one is taken which keeps the most objects, and among those the one with the greatest
+    sum of overlaps (optimal assignment per class; unlike greedy matching it never loses an object to a neighbour).
+
+    Args:
+        reference: N objects; their scores are not looked at (see ``MatchRule.select``).
+        found: M objects.
+        iou: Least overlap, above 0.
+        min_score: Least score of a found object.
+    """
+    count = len(reference)
+    partner = np.full(count, -1, dtype=np.int64)
+    overlap = np.zeros(count, dtype=np.float64)
+    strong = np.flatnonzero(_scores(found) >= min_score)
+    if count and strong.size:
+        values = pairwise_iou(reference.xyxy, found.xyxy[strong])
+        allowed = (values >= iou) & (_classes(reference)[:, None] == _classes(found)[strong][None, :])
+        rows, columns = _assign(values, allowed)
+        partner[rows] = strong[columns]
+        overlap[rows] = values[rows, columns]
+    return Matches(partner, overlap)
+
+
+def picture_retention(reference: sv.Detections, found: sv.Detections, rule: MatchRule | None = None) -> Retention:
+    """How many of one picture's objects are found again.
+
+    Args:
+        reference: What the detector finds in the source.
+        found: What it finds in the coded picture, boxes in pixels of the source.
+        rule: Limits; the defaults of ``MatchRule`` where absent.
+    """
+    rule = rule or MatchRule()
+    wanted = rule.select(reference)
+    matches = match(reference[wanted], found, iou=rule.iou, min_score=rule.found_score)
+    return Retention(int(matches.kept.sum()), int(wanted.size))
+
+
+def retention(pairs: Iterable[tuple[sv.Detections, sv.Detections]], rule: MatchRule | None = None) -> Retention:
+    """Retention over pictures: objects kept in all of them over objects that had to be.
+
+    Args:
+        pairs: Per picture the source's detections and those in the coded picture.
+        rule: Limits; the defaults of ``MatchRule`` where absent.
+    """
+    return sum((picture_retention(reference, found, rule) for reference, found in pairs), Retention())
+
+
+def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The allowed pairs (rows, columns) of the best one-to-one assignment."""
+    rows, columns = np.nonzero(allowed)
+    if np.unique(rows).size == rows.size and np.unique(columns).size == columns.size:
+        return rows, columns  # nothing is contested, as in most pictures
+    from scipy.optimize import linear_sum_assignment
+
+    # One more pair outweighs any sum of overlaps, each of which is at most 1.
+    gain = np.where(allowed, min(values.shape) + 1.0 + values, 0.0)
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    real = allowed[rows, columns]
+    return rows[real], columns[real]
+
+
+def _scores(detections: sv.Detections) -> NDArray[np.float64]:
+    """Scores as float64, rounded so that a limit of 0.3 takes a float32 score of 0.3; 1 where there are none."""
+    if detections.confidence is None:
+        return np.ones(len(detections))
+    return np.asarray(detections.confidence, dtype=np.float64).round(6)
+
+
+def _classes(detections: sv.Detections) -> NDArray[np.int64]:
+    if detections.class_id is None:
+        return np.zeros(len(detections), dtype=np.int64)
+    return np.asarray(detections.class_id, dtype=np.int64)

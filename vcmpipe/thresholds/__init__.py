@@ -1,0 +1,19 @@
+"""How much distortion each object bears: the thresholds, their decision, and the predictors by name."""
+
+from vcmpipe.thresholds.base import DECISIONS, QP_COUNT, Coder, Decision, ThresholdPredictor, Thresholds
+from vcmpipe.thresholds.constant import ConstantPredictor
+from vcmpipe.thresholds.registry import known_predictors, load_predictor
+from vcmpipe.thresholds.shipped import choose_predictor
+
+__all__ = [
+    "DECISIONS",
+    "QP_COUNT",
+    "Coder",
+    "ConstantPredictor",
+    "Decision",
+    "ThresholdPredictor",
+    "Thresholds",
+    "choose_predictor",
+    "known_predictors",
+    "load_predictor",
+]

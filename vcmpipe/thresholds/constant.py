@@ -1,0 +1,58 @@
+"""The predictor that gives every object the same threshold: the baseline for all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vcmpipe.errors import InputError
+from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+    from vcmpipe.frames import Frame
+
+DEFAULT_QP = 32
+
+
+class ConstantPredictor:
+    """Every object bears the same QP.
+
+    Args:
+        qp: The threshold, 0..63.
+
+    Raises:
+        InputError: The QP is outside 0..63.
+    """
+
+    def __init__(self, qp: int = DEFAULT_QP) -> None:
+        if not 0 <= qp < QP_COUNT:
+            raise InputError(f"a constant threshold must be a QP in 0..{QP_COUNT - 1}, not {qp}")
+        self.qp = qp
+
+    @property
+    def name(self) -> str:
+        """``constant:QP``."""
+        return f"constant:{self.qp}"
+
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+        """A mass of one at the constant for each detection; neither picture nor coder is looked at."""
+        return Thresholds.from_qps(np.full(len(detections), self.qp))
+
+
+def constant_predictor(argument: str, *, detector: Detector | None = None) -> ConstantPredictor:
+    """Makes the predictor from what stands after ``constant:`` in its name; nothing there means QP 32.
+
+    Raises:
+        InputError: The argument is no whole number in 0..63.
+    """
+    if not argument:
+        return ConstantPredictor()
+    try:
+        qp = int(argument)
+    except ValueError:
+        raise InputError(f"predictor constant:{argument}: write constant:QP with a QP in 0..{QP_COUNT - 1}") from None
+    return ConstantPredictor(qp)
