@@ -1,0 +1,36 @@
+"""Frames: where they come from, what their colours mean, and how they are written."""
+
+from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
+from vcmpipe.frames.frame import MAX_PIXELS, MAX_SIDE, MIN_SIDE, Frame, natural_key
+from vcmpipe.frames.pictures import picture_size, read_picture
+from vcmpipe.frames.quality import psnr_y
+from vcmpipe.frames.scaling import scale_rgb, scaled_size
+from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, open_source
+from vcmpipe.frames.writers import Y4mWriter, write_png
+from vcmpipe.frames.yuv import Yuv, crop_yuv, pad_yuv, yuv_bytes
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "MIN_SIDE",
+    "ColourSpec",
+    "Frame",
+    "FrameSource",
+    "PictureSource",
+    "VideoSource",
+    "Y4mWriter",
+    "Yuv",
+    "crop_yuv",
+    "natural_key",
+    "open_source",
+    "pad_yuv",
+    "picture_size",
+    "psnr_y",
+    "read_picture",
+    "rgb_to_yuv",
+    "scale_rgb",
+    "scaled_size",
+    "write_png",
+    "yuv_bytes",
+    "yuv_to_rgb",
+]

@@ -1,0 +1,87 @@
+"""One picture on its way through vcmpipe."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.errors import InputError
+from vcmpipe.process import one_line
+
+MIN_SIDE = 16
+"""Pixels below which a side is refused: no encoder takes less."""
+MAX_SIDE = 16384
+"""Pixels above which a side is refused."""
+MAX_PIXELS = 89_478_485
+"""Pixels above which a picture is refused: where Pillow begins to suspect a decompression bomb."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture and where it comes from.
+
+    Attributes:
+        index: position in its source, from 0.
+        rgb: (height, width, 3) uint8.
+        source: the picture's path, or ``video.mp4#12`` for frame 12 of a video.
+        timestamp: seconds from the start of a video; None for pictures.
+    """
+
+    index: int
+    rgb: NDArray[np.uint8]
+    source: str
+    timestamp: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
+            raise InputError(f"a frame is uint8 of shape (height, width, 3), not {self.rgb.dtype} {self.rgb.shape}")
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return int(self.rgb.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def name(self) -> str:
+        """A stem for output files: ``dog`` for ``dir/dog.png``, ``clip_000012`` for ``clip.mp4#12``.
+
+        Names can repeat (``a.png`` and ``a.jpg``); whoever writes files keeps them apart.
+        """
+        path, mark, number = self.source.rpartition("#")
+        if self.timestamp is not None and mark and number.isdecimal():
+            return f"{Path(path).stem}_{int(number):06d}"
+        return Path(self.source).stem
+
+
+def natural_key(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Sorts ``2.png`` before ``10.png``, whatever the case; names that differ only in case or zeros by themselves."""
+    # Splitting at digits leaves text at even and digits at odd places, so that like is always compared with like.
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(part, 0) if place % 2 == 0 else ("", int(part)) for place, part in enumerate(parts)], name
+
+
+def check_size(width: int, height: int, source: str) -> None:
+    """Refuses pictures that are too small to code or absurdly large, before they are decoded.
+
+    Raises:
+        InputError: a side under 16 or over 16384 pixels, or more than ``MAX_PIXELS`` in all.
+    """
+    if min(width, height) < MIN_SIDE:
+        raise InputError(
+            f"{one_line(source)} has {width}x{height} pixels: the least is {MIN_SIDE}x{MIN_SIDE}; "
+            "leave it out or enlarge it"
+        )
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(
+            f"{one_line(source)} states {width}x{height} pixels: the most is {MAX_SIDE} on a side and "
+            f"{MAX_PIXELS // 1_000_000} million in all; make it smaller or cut it into tiles"
+        )

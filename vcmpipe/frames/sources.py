@@ -1,0 +1,147 @@
+"""Where pictures come from: a folder, one picture, or a video, read one by one as they are asked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+from vcmpipe.errors import InputError
+from vcmpipe.frames.frame import Frame, natural_key
+from vcmpipe.frames.pictures import SUFFIXES, looks_like_picture, picture_size, read_picture, unreadable
+from vcmpipe.frames.video import count_video, open_video, read_video
+from vcmpipe.process import one_line
+
+
+class FrameSource(Protocol):
+    """Frames in order; iterating again begins again. Nothing is kept: memory does not grow with their number."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or file."""
+
+    @property
+    def kind(self) -> Literal["pictures", "video"]:
+        """Whether frames are files of their own."""
+
+    @property
+    def count(self) -> int | None:
+        """The number of frames; for a video what its header states, None where it states nothing."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Reads the frames."""
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Yields every frame's (width, height); pictures by their headers alone, a video by decoding it."""
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Picture files, in natural order.
+
+    Attributes:
+        path: the folder or the one picture.
+        paths: the files.
+    """
+
+    path: Path
+    paths: tuple[Path, ...]
+    kind: Literal["pictures"] = "pictures"
+
+    @property
+    def count(self) -> int:
+        """The number of files."""
+        return len(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Frame:
+        path = self.paths[index]
+        return Frame(index % len(self.paths), read_picture(path), str(path))
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self.paths)))
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Yields (width, height) per file, read from its header."""
+        return (picture_size(path) for path in self.paths)
+
+
+@dataclass(frozen=True)
+class VideoSource:
+    """A video file's first video stream.
+
+    Attributes:
+        path: the file.
+        limit: the most frames to read, or None for all.
+    """
+
+    path: Path
+    limit: int | None = None
+    kind: Literal["video"] = "video"
+
+    @cached_property
+    def count(self) -> int | None:
+        """What the header states (a damaged or edited file may hold another number), at most ``limit``."""
+        stated = count_video(self.path)
+        return stated if stated is None or self.limit is None else min(stated, self.limit)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return read_video(self.path, self.limit)
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Yields (width, height) per frame, by decoding them."""
+        return ((frame.width, frame.height) for frame in self)
+
+
+def open_source(path: str | os.PathLike[str], *, limit: int | None = None) -> PictureSource | VideoSource:
+    """Opens a folder of pictures, one picture, or a video.
+
+    In a folder the files that end like a picture (any case) are taken, hidden ones and sub-folders are not. A file is a
+    picture by its suffix or its first bytes, else a video. Names like ``-i.png`` or ``http:x.png`` are files.
+
+    Args:
+        path: the folder or file.
+        limit: the most frames to give, at least 1.
+
+    Raises:
+        InputError: nothing is there, it cannot be read, or the folder holds no pictures. A file that is damaged further
+            on raises when it is reached.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"the number of frames to read is at least 1, not {limit}")
+    path = Path(path)
+    try:
+        info = path.stat()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from error
+    if stat.S_ISDIR(info.st_mode):
+        return PictureSource(path, _list_pictures(path)[:limit])
+    if not stat.S_ISREG(info.st_mode):
+        raise InputError(f"{one_line(str(path))} is neither a file nor a folder: copy its data into a file first")
+    if info.st_size == 0:
+        raise InputError(f"{one_line(str(path))} is empty (0 bytes): copy it again")
+    if looks_like_picture(path):
+        return PictureSource(path, (path,))
+    open_video(path).close()
+    return VideoSource(path, limit)
+
+
+def _list_pictures(folder: Path) -> tuple[Path, ...]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file()]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    pictures = [name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise InputError(
+            f"{one_line(str(folder))} holds no pictures (JPEG, PNG, WebP, BMP or TIFF; {len(names)} other files; "
+            "sub-folders are not searched): name the folder that holds them"
+        )
+    return tuple(folder / name for name in sorted(pictures, key=natural_key))

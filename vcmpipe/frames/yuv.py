@@ -1,0 +1,98 @@
+"""Pictures as coders take them: planar YUV 4:2:0 with 10 bits, and cutting and padding them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.errors import InputError
+
+if TYPE_CHECKING:
+    from vcmpipe.bitstream import Rect
+
+Plane = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, eq=False)
+class Yuv:
+    """A 4:2:0 picture with 10 bits per sample.
+
+    Attributes:
+        y: (height, width) luma samples, 0..1023; both sides even.
+        u: (height / 2, width / 2) Cb samples, 0..1023.
+        v: (height / 2, width / 2) Cr samples, 0..1023.
+
+    Raises:
+        InputError: the planes are not uint16 or their shapes do not fit together.
+    """
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+    def __post_init__(self) -> None:
+        if self.y.ndim != 2 or self.y.shape[0] % 2 or self.y.shape[1] % 2 or not self.y.size:
+            raise InputError(f"a 4:2:0 luma plane has two even sides, not the shape {self.y.shape}; pad it first")
+        half = (self.y.shape[0] // 2, self.y.shape[1] // 2)
+        if self.u.shape != half or self.v.shape != half:
+            raise InputError(
+                f"chroma planes of {self.y.shape} luma have the shape {half}, not {self.u.shape, self.v.shape}"
+            )
+        if {self.y.dtype, self.u.dtype, self.v.dtype} != {np.dtype(np.uint16)}:
+            raise InputError(f"10-bit planes are uint16, not {self.y.dtype}, {self.u.dtype}, {self.v.dtype}")
+
+    @property
+    def width(self) -> int:
+        """Luma samples in a row."""
+        return int(self.y.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Luma rows."""
+        return int(self.y.shape[0])
+
+    @property
+    def planes(self) -> tuple[Plane, Plane, Plane]:
+        """Y, U, V."""
+        return self.y, self.u, self.v
+
+
+def crop_yuv(yuv: Yuv, rect: Rect) -> Yuv:
+    """Cuts a rectangle out (views of the same memory).
+
+    Args:
+        yuv: the picture.
+        rect: where, in luma samples; all four numbers even.
+
+    Raises:
+        InputError: the rectangle is odd, empty, or not inside the picture.
+    """
+    x, y, width, height = rect.x, rect.y, rect.width, rect.height
+    if x % 2 or y % 2 or width % 2 or height % 2:
+        raise InputError(f"a rectangle in a 4:2:0 picture has even numbers, not {width}x{height} at {x},{y}")
+    if x < 0 or y < 0 or width <= 0 or height <= 0 or x + width > yuv.width or y + height > yuv.height:
+        raise InputError(f"the rectangle {width}x{height} at {x},{y} is not inside a {yuv.width}x{yuv.height} picture")
+    half = (slice(y // 2, (y + height) // 2), slice(x // 2, (x + width) // 2))
+    return Yuv(yuv.y[y : y + height, x : x + width], yuv.u[half], yuv.v[half])
+
+
+def pad_yuv(yuv: Yuv, multiple: int = 8) -> Yuv:
+    """Repeats the last column and row until both luma sides are multiples of an even number."""
+    if multiple < 2 or multiple % 2:
+        raise InputError(f"a 4:2:0 picture is padded to an even multiple, not {multiple}")
+    right, below = -yuv.width % multiple, -yuv.height % multiple
+    if not right and not below:
+        return yuv
+    return Yuv(
+        np.pad(yuv.y, ((0, below), (0, right)), mode="edge"),
+        np.pad(yuv.u, ((0, below // 2), (0, right // 2)), mode="edge"),
+        np.pad(yuv.v, ((0, below // 2), (0, right // 2)), mode="edge"),
+    )
+
+
+def yuv_bytes(yuv: Yuv) -> bytes:
+    """The planes Y, U, V one after the other, 16-bit little endian samples (FFmpeg's yuv420p10le)."""
+    return b"".join(np.ascontiguousarray(plane, dtype="<u2").tobytes() for plane in yuv.planes)
