@@ -1,0 +1,54 @@
+"""The level a picture needs (ITU-T H.266 tables A.1 and A.2)."""
+
+from __future__ import annotations
+
+from vcmpipe.errors import BitstreamError
+
+# general_level_idc, MaxLumaPs, MaxSlicesPerAu, MaxTilesPerAu, MaxTileCols, MaxLumaSr
+_LEVELS: tuple[tuple[int, int, int, int, int, int], ...] = (
+    (16, 36_864, 16, 1, 1, 552_960),
+    (32, 122_880, 16, 1, 1, 3_686_400),
+    (35, 245_760, 20, 1, 1, 7_372_800),
+    (48, 552_960, 30, 4, 2, 16_588_800),
+    (51, 983_040, 40, 9, 3, 33_177_600),
+    (64, 2_228_224, 75, 25, 5, 66_846_720),
+    (67, 2_228_224, 75, 25, 5, 133_693_440),
+    (80, 8_912_896, 200, 110, 10, 267_386_880),
+    (83, 8_912_896, 200, 110, 10, 534_773_760),
+    (86, 8_912_896, 200, 110, 10, 1_069_547_520),
+    (96, 35_651_584, 600, 440, 20, 1_069_547_520),
+    (99, 35_651_584, 600, 440, 20, 2_139_095_040),
+    (102, 35_651_584, 600, 440, 20, 4_278_190_080),
+    (105, 80_216_064, 1000, 990, 30, 4_812_963_840),
+)
+
+
+def level_for(width: int, height: int, slices: int, tile_columns: int, tile_rows: int, rate: float | None) -> int:
+    """The lowest general_level_idc whose limits hold a picture.
+
+    Args:
+        width: picture width in luma samples.
+        height: picture height in luma samples.
+        slices: slices in the picture.
+        tile_columns: tile columns in the picture.
+        tile_rows: tile rows in the picture.
+        rate: pictures per second, None where the stream does not say.
+
+    Raises:
+        BitstreamError: no level holds it.
+    """
+    samples = width * height
+    for idc, max_samples, max_slices, max_tiles, max_columns, max_rate in _LEVELS:
+        if (
+            samples <= max_samples
+            and max(width, height) ** 2 <= 8 * max_samples
+            and slices <= max_slices
+            and tile_columns <= max_columns
+            and tile_columns * tile_rows <= max_tiles
+            and (rate is None or samples * rate <= max_rate)
+        ):
+            return idc
+    raise BitstreamError(
+        f"general_level_idc: no level of H.266 holds a {width}x{height} picture of {slices} slices in "
+        f"{tile_columns}x{tile_rows} tiles{'' if rate is None else f' at {rate:g} pictures per second'}"
+    )
