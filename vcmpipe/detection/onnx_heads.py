@@ -1,0 +1,247 @@
+"""What kinds of ONNX detectors are understood: how each wants its picture, and what its output means.
+
+A head recognises its models by the shapes and metadata alone. To add one, write a class with the three methods of
+``Head`` and a ``recognise`` function, and put that function into ``RECOGNISERS``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.detection.coco_names import COCO_80
+
+PAD_VALUE = 114  # the grey that both families of detectors were trained with
+_YOLOX_STRIDES = (8, 16, 32)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model file says about itself.
+
+    Attributes:
+        outputs: Shape of each output, batch first.
+        canvas: (width, height) of the input picture.
+        metadata: The file's own key-value pairs.
+    """
+
+    outputs: tuple[tuple[int, ...], ...]
+    canvas: tuple[int, int]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Boxes of one picture before non-maximum suppression.
+
+    Attributes:
+        xyxy: (N, 4) float32 in pixels of the canvas.
+        score: (N,) float32.
+        class_id: (N,) int64.
+    """
+
+    xyxy: NDArray[np.float32]
+    score: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture's content lies on the canvas.
+
+    Attributes:
+        content: (width, height) that the picture is resized to.
+        offset: (x, y) of its top-left corner.
+        scale: (x, y) canvas pixels per picture pixel.
+    """
+
+    content: tuple[int, int]
+    offset: tuple[int, int]
+    scale: tuple[float, float]
+
+
+class Head(Protocol):
+    """One family of detectors.
+
+    Attributes:
+        title: Its name in messages.
+        bgr: Whether it wants blue first; else red first.
+        divisor: What its 0..255 samples are divided by.
+        nms_iou: Overlap above which the weaker of two boxes of a class goes; None where the model has done so itself.
+        classes: Class names by ``class_id``.
+    """
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def bgr(self) -> bool: ...  # noqa: D102
+    @property
+    def divisor(self) -> float: ...  # noqa: D102
+    @property
+    def nms_iou(self) -> float | None: ...  # noqa: D102
+    @property
+    def classes(self) -> Mapping[int, str]: ...  # noqa: D102
+
+    def fit(self, width: int, height: int, canvas: tuple[int, int]) -> Fit:
+        """How a picture of this size is laid onto the canvas."""
+        ...
+
+    def decode(self, output: NDArray[np.float32], canvas: tuple[int, int], min_score: float) -> Candidates:
+        """The boxes in one picture's part of the output (without the batch axis) that score ``min_score`` or more."""
+        ...
+
+    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> Head:
+        """The head, completed with what only an output can tell (``output``: of a plain grey picture)."""
+        ...
+
+
+@dataclass(frozen=True)
+class YoloxHead:
+    """YOLOX: output 1 x N x (5 + C) = (cx, cy, w, h, objectness, class scores), N the cells of strides 8, 16, 32.
+
+    Source: Ge et al., "YOLOX", 2021, and its reference deployment: content top-left, score = objectness x the best
+    class score, one class per cell. Models exported with the boxes already decoded are told apart by ``calibrate``.
+    """
+
+    classes: Mapping[int, str]
+    decoded: bool = False
+    nms_iou: float | None = 0.45
+    title: str = "YOLOX"
+    bgr: bool = True
+    divisor: float = 1.0
+
+    def fit(self, width: int, height: int, canvas: tuple[int, int]) -> Fit:
+        """Aspect kept, top-left corner, sizes rounded down, as YOLOX was trained."""
+        scale = min(canvas[0] / width, canvas[1] / height)
+        content = (max(1, int(width * scale)), max(1, int(height * scale)))
+        return Fit(content, (0, 0), (scale, scale))
+
+    def decode(self, output: NDArray[np.float32], canvas: tuple[int, int], min_score: float) -> Candidates:
+        """Undoes ``xy = (raw + cell) * stride``, ``wh = exp(raw) * stride`` for the cells that can reach the score."""
+        cells = np.flatnonzero(output[:, 4] >= min_score)  # class scores are at most 1
+        rows = output[cells]
+        class_id = rows[:, 5:].argmax(axis=1)
+        score = rows[:, 4] * rows[np.arange(rows.shape[0]), class_id + 5]
+        strong = score >= min_score
+        cells, rows, class_id, score = cells[strong], rows[strong], class_id[strong], score[strong]
+        centre, size = rows[:, 0:2], rows[:, 2:4]
+        if not self.decoded:
+            corner, stride = _yolox_grid(canvas)
+            centre = centre * stride[cells] + corner[cells]
+            size = np.exp(np.minimum(size, 20.0)) * stride[cells]  # a wild logit gives a box of the whole picture
+        return Candidates(np.hstack([centre - size / 2, centre + size / 2]), score, class_id.astype(np.int64))
+
+    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> YoloxHead:
+        """Raw centres lie within a few units of 0, decoded ones within a few strides of their cells."""
+        corner, stride = _yolox_grid(canvas)
+        off_cell = np.median(np.abs(output[:, :2] - (corner + stride / 2)))
+        off_zero = np.median(np.abs(output[:, :2] - 0.5))
+        return replace(self, decoded=bool(off_cell < off_zero))
+
+
+@dataclass(frozen=True)
+class UltralyticsHead:
+    """Detectors exported by ultralytics, with or without their own suppression.
+
+    ``end_to_end`` False: output 1 x (4 + C) x N = (cx, cy, w, h, class scores) in canvas pixels. True: output
+    1 x M x 6 = (x0, y0, x1, y1, score, class). Input RGB / 255, letterboxed in the centre. Source: the export and
+    predict documentation of ultralytics.
+    """
+
+    classes: Mapping[int, str]
+    end_to_end: bool = False
+    nms_iou: float | None = 0.7
+    title: str = "ultralytics"
+    bgr: bool = False
+    divisor: float = 255.0
+
+    def fit(self, width: int, height: int, canvas: tuple[int, int]) -> Fit:
+        """Aspect kept, centred, sizes rounded to the nearest."""
+        scale = min(canvas[0] / width, canvas[1] / height)
+        content = (max(1, round(width * scale)), max(1, round(height * scale)))
+        # Half a pixel of padding goes to the right and bottom, as in training.
+        offset = (round((canvas[0] - content[0]) / 2 - 0.1), round((canvas[1] - content[1]) / 2 - 0.1))
+        return Fit(content, offset, (scale, scale))
+
+    def decode(self, output: NDArray[np.float32], canvas: tuple[int, int], min_score: float) -> Candidates:
+        """Picks the boxes that reach the score; one class per box."""
+        if self.end_to_end:
+            rows = output[output[:, 4] >= min_score]
+            return Candidates(rows[:, :4], rows[:, 4], np.rint(rows[:, 5]).astype(np.int64))
+        best = output[4:].max(axis=0)
+        places = np.flatnonzero(best >= min_score)
+        columns = output[:, places]
+        centre, size = columns[0:2].T, columns[2:4].T
+        class_id = columns[4:].argmax(axis=0).astype(np.int64)
+        return Candidates(np.hstack([centre - size / 2, centre + size / 2]), best[places], class_id)
+
+    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> UltralyticsHead:
+        """Nothing is left open."""
+        return self
+
+
+@lru_cache(maxsize=8)
+def _yolox_grid(canvas: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 2) top-left corners of the cells in canvas pixels, x first, and their (N, 1) strides."""
+    corners, strides = [], []
+    for stride in _YOLOX_STRIDES:
+        x, y = np.meshgrid(np.arange(canvas[0] // stride), np.arange(canvas[1] // stride))
+        corners.append(np.stack([x.ravel(), y.ravel()], axis=1) * stride)
+        strides.append(np.full((x.size, 1), stride))
+    return np.concatenate(corners).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def class_names(metadata: Mapping[str, str], count: int | None) -> dict[int, str]:
+    """Class names from a model's ``names`` entry; else the 80 of COCO where the count fits; else numbered ones.
+
+    Args:
+        metadata: The model's own key-value pairs; ultralytics writes ``names`` as a Python literal, ``{0: 'person'}``.
+        count: Number of classes in the output; None where the output does not say.
+    """
+    try:
+        names = ast.literal_eval(metadata.get("names", ""))
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        found = {int(key): str(value) for key, value in pairs}
+    except (ValueError, SyntaxError, TypeError):
+        found = {}
+    if found and (count is None or len(found) == count):
+        return found
+    if count in (None, len(COCO_80)):
+        return dict(enumerate(COCO_80))
+    return {index: f"class {index}" for index in range(count or 0)}
+
+
+def _recognise_yolox(facts: ModelFacts) -> Head | None:
+    shape = facts.outputs[0]
+    cells = sum((facts.canvas[0] // stride) * (facts.canvas[1] // stride) for stride in _YOLOX_STRIDES)
+    if len(facts.outputs) != 1 or len(shape) != 3 or shape[2] < 6:
+        return None
+    return YoloxHead(class_names(facts.metadata, shape[2] - 5)) if shape[1] == cells else None
+
+
+def _recognise_ultralytics(facts: ModelFacts) -> Head | None:
+    shape = facts.outputs[0]
+    if len(facts.outputs) != 1 or len(shape) != 3 or facts.metadata.get("task", "detect") != "detect":
+        return None
+    if shape[2] == 6 and shape[1] <= 1000:
+        return UltralyticsHead(class_names(facts.metadata, None), end_to_end=True, nms_iou=None)
+    # The boxes far outnumber the values of each, which tells this layout from its transpose.
+    if 5 <= shape[1] < shape[2]:
+        return UltralyticsHead(class_names(facts.metadata, shape[1] - 4))
+    return None
+
+
+# Asked in this order. FastestDet (1 x 85 x 22 x 22) would be the next one.
+RECOGNISERS: tuple[Callable[[ModelFacts], Head | None], ...] = (_recognise_yolox, _recognise_ultralytics)
+SUPPORTED = "YOLOX 1xNx(5+C); ultralytics detection 1x(4+C)xN or end-to-end 1xMx6"
+
+
+def recognise_head(facts: ModelFacts) -> Head | None:
+    """The head of a model; None where it is none of the known ones."""
+    return next((head for head in (recognise(facts) for recognise in RECOGNISERS) if head is not None), None)

@@ -1,0 +1,135 @@
+"""Finds detectors by name, path or entry point, and settles which one is meant where the user names none."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from vcmpipe.detection.base import DEFAULT_MIN_SCORE, Detector
+from vcmpipe.errors import InputError
+
+ENTRY_POINT_GROUP = "vcmpipe.detectors"
+ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
+WAYS_FORWARD = (
+    f"name one with --detector PATH (.onnx or .pt), set {ENVIRONMENT_VARIABLE}, or try things out with --detector demo"
+)
+
+
+class DetectorFactory(Protocol):
+    """What an entry point of the group ``vcmpipe.detectors`` leads to."""
+
+    def __call__(self, argument: str, *, jobs: int | None, device: str, min_score: float) -> Detector:
+        """Makes the detector.
+
+        Args:
+            argument: What the user wrote after ``NAME:``; empty where nothing stands there.
+            jobs: Pictures at the same time; None leaves it to the detector.
+            device: ``auto``, ``cpu``, ``cuda`` ...
+            min_score: Least score to report.
+        """
+        ...
+
+
+def resolve_detector_spec(spec: str | None = None) -> str:
+    """Which detector is meant: the one named, else the one in ``VCMPIPE_DETECTOR``, else ``auto``."""
+    return spec or os.environ.get(ENVIRONMENT_VARIABLE, "").strip() or "auto"
+
+
+def plugin_detectors() -> dict[str, EntryPoint]:
+    """The detectors that other packages install, by name."""
+    found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return dict(sorted(found.items()))
+
+
+def load_detector(
+    spec: str | None = None, *, jobs: int | None = None, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE
+) -> Detector:
+    """Makes a detector.
+
+    Args:
+        spec: One of
+
+            - ``auto``: an ultralytics weight that is here or can be downloaded;
+            - ``demo``: the toy detector for the built-in scenes;
+            - ``onnx:PATH`` or a path that ends in ``.onnx``;
+            - ``torchvision:NAME`` (downloaded weights) or ``torchvision:NAME@PATH`` (.safetensors or .pth);
+            - ``ultralytics:NAME``, an ultralytics weight's name (``yolo11n``) or the path of a ``.pt`` file;
+            - ``NAME`` or ``NAME:ARGUMENT`` of an entry point of the group ``vcmpipe.detectors``;
+            - None or empty: ``VCMPIPE_DETECTOR``, else ``auto``.
+        jobs: Pictures at the same time; the machine's cores where absent.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        min_score: Least score that is reported, above 0 and at most 1.
+
+    Raises:
+        InputError: The detector is unknown, missing, or damaged; the message says what to do.
+        VcmError: Its weights cannot be downloaded.
+    """
+    spec = resolve_detector_spec(spec)
+    if not 0.0 < min_score <= 1.0:
+        raise InputError(f"the least score of a detection must be above 0 and at most 1, not {min_score}")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"the number of jobs must be at least 1, not {jobs}")
+    name, _, argument = spec.partition(":")
+    if spec == "demo":
+        from vcmpipe.detection.demo import DemoDetector
+
+        return DemoDetector(min_score=min_score, jobs=jobs)
+    if name == "torchvision" and argument:
+        from vcmpipe.detection.torchvision import TorchvisionDetector
+
+        return TorchvisionDetector(argument, jobs=jobs, device=device, min_score=min_score)
+    plugins = plugin_detectors()
+    if name in plugins:
+        return _load_plugin(plugins[name])(argument, jobs=jobs, device=device, min_score=min_score)
+    if (name == "onnx" and argument) or spec.lower().endswith(".onnx"):
+        from vcmpipe.detection.onnx import OnnxDetector
+
+        path = _existing(argument if name == "onnx" else spec)
+        return OnnxDetector(path, jobs=jobs, device=device, min_score=min_score)
+    return _load_ultralytics(spec, plugins, device, min_score)
+
+
+def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, min_score: float) -> Detector:
+    """``auto``, a ``.pt`` file, or the name of a published weight."""
+    from vcmpipe.detection import weights_ultralytics as store
+    from vcmpipe.detection.ultralytics import UltralyticsDetector
+
+    name, _, argument = spec.partition(":")
+    if spec == "auto":
+        path = store.find_any()
+        if path is None:
+            path = store.download_any(WAYS_FORWARD)
+        return UltralyticsDetector(path, device=device, min_score=min_score)
+    wanted = argument if name == "ultralytics" and argument else spec
+    path = Path(wanted)
+    if path.is_file() and path.suffix == ".pt":
+        return UltralyticsDetector(path, device=device, min_score=min_score)
+    published = store.published_name(wanted)
+    if published is not None:
+        local = store.find(published) or store.download(published, WAYS_FORWARD)
+        return UltralyticsDetector(local, device=device, min_score=min_score)
+    if path.exists():
+        raise InputError(f"detector {spec}: give an .onnx or .pt file, or torchvision:NAME@{spec} for a state dict")
+    if path.suffix == ".pt" or os.sep in wanted:
+        raise InputError(f"detector {spec}: there is no such file; {WAYS_FORWARD}")
+    known = ["auto", "demo", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
+    close = difflib.get_close_matches(name, [*(entry.partition(":")[0] for entry in known), *store.AUTO_NAMES], n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise InputError(f"unknown detector {spec!r}: known are {', '.join(known)}, and the name or path of a weight{hint}")
+
+
+def _existing(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise InputError(f"detector {text}: there is no such file; {WAYS_FORWARD}")
+    return path
+
+
+def _load_plugin(point: EntryPoint) -> DetectorFactory:
+    try:
+        return cast(DetectorFactory, point.load())
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"detector {point.name!r} ({point.value}) cannot be loaded: {error}") from error
