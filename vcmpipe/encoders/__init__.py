@@ -1,0 +1,23 @@
+"""External encoders behind one protocol, and the coding of one picture with them."""
+
+from vcmpipe.encoders.base import PRESETS, Capabilities, CodingMode, Encoder, Job
+from vcmpipe.encoders.cache import CachedEncoder, ContentCache, content_key
+from vcmpipe.encoders.discovery import encoder_folder, load_encoder, search_vvenc
+from vcmpipe.encoders.picture import CodedPicture, PictureCoder, Realisation
+
+__all__ = [
+    "PRESETS",
+    "CachedEncoder",
+    "Capabilities",
+    "CodedPicture",
+    "CodingMode",
+    "ContentCache",
+    "Encoder",
+    "Job",
+    "PictureCoder",
+    "Realisation",
+    "content_key",
+    "encoder_folder",
+    "load_encoder",
+    "search_vvenc",
+]

@@ -1,0 +1,116 @@
+"""What every encoder offers: its capabilities, and pictures in, Annex-B access units out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from vcmpipe.errors import InputError, ProcessError
+
+if TYPE_CHECKING:
+    from vcmpipe.frames import Yuv
+    from vcmpipe.qpmap import QpMap
+
+class TooDenseError(ProcessError):
+    """A picture took more bits per pixel than the encoder has room for; a higher QP would do."""
+
+
+PRESETS = ("faster", "fast", "medium", "slow", "slower")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an encoder can do.
+
+    Attributes:
+        codec: The coding standard of its streams.
+        qp_range: The lowest and the highest QP it codes, both included.
+        native_map: Whether it reads a QP per CTU itself.
+        bit_depths: Bit depths of the samples it takes.
+        qp_step_limit: The bounds of the QP step between neighbouring CTUs, or None where there are none.
+    """
+
+    codec: Literal["vvc", "hevc"]
+    qp_range: tuple[int, int]
+    native_map: bool
+    bit_depths: tuple[int, ...] = (10,)
+    qp_step_limit: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class CodingMode:
+    """How pictures are coded: everything but the samples and the QP that changes the bits.
+
+    Attributes:
+        preset: The encoder's own speed preset.
+        ctu: CTU size in luma samples (32, 64, 128), or None for the preset's.
+        constant_qp: Switch off all that moves the QP away from the one asked for (perceptual QP adaptation, intra QP
+            offset, temporal filter). False codes with the encoder as it comes.
+        region: The picture is a region that will be merged with others: nothing may reach over its border.
+        alf: Whether the adaptive loop filter may be used. A merged picture holds 8 of its parameter sets at most.
+    """
+
+    preset: str = "faster"
+    ctu: int | None = None
+    constant_qp: bool = True
+    region: bool = False
+    alf: bool = True
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"unknown preset {self.preset!r}: choose one of {', '.join(PRESETS)}")
+        if self.ctu not in (None, 32, 64, 128):
+            raise InputError(f"CTU size {self.ctu} is not one of 32, 64, 128")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to code.
+
+    Attributes:
+        yuv: Samples; width and height are multiples of 8, at least 8x16 or 16x8.
+        qp: One QP for the picture, or a map where the encoder reads maps.
+        mode: How to code it.
+    """
+
+    yuv: Yuv
+    qp: int | QpMap
+    mode: CodingMode
+
+
+class Encoder(Protocol):
+    """An external encoder."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        ...
+
+    @property
+    def build(self) -> str:
+        """Its version, as the binary states it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Code each job into an Annex-B stream of one intra picture.
+
+        The jobs of one call share one encoder process, which codes them side by side. An encoder must be callable
+        from several threads.
+
+        Args:
+            jobs: Pictures of any sizes, QPs and modes.
+
+        Returns:
+            One stream per job, in order, each checked to hold exactly one picture.
+
+        Raises:
+            TooDenseError: A picture has more bits per pixel than the encoder has room for.
+            ProcessError: The encoder failed, hung or wrote something else than one picture per job.
+        """
+        ...

@@ -1,0 +1,218 @@
+"""Coding of one picture: at one QP, in regions of different QPs, or by a native map; and what was tried is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from vcmpipe.bitstream import NalType, RegionLayout, inspect_stream, merge_regions, split_nal_units
+from vcmpipe.decoder import decode_stream
+from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
+from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.frames import (
+    ColourSpec,
+    Frame,
+    Yuv,
+    crop_yuv,
+    pad_yuv,
+    psnr_y,
+    rgb_to_yuv,
+    scale_rgb,
+    yuv_bytes,
+    yuv_to_rgb,
+)
+from vcmpipe.qpmap import PlanLimits, QpMap, RateModel, RegionPlan, plan_regions
+
+Realisation = Literal["auto", "uniform", "regions", "native"]
+
+# ALF parameter sets that one picture can hold (H.266 7.4.3.6: aps_adaptation_parameter_set_id is 0..7 for ALF).
+ALF_SETS = 8
+# Encoders side by side in one process: enough to fill the cores, few enough to bound memory.
+JOBS_PER_PROCESS = 8
+
+
+@dataclass(frozen=True)
+class CodedPicture:
+    """One coded picture as a stream of its own.
+
+    Attributes:
+        data: Annex-B stream with its parameter sets.
+        layout: The regions' places.
+        qps: One QP per region, in ``layout.regions()`` order.
+        region_bits: Bits of each region's slice.
+        realisation: How the QPs reached the stream.
+    """
+
+    data: bytes
+    layout: RegionLayout
+    qps: tuple[int, ...]
+    region_bits: tuple[int, ...]
+    realisation: Literal["uniform", "regions", "native"]
+
+    @property
+    def bits(self) -> int:
+        """All bits of the stream, headers included."""
+        return 8 * len(self.data)
+
+    @property
+    def content_bits(self) -> int:
+        """Bits of the slices and their filters, without parameter sets: what the rate model is calibrated to."""
+        units = split_nal_units(self.data)
+        return 8 * sum(len(unit.data) + 4 for unit in units if unit.is_slice or unit.type == NalType.PREFIX_APS)
+
+    def realised(self, asked: QpMap) -> QpMap:
+        """The QP that each CTU of the map got: the largest of the regions that it touches."""
+        return asked.realised(self.layout.regions(), self.qps)
+
+
+class PictureCoder:
+    """Codes one source picture in as many ways as are asked for, each way once.
+
+    A predictor gets it as its ``coder``: called with a QP it returns the picture coded at that QP, decoded, and scaled
+    back to the source's size.
+
+    Args:
+        encoder: The external encoder.
+        frame: The source picture.
+        coded_size: Width and height to code at; the picture is scaled to it.
+        spec: Colour.
+        preset: The encoder's speed preset.
+        ctu: CTU size of regions.
+        form: How regions stand in the stream.
+        constant_qp: See ``CodingMode``.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        frame: Frame,
+        *,
+        coded_size: tuple[int, int] | None = None,
+        spec: ColourSpec | None = None,
+        preset: str = "faster",
+        ctu: int = 32,
+        form: Literal["slices", "subpictures"] = "slices",
+        constant_qp: bool = True,
+    ) -> None:
+        self.encoder = encoder
+        self.frame = frame
+        self.size = coded_size or (frame.width, frame.height)
+        if min(self.size) < 16:
+            raise InputError(f"{frame.source}: coded at {self.size[0]}x{self.size[1]}, at least 16x16 is needed")
+        self.spec = spec or ColourSpec()
+        self.form = form
+        self.ctu = ctu
+        self._whole = CodingMode(preset=preset, constant_qp=constant_qp)
+        self._region = CodingMode(preset=preset, ctu=ctu, region=True)
+        rgb = frame.rgb if self.size == (frame.width, frame.height) else scale_rgb(frame.rgb, self.size)
+        self._source: Yuv = rgb_to_yuv(rgb, self.spec)
+        self.yuv: Yuv = pad_yuv(self._source, 8)
+        self.trials: dict[int, CodedPicture] = {}
+
+    @cached_property
+    def source_digest(self) -> str:
+        """SHA-256 of the samples that are coded."""
+        return hashlib.sha256(yuv_bytes(self.yuv)).hexdigest()
+
+    def __call__(self, qp: int) -> Frame:
+        """The picture coded at one QP and decoded, at the source's size."""
+        return self.many([qp])[0]
+
+    def many(self, qps: Sequence[int]) -> list[Frame]:
+        """The picture coded at each QP and decoded, at the source's size."""
+        return [self.decode(coded)[0] for coded in self.uniform(qps)]
+
+    def uniform(self, qps: Sequence[int]) -> list[CodedPicture]:
+        """The whole picture at each of several QPs, many to a process; no QP is coded twice."""
+        missing = [qp for qp in dict.fromkeys(qps) if qp not in self.trials]
+        for start in range(0, len(missing), JOBS_PER_PROCESS):
+            chunk = missing[start : start + JOBS_PER_PROCESS]
+            streams = self.encoder.encode([Job(self.yuv, qp, self._whole) for qp in chunk])
+            for qp, stream in zip(chunk, streams, strict=True):
+                # The whole picture has the CTU size of the preset, not that of the map.
+                layout = RegionLayout.single(self.yuv.width, self.yuv.height, inspect_stream(stream).pictures[0].ctu)
+                data = merge_regions([stream], layout, display_size=self.size, vui=self.spec.vui())
+                self.trials[qp] = CodedPicture(data, layout, (qp,), _region_bits(data), "uniform")
+        return [self.trials[qp] for qp in qps]
+
+    def regions(self, plan: RegionPlan) -> CodedPicture:
+        """The picture in regions, each coded on its own and merged into one stream."""
+        rects = plan.layout.regions()
+        # Only 8 ALF parameter sets fit: the largest regions gain most from the filter.
+        largest = sorted(range(len(rects)), key=lambda i: -rects[i].width * rects[i].height)[:ALF_SETS]
+        jobs = [
+            Job(crop_yuv(self.yuv, rect), qp, replace(self._region, alf=i in largest))
+            for i, (rect, qp) in enumerate(zip(rects, plan.qps, strict=True))
+        ]
+        streams: list[bytes] = []
+        for start in range(0, len(jobs), JOBS_PER_PROCESS):
+            streams += self.encoder.encode(jobs[start : start + JOBS_PER_PROCESS])
+        data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=self.spec.vui())
+        return CodedPicture(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
+
+    def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
+        """The picture by a map: no sample gets a larger QP than the map asks for.
+
+        ``auto`` codes it at the map's smallest QP and, where the planner expects a gain, in regions, and keeps
+        whichever took fewer bits.
+
+        Raises:
+            InputError: ``native`` was asked of an encoder without maps, or the map has another size.
+        """
+        if (qp_map.width, qp_map.height) != (self.yuv.width, self.yuv.height):
+            raise InputError(
+                f"the map is for {qp_map.width}x{qp_map.height} samples, the coded picture has "
+                f"{self.yuv.width}x{self.yuv.height}"
+            )
+        if how == "native":
+            raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
+        whole = self.uniform([qp_map.minimum()])[0] if how in ("auto", "uniform") else None
+        if whole is not None and (how == "uniform" or bool((qp_map.qp == qp_map.minimum()).all())):
+            return whole
+        # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
+        limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
+        plan = plan_regions(qp_map, self._rate(qp_map.ctu), limits=limits)
+        if whole is None:
+            return self.regions(plan)
+        if len(plan.qps) == 1:
+            return whole
+        try:
+            split = self.regions(plan)
+        except TooDenseError:
+            return whole  # a small region of low QP that the encoder has no room for
+        return whole if whole.bits <= split.bits else split
+
+    def _rate(self, ctu: int) -> RateModel:
+        """Bits by CTU and QP, from the texture and from what was coded so far."""
+        rate = RateModel.from_texture(self.yuv.y, ctu)
+        if not self.trials:
+            return rate
+        return rate.calibrated({qp: coded.content_bits for qp, coded in self.trials.items()})
+
+    def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
+        """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
+
+        Raises:
+            ProcessError: The stream does not decode to one picture of the coded size.
+        """
+        # One decoder thread: several pictures are under way at once.
+        pictures = list(decode_stream(coded.data, threads=1))
+        if len(pictures) != 1:
+            raise ProcessError(f"{self.frame.source}: the stream decodes to {len(pictures)} pictures, not 1")
+        decoded = pictures[0].yuv
+        if (decoded.width, decoded.height) != (self._source.width, self._source.height):
+            raise ProcessError(
+                f"{self.frame.source}: decoded at {decoded.width}x{decoded.height}, "
+                f"coded at {self._source.width}x{self._source.height}"
+            )
+        rgb = yuv_to_rgb(decoded, self.spec, self.size)
+        if self.size != (self.frame.width, self.frame.height):
+            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
+        return replace(self.frame, rgb=rgb), psnr_y(self._source, decoded)
+
+
+def _region_bits(data: bytes) -> tuple[int, ...]:
+    return tuple(region.bits for region in inspect_stream(data).pictures[0].regions)

@@ -1,0 +1,154 @@
+"""VVenC, through an FFmpeg that carries libvvenc or through its own vvencapp.
+
+VVenC takes no QP map; vcmpipe gives it regions (see ``regions.py``). What its switches do and which of its defaults
+spoil a constant QP is collected in ``docs/encoders.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcmpipe import process
+from vcmpipe.bitstream import count_pictures
+from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
+from vcmpipe.errors import BitstreamError, ProcessError
+from vcmpipe.frames import yuv_bytes
+
+# Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
+_SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
+_SECONDS_AT_LEAST = 120
+
+_CAPABILITIES = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False)
+
+
+def parameters(mode: CodingMode) -> dict[str, str]:
+    """VVenC's configuration keys for a coding mode (the keys are the same in FFmpeg and vvencapp)."""
+    keys: dict[str, str] = {}
+    if mode.ctu is not None:
+        keys["CTUSize"] = str(mode.ctu)
+    if mode.constant_qp:
+        # GOPQPA, IntraQPOffset and BIM move the QP, MCTF filters the source before coding (even of intra pictures),
+        # STA moves it between temporal layers.
+        keys |= {"GOPQPA": "0", "MCTF": "0", "BIM": "0", "IntraQPOffset": "0", "STA": "0"}
+        keys |= {"accessunitdelimiter": "0", "IntraPeriod": "1", "DecodingRefreshType": "idr"}
+    if mode.region:
+        keys |= {"TreatAsSubPic": "1", "threads": "0"}
+    if not mode.alf:
+        keys["ALF"] = "0"
+    return keys
+
+
+def _timeout(jobs: Sequence[Job]) -> float:
+    """Seconds after which the encoder is taken to hang."""
+    cost = sum(job.yuv.y.size / 1e6 * _SECONDS_PER_MEGAPIXEL[job.mode.preset] for job in jobs)
+    return _SECONDS_AT_LEAST + cost
+
+
+def _may_be_too_dense(job: Job) -> bool:
+    """Whether a picture could need more than the byte per pixel that FFmpeg's buffer for libvvenc holds.
+
+    That takes a noisy picture at a low QP, or one so small that headers alone fill the buffer.
+    """
+    return (isinstance(job.qp, int) and job.qp < 20) or job.yuv.y.size <= 64 * 64
+
+
+def _write_inputs(jobs: Sequence[Job], folder: Path) -> list[Path]:
+    """Write the raw pictures, each once however many jobs code it, and return the path for every job."""
+    paths: dict[int, Path] = {}
+    for job in jobs:
+        if id(job.yuv) not in paths:
+            path = folder / f"in{len(paths)}.yuv"
+            path.write_bytes(yuv_bytes(job.yuv))
+            paths[id(job.yuv)] = path
+    return [paths[id(job.yuv)] for job in jobs]
+
+
+def _read_outputs(outputs: Sequence[Path], name: str) -> list[bytes]:
+    """Read and check what the encoder wrote: exactly one picture per file."""
+    streams = []
+    for path in outputs:
+        # An encoder can leave with exit code 0 having written nothing, or too little.
+        data = path.read_bytes() if path.is_file() else b""
+        try:
+            pictures = count_pictures(data) if data else 0
+        except BitstreamError as error:
+            raise ProcessError(f"{name} exited with 0 but wrote a damaged stream: {error}") from error
+        if pictures != 1:
+            raise ProcessError(f"{name} exited with 0 but wrote {pictures} pictures where 1 was asked for")
+        streams.append(data)
+    return streams
+
+
+@dataclass(frozen=True)
+class FfmpegVvenc:
+    """libvvenc in an FFmpeg binary."""
+
+    binary: Path
+    build: str
+    name: str = "vvenc"
+    capabilities: Capabilities = _CAPABILITIES
+
+    def command(self, jobs: Sequence[Job], inputs: Sequence[Path], outputs: Sequence[Path]) -> list[str]:
+        """The command line of one process that codes all jobs side by side."""
+        argv = [str(self.binary), "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+        numbers: dict[Path, int] = {}
+        for job, path in zip(jobs, inputs, strict=True):
+            if path not in numbers:
+                numbers[path] = len(numbers)
+                size = f"{job.yuv.width}x{job.yuv.height}"
+                argv += ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", size, "-i", f"file:{path}"]
+        for job, path, output in zip(jobs, inputs, outputs, strict=True):
+            argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
+            argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
+            keys = parameters(job.mode)
+            if keys:
+                argv += ["-vvenc-params", ":".join(f"{key}={value}" for key, value in keys.items())]
+            argv += ["-f", "vvc", f"file:{output}"]  # a file, never a pipe: libvvenc writes its warnings to stdout
+        return argv
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
+        with process.temporary_folder("vvenc") as folder:
+            inputs = _write_inputs(jobs, folder)
+            outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
+            try:
+                process.run(self.command(jobs, inputs, outputs), timeout=_timeout(jobs))
+            except ProcessError as error:
+                if "external library" in str(error) and any(_may_be_too_dense(job) for job in jobs):
+                    raise TooDenseError(
+                        "a picture takes more than the 8 bits per pixel that FFmpeg leaves libvvenc room for: "
+                        f"code it at a higher QP, or with vvencapp ({error})"
+                    ) from error
+                raise
+            return _read_outputs(outputs, self.name)
+
+
+@dataclass(frozen=True)
+class Vvencapp:
+    """VVenC's own command-line encoder."""
+
+    binary: Path
+    build: str
+    name: str = "vvenc"
+    capabilities: Capabilities = _CAPABILITIES
+
+    def command(self, job: Job, source: Path, output: Path) -> list[str]:
+        """The command line that codes one job."""
+        argv = [str(self.binary), "--verbosity", "1", "--preset", job.mode.preset]
+        argv += ["--input", str(source), "--size", f"{job.yuv.width}x{job.yuv.height}", "--format", "yuv420_10"]
+        argv += ["--frames", "1", "--qp", str(job.qp), "--qpa", "0" if job.mode.constant_qp else "1"]
+        keys = parameters(job.mode)
+        if keys:
+            argv += ["--additional", " ".join(f"{key}={value}" for key, value in keys.items())]
+        return [*argv, "--output", str(output)]
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Code the jobs, one process after another. See ``Encoder.encode``."""
+        with process.temporary_folder("vvenc") as folder:
+            inputs = _write_inputs(jobs, folder)
+            outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
+            for job, source, output in zip(jobs, inputs, outputs, strict=True):
+                process.run(self.command(job, source, output), timeout=_timeout([job]))
+            return _read_outputs(outputs, self.name)
