@@ -1,0 +1,51 @@
+"""The predictor that does not predict: it codes the picture at a ladder of QPs and asks the detector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vcmpipe.config import parse_range
+from vcmpipe.errors import InputError
+from vcmpipe.evaluation import MatchRule
+from vcmpipe.measurement.sweep import best_step, recognise
+from vcmpipe.thresholds import Coder, Thresholds
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+    from vcmpipe.frames import Frame
+
+DEFAULT_LADDER = "18:58:2"
+
+
+class MeasuredPredictor:
+    """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
+
+    Args:
+        argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.
+        detector: The detector whose losses are measured.
+        rule: When an object counts as found.
+
+    Raises:
+        InputError: The ladder is malformed or there is no detector.
+    """
+
+    def __init__(self, argument: str = "", *, detector: Detector | None = None, rule: MatchRule | None = None) -> None:
+        if detector is None:
+            raise InputError("the predictor measured needs a detector: name one with --detector")
+        self.qps = parse_range(argument or DEFAULT_LADDER, low=0, high=63, what="the ladder of measured")
+        self.detector = detector
+        self.rule = rule or MatchRule()
+        self._argument = argument or DEFAULT_LADDER
+
+    @property
+    def name(self) -> str:
+        """``measured:LADDER``."""
+        return f"measured:{self._argument}"
+
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+        """A mass of one at the QP up to which each object is found; see ``best_step``."""
+        if len(detections) == 0:
+            return Thresholds.empty()
+        return best_step(recognise(detections, coder, self.detector, self.qps, self.rule))

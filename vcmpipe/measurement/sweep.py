@@ -1,0 +1,75 @@
+"""A picture coded at a ladder of QPs, with the detector run on every version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.thresholds import Coder, Thresholds
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Which objects were found again at which QPs.
+
+    Attributes:
+        qps: (Q,) QPs, ascending.
+        found: (Q, N) bool; whether each of N objects was recognised at each QP.
+    """
+
+    qps: NDArray[np.int64]
+    found: NDArray[np.bool_]
+
+
+def recognise(
+    reference: sv.Detections, coder: Coder, detector: Detector, qps: Sequence[int], rule: MatchRule
+) -> Recognition:
+    """Code a picture at each QP and look for its objects again.
+
+    Args:
+        reference: N objects of the source; all of them are looked for, whatever their score.
+        coder: Gives the coded versions.
+        detector: Looks at them.
+        qps: QPs to code at.
+        rule: When an object counts as found.
+    """
+    ladder = sorted(set(qps))
+    versions = detector.detect(coder.many(ladder))
+    found = [match(reference, version, iou=rule.iou, min_score=rule.found_score).kept for version in versions]
+    return Recognition(
+        np.array(ladder, dtype=np.int64), np.array(found, dtype=bool).reshape(len(ladder), len(reference))
+    )
+
+
+def best_step(recognition: Recognition, *, loss_weight: float = 2.0) -> Thresholds:
+    """Per object the QP up to which it is found, read off its string of found and lost.
+
+    Strings are not monotone: an object may be lost at one QP and found again at a higher one, the more so the weaker
+    its score. The threshold is the step that contradicts the string least: a loss at or below it counts
+    ``loss_weight``, a find above it counts 1, and of equal steps the lowest is taken. So one flicker at a low QP does
+    not condemn an object to that QP, nor does a lucky find far out promise a high one.
+
+    Where "lost at every QP" contradicts the string least, the object has label 0 and is not recognisable.
+    """
+    found = recognition.found
+    steps, objects = found.shape
+    if objects == 0:
+        return Thresholds.empty()
+    # cost[k]: the first k QPs are called found, the rest lost.
+    cost = np.zeros((steps + 1, objects))
+    cost[1:] += loss_weight * np.cumsum(~found, axis=0)
+    cost[:-1] += np.cumsum(found[::-1], axis=0)[::-1]
+    kept = cost.argmin(axis=0)
+    recognisable = kept > 0
+    qps = recognition.qps[np.maximum(kept - 1, 0)]
+    return Thresholds.from_qps(np.where(recognisable, qps, 0), recognisable)
