@@ -292,7 +292,7 @@ def temporary_folder(prefix: str = "vcmpipe-") -> Iterator[Path]:
     """A new folder under the system's temporary folder, removed with all it holds at the end.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be made, or the disk fills up within the block.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
@@ -303,7 +303,15 @@ def temporary_folder(prefix: str = "vcmpipe-") -> Iterator[Path]:
             "or set TMPDIR to a folder that can be written to"
         ) from error
     with folder as name:
-        yield Path(name)
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise OutputError(
+                f"the temporary folder {one_line(str(Path(name).parent))} is full: free space there, or set TMPDIR "
+                "to a folder with more room"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -328,17 +336,17 @@ def publish(path: Path) -> Iterator[Path]:
             if target.exists() and not stat.S_ISREG(target.stat().st_mode):
                 kind = "a folder" if target.is_dir() else "no regular file"
                 raise OutputError(f"{one_line(str(path))} cannot be written: it is {kind}; name a file")
-            _make_parents(target.parent, made)
+            make_parents(target.parent, made)
             # Made and removed again: says now, before hours of encoding, that the place cannot be written to.
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             part.unlink()
         except OSError as error:
-            raise _output_error(path, error) from error
+            raise output_error(path, error) from error
         try:
             yield part
         except OSError as error:
             if error.errno in _FULL or (error.filename is not None and str(error.filename) == str(part)):
-                raise _output_error(path, error) from error
+                raise output_error(path, error) from error
             raise
         if not part.is_file():
             raise OutputError(f"{one_line(str(path))} was not written: nothing was produced for it")
@@ -349,7 +357,7 @@ def publish(path: Path) -> Iterator[Path]:
             if os.name == "posix":
                 _sync(target.parent)
         except OSError as error:
-            raise _output_error(path, error) from error
+            raise output_error(path, error) from error
     finally:
         if not done:
             with contextlib.suppress(OSError):
@@ -362,7 +370,8 @@ def publish(path: Path) -> Iterator[Path]:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
-def _make_parents(folder: Path, made: list[Path]) -> None:
+def make_parents(folder: Path, made: list[Path]) -> None:
+    """Makes a folder with its parents and adds those that were missing to ``made``, the outermost first."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -384,7 +393,8 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The error for a place that could not be written to, with the way out."""
     name = one_line(str(path))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"{name} cannot be written: the disk is full; free space or choose another place")

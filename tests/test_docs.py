@@ -1,0 +1,234 @@
+"""The documentation holds: its commands parse, its links lead somewhere, its options and fields are the code's."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import shutil
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import supervision as sv
+
+from vcmpipe import sidecar
+from vcmpipe.bench import report, tables
+from vcmpipe.bench.result import BenchResult, PointResult, compare
+from vcmpipe.cli.parser import COMMANDS, parse
+from vcmpipe.cli.pipelines import find_pipeline
+from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
+from vcmpipe.encoders import CodingMode, Job
+from vcmpipe.errors import InputError
+from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.pipeline import parse_scale
+from vcmpipe.qpmap import parse_background
+from vcmpipe.thresholds import load_predictor
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+# Of other programs, as they are mentioned in running text.
+FOREIGN = {"--enable-libvvenc", "--version", "--roi"}
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block."""
+    return FENCE.findall(page.read_text())
+
+
+def spans(page: Path) -> list[str]:
+    """Inline code outside fenced blocks."""
+    return INLINE.findall(FENCE.sub("", page.read_text()))
+
+
+def shown_commands() -> list[tuple[str, str, bool]]:
+    """(page, command, whether it is whole): lines of console blocks are, mentions in running text need not be."""
+    found = []
+    for page in PAGES:
+        for language, text in blocks(page):
+            lines = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+            assert language != "console" or lines, f"{page.name}: a console block without a command: {text[:60]!r}"
+            found += [(page.name, line, True) for line in lines if line.startswith("vcmpipe ")]
+        found += [(page.name, span, False) for span in spans(page) if span.startswith("vcmpipe ")]
+    return found
+
+
+def words_of(command: str, whole: bool) -> list[str]:
+    """The arguments, without comment and redirection; what a mention leaves out of required options is filled in."""
+    words = shlex.split(command, comments=True)[1:]
+    words = words[: next((i for i, word in enumerate(words) if word in (">", "|")), len(words))]
+    if words and words[0] in COMMANDS and not whole:
+        for field in dataclasses.fields(COMMANDS[words[0]][0]):
+            if field.default is dataclasses.MISSING and f"--{field.name}" not in words:
+                words += [f"--{field.name}", "x.bin"]
+    return words
+
+
+def own_names(page: str, group: str) -> list[str]:
+    """Plugins that a page itself shows how to write."""
+    text = (ROOT / "docs" / page).read_text() if page != "README.md" else ""
+    return re.findall(rf'^\[project\.entry-points\."{re.escape(group)}"\]\n([\w-]+) = ', text, re.MULTILINE)
+
+
+def test_the_pages_show_commands() -> None:
+    assert {command.split()[1] for _, command, whole in shown_commands() if whole} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize(("page", "command", "whole"), shown_commands())
+def test_every_command_parses(
+    page: str, command: str, whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = words_of(command, whole)
+    for name in (word for before, word in zip(words, words[1:], strict=False) if before == "--config"):
+        if name == "my.yaml":  # stands for a file of the reader's
+            (tmp_path / name).write_text("margin: -4\n")
+    try:
+        name, options = parse(words)
+    except SystemExit as end:
+        assert end.code == 0, f"{page}: {command}"
+        return
+    assert name == words[0]
+    if isinstance(options, EncodeOptions):
+        parse_scale(options.scale)
+    if isinstance(options, BenchOptions):
+        parse_range(options.qps, low=0, high=63, what="--qps")
+        parse_range(options.margins, low=-63, high=63, what="--margins")
+    if isinstance(options, EncodeOptions | BenchOptions):
+        parse_background(options.background)
+        predictor = options.predictor.partition(":")[0]
+        if predictor not in ("auto", "measured", *own_names(page, "vcmpipe.thresholds")):
+            load_predictor(options.predictor)
+        assert options.encoder in ("vvenc", *own_names(page, "vcmpipe.encoders"))
+
+
+@pytest.mark.parametrize("span", ["vcmpipe encode --bckground 3", "vcmpipe nonsense", "vcmpipe inspect --ctu 32"])
+def test_a_command_that_is_wrong_would_be_found(span: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(words_of(span, False))
+    assert end.value.code == 2
+
+
+def known_options() -> set[str]:
+    known = {"--help", "--debug", "--config", "--print_config", "--print_completion"}
+    for options, _ in COMMANDS.values():
+        for field in dataclasses.fields(options):
+            flag = "--" + field.name.replace("_", "-")
+            known |= {flag, flag.replace("--", "--no-", 1)} if field.type == "bool" else {flag}
+    return known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_mentions_an_option_that_does_not_exist(page: Path) -> None:
+    mentioned = {
+        flag
+        for span in spans(page)
+        if span.split()[0] in ("vcmpipe",) or span.startswith("--")
+        for flag in OPTION.findall(span)
+    }
+    assert mentioned <= known_options() | FOREIGN
+
+
+def test_every_option_is_explained() -> None:
+    mentioned = {flag for page in PAGES for flag in OPTION.findall(page.read_text())}
+    own = known_options() - {flag for flag in known_options() if flag.startswith("--no-")}
+    assert own - {"--help"} <= mentioned
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    heads = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, fragment = target.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        assert place.exists(), f"{page.name} links to {target}"
+        assert not fragment or fragment in anchors(place), f"{page.name} links to {target}"
+
+
+def test_lines_are_wrapped_and_name_no_machine() -> None:
+    for page in PAGES:
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            assert len(line) <= 120 or page.name == "README.md", f"{page.name}:{number} has {len(line)} columns"
+            assert not re.search(r"(?<![\w.])/(work|tmp|home|root)/", line), (
+                f"{page.name}:{number} names a machine's path"
+            )
+
+
+def test_every_ready_configuration_that_is_named_exists() -> None:
+    for name in ("encode-safe", "encode-extractable", "bench-quick"):
+        assert f"`{name}`" in (ROOT / "docs" / "guide.md").read_text()
+        assert Path(find_pipeline(name)).is_file()
+    with pytest.raises(InputError):
+        find_pipeline("no-such-thing")
+
+
+@pytest.mark.parametrize(
+    "kind", [sidecar.Sidecar, sidecar.PictureRecord, sidecar.ObjectRecord, sidecar.MapRecord, sidecar.RegionRecord]
+)
+def test_every_field_of_the_sidecar_is_described(kind: type) -> None:
+    described = set(spans(ROOT / "docs" / "formats.md"))
+    assert {field.name for field in dataclasses.fields(kind)} <= described
+
+
+def test_every_column_of_the_bench_is_described() -> None:
+    point = PointResult("plain", "QP 22", 100.0, 1.0, 40.0, 1, 1, None, None, None, None)
+    result = BenchResult(1, 1, None, None, None, [point], compare([point]), 1.0, {}, {})
+    text = report.as_csv(tables.flat_points(result)), report.as_csv(tables.flat_methods(result))
+    columns = {column for table in text for column in table.splitlines()[0].split(",")}
+    described = set(spans(ROOT / "docs" / "formats.md"))
+    assert {column for column in columns if not column.endswith("_reason")} <= described
+    assert {field.name for field in dataclasses.fields(BenchResult)} <= described
+
+
+def plugin(name: str) -> types.ModuleType:
+    """An example of extend.md, run from the page itself."""
+    text = (ROOT / "docs" / "extend.md").read_text()
+    (code,) = re.findall(rf"^`{name}/{name}\.py`\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    module = types.ModuleType(name)
+    exec(compile(code, f"extend.md:{name}", "exec"), module.__dict__)
+    return module
+
+
+def test_the_detector_of_the_documentation_detects(make_frame: Callable[..., object]) -> None:
+    frame = make_frame(96, 64)
+    frame.rgb[:] = 20
+    frame.rgb[10:40, 20:60] = 250
+    detector = plugin("hotspots").make("240", jobs=1, device="cpu", min_score=0.05)
+    (found,) = detector.detect([frame])
+    assert found.xyxy.tolist() == [[20, 10, 60, 40]] and found.confidence.tolist() == [1.0]
+    assert len(detector.digest) == 64 and set(found.class_id) <= set(detector.classes)
+
+
+def test_the_predictor_of_the_documentation_predicts(make_frame: Callable[..., object]) -> None:
+    predictor = plugin("bysize").make("34")
+    boxes = sv.Detections(np.array([[0, 0, 32, 32], [0, 0, 128, 128]], np.float32), class_id=np.zeros(2, int))
+    thresholds = predictor.predict(make_frame(128, 128), boxes, None)
+    assert thresholds.argmax().tolist() == [34, 42]
+    assert (thresholds.decide("quantile", 0.05) < thresholds.argmax()).all()
+    with pytest.raises(InputError, match="by-size:QP"):
+        plugin("bysize").make("x")
+
+
+def test_the_encoder_of_the_documentation_encodes(
+    make_frame: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import imageio_ffmpeg
+
+    from vcmpipe.bitstream import inspect_stream
+
+    monkeypatch.setattr(shutil, "which", lambda name: imageio_ffmpeg.get_ffmpeg_exe() if name == "ffmpeg" else None)
+    yuv = rgb_to_yuv(make_frame(64, 32).rgb, ColourSpec())
+    streams = plugin("oneshot").make().encode([Job(yuv, qp, CodingMode(region=True, ctu=32)) for qp in (30, 41)])
+    assert [inspect_stream(stream).pictures[0].regions[0].qp for stream in streams] == [30, 41]

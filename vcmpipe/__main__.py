@@ -1,0 +1,7 @@
+"""``python -m vcmpipe``."""
+
+import sys
+
+from vcmpipe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,230 @@
+"""The options of every command, each described once: here.
+
+The command line, ``--config`` files and the Python functions all read these dataclasses. A field's ``help`` is the text
+of its option. This module imports nothing heavy, so that ``vcmpipe --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vcmpipe.errors import InputError
+
+# Far more than any machine has cores; what is under way is held in memory.
+MAX_JOBS = 1024
+# The longest side of a picture.
+MAX_DILATE = 16384
+
+
+def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:
+    """A dataclass field with the text that ``--help`` prints for it."""
+    return field(default=default, metadata={"help": help})
+
+
+def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:
+    """Read ``FIRST:LAST[:STEP]`` (both ends included) or ``A,B,C`` or one number.
+
+    Raises:
+        InputError: The text has another form, or a value lies outside low..high.
+    """
+    form = f"{what} {text!r} is not FIRST:LAST[:STEP] or A,B,C with whole numbers from {low} to {high}"
+    try:
+        if ":" in text:
+            first, last, step = (*(int(part) for part in text.split(":")), 1)[:3]
+            if text.count(":") > 2 or step < 1 or last < first:
+                raise InputError(form)
+            # The last value is always coded, also when the step does not land on it.
+            values = tuple(sorted({*range(first, last + 1, step), last}))
+        else:
+            values = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise InputError(form) from error
+    if values[0] < low or values[-1] > high:
+        raise InputError(form)
+    return values
+
+
+def _check_names(options: Any, *names: str) -> None:
+    """Refuse an empty file name, which would otherwise stand for the working folder."""
+    for name in names:
+        if getattr(options, name) == "":
+            raise InputError(f"--{name.replace('_', '-')} is empty: give a name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodingOptions:
+    """How pictures are coded; shared by every command that codes."""
+
+    encoder: str = option("vvenc", help="encoder: vvenc, or a plugin's name")
+    preset: Literal["faster", "fast", "medium", "slow", "slower"] = option("faster", help="the encoder's speed preset")
+    ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
+    form: Literal["slices", "subpictures"] = option(
+        "slices", help="how regions stand in the stream: slices (smaller) or sub-pictures (each can be extracted)"
+    )
+    matrix: Literal["bt709", "bt601"] = option("bt709", help="RGB-to-YUV matrix")
+    range: Literal["limited", "full"] = option("limited", help="sample range")
+    siting: Literal["left", "centre", "topleft"] = option("left", help="chroma sample position")
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.jobs <= MAX_JOBS:
+            raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """How detections become a QP map."""
+
+    detector: str | None = option(
+        None,
+        help="an .onnx file, ultralytics weights by name or path, torchvision:NAME, demo, or auto; "
+        "default: the variable VCMPIPE_DETECTOR, else auto",
+    )
+    device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
+    predictor: str = option(
+        "auto", help="constant[:QP], measured[:FIRST:LAST[:STEP]], a plugin's name, or auto (a shipped one that fits)"
+    )
+    decision: Literal["quantile", "argmax", "mean"] = option(
+        "quantile", help="how a threshold is read off its distribution"
+    )
+    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0..1)")
+    margin: int = option(0, help="QP steps added to every threshold; negative is safer")
+    score: float = option(0.3, help="detections below this confidence are not objects to be kept (0..1)")
+    background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
+    empty: int | None = option(None, help="QP of a picture without objects; default: the background's")
+    dilate: int = option(8, help="margin around every box, in coded luma samples")
+    smooth: int | None = option(None, help="largest QP step between neighbouring CTUs; default: no limit")
+    realise: Literal["auto", "uniform", "regions", "native"] = option(
+        "auto", help="how the map reaches the bits; auto: whichever of the encoder's ways measures cheapest"
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("risk", "score"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise InputError(f"--{name} {value} is outside 0..1")
+        if self.empty is not None and not 0 <= self.empty <= 63:
+            raise InputError(f"--empty {self.empty} is no QP: give 0..63")
+        if not -63 <= self.margin <= 63:
+            raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
+        if not 0 <= self.dilate <= MAX_DILATE:
+            raise InputError(f"--dilate {self.dilate}: give 0 to {MAX_DILATE} samples")
+        if self.smooth is not None and not 1 <= self.smooth <= 63:
+            raise InputError(f"--smooth {self.smooth}: give a step of 1 to 63")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions(MapOptions, CodingOptions):
+    """What every command needs that takes a picture from the detector to the bits."""
+
+    def __post_init__(self) -> None:
+        CodingOptions.__post_init__(self)
+        MapOptions.__post_init__(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions(PipelineOptions):
+    """Detect, predict thresholds, build QP maps and code pictures into one VVC stream."""
+
+    input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
+    out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")
+    scale: str = option("1", help="code a smaller picture: a factor in (0, 1], or detector (the size it resizes to)")
+    check: bool = option(True, help="rerun the detector on what was coded and report kept and lost objects")
+    map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
+    limit: int | None = option(None, help="code only the first N pictures")
+    cache: str | None = option(None, help="a folder that keeps every encode by content, so that a second run is quick")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_names(self, "input", "out", "map_out", "cache")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeOptions:
+    """Decode any VVC Annex-B stream into PNG files or a .y4m video."""
+
+    input: str = option(help="the bitstream")
+    out: str = option(help="a folder for PNG files, or a file ending in .y4m")
+    sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream, if it is there")
+    restore: bool = option(True, help="scale pictures back to the source size that the sidecar states")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "input", "out", "sidecar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions:
+    """Show a stream's headers, pictures and regions, and check its QPs against the map asked for."""
+
+    input: str = option(help="the bitstream")
+    sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream")
+    verify_map: bool = option(
+        False, help="compare the QPs in the stream with the sidecar's map; exit 1 where they differ"
+    )
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "input", "sidecar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractOptions:
+    """Cut one sub-picture out into a stream of its own, without coding it again."""
+
+    input: str = option(help="the bitstream, coded with --form subpictures")
+    out: str = option(help="the stream to write")
+    region: int = option(0, help="the sub-picture's number, as inspect lists it")
+    picture: int | None = option(None, help="cut it out of this picture alone; default: of every picture")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "input", "out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """Say what this machine has: encoders, decoder, detectors, predictors, devices."""
+
+    json: bool = option(False, help="print the result as JSON")
+
+
+METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(PipelineOptions):
+    """Compare methods: what each keeps and what it costs, against plain VVC."""
+
+    images: str | None = option(
+        None,
+        help="a folder of pictures, or demo for the built-in scenes; default: ./frames where it is there, else demo",
+    )
+    annotations: str | None = option(
+        None, help="ground truth in COCO's instances format; default: the detector's own view"
+    )
+    out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves")
+    predictor: str = option("measured", help="thresholds of the methods frame and jrd (as in encode)")
+    methods: str = option(",".join(METHODS), help="methods to compare, comma-separated")
+    qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
+    margins: str = option("-12:6:3", help="margins of the methods frame and jrd: FIRST:LAST[:STEP] or A,B,C")
+    scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
+    limit: int | None = option(None, help="take the first N pictures by name")
+    cache: str | None = option(
+        None, help="the folder that keeps encodes and detections; default: the user's cache folder"
+    )
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
+        _check_names(self, "images", "annotations", "out", "cache")
+        unknown = set(self.methods.split(",")) - set(METHODS)
+        if unknown:
+            raise InputError(f"unknown method {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")

@@ -1,0 +1,368 @@
+"""Detect, predict, map, code: from pictures to one VVC stream and its sidecar, picture by picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe import process, provenance
+from vcmpipe.bitstream import StreamWriter
+from vcmpipe.config import EncodeOptions, PipelineOptions
+from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder
+from vcmpipe.errors import InputError
+from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
+from vcmpipe.qpmap import ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
+from vcmpipe.sidecar import (
+    MapRecord,
+    NoSidecarError,
+    ObjectRecord,
+    PictureRecord,
+    RegionRecord,
+    Sidecar,
+    sidecar_path,
+)
+from vcmpipe.staging import publish_folder, safe_stem, same_file
+from vcmpipe.thresholds import ThresholdPredictor, choose_predictor
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+    from vcmpipe.encoders import Encoder
+
+# Pictures detected in one call of the detector.
+BATCH = 16
+
+Progress = Callable[[int, int | None], None]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def worker_count(jobs: int) -> int:
+    """Pictures worked on side by side: what was asked for, or one per core that this process may use."""
+    if jobs:
+        return jobs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_scale(text: str) -> float | None:
+    """Read ``--scale``: a factor in (0, 1], or None for ``detector``.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if text == "detector":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0.0 < factor <= 1.0:
+        raise InputError(f"--scale {text}: give a factor above 0 and at most 1, or detector")
+    return factor
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What has to be kept in one picture.
+
+    Attributes:
+        detections: The source's detections with at least the score asked for, boxes in source pixels.
+        thresholds: (N,) one QP per object, decided, with margin and clipping.
+        recognisable: (N,) False for objects that no QP keeps; they take no part in the map.
+    """
+
+    detections: sv.Detections
+    thresholds: NDArray[np.int64]
+    recognisable: NDArray[np.bool_]
+
+
+class Pipeline:
+    """The way of a picture from the detector to the bits, with everything that the options name loaded once.
+
+    Args:
+        options: How to map and how to code.
+        scale: ``--scale``'s value.
+        detector: Used instead of the one that the options name.
+        predictor: Likewise.
+        encoder: Likewise.
+        warn: Told, in one line, what the user should know.
+    """
+
+    def __init__(
+        self,
+        options: PipelineOptions,
+        *,
+        scale: str = "1",
+        detector: Detector | None = None,
+        predictor: ThresholdPredictor | None = None,
+        encoder: Encoder | None = None,
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.options = options
+        self.jobs = worker_count(options.jobs)
+        self.scale = parse_scale(scale)
+        self.policy = MapPolicy(
+            background=options.background, dilate_px=options.dilate, step_limit=options.smooth, empty=options.empty
+        )
+        self.spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
+        self.rule = MatchRule(reference_score=options.score)
+        self.encoder = encoder or load_encoder(options.encoder)
+        self.detector = detector or load_detector(
+            resolve_detector_spec(options.detector), jobs=self.jobs, device=options.device
+        )
+        self.predictor = predictor or choose_predictor(options.predictor, self.detector, warn)
+
+    def coded_size(self, frame: Frame) -> tuple[int, int]:
+        """The size that a frame is coded at."""
+        if self.scale is None:
+            wanted = self.detector.input_size(frame.width, frame.height)
+            return min(wanted[0], frame.width), min(wanted[1], frame.height)
+        return scaled_size(frame.width, frame.height, self.scale)
+
+    def coder(self, frame: Frame) -> PictureCoder:
+        """The coder of one picture."""
+        return PictureCoder(
+            self.encoder,
+            frame,
+            coded_size=self.coded_size(frame),
+            spec=self.spec,
+            preset=self.options.preset,
+            ctu=self.options.ctu,
+            form=self.options.form,
+        )
+
+    def objects(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> Objects:
+        """The objects to keep in a picture and the QP that each bears."""
+        kept = detections[self.rule.select(detections)]
+        thresholds = self.predictor.predict(frame, kept, coder)
+        low, high = self.encoder.capabilities.qp_range
+        qps = thresholds.decide(self.options.decision, self.options.risk, self.options.margin, low, high)
+        return Objects(kept, qps, thresholds.recognisable)
+
+    def qp_map(self, frame: Frame, objects: Objects, coder: PictureCoder) -> QpMap:
+        """The map of a picture, at the padded coded size."""
+        factor = np.array([coder.size[0] / frame.width, coder.size[1] / frame.height] * 2)
+        part = objects.recognisable
+        boxes = objects.detections.xyxy[part] * factor
+        return build_map(boxes, objects.thresholds[part], self.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """One picture through the whole pipeline: its stream, and its record (bits to be filled in by the writer)."""
+
+    coded: CodedPicture
+    record: PictureRecord
+    asked: QpMap
+
+
+def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, *, check: bool) -> EncodedPicture:
+    """Code one picture with its detections; with ``check`` the detector looks at the result."""
+    coder = pipeline.coder(frame)
+    objects = pipeline.objects(frame, detections, coder)
+    asked = pipeline.qp_map(frame, objects, coder)
+    coded = coder.by_map(asked, pipeline.options.realise)
+    # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
+    decoded, psnr = coder.decode(coded)
+    kept: list[bool | None] = [None] * len(objects.detections)
+    if check:
+        found = pipeline.detector.detect([decoded])[0]
+        matches = match(objects.detections, found, iou=pipeline.rule.iou, min_score=pipeline.rule.found_score)
+        kept = [bool(value) for value in matches.kept]
+    record = PictureRecord(
+        index=frame.index,
+        source=Path(frame.source).name,
+        timestamp=frame.timestamp,
+        source_size=(frame.width, frame.height),
+        coded_size=coder.size,
+        bits=coded.bits,
+        realisation=coded.realisation,
+        psnr_y=round(psnr, 3),
+        objects=_object_records(pipeline.detector, objects, kept),
+        qp_map=MapRecord(asked.ctu, asked.qp.tolist(), coded.realised(asked).qp.tolist()),
+        regions=[
+            RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
+            for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)
+        ],
+    )
+    return EncodedPicture(coded, record, asked)
+
+
+def write_maps(picture: EncodedPicture, folder: Path) -> tuple[str, ...]:
+    """Write a picture's map as CSV, as a picture, and as the ROI file of uvg266 and kvazaar (deltas on its minimum).
+
+    Returns:
+        What the ROI file could not say as it was asked for.
+    """
+    name = safe_stem(Path(picture.record.source).stem, "picture")
+    stem = folder / f"{picture.record.index:06d}_{name}"
+    write_csv(f"{stem}.csv", [picture.asked])
+    write_png(f"{stem}.png", picture.asked)
+    base = min(picture.asked.minimum(), ROI_QP_RANGE[1])
+    return write_roi(f"{stem}.roi.txt", [picture.asked], base).notes
+
+
+def _object_records(detector: Detector, objects: Objects, kept: list[bool | None]) -> list[ObjectRecord]:
+    found = objects.detections
+    return [
+        ObjectRecord(
+            bbox_xyxy=(round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)),
+            class_id=int(found.class_id[i]),
+            class_name=detector.classes.get(int(found.class_id[i]), str(found.class_id[i])),
+            score=round(float(found.confidence[i]), 4),
+            threshold=int(objects.thresholds[i]) if objects.recognisable[i] else None,
+            recognisable=bool(objects.recognisable[i]),
+            kept=kept[i],
+        )
+        for i, (x1, y1, x2, y2) in enumerate(found.xyxy.tolist())
+    ]
+
+
+@contextmanager
+def worker_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that wait for encoders; on an error or an interrupt what they started is ended at once."""
+    workers: list[threading.Thread] = []
+    pool = ThreadPoolExecutor(
+        jobs, thread_name_prefix="vcmpipe", initializer=lambda: workers.append(threading.current_thread())
+    )
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        # A worker may be between two encodes: what it starts next is ended, too, until none is left.
+        while any(worker.is_alive() for worker in workers):
+            process.stop_all()
+            time.sleep(0.02)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
+    """Results of ``work`` in the order of the items, with at most ``ahead`` items under way: memory stays bounded."""
+    waiting: list[Future[R]] = []
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            while len(waiting) >= ahead:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Frame, sv.Detections]]:
+    """Frames with their detections, the detector being given a batch at a time."""
+    stream = iter(frames)
+    while batch := list(islice(stream, BATCH)):
+        yield from zip(batch, detector.detect(batch), strict=True)
+
+
+def _refuse_overwriting(out: Path, beside: Path, source: FrameSource) -> None:
+    """Refuse an output that would take the place of an input, or of a JSON file that is nothing of ours."""
+    if out.is_file():
+        inputs = source.paths if isinstance(source, PictureSource) else (source.path,)
+        if any(same_file(out, path) for path in inputs):
+            raise InputError(f"--out {out} is one of the inputs: name another file for the stream")
+    if beside.is_file():
+        try:
+            Sidecar.read(beside)
+        except NoSidecarError as error:
+            raise InputError(
+                f"--out {out}: the sidecar would take the place of {beside}, which is not vcmpipe's: "
+                "give the stream another name"
+            ) from error
+        except InputError:
+            pass  # damaged or of another version, but a sidecar
+
+
+def encode(
+    options: EncodeOptions,
+    *,
+    progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda message: None,
+    **parts: Any,
+) -> Sidecar:
+    """Code pictures into one stream with its sidecar; both appear together, or neither.
+
+    Args:
+        options: What to code and how.
+        progress: Called after every picture with the number done and the total, where it is known.
+        warn: Called with what the user should know.
+        **parts: ``detector``, ``predictor``, ``encoder`` objects to use instead of those that the options name.
+
+    Returns:
+        The sidecar that was written.
+
+    Raises:
+        VcmError: Input, a tool, or the output fails; nothing is left behind.
+    """
+    out = Path(options.out)
+    beside = sidecar_path(out)
+    if out == beside:
+        raise InputError(
+            f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
+        )
+    source = open_source(options.input, limit=options.limit)
+    _refuse_overwriting(out, beside, source)
+    if options.cache and "encoder" not in parts:
+        parts["encoder"] = CachedEncoder(load_encoder(options.encoder), ContentCache(Path(options.cache), warn))
+    pipeline = Pipeline(options, scale=options.scale, warn=warn, **parts)
+
+    def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
+        return encode_picture(pipeline, *item, check=options.check)
+
+    records: list[PictureRecord] = []
+    notes: list[str] = []
+    digest = hashlib.sha256()
+    with ExitStack() as outputs:
+        stream_file = outputs.enter_context(process.publish(out))
+        sidecar_file = outputs.enter_context(process.publish(beside))
+        maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
+        stream = outputs.enter_context(stream_file.open("wb"))
+        pool = outputs.enter_context(worker_pool(pipeline.jobs))
+        writer = StreamWriter()
+        for picture in in_order(pool, work, detected(pipeline.detector, source), ahead=2 * pipeline.jobs):
+            data = writer.add(picture.coded.data)
+            stream.write(data)
+            digest.update(data)
+            records.append(replace(picture.record, bits=8 * len(data)))
+            if maps:
+                notes += write_maps(picture, maps)
+            progress(len(records), source.count)
+        stream.flush()
+        checked = [obj.kept for record in records for obj in record.objects if obj.kept is not None]
+        sidecar = Sidecar(
+            stream=out.name,
+            sha256=digest.hexdigest(),
+            bytes=stream.tell(),
+            kept=sum(checked) if options.check else None,
+            lost=len(checked) - sum(checked) if options.check else None,
+            colour=dataclasses.asdict(pipeline.spec),
+            configuration=dataclasses.asdict(options),
+            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
+            pictures=records,
+        )
+        sidecar_file.write_text(sidecar.to_json())
+    if notes:
+        more = f" (and {len(notes) - 1} more such notes)" if len(notes) > 1 else ""
+        warn(f"ROI files in {options.map_out}: {notes[0]}{more}")
+    return sidecar

@@ -1,0 +1,93 @@
+"""Folders of results that appear whole or not at all, and names that are safe to write under."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from vcmpipe.errors import InputError, OutputError
+from vcmpipe.process import make_parents, one_line, output_error
+
+# Bytes that a file system takes for a name (255 nearly everywhere), less what callers put around a stem.
+_STEM_BYTES = 224
+
+
+@contextlib.contextmanager
+def publish_folder(path: Path) -> Iterator[Path]:
+    """A folder to write files into that become ``path``, or files in it, when the block ends without error.
+
+    A folder that is there keeps its other files; those of the same names are replaced. Missing parents are made. On an
+    exception nothing that was made is left, and what was there is as it was.
+
+    Yields:
+        An empty folder on the same file system.
+
+    Raises:
+        InputError: ``path`` is a file.
+        OutputError: The place cannot be written to, or a file would take the place of a folder.
+    """
+    target = Path(os.path.realpath(path))
+    made: list[Path] = []
+    staged: Path | None = None
+    try:
+        try:
+            if target.exists() and not target.is_dir():
+                raise InputError(f"{one_line(str(path))} is a file: name a folder")
+            existed = target.is_dir()
+            if not existed:
+                make_parents(target.parent, made)
+            staged = (target if existed else target.parent) / f".vcmpipe-{secrets.token_hex(8)}"
+            staged.mkdir()
+        except OSError as error:
+            raise output_error(path, error) from error
+        yield staged
+        try:
+            if existed:
+                _move_files(staged, target)
+            else:
+                staged.rename(target)
+            made.clear()
+        except OSError as error:
+            raise output_error(path, error) from error
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for folder in reversed(made):
+                folder.rmdir()
+
+
+def _move_files(staged: Path, target: Path) -> None:
+    files = sorted(staged.iterdir())
+    for file in files:
+        if (target / file.name).is_dir():
+            raise OutputError(f"{one_line(str(target / file.name))} is a folder: move it away or name another folder")
+    for file in files:
+        file.replace(target / file.name)
+
+
+def same_file(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file or folder that is there."""
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
+def safe_stem(stem: str, otherwise: str) -> str:
+    """A stem that any folder takes: no path, not hidden, not too long; ``otherwise`` where nothing is left of it.
+
+    Args:
+        stem: A name from outside.
+        otherwise: What to take where the name cannot be written at all.
+    """
+    stem = stem.replace("\0", "").replace("/", "_").lstrip(".")
+    try:
+        raw = os.fsencode(stem)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold and a file system cannot
+        return otherwise
+    return raw[:_STEM_BYTES].decode("utf-8", "ignore") if len(raw) > _STEM_BYTES else stem or otherwise
