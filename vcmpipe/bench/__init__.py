@@ -1,0 +1,6 @@
+"""Methods compared over a set of pictures: what they keep and what they cost."""
+
+from vcmpipe.bench.result import BenchResult, MethodResult, PointResult
+from vcmpipe.bench.run import bench
+
+__all__ = ["BenchResult", "MethodResult", "PointResult", "bench"]

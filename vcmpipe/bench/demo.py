@@ -1,0 +1,40 @@
+"""What ``vcmpipe bench`` runs on when it is given no pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from vcmpipe.config import BenchOptions
+
+# The folder that the tool's own examples use: where it is there, it is what the user means.
+FRAMES = "frames"
+PICTURES = 12
+# Far from the seeds that the demo detector was trained and tested on.
+FIRST_SEED = 900_000
+
+
+def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], None]) -> BenchOptions:
+    """Fill in ``--images`` where it was left out or is ``demo``.
+
+    Left out, it is the folder ``frames`` of the working folder where there is one, else the built-in demo's scenes.
+
+    Args:
+        options: Options without pictures, or with the demo asked for.
+        folder: Where the demo's scenes are kept.
+        warn: Told what was chosen.
+    """
+    if options.images is None and Path(FRAMES).is_dir():
+        warn(f"no --images: taking the folder {FRAMES}/")
+        return dataclasses.replace(options, images=FRAMES)
+    from vcmpipe.datasets.scenes import write_demo_dataset
+
+    count = options.limit or PICTURES
+    scenes = folder / f"demo-{FIRST_SEED}-{count}"
+    annotations = write_demo_dataset(scenes, count, FIRST_SEED)
+    if options.images is None:
+        warn(f"no --images and no folder {FRAMES}/ here: taking {count} scenes of the built-in demo and its detector")
+    detector = options.detector or "demo"
+    images = annotations.parent / "images"
+    return dataclasses.replace(options, images=str(images), annotations=str(annotations), detector=detector)
