@@ -1,0 +1,138 @@
+"""Ctrl-C, a polite kill and a closed terminal: exit code 130, one line, and nothing left, neither files nor programs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vcmpipe.bitstream import concatenate
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+
+# Seconds until a command is under way (torch is slow to load) and until it has cleaned up.
+PATIENCE, CLEANING = 120.0, 20.0
+
+
+def wait_for(what: Callable[[], object], running: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert running.poll() is None, f"it ended before it was under way: {running.communicate()}"
+        assert time.monotonic() < deadline, "it never got under way"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def interrupted(start, here, leftovers, orphans, contents):
+    """Starts a command, sends the signals once it is under way, and checks that nothing is left."""
+
+    def check(words: list[object], under_way: Callable[[], object], *signals: int) -> None:
+        before = contents(here)
+        running = start(*words)
+        wait_for(under_way, running)
+        for number in signals:
+            running.send_signal(number)
+        out, err = running.communicate(timeout=CLEANING)
+        told = [line for line in err.splitlines() if not line.startswith(("vcmpipe: encode:", "vcmpipe: bench:"))]
+        assert (running.returncode, out, told) == (130, "", ["vcmpipe: interrupted"])
+        assert leftovers() == []
+        assert orphans() == []
+        assert contents(here) == before
+
+    return check
+
+
+@pytest.fixture
+def frames(here: Path, make_picture) -> Path:
+    (here / "frames").mkdir()
+    for i in range(8):
+        (here / "frames" / f"{i}.png").write_bytes(make_picture(640, 480, i))
+    return here / "frames"
+
+
+@pytest.fixture
+def encoding(here: Path) -> Callable[[], bool]:
+    """Whether an encoder is at work: it has its input in TMPDIR."""
+    return lambda: any((here.parent / "tmp").glob("vvenc*/*.yuv"))
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)], ids=["Ctrl-C twice", "SIGTERM"]
+)
+def test_encode(here: Path, frames: Path, encoding, interrupted, signals: tuple[int, ...]) -> None:
+    (here / "out.bin").write_bytes(b"an older stream")
+    words = ["encode", "--input", frames, "--out", "out.bin", "--predictor", "measured", "--preset", "slow"]
+    interrupted([*words, "--map-out", "new/maps"], encoding, *signals)
+
+
+def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:
+    words = ["bench", "--images", frames, "--out", "report", "--cache", here.parent / "cache", "--preset", "slow"]
+    interrupted(words, encoding, signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("out", "number"),
+    [
+        ("new/pictures", signal.SIGINT),
+        ("new/pictures", signal.SIGHUP),
+        ("old", signal.SIGTERM),
+        ("v.y4m", signal.SIGINT),
+    ],
+)
+def test_decode(here: Path, region_stream: bytes, interrupted, out: str, number: int) -> None:
+    (here / "a.bin").write_bytes(concatenate([region_stream] * 1500))
+    (here / "old").mkdir()
+    (here / "old" / "picture_000000.png").write_bytes(b"an older picture")
+
+    def begun() -> bool:
+        return any(path.is_file() or any(path.iterdir()) for path in here.rglob(".vcmpipe*"))
+
+    interrupted(["decode", "--input", "a.bin", "--out", out], begun, number)
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored(here: Path, encoded: Path) -> None:
+    """What ``nohup`` relies on."""
+    program = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from vcmpipe.cli import main as command\n"
+        "import vcmpipe.cli.main as module\n"
+        "module = sys.modules['vcmpipe.cli.main']\n"
+        "inspect = module._FUNCTIONS['inspect']\n"
+        "module._FUNCTIONS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
+        f"sys.exit(command(['inspect', '--input', {str(encoded / 'a.bin')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_reader_of_stdout_may_leave(start, encoded: Path) -> None:
+    for words in (["--json"], []):
+        running = start("inspect", "--input", encoded / "a.bin", *words)
+        assert running.stdout is not None and running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        assert running.wait() == 0
+
+
+def test_a_closed_stdout_does_not_matter_to_a_file(here: Path, encoded: Path, contents) -> None:
+    command = f'exec "{sys.executable}" -m vcmpipe decode --input "{encoded / "a.bin"}" --out pictures >&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(contents(here / "pictures")) == ["p1.png", "p2.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_a_full_stdout_is_a_failure(start, encoded: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        running = start("inspect", "--input", encoded / "a.bin", *words, stdout=full)
+        _, err = running.communicate()
+    assert running.returncode == 1
+    assert err.count("\n") == 1 and "disk is full" in err

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from vcmpipe.bench import BenchResult, PointResult
+from vcmpipe.bench.result import compare
+from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
+from vcmpipe.cli import show
+from vcmpipe.doctor import (
+    DecoderFinding,
+    DetectorFinding,
+    DeviceFinding,
+    DoctorReport,
+    EncoderFinding,
+    FolderFinding,
+)
+from vcmpipe.encoders import Capabilities
+from vcmpipe.mapcheck import MapCheck, MapFault
+from vcmpipe.sidecar import MapRecord, ObjectRecord, PictureRecord, RegionRecord, Sidecar
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """A function that returns the lines printed so far, checked to be plain."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def read() -> list[str]:
+        out, err = capsys.readouterr()
+        assert err == ""
+        assert "\x1b" not in out
+        return [line.rstrip() for line in out.splitlines()]
+
+    return read
+
+
+def _object(kept: bool | None) -> ObjectRecord:
+    return ObjectRecord((0.0, 0.0, 9.0, 9.0), 1, "cat", 0.9, 32, True, kept)
+
+
+def _picture(index: int, source: str, how: str, kept: list[bool | None], qps: list[int]) -> PictureRecord:
+    regions = [RegionRecord(32 * i, 0, 32, 64, qp, 800) for i, qp in enumerate(qps)]
+    rows = [qps, qps]
+    objects = [_object(k) for k in kept]
+    return PictureRecord(
+        index, source, None, (128, 128), (64, 64), 16_000, how, 38.456, objects, MapRecord(32, rows, rows), regions
+    )
+
+
+def _sidecar(pictures: list[PictureRecord], *, checked: bool = True) -> Sidecar:
+    kept = [thing.kept for picture in pictures for thing in picture.objects]
+    return Sidecar(
+        stream="out.bin",
+        sha256="0" * 64,
+        bytes=sum(picture.bits for picture in pictures) // 8,
+        kept=sum(map(bool, kept)) if checked else None,
+        lost=len(kept) - sum(map(bool, kept)) if checked else None,
+        colour={},
+        configuration={"map_out": "maps"},
+        provenance={},
+        pictures=pictures,
+    )
+
+
+def test_encoded(printed) -> None:
+    pictures = [
+        _picture(0, "[bold]a.png", "regions", [True, False], [27, 42]),
+        _picture(1, "b.png", "uniform", [True], [30]),
+    ]
+    show.encoded(_sidecar(pictures), Path("folder/out.bin"))
+    lines = printed()
+    rows = [line.split() for line in lines]
+    assert ["[bold]a.png", "64x64", "of", "128x128", "2", "27-42", "2,000", "38.46", "1/2"] in rows
+    assert ["b.png", "64x64", "of", "128x128", "1", "30", "2,000", "38.46", "1/1"] in rows
+    text = "\n".join(lines)
+    assert "folder/out.bin" in text and "folder/out.json" in text and "maps" in text
+    assert "2: 1 at one QP, 1 in 2 regions" in text
+    assert "4,000 bytes, 2,000 per picture, 0.977 bits a pixel" in text
+    assert "2 of 3 kept (66.7 %), 1 lost" in text
+
+
+def test_encoded_without_a_check_and_without_objects(printed) -> None:
+    show.encoded(_sidecar([_picture(0, "a.png", "uniform", [None, None], [30])], checked=False), Path("out.bin"))
+    text = "\n".join(printed())
+    assert "?/2" in text and "2; whether they are kept was not checked" in text
+    show.encoded(_sidecar([_picture(0, "a.png", "uniform", [], [30])]), Path("out.bin"))
+    assert "0 of 0 kept, 0 lost" in "\n".join(printed())
+
+
+@pytest.mark.parametrize(("count", "rows"), [(20, 20), (21, 0)])
+def test_encoded_lists_few_pictures_only(printed, count: int, rows: int) -> None:
+    show.encoded(_sidecar([_picture(i, f"{i}.png", "uniform", [], [30]) for i in range(count)]), Path("out.bin"))
+    lines = printed()
+    assert sum(".png" in line for line in lines) == rows
+    assert any(line.startswith("pictures") and f"{count}:" in line for line in lines)
+
+
+def _info(count: int, *, deltas: bool = False, subpictures: bool = False) -> StreamInfo:
+    def region(i: int) -> RegionInfo:
+        return RegionInfo(
+            i, Rect(32 * i, 0, 32, 64), 27 + 15 * i, 1_234, i if subpictures else None, "I", deltas, (0, 0), deltas
+        )
+
+    vui = Vui(1, 1, 1, False, 0)
+    regions = (region(0), region(1))
+    pictures = [
+        PictureInfo(n, "IDR_N_LP", "I", 0, 0, 64, 64, 63, 61, 32, 5_000, regions, deltas, deltas, vui)
+        for n in range(count)
+    ]
+    return StreamInfo(5_000 * count // 8, tuple(pictures), (), {"SPS": 1, "IDR_N_LP": 2 * count}, ("SPS: is damaged",))
+
+
+def test_inspected(printed) -> None:
+    show.inspected(_info(2), None)
+    lines = printed()
+    rows = [line.split() for line in lines]
+    assert ["0", "IDR_N_LP", "63x61", "5,000", "0", "0,0", "32x64", "27", "1,234"] in rows
+    assert ["1", "32,0", "32x64", "42", "1,234"] in rows
+    text = "\n".join(lines)
+    assert "63x61 (coded 64x64)" in text and "BT.709, limited range, chroma left" in text
+    assert "problem: SPS: is damaged" in text
+    assert "map" not in text and "more" not in text and "~" not in text and "sub-picture" not in text
+
+
+def test_inspected_shows_the_first_pictures_of_many(printed) -> None:
+    show.inspected(_info(23), None)
+    lines = printed()
+    assert sum("IDR_N_LP  63x61" in line for line in lines) == 20
+    assert "and 3 more pictures: --json lists all" in lines
+
+
+def test_inspected_marks_qps_that_do_not_bind_and_names_subpictures(printed) -> None:
+    show.inspected(_info(1, deltas=True, subpictures=True), None)
+    rows = [line.split() for line in printed()]
+    assert ["1", "1", "32,0", "32x64", "42~", "1,234"] in rows
+    assert any(row[:2] == ["~", "blocks"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("faults", "lines"),
+    [
+        ([], ["map: honoured everywhere (2 pictures, 1 region, 8 CTUs compared)"]),
+        (
+            [MapFault(1, 2, "QP 40 where 30 was asked for"), MapFault(1, None, "too small")],
+            [
+                "map: NOT honoured: 2 faults (2 pictures, 1 region, 8 CTUs compared)",
+                "  picture 1, region 2: QP 40 where 30 was asked for",
+                "  picture 1: too small",
+            ],
+        ),
+        ([MapFault(0, 0, "bad")] * 25, ["  picture 0, region 0: bad", "  and 5 more: --json lists all"]),
+    ],
+)
+def test_the_map_s_verdict(printed, faults: list[MapFault], lines: list[str]) -> None:
+    show.inspected(_info(2), MapCheck(2, 1, 8, faults))
+    shown = printed()
+    assert shown[-len(lines) :] == lines
+
+
+def _bench(truth: bool = True) -> BenchResult:
+    ap = (0.5, 0.6) if truth else (None, None)
+    points = [
+        PointResult(method, f"QP {qp}, scale 0.75", 1_234_567.0 / qp, 1.234, 40.0, kept, 1_000, *ap, 0.5, 0.6)
+        for method in ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
+        for qp, kept in ((22, 990), (32, 940))
+    ]
+    return BenchResult(4, 1_000, "t.json" if truth else None, *ap, points, compare(points), 1.0, {}, {})
+
+
+@pytest.mark.parametrize("columns", [None, "40"])
+def test_benched_fits_a_hundred_columns_in_a_pipe_uncut(printed, monkeypatch, columns: str | None) -> None:
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    show.benched(_bench(), Path("a-long-path/" * 12))
+    lines = printed()
+    tables = [line for line in lines if line.startswith(("plain", "frame", "roi", "jrd", "method"))]
+    assert len(tables) == 12 + 6 + 2
+    assert max(map(len, tables)) <= 100
+    assert sum(line.startswith("plain-default  QP 22, scale 0.75") for line in tables) == 1
+    assert not any("…" in line for line in lines)
+    assert lines[-1] == "report: " + "a-long-path/" * 12 + "report.html"
+    summary = [line.split() for line in tables[-7:]]
+    assert summary[0][0] == "method"
+    assert summary[1][:2] == ["plain", f"{1_234_567 / 32 * (22 / 32) ** -0.2:,.0f}"]
+
+
+def test_examined(printed) -> None:
+    vvenc = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False)
+    report = DoctorReport(
+        healthy=True,
+        problems=[],
+        versions={"vcmpipe": "0.1.0"},
+        encoders=[
+            EncoderFinding("PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, built without libvvenc"),
+            EncoderFinding("imageio-ffmpeg 0.8.1", "/y/ffmpeg", "libvvenc 1", True, vvenc, "yes (regions)", ""),
+        ],
+        encoder_folder="/z",
+        decoder=DecoderFinding("18", "62", "vvc", "yes (PSNR 33.0 dB)"),
+        detectors=DetectorFinding("yes", "auto", "default", "nothing here yet", [], []),
+        predictors=["constant", "measured"],
+        devices=DeviceFinding("Linux", 2, 4, [], "torch is not installed"),
+        folders=[
+            FolderFinding("cache", "/c", 1_500_000_000, False),
+            FolderFinding("temporary files", "/t", None, True),
+        ],
+    )
+    show.examined(report)
+    lines = printed()
+    text = "\n".join(lines)
+    assert " * imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
+    assert "     no VVenC: is FFmpeg 5, built without libvvenc" in lines
+    assert "map honoured: yes (regions)" in text and "yes (PSNR 33.0 dB)" in text
+    assert "2 of 4 may be used" in text and "none: torch is not installed" in text
+    assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
+    assert lines[-1] == "healthy"
+    show.examined(dataclasses.replace(report, healthy=False, problems=["no VVenC was found: install it"], encoders=[]))
+    assert printed()[-2:] == ["problem: no VVenC was found: install it", "not healthy"]

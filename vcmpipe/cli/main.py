@@ -1,0 +1,240 @@
+"""One thin function per subcommand: call, then print. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vcmpipe import config
+from vcmpipe.errors import VcmError
+from vcmpipe.process import one_line
+
+
+def _say(message: str) -> None:
+    """One line on stderr, whatever the message holds."""
+    # Where stderr is gone there is nobody left to tell.
+    with contextlib.suppress(OSError):
+        print(f"vcmpipe: {one_line(' '.join(message.split()))}", file=sys.stderr, flush=True)
+
+
+def _warn(message: str) -> None:
+    _say(f"note: {message}")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _encode(options: config.EncodeOptions) -> int:
+    from vcmpipe.cli import show
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.pipeline import encode
+
+    with progress_bar("encode") as progress:
+        sidecar = encode(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(sidecar))
+    else:
+        show.encoded(sidecar, Path(options.out))
+    return 0
+
+
+def _decode(options: config.DecodeOptions) -> int:
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.restore import decode
+
+    with progress_bar("decode") as progress:
+        report = decode(options, progress=progress)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        scaled = f", {report.restored} scaled back to the source's size" if report.restored else ""
+        print(f"{report.pictures} pictures in {report.out}{scaled}")
+    return 0
+
+
+def _inspect(options: config.InspectOptions) -> int:
+    import hashlib
+
+    from vcmpipe.bitstream import inspect_stream
+    from vcmpipe.cli import show
+    from vcmpipe.errors import InputError
+    from vcmpipe.mapcheck import check_map
+    from vcmpipe.restore import find_sidecar, naming, read_stream
+
+    stream = Path(options.input)
+    data = read_stream(stream)
+    with naming(stream):
+        info = inspect_stream(data)
+    check, faults = None, list(info.problems)
+    if options.verify_map:
+        path, sidecar = find_sidecar(stream, options.sidecar)
+        if sidecar is None:
+            raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
+        check = check_map(info, sidecar)
+        if hashlib.sha256(data).hexdigest() != sidecar.sha256:
+            faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
+    if options.json:
+        _print_json(asdict(info) | ({"map": asdict(check) | {"honoured": check.honoured}} if check else {}))
+    else:
+        show.inspected(info, check)
+    if faults:
+        _say(f"{stream}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
+    if check is not None and not check.honoured:
+        return 1
+    return 2 if faults else 0
+
+
+def _extract(options: config.ExtractOptions) -> int:
+    from vcmpipe.extraction import extract
+
+    report = extract(options)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        print(
+            f"{report.out}: sub-picture {report.region}, {report.width}x{report.height}, "
+            f"{report.pictures} pictures, {report.bytes} bytes"
+        )
+    return 0
+
+
+def _bench(options: config.BenchOptions) -> int:
+    from vcmpipe.bench import bench
+    from vcmpipe.cli import show
+    from vcmpipe.cli.progress import progress_bar
+
+    with progress_bar("bench") as progress:
+        result = bench(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(result.to_dict())
+    else:
+        show.benched(result, Path(options.out))
+    return 0
+
+
+def _doctor(options: config.DoctorOptions) -> int:
+    from vcmpipe.cli import show
+    from vcmpipe.doctor import examine
+
+    report = examine()
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        show.examined(report)
+    return 0 if report.healthy else 1
+
+
+_FUNCTIONS: dict[str, Callable[[Any], int]] = {
+    "encode": _encode,
+    "decode": _decode,
+    "inspect": _inspect,
+    "extract": _extract,
+    "bench": _bench,
+    "doctor": _doctor,
+}
+
+
+def _interrupted(number: int, frame: Any) -> None:
+    # Once: what follows is the cleaning up, and a second Ctrl-C in the middle of that would leave half of it.
+    for each in _INTERRUPTS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+_INTERRUPTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """A polite kill and a closed terminal clean up as Ctrl-C does; a signal that is ignored (nohup) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = {number: signal.getsignal(number) for number in _INTERRUPTS}
+    try:
+        for number, handler in before.items():
+            if handler in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, _interrupted)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; default: those of this process.
+
+    Returns:
+        The exit code: 0, 1 (failure), 2 (bad usage or input), 130 (interrupted).
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if debug := "--debug" in words:
+        words.remove("--debug")
+    # A stream that the caller closed is None to Python, and its number would go to the next file that is opened.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    # A file name that stdout's encoding does not hold is shown escaped.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with _interrupts():
+            return _run(words)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of stdout left (vcmpipe inspect ... | head): no error of ours.
+        _drop_stdout()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, OSError):
+            _drop_stdout()  # it may be stdout that failed, and would again when Python flushes it on leaving
+        _say(_reason(error))
+        return error.exit_code if isinstance(error, VcmError) else 1
+
+
+def _run(words: list[str]) -> int:
+    from vcmpipe.cli.parser import parse
+
+    command, options = parse(words)
+    code = _FUNCTIONS[command](options)
+    # Here, where a full disk or a reader that left can still be told from success.
+    sys.stdout.flush()
+    return code
+
+
+def _drop_stdout() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reason(error: Exception) -> str:
+    """What to tell the user; an error that nobody foresaw says how to see more of it."""
+    if isinstance(error, VcmError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{error.filename or 'the output'} cannot be written: the disk is full; free space or choose another place"
+        )
+    if isinstance(error, MemoryError):
+        return "out of memory: work on fewer pictures side by side (--jobs 1), or on smaller ones"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; check the path and its permissions"
+    return f"{type(error).__name__}: {error} (not foreseen; --debug shows where)"

@@ -1,0 +1,358 @@
+"""Results for people, on stdout: aligned tables on a terminal, the same without colours and cuts in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from vcmpipe.sidecar import sidecar_path
+
+if TYPE_CHECKING:
+    from vcmpipe.bench import BenchResult
+    from vcmpipe.bench.tables import Table as Cells
+    from vcmpipe.bitstream import PictureInfo, StreamInfo
+    from vcmpipe.doctor import DoctorReport
+    from vcmpipe.mapcheck import MapCheck
+    from vcmpipe.sidecar import PictureRecord, Sidecar
+
+# Columns where stdout is no terminal: what reads it wraps, if it wants to.
+WIDTH = 100
+# Pictures that get a row of their own.
+PICTURES = 20
+FAULTS = 20
+# Columns that a column of words keeps, however narrow the terminal is.
+_FOLDED = 12
+
+
+# general_profile_idc (H.266 annex A.3).
+_PROFILES = {
+    1: "Main 10",
+    17: "Multilayer Main 10",
+    33: "Main 10 4:4:4",
+    65: "Main 10 Still Picture",
+    97: "Main 10 4:4:4 Still Picture",
+}
+
+
+class _Console(Console):
+    """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is being handled; rich itself would exit with 1 here."""
+        raise
+
+
+def console() -> Console:
+    """stdout, taking text as it is: file names may hold what rich would read as markup."""
+    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not out.is_terminal:
+        out.width = max(out.width, WIDTH)
+    return out
+
+
+def _table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    gaps = 2 * (len(heads) - 1)
+    widths = _widths([heads, *rows], words, screen.width - gaps)
+    for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
+        left = place < words
+        table.add_column(head, justify="left" if left else "right", width=width, overflow="fold", vertical="bottom")
+    for row in rows:
+        table.add_row(*row)
+    # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
+    screen.print(table, width=max(screen.width, sum(widths) + gaps), crop=False, soft_wrap=False)
+
+
+def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
+    """Widths of columns: of whole cells where there is room, else numbers wrap between words, then words fold."""
+    columns = list(zip(*rows, strict=True))
+    longest = [max(len(part) for cell in column for part in cell.split() or [""]) for column in columns]
+    # Titles may always wrap: it is the cells that are read along the line.
+    widths = [max(wide, *map(len, column[1:]), 0) for wide, column in zip(longest, columns, strict=True)]
+    for place in reversed(range(words, len(columns))):
+        if sum(widths) > room:
+            widths[place] = longest[place]
+    for place in reversed(range(words)):
+        excess = max(sum(widths) - room, 0)
+        widths[place] = max(widths[place] - excess, min(widths[place], _FOLDED))
+    return widths
+
+
+def _facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
+    """Names and values, a line each, in two columns; never cut or wrapped: they hold paths and commands."""
+    lines = list(facts)
+    wide = max((len(name) for name, _ in lines), default=0)
+    for name, value in lines:
+        out.print(f"{name:<{wide}}  {value}".rstrip(), soft_wrap=True)
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _span(values: Sequence[int]) -> str:
+    """The least and the greatest of some QPs."""
+    if not values:
+        return "-"
+    return str(min(values)) if min(values) == max(values) else f"{min(values)}-{max(values)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def encoded(sidecar: Sidecar, out: Path) -> None:
+    """What ``encode`` wrote, kept and lost."""
+    screen = console()
+    pictures = sidecar.pictures
+    each = sidecar.bytes / len(pictures) if pictures else 0.0
+    pixels = sum(record.source_size[0] * record.source_size[1] for record in pictures)
+    facts = [
+        ("stream", str(out)),
+        ("sidecar", str(sidecar_path(out))),
+    ]
+    if maps := sidecar.configuration.get("map_out"):
+        facts.append(("maps", str(maps)))
+    facts += [
+        ("pictures", f"{len(pictures):,}: {_realisations(pictures)}"),
+        (
+            "size",
+            f"{sidecar.bytes:,} bytes, {each:,.0f} per picture, {8 * sidecar.bytes / max(pixels, 1):.3f} bits a pixel",
+        ),
+        ("objects", _objects(sidecar)),
+    ]
+    if 0 < len(pictures) <= PICTURES:
+        heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
+        _table(screen, heads, [_picture_row(record) for record in pictures])
+        screen.print()
+    _facts(screen, facts)
+
+
+def _realisations(pictures: Sequence[PictureRecord]) -> str:
+    words = {"uniform": "at one QP", "native": "by the encoder's own map"}
+    parts = []
+    for name in dict.fromkeys(["uniform", *(record.realisation for record in pictures)]):
+        own = [record for record in pictures if record.realisation == name]
+        if own:
+            word = (
+                f"in {sum(len(record.regions) for record in own):,} regions"
+                if name == "regions"
+                else words.get(name, name)
+            )
+            parts.append(f"{len(own):,} {word}")
+    return ", ".join(parts) or "none"
+
+
+def _objects(sidecar: Sidecar) -> str:
+    total = sum(len(record.objects) for record in sidecar.pictures)
+    if sidecar.kept is None or sidecar.lost is None:
+        return f"{total:,}; whether they are kept was not checked"
+    share = f" ({100 * sidecar.kept / total:.1f} %)" if total else ""
+    return f"{sidecar.kept:,} of {total:,} kept{share}, {sidecar.lost:,} lost"
+
+
+def _picture_row(record: PictureRecord) -> tuple[str, ...]:
+    size = _size(record.coded_size)
+    if record.source_size != record.coded_size:
+        size = f"{size} of {_size(record.source_size)}"
+    kept = [thing.kept for thing in record.objects]
+    return (
+        record.source,
+        size,
+        str(len(record.regions)),
+        _span([region.qp for region in record.regions]),
+        f"{record.bits / 8:,.0f}",
+        "-" if record.psnr_y is None else f"{record.psnr_y:.2f}",
+        f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}",
+    )
+
+
+def inspected(info: StreamInfo, check: MapCheck | None) -> None:
+    """A stream's headers, pictures and regions, and whether it honours its map."""
+    screen = console()
+    pictures = info.pictures
+    facts = [
+        ("size", f"{info.bytes:,} bytes, {info.bytes / len(pictures):,.0f} per picture"),
+        ("pictures", f"{len(pictures):,}: {_few(picture.nal_type for picture in pictures)}"),
+        ("picture size", _few(_shown_size(picture) for picture in pictures)),
+        ("CTU", _few(str(picture.ctu) for picture in pictures)),
+        ("colour", _few(_colour(picture) for picture in pictures)),
+        ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
+        ("parameter sets", _sets(info)),
+    ]
+    _facts(screen, facts)
+    screen.print()
+    _regions(screen, pictures[:PICTURES])
+    if len(pictures) > PICTURES:
+        screen.print(f"and {_count(len(pictures) - PICTURES, 'more picture')}: --json lists all", soft_wrap=True)
+    if any(picture.cu_qp_delta_possible for picture in pictures):
+        screen.print("~ blocks may depart from this QP: CU-level QP deltas are enabled", soft_wrap=True)
+    for problem in info.problems:
+        screen.print(f"problem: {problem}", soft_wrap=True)
+    if check is not None:
+        screen.print()
+        _verdict(screen, check)
+
+
+def _shown_size(picture: PictureInfo) -> str:
+    coded, shown = (picture.width, picture.height), (picture.display_width, picture.display_height)
+    return _size(shown) if coded == shown else f"{_size(shown)} (coded {_size(coded)})"
+
+
+def _few(values: Iterable[str]) -> str:
+    """Some different values, of many the first."""
+    different = list(dict.fromkeys(values))
+    return (
+        ", ".join(different) if len(different) <= 4 else f"{', '.join(different[:3])} and {len(different) - 3:,} more"
+    )
+
+
+def _colour(picture: PictureInfo) -> str:
+    vui = picture.vui
+    if vui is None:
+        return "not stated"
+    matrix = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020"}.get(vui.matrix, f"matrix {vui.matrix}")
+    siting = {0: "left", 1: "centre", 2: "top left"}.get(-1 if vui.chroma_siting is None else vui.chroma_siting)
+    return f"{matrix}, {'full' if vui.full_range else 'limited'} range" + (f", chroma {siting}" if siting else "")
+
+
+def _sets(info: StreamInfo) -> str:
+    profiles = []
+    for found in info.parameter_sets:
+        if found.kind == "SPS" and "general_level_idc" in found.elements:
+            profile, level = found.elements.get("general_profile_idc", 0), found.elements["general_level_idc"]
+            profiles.append(f"{_PROFILES.get(profile, f'profile {profile}')} level {level // 16}.{level % 16 // 3}")
+    counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in ("SPS", "PPS")]
+    return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
+
+
+def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
+    """A row per region; the picture's own columns stand on its first."""
+    subpictures = any(region.subpic_id is not None for picture in pictures for region in picture.regions)
+    heads = ["picture", "type", "size", "bits", "region", *(["sub-picture"] if subpictures else [])]
+    heads += ["position", "region size", "QP", "region bits"]
+    rows = []
+    for picture in pictures:
+        shown = _size((picture.display_width, picture.display_height))
+        own = [str(picture.index), picture.nal_type, shown, f"{picture.bits:,}"]
+        if not picture.regions:
+            rows.append([*own, *["-"] * (len(heads) - len(own))])
+        for region in picture.regions:
+            rect = region.rect
+            number = "-" if region.subpic_id is None else str(region.subpic_id)
+            qp = f"{region.qp}{'~' if region.cu_qp_delta_possible else ''}"
+            place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
+            rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
+            own = [""] * len(own)
+    _table(screen, heads, rows, words=2)
+
+
+def _verdict(screen: Console, check: MapCheck) -> None:
+    looked = f"{_count(check.pictures, 'picture')}, {_count(check.regions, 'region')}, {_count(check.ctus, 'CTU')}"
+    if check.honoured:
+        screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
+        return
+    screen.print(f"map: NOT honoured: {_count(len(check.faults), 'fault')} ({looked} compared)", soft_wrap=True)
+    for fault in check.faults[:FAULTS]:
+        region = "" if fault.region is None else f", region {fault.region}"
+        screen.print(f"  picture {fault.picture}{region}: {fault.reason}", soft_wrap=True)
+    if len(check.faults) > FAULTS:
+        screen.print(f"  and {len(check.faults) - FAULTS:,} more: --json lists all", soft_wrap=True)
+
+
+def benched(result: BenchResult, out: Path) -> None:
+    """The tables of a bench and where its report lies."""
+    from vcmpipe.bench import tables
+
+    screen = console()
+    summary = tables.summary(result)
+    _cells(screen, tables.points(result))
+    screen.print()
+    _cells(screen, summary)
+    for note in summary.notes:
+        screen.print(note, soft_wrap=True)
+    screen.print()
+    screen.print(f"{tables.setting(result)}.", soft_wrap=True)
+    screen.print(tables.headline(result), soft_wrap=True)
+    screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def _cells(screen: Console, table: Cells) -> None:
+    """A table of the report, without the columns that only repeat another one."""
+    shown = [place for place, head in enumerate(table.heads) if head != "kept"]
+    _table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
+
+
+def examined(report: DoctorReport) -> None:
+    """What ``doctor`` found, the verdict last."""
+    screen = console()
+    _section(screen, "versions", report.versions.items())
+    screen.print("VVenC, in the order of preference")
+    for encoder in report.encoders:
+        mark = "*" if encoder.used else " "
+        screen.print(f" {mark} {encoder.where}: {encoder.path}", soft_wrap=True)
+        if encoder.capabilities is None or encoder.build is None:
+            screen.print(f"     no VVenC: {encoder.reason}", soft_wrap=True)
+            continue
+        can = encoder.capabilities
+        screen.print(f"     {encoder.build}", soft_wrap=True)
+        native = "reads QP maps" if can.native_map else "reads no QP maps"
+        depths = "/".join(map(str, can.bit_depths))
+        screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
+        screen.print(f"     map honoured: {encoder.map_honoured}", soft_wrap=True)
+    if not report.encoders:
+        screen.print("   none was found")
+    screen.print(f"   your own binaries belong in {report.encoder_folder}", soft_wrap=True)
+    screen.print()
+    decoder, detectors, devices = report.decoder, report.detectors, report.devices
+    _section(
+        screen,
+        "decoder",
+        [
+            ("PyAV", decoder.pyav or "missing"),
+            ("libavcodec", decoder.libavcodec or "missing"),
+            ("VVC decoder", decoder.codec or "missing"),
+            ("decodes", decoder.decodes),
+        ],
+    )
+    _section(
+        screen,
+        "detectors",
+        [
+            ("demo", detectors.demo),
+            (f"{detectors.chosen} ({detectors.chosen_by})", detectors.resolves_to),
+            ("onnxruntime", ", ".join(detectors.onnx_providers) or "missing"),
+            ("plugins", ", ".join(detectors.plugins) or "none"),
+        ],
+    )
+    _section(screen, "predictors", [(name, "") for name in report.predictors])
+    _section(
+        screen,
+        "devices",
+        [
+            ("system", devices.system),
+            ("cores", f"{devices.cores_usable} of {devices.cores} may be used"),
+            ("CUDA", ", ".join(devices.cuda) or f"none: {devices.cuda_reason}"),
+        ],
+    )
+    _section(screen, "folders", [(f.purpose, f"{f.path}, {_space(f.free_bytes, f.writable)}") for f in report.folders])
+    for problem in report.problems:
+        screen.print(f"problem: {problem}", soft_wrap=True)
+    screen.print("healthy" if report.healthy else "not healthy")
+
+
+def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
+    screen.print(title)
+    _facts(screen, [(f"   {name}", value) for name, value in facts])
+    screen.print()
+
+
+def _space(free: int | None, writable: bool) -> str:
+    space = "free space unknown" if free is None else f"{free / 1e9:,.1f} GB free"
+    return space if writable else f"{space}, cannot be written to"
