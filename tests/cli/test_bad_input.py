@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,7 +119,6 @@ WORDS = [
     (["--background", "foo"], 2, "background 'foo'"),
     (["--realise", "native"], 2, "reads no QP maps"),
     (["--scale", "0"], 2, "--scale 0"),
-    (["--scale", "0.1"], 2, "coded at"),
     (["--margin", "1" + "0" * 30], 2, "--margin"),
     (["--smooth", "1" + "0" * 30], 2, "--smooth"),
     (["--dilate", "1" + "0" * 30], 2, "--dilate"),
@@ -147,7 +147,6 @@ def test_options_that_cannot_be(here: Path, frames: Path, vcmpipe, untouched, wo
     (here / "bad.onnx").write_bytes(b"\xff\xfe no model")
     (here / "notes.json").write_text('{"what": "somebody\'s own"}')
     with untouched():
-        # The smallest picture is 96x64, which a tenth of makes too small to code.
         vcmpipe("encode", "--input", "frames", "--out", "new/a.bin", *CODE, *words).refused(code, named)
 
 
@@ -184,8 +183,8 @@ def hevc() -> bytes:
 
 
 STREAMS = [
-    (lambda s, p: b"", "s.bin: the bitstream is empty"),
-    (lambda s, p: p(64, 64, 1, ".jpg"), "s.bin: no Annex-B start code"),
+    (lambda s, p: b"", "the bitstream is empty"),
+    (lambda s, p: p(64, 64, 1, ".jpg"), "no Annex-B start code"),
     (lambda s, p: hevc(), "no VVC stream"),
     (lambda s, p: b"\0\0\0\1" + bytes(range(1, 200)), "s.bin: "),
     (lambda s, p: bytes(5000), "s.bin: "),
@@ -198,15 +197,15 @@ def test_streams_that_are_none(here, region_stream, make_picture, vcmpipe, untou
     (here / "s.bin").write_bytes(make(region_stream, make_picture))
     with untouched():
         for words in (["decode", "--out", "new/d"], ["decode", "--out", "new/v.y4m"], ["inspect"]):
-            vcmpipe(*words, "--input", "s.bin").refused(2, named)
-        vcmpipe("inspect", "--json", "--input", "s.bin").refused(2, named)
-        vcmpipe("extract", "--out", "new/x.bin", "--input", "s.bin").refused(2, named)
+            vcmpipe(*words, "--input", "s.bin").refused(2, "s.bin: ", named)
+        vcmpipe("inspect", "--json", "--input", "s.bin").refused(2, "s.bin: ", named)
+        vcmpipe("extract", "--out", "new/x.bin", "--input", "s.bin").refused(2, "s.bin: ", named)
 
 
 def test_a_stream_cut_anywhere(here: Path, region_stream: bytes, vcmpipe, untouched) -> None:
     """It never decodes, is never extracted whole, and inspect says what it can and that something is wrong."""
     first = inspect_stream(region_stream).pictures[0].bits // 8
-    for length in [*range(50, first, 97), first - 1, len(region_stream) - 3]:
+    for length in [*range(50, first, 97), first - 8, len(region_stream) - 8]:
         (here / "s.bin").write_bytes(region_stream[:length])
         with untouched():
             vcmpipe("decode", "--input", "s.bin", "--out", "new/d").refused(2, "s.bin: ")
@@ -376,7 +375,7 @@ def truth(names: list[str], category: str) -> str:
 )
 def test_benches_that_cannot_be(here, frames, benched, untouched, words, code: int, named: str) -> None:
     (here / "none.json").write_text("{}")
-    (here / "other.json").write_text(truth(["x.png"], "disc"))
+    (here / "other.json").write_text(truth(["x.png"], "star"))
     (here / "classes.json").write_text(truth(["p1.png", "p2.png"], "no such thing"))
     with untouched():
         benched("--out", "new/report", *words).refused(code, named)
@@ -407,7 +406,7 @@ def test_a_place_that_may_not_be_written_to(here, frames, encoded, vcmpipe, smal
 
 
 def test_a_full_disk(here, frames, encoded, vcmpipe, small_disk, leftovers, benched) -> None:
-    disk = small_disk(16_384)
+    disk = small_disk(8_192)
     (disk / "a.bin").write_bytes(b"an older stream")
     for words in (
         ["encode", "--input", "frames", "--out", disk / "a.bin", *CODE],
@@ -428,6 +427,7 @@ def test_a_full_temporary_folder(here, frames, vcmpipe, small_disk, untouched, m
     """The pictures do not fit, or they do and the streams do not."""
     disk = small_disk(32_768)
     monkeypatch.setenv("TMPDIR", str(disk))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     for filling in (20_000, 8_000):
         (disk / "filling").write_bytes(bytes(filling))
         with untouched():

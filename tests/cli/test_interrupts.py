@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill and a closed terminal: exit code 130, one line, and nothing left, neither files nor programs."""
+"""Ctrl-C, a polite kill and a closed terminal: exit code 130, one line, no files and no programs left."""
 
 from __future__ import annotations
 
