@@ -1,6 +1,7 @@
-"""VVC (ITU-T H.266) high-level syntax: reading, merging, extracting and inspecting streams, with no decoder needed."""
+"""High-level syntax of VVC (ITU-T H.266): reading, merging, extracting, inspecting, with no decoder needed; of HEVC: reading."""
 
-from vcmpipe.bitstream.access_units import AccessUnit, count_pictures, split_access_units
+from vcmpipe.bitstream.access_units import AccessUnit, split_access_units
+from vcmpipe.bitstream.codec import Codec, StreamJoiner, codec_of, count_pictures, inspect_stream
 from vcmpipe.bitstream.concatenate import StreamWriter, concatenate
 from vcmpipe.bitstream.extract import extract_subpicture
 from vcmpipe.bitstream.geometry import Rect, RegionLayout
@@ -10,7 +11,6 @@ from vcmpipe.bitstream.inspect import (
     RegionInfo,
     StreamInfo,
     ctu_qps,
-    inspect_stream,
 )
 from vcmpipe.bitstream.merge import Form, merge_regions
 from vcmpipe.bitstream.nal import NalType, NalUnit, split_nal_units
@@ -18,6 +18,7 @@ from vcmpipe.bitstream.vui import Vui
 
 __all__ = [
     "AccessUnit",
+    "Codec",
     "Form",
     "NalType",
     "NalUnit",
@@ -27,8 +28,10 @@ __all__ = [
     "RegionInfo",
     "RegionLayout",
     "StreamInfo",
+    "StreamJoiner",
     "StreamWriter",
     "Vui",
+    "codec_of",
     "concatenate",
     "count_pictures",
     "ctu_qps",

@@ -105,6 +105,7 @@ class StreamInfo:
         nal_units: number of NAL units by type.
         problems: what is damaged or could not be read, each with the element's name; empty for a sound stream. That a
             stream was cut inside the data of its last slice shows in decoding only.
+        codec: "vvc" or "hevc".
     """
 
     bytes: int
@@ -112,6 +113,7 @@ class StreamInfo:
     parameter_sets: tuple[ParameterSetInfo, ...]
     nal_units: dict[str, int]
     problems: tuple[str, ...]
+    codec: str = "vvc"
 
 
 def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
