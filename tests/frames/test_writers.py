@@ -95,11 +95,11 @@ def test_y4m_headers_that_make_no_sense(size: tuple[int, int], rate: Fraction, t
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import vcmpipe.process as process
+    import secrets
 
-    real = process.secrets.token_hex
+    real = secrets.token_hex
     yuv = rgb_to_yuv(_rgb(640, 480), ColourSpec())
-    monkeypatch.setattr(process.secrets, "token_hex", lambda n: "full" + real(n))
+    monkeypatch.setattr(secrets, "token_hex", lambda n: "full" + real(n))
     opened = Path.open
 
     def full(self: Path, *arguments: object, **named: object) -> object:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import sys
 import threading
 import time
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from vcmpipe import process
-from vcmpipe.errors import OutputError, ProcessError
-from vcmpipe.process import file_argument, one_line, probe, publish, run, stop_all, temporary_folder
+from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.process import Settings, probe, run, stop_all
 
 PY = sys.executable
 posix = pytest.mark.skipif(os.name != "posix", reason="process groups and modes are POSIX")
@@ -156,6 +155,88 @@ def test_stop_all_reaches_programs_of_other_threads(tmp_path: Path) -> None:
 
 
 @posix
+def test_a_child_that_stays_goes_when_its_parent_has_ended_well(tmp_path: Path) -> None:
+    # It holds no pipe of ours, so that nothing but its group tells of it.
+    quiet = "stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+    child = f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], {quiet})"
+    done = run([PY, "-c", f"import subprocess, sys; print({child}.pid)"], timeout=60)
+    assert _until(lambda: not _alive(int(done.stdout)))
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT"])
+def test_a_program_that_a_signal_ended_gets_a_second_chance(tmp_path: Path, name: str) -> None:
+    code = (
+        "import os, pathlib, resource, signal, sys\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        f"log = pathlib.Path({str(tmp_path / 'log')!r})\n"
+        "with log.open('a') as f: f.write('x')\n"
+        f"if len(log.read_text()) < int(sys.argv[1]): os.kill(os.getpid(), signal.{name})\n"
+        "print(sys.stdin.read())\n"
+    )
+    assert run([PY, "-c", code, "2"], timeout=60, input=b"again").stdout == b"again\n"
+    (tmp_path / "log").unlink()
+    with pytest.raises(ProcessError, match=f"ended by signal {name}.*, 3 times in a row"):
+        run([PY, "-c", code, "9"], timeout=60, retries=2)
+    assert (tmp_path / "log").read_text() == "xxx"
+
+
+@posix
+@pytest.mark.parametrize("ending", ["sys.exit(1)", "sys.exit(137)", "os.kill(os.getpid(), signal.SIGTERM)"])
+def test_what_would_come_back_is_not_tried_again(tmp_path: Path, ending: str) -> None:
+    log = f"open({str(tmp_path / 'log')!r}, 'a').write('x')"
+    with pytest.raises(ProcessError):
+        run([PY, "-c", f"import os, signal, sys\n{log}\n{ending}"], timeout=60, retries=5)
+    assert (tmp_path / "log").read_text() == "x"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The limit comes from outside an instant after the start: a program that waits has it for sure.
+    code = "import sys; sys.stdin.read(); print(len(bytes(1 << 30)))"
+    assert run([PY, "-c", code], timeout=60, input=b"x").stdout == b"1073741824\n"
+    with pytest.raises(ProcessError, match=r"with a memory limit of 512 MiB: .*MemoryError"):
+        run([PY, "-c", code], timeout=60, input=b"x", memory_limit=1 << 29)
+    monkeypatch.setenv("VCMPIPE_MEMORY_LIMIT", "600M")
+    with pytest.raises(ProcessError, match="with a memory limit of 600 MiB"):
+        run([PY, "-c", code], timeout=60, input=b"x")
+
+
+def test_time_limits_are_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VCMPIPE_TIMEOUT_FACTOR", "0.01")
+    with pytest.raises(ProcessError, match=r"did not finish within 1 s"):
+        run([PY, "-c", "import time; time.sleep(600)"], timeout=100)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VCMPIPE_MEMORY_LIMIT", "much"),
+        ("VCMPIPE_MEMORY_LIMIT", "-4G"),
+        ("VCMPIPE_MEMORY_LIMIT", "1M"),
+        ("VCMPIPE_MEMORY_LIMIT", "9" * 40),
+        ("VCMPIPE_RETRIES", "-1"),
+        ("VCMPIPE_RETRIES", "11"),
+        ("VCMPIPE_RETRIES", "1.5"),
+        ("VCMPIPE_TIMEOUT_FACTOR", "0"),
+        ("VCMPIPE_TIMEOUT_FACTOR", "nan"),
+        ("VCMPIPE_TIMEOUT_FACTOR", "slow"),
+    ],
+)
+def test_settings_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match=f"{variable}='.*': give ") as caught:
+        run([PY, "-c", "0"], timeout=60)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "limit"), [("", None), ("4G", 4 << 30), ("512MiB", 1 << 29), ("100000000", 10**8)])
+def test_memory_limits_are_read(monkeypatch: pytest.MonkeyPatch, text: str, limit: int | None) -> None:
+    monkeypatch.setenv("VCMPIPE_MEMORY_LIMIT", text)
+    assert Settings.from_environment() == Settings(memory_limit=limit)
+
+
+@posix
 def test_left_behind_children_do_not_hold_us_up() -> None:
     child = "[sys.executable, '-c', 'import time; time.sleep(600)']"
     code = f"import subprocess, sys; subprocess.Popen({child}); print('done')"
@@ -171,7 +252,7 @@ def test_stderr_flood_keeps_the_last_bytes_only() -> None:
 
 
 def test_stdout_flood_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "STDOUT_LIMIT", 1 << 20)
+    monkeypatch.setattr("vcmpipe.process.runner.STDOUT_LIMIT", 1 << 20)
     with pytest.raises(ProcessError, match="more than 1 MiB"):
         run([PY, "-c", "import sys\nwhile True: sys.stdout.write('x' * 100_000)"], timeout=60)
 
@@ -186,96 +267,3 @@ def test_a_short_program_costs_no_polling_delay() -> None:
         run([program], timeout=30)
         times.append(time.perf_counter() - begin)
     assert sorted(times)[2] < 0.03  # Popen.wait(timeout) alone can sleep 0.05 s
-
-
-@pytest.mark.parametrize("name", ["-i.png", "http:x.png", "a b.png"])
-def test_file_argument_is_never_an_option_or_protocol(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    argument = file_argument(Path(name))
-    assert Path(argument).is_absolute() and Path(argument).name == name
-
-
-def test_one_line() -> None:
-    assert one_line("a\nb\udcff\x00é") == "a\\nb\\udcff\\x00é"
-
-
-def test_publish_replaces_whole_and_makes_parents(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "deep" / "out.bin"
-    for data in (b"one", b"two"):
-        with publish(target) as part:
-            assert part.parent == target.parent and part.suffix == ".bin" and not part.exists()
-            part.write_bytes(data)
-            assert not target.exists() or target.read_bytes() == b"one"
-        assert target.read_bytes() == data
-    assert [p.name for p in target.parent.iterdir()] == ["out.bin"]
-
-
-def test_publish_leaves_nothing_after_an_error(tmp_path: Path) -> None:
-    target = tmp_path / "made" / "out.bin"
-    with pytest.raises(RuntimeError), publish(target) as part:
-        part.write_bytes(b"half")
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
-    old = tmp_path / "old"
-    old.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), publish(old) as part:
-        part.write_bytes(b"half")
-        raise KeyboardInterrupt
-    assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
-    with pytest.raises(OutputError, match="nothing was produced"), publish(tmp_path / "never"):
-        pass
-
-
-@posix
-def test_publish_says_why_a_place_cannot_be_written_to(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "folder").mkdir()
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    for target, expected in [
-        (tmp_path / "file" / "out", "part of its path is a file"),
-        (tmp_path / "folder", "it is a folder"),
-        (fifo, "no regular file"),
-        (tmp_path / ("n" * 300), "cannot be written"),
-    ]:
-        with pytest.raises(OutputError, match=expected) as caught, publish(target) as part:
-            part.write_text("y")
-        assert target.name in str(caught.value) and str(caught.value).isprintable()
-    assert stat.S_ISFIFO(fifo.stat().st_mode)
-    with pytest.raises(OutputError, match="cannot be written"), publish(Path("/proc/nowhere/out")) as part:
-        part.write_text("y")
-
-
-@posix
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_publish_names_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="disk is full"), publish(tmp_path / "out") as part:
-        part.symlink_to("/dev/full")
-        part.write_bytes(b"x" * 100_000)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_publish_lets_other_errors_of_the_block_through(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), publish(tmp_path / "out"):
-        (tmp_path / "some-input").read_bytes()
-
-
-@posix
-def test_publish_follows_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    with publish(tmp_path / "link") as part:
-        part.write_text("new")
-    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
-
-
-def test_temporary_folder_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with temporary_folder("try-") as folder:
-        (folder / "x").write_text("x")
-        assert folder.name.startswith("try-")
-    assert not folder.exists()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(OutputError, match="TMPDIR"), temporary_folder():
-        pass

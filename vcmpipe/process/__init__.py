@@ -1,0 +1,30 @@
+"""The one place that starts external programs, and the one way in which files are published."""
+
+from vcmpipe.process.children import GRACE_SECONDS, stop_all
+from vcmpipe.process.outputs import make_parents, output_error, publish
+from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run
+from vcmpipe.process.settings import MEMORY_VARIABLE, RETRIES_VARIABLE, TIMEOUT_VARIABLE, Settings
+from vcmpipe.process.streaming import Output, streaming
+from vcmpipe.process.temporary import temporary_folder
+from vcmpipe.process.text import file_argument, one_line
+
+__all__ = [
+    "GRACE_SECONDS",
+    "MEMORY_VARIABLE",
+    "RETRIES_VARIABLE",
+    "STDERR_KEPT",
+    "TIMEOUT_VARIABLE",
+    "Completed",
+    "Output",
+    "Settings",
+    "file_argument",
+    "make_parents",
+    "one_line",
+    "output_error",
+    "probe",
+    "publish",
+    "run",
+    "stop_all",
+    "streaming",
+    "temporary_folder",
+]
