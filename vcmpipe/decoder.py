@@ -1,4 +1,4 @@
-"""VVC streams back to pictures: FFmpeg's native decoder in process, through PyAV, access unit by access unit.
+"""VVC and HEVC streams back to pictures: FFmpeg's decoders in process, through PyAV, access unit by access unit.
 
 Sizes, colours and chroma formats may change from one coded video sequence to the next. A stream that is damaged, cut,
 or gives another number of pictures than it holds is an error: nothing is concealed.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream import AccessUnit, split_access_units
-from vcmpipe.bitstream.nal import NalType
+from vcmpipe.bitstream import AccessUnit, Codec, codec_of, hevc, hevc_sets, split_access_units
+from vcmpipe.bitstream.hevc import HevcAccessUnit, HevcNalUnit
+from vcmpipe.bitstream.nal import NalType, NalUnit
 from vcmpipe.bitstream.sps import read_sps
-from vcmpipe.bitstream.vui import vui_of
+from vcmpipe.bitstream.vui import Vui, vui_of
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
@@ -41,12 +42,13 @@ MAX_SIDE = 16384
 MAX_SAMPLES = 1 << 28
 """Luma samples above which a coded picture is refused."""
 _SHORT = 8
-# Parameter sets, and how far right their ids stand in the first byte (an APS has its type in front, which counts, too).
+# VVC's parameter sets, and how far right their ids stand in the first byte (an APS's type in front counts, too).
 _SETS: dict[int, int] = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 2, NalType.PREFIX_APS: 0}
 _WAY_OUT = "the stream is damaged or cut; encode or copy it again"
 
 
 _Picture = tuple[Yuv, tuple[int, int], ColourSpec]
+_Unit = AccessUnit | HevcAccessUnit
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,10 @@ class DecodedPicture:
         return yuv_to_rgb(self.yuv, self.spec, self.size)
 
 
-def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator[DecodedPicture]:
-    """Decodes an Annex-B VVC stream, picture by picture: memory does not grow with their number.
+def decode_stream(
+    data: bytes | Path, *, threads: int | None = None, codec: Codec | None = None
+) -> Iterator[DecodedPicture]:
+    """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
 
     Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
 
@@ -80,27 +84,30 @@ def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator
         data: the stream, or a file that holds it (read at once; it is an error here if that fails).
         threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
             or as many as there are cores if fewer. The result does not depend on it.
+        codec: what the stream is; None: what it begins as.
 
     Yields:
         The pictures in output order.
 
     Raises:
         InputError: the file cannot be read.
-        BitstreamError: no VVC stream, damaged, cut, absurdly large, of a kind that is not decoded, or with another
-            number of pictures than its access units announce.
+        BitstreamError: no VVC or HEVC stream, damaged, cut, absurdly large, of a kind that is not decoded, or with
+            another number of pictures than its access units announce.
     """
     name = "the stream"
     if not isinstance(data, bytes | bytearray | memoryview):
         name, data = one_line(str(data)), _read(Path(data))
     if not data:
         raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
+    codec = codec or codec_of(bytes(data[:64]))
+    split: Callable[[bytes], Sequence[_Unit]] = hevc.split_access_units if codec == "hevc" else split_access_units
     try:
-        units = split_access_units(bytes(data))
+        units = split(bytes(data))
     except BitstreamError as error:
         raise BitstreamError(f"{name}: {error}" if name != "the stream" else str(error)) from error
     for number, unit in enumerate(units):
         _check_size(unit, f"{name}, picture {number}")
-    return _decode(units, name, threads or min(4, os.cpu_count() or 1))
+    return _decode(units, name, threads or min(4, os.cpu_count() or 1), codec)
 
 
 @dataclass(frozen=True)
@@ -112,16 +119,18 @@ class _Sequence:
         units: the access units.
         sets: the parameter sets in force in front of it, as a byte stream.
         spec: what samples mean in it, unless an SPS of its own says otherwise.
+        codec: what it is coded with.
     """
 
     first: int
-    units: list[AccessUnit]
+    units: list[_Unit]
     sets: bytes
     spec: ColourSpec
+    codec: Codec
 
 
-def _decode(units: list[AccessUnit], name: str, threads: int) -> Iterator[DecodedPicture]:
-    sequences = _sequences(units)
+def _decode(units: Sequence[_Unit], name: str, threads: int, codec: Codec) -> Iterator[DecodedPicture]:
+    sequences = _sequences(units, codec)
     shown = 0
     for yuv, size, spec in _side_by_side(sequences, name, threads):
         yield DecodedPicture(shown, yuv, size, spec)
@@ -160,11 +169,13 @@ def _decode_all(sequence: _Sequence, name: str) -> list[_Picture]:
 def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
     import av
 
-    context = av.CodecContext.create("vvc", "r")
+    context = av.CodecContext.create(sequence.codec, "r")
     context.thread_count = 1
     # Without it FFmpeg rounds a conformance window's left offset to its memory alignment and shows more columns.
     context.flags |= av.codec.context.Flags.unaligned
     context.options = {"max_pixels": str(MAX_SAMPLES)}
+    if sequence.codec == "hevc":
+        context.options["err_detect"] = "explode"  # else what is damaged is concealed
     units = sequence.units
     specs: list[ColourSpec] = []
     # One step more than there are units: None flushes the pictures that wait for their turn.
@@ -192,22 +203,32 @@ def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
             yield _to_yuv(picture, specs[unit], name), size, specs[unit]
 
 
-def _sequences(units: list[AccessUnit]) -> list[_Sequence]:
+def _sequences(units: Sequence[_Unit], codec: Codec) -> list[_Sequence]:
     """The stream cut at its IDR pictures."""
     sequences: list[_Sequence] = []
     in_force: dict[tuple[int, int], bytes] = {}
     spec = ColourSpec()
     for number, unit in enumerate(units):
         if unit.is_idr or not sequences:
-            sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec))
+            sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
         sequences[-1].units.append(unit)
         spec = _colours(unit) or spec
         for nal in unit.nal_units:
-            if nal.type in _SETS and len(nal.data) > 2:
-                place = (nal.type, nal.data[2] >> _SETS[nal.type])
+            place = _place(nal)
+            if place is not None:
                 in_force.pop(place, None)  # what is sent again moves to the end: a PPS stays behind its SPS
                 in_force[place] = b"\0\0\0\1" + nal.data
     return sequences
+
+
+def _place(nal: NalUnit | HevcNalUnit) -> tuple[int, int] | None:
+    """Kind and id of a parameter set, which a later one of the same place replaces; None for other NAL units."""
+    if isinstance(nal, NalUnit):
+        return (nal.type, nal.data[2] >> _SETS[nal.type]) if nal.type in _SETS and len(nal.data) > 2 else None
+    try:
+        return hevc.set_place(nal)
+    except BitstreamError:
+        return None
 
 
 def _read(path: Path) -> bytes:
@@ -217,12 +238,10 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{one_line(str(path))} does not exist: check the path") from error
     except (OSError, ValueError) as error:
         reason = one_line(getattr(error, "strerror", None) or str(error))
-        raise InputError(
-            f"{one_line(str(path))} cannot be read ({reason}): name a VVC stream that you may read"
-        ) from error
+        raise InputError(f"{one_line(str(path))} cannot be read ({reason}): name a stream that you may read") from error
 
 
-def _check_size(unit: AccessUnit, where: str) -> None:
+def _check_size(unit: _Unit, where: str) -> None:
     if unit.picture_size is None:
         return
     width, height = unit.picture_size
@@ -233,35 +252,45 @@ def _check_size(unit: AccessUnit, where: str) -> None:
         )
 
 
-def _colours(unit: AccessUnit) -> ColourSpec | None:
+def _colours(unit: _Unit) -> ColourSpec | None:
     """What the unit's own SPS states; None where it brings none."""
     spec = None
     for nal in unit.nal_units:
-        if nal.type == NalType.SPS and not nal.layer_id:
+        sps = NalType.SPS if isinstance(nal, NalUnit) else hevc.SPS
+        if nal.type == sps and not nal.layer_id:
             try:
-                spec = ColourSpec.from_vui(vui_of(read_sps(nal.payload())))
+                spec = ColourSpec.from_vui(_stated(nal))
             except BitstreamError:
                 # The decoder may know a syntax that our parser refuses; colours then have their defaults.
                 spec = ColourSpec()
     return spec
 
 
-def _skipped(units: list[AccessUnit]) -> int:
-    """Pictures that no decoder shows: RASL pictures of a CRA picture that the stream begins with (clause 8.1.1)."""
-    if not any(nal.type == NalType.CRA for nal in units[0].slices):
+def _stated(nal: NalUnit | HevcNalUnit) -> Vui | None:
+    return (
+        vui_of(read_sps(nal.payload()))
+        if isinstance(nal, NalUnit)
+        else hevc_sets.vui_of(hevc_sets.read_sps(nal.payload()))
+    )
+
+
+def _skipped(units: Sequence[_Unit]) -> int:
+    """Pictures that no decoder shows: RASL pictures of the CRA picture that a stream begins with (clause 8.1.1)."""
+    cra, rasl = ({NalType.CRA}, {NalType.RASL}) if isinstance(units[0], AccessUnit) else (hevc.LEADS, hevc.RASL_TYPES)
+    if not any(nal.type in cra for nal in units[0].slices):
         return 0
     count = 0
     for unit in units[1:]:
         if unit.is_irap:
             break
-        count += any(nal.type == NalType.RASL for nal in unit.slices)
+        count += any(nal.type in rasl for nal in unit.slices)
     return count
 
 
 def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:
     form = picture.format
     grey = form.name.startswith("gray")
-    if form.is_rgb or not (grey or form.name.startswith("yuv4")):
+    if form.is_rgb or not (grey or form.name.startswith(("yuv4", "yuvj4"))):
         raise BitstreamError(
             f"{name} is coded as {form.name}, which is not taken: encode YUV 4:2:0, 4:2:2, 4:4:4 or grey"
         )

@@ -1,4 +1,4 @@
-"""High-level syntax of VVC (ITU-T H.266): reading, merging, extracting, inspecting, with no decoder needed; of HEVC: reading."""
+"""High-level syntax of VVC (ITU-T H.266): reading, merging, extracting, inspecting; and reading HEVC. No decoder."""
 
 from vcmpipe.bitstream.access_units import AccessUnit, split_access_units
 from vcmpipe.bitstream.codec import Codec, StreamJoiner, codec_of, count_pictures, inspect_stream

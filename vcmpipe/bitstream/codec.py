@@ -10,6 +10,7 @@ from vcmpipe.bitstream import hevc
 from vcmpipe.bitstream import inspect as vvc_inspect
 from vcmpipe.bitstream.concatenate import StreamWriter
 from vcmpipe.bitstream.geometry import Rect
+from vcmpipe.bitstream.hevc_sets import display_size, vui_of
 from vcmpipe.bitstream.inspect import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo
 from vcmpipe.errors import BitstreamError
 
@@ -17,7 +18,7 @@ Codec = Literal["vvc", "hevc"]
 
 
 def codec_of(data: bytes) -> Codec:
-    """``hevc`` where a stream begins as HEVC streams do, else ``vvc`` (whose reader says what is wrong, if it is not)."""
+    """``hevc`` where a stream begins as HEVC streams do, else ``vvc``, whose reader says what is wrong if it is not."""
     return "hevc" if hevc.is_hevc(data) else "vvc"
 
 
@@ -91,16 +92,14 @@ def _inspect_hevc(data: bytes) -> StreamInfo:
         except BitstreamError as error:
             problems.append(f"picture {number}: {error}")
     if not pictures:
-        raise BitstreamError(problems[0] if problems else "the stream holds no coded picture")
+        raise BitstreamError(problems[0] if problems else "the HEVC (H.265) stream holds no coded picture")
     return StreamInfo(len(data), tuple(pictures), tuple(parameter_sets), dict(counts), tuple(problems[:50]), "hevc")
 
 
-def _picture(
-    group: list[hevc.HevcNalUnit], first: hevc.HevcNalUnit, sets: hevc.HevcSets, number: int
-) -> PictureInfo:
+def _picture(group: list[hevc.HevcNalUnit], first: hevc.HevcNalUnit, sets: hevc.HevcSets, number: int) -> PictureInfo:
     pps, sps = sets.active(hevc.read_slice_pps_id(first))
     width, height = sps["pic_width_in_luma_samples"], sps["pic_height_in_luma_samples"]
-    shown = hevc.display_size(sps)
+    shown = display_size(sps)
     deltas = bool(pps["cu_qp_delta_enabled_flag"])
     slices = [unit for unit in group if unit.is_slice]
     qp = hevc.idr_slice_qp(first, sets) if len(slices) == 1 else None
@@ -125,5 +124,5 @@ def _picture(
         regions=regions,
         cu_qp_delta_possible=deltas or qp is None,
         chroma_qp_delta_possible=False,
-        vui=hevc.vui_of(sps),
+        vui=vui_of(sps),
     )
