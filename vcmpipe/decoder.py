@@ -1,7 +1,8 @@
 """VVC and HEVC streams back to pictures: FFmpeg's decoders in process, through PyAV, access unit by access unit.
 
 Sizes, colours and chroma formats may change from one coded video sequence to the next. A stream that is damaged, cut,
-or gives another number of pictures than it holds is an error: nothing is concealed.
+or gives another number of pictures than it holds is an error: nothing is concealed. Only FFmpeg's HEVC decoder goes on
+in a slice that is damaged or cut: there it shows where the stream has picture hashes, and else by the sidecar's SHA-256.
 
 FFmpeg's VVC decoder (in PyAV 18.1 and the FFmpeg 9.0.2 command) has a race: with two threads or more its samples differ
 from run to run, and from the stream's picture hash, where a picture is one CTU wide. So every decoder here has one
@@ -175,7 +176,7 @@ def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
     context.flags |= av.codec.context.Flags.unaligned
     context.options = {"max_pixels": str(MAX_SAMPLES)}
     if sequence.codec == "hevc":
-        context.options["err_detect"] = "explode"  # else what is damaged is concealed
+        context.options["err_detect"] = "crccheck+explode"
     units = sequence.units
     specs: list[ColourSpec] = []
     # One step more than there are units: None flushes the pictures that wait for their turn.

@@ -1,6 +1,9 @@
 """QP maps: from objects and their QPs to a QP per CTU, to regions, and to files that encoders read."""
 
+from vcmpipe.qpmap.fitting import FittedMap, MapLimits, fit_map
 from vcmpipe.qpmap.formats import (
+    KVAZAAR_SPAN,
+    ROI_CTU,
     ROI_QP_RANGE,
     RoiReport,
     fit_for_roi,
@@ -16,10 +19,24 @@ from vcmpipe.qpmap.layout import PlanLimits, RegionPlan, plan_regions
 from vcmpipe.qpmap.policy import Background, MapPolicy, build_map, limit_steps, parse_background
 from vcmpipe.qpmap.qp_map import QpMap
 from vcmpipe.qpmap.rate import RateModel, RegionOverhead
+from vcmpipe.qpmap.vtm_formats import (
+    MAX_RECTANGLES,
+    read_mask,
+    read_picture_qps,
+    read_rectangles,
+    write_mask,
+    write_picture_qps,
+    write_rectangles,
+)
 
 __all__ = [
+    "KVAZAAR_SPAN",
+    "MAX_RECTANGLES",
+    "ROI_CTU",
     "ROI_QP_RANGE",
     "Background",
+    "FittedMap",
+    "MapLimits",
     "MapPolicy",
     "PlanLimits",
     "QpMap",
@@ -29,14 +46,21 @@ __all__ = [
     "RoiReport",
     "build_map",
     "fit_for_roi",
+    "fit_map",
     "limit_steps",
     "parse_background",
     "plan_regions",
     "read_csv",
+    "read_mask",
+    "read_picture_qps",
     "read_png",
+    "read_rectangles",
     "read_roi",
     "read_roi_deltas",
     "write_csv",
+    "write_mask",
+    "write_picture_qps",
     "write_png",
+    "write_rectangles",
     "write_roi",
 ]

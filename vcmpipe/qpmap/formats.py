@@ -19,12 +19,18 @@ from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.process import publish
-from vcmpipe.qpmap.policy import limit_steps
+from vcmpipe.qpmap.fitting import MapLimits, fit_map
 from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
 
 ROI_CTU = 64
 """CTU size of uvg266 and kvazaar; they resample any other ROI grid to it by nearest neighbour."""
 ROI_QP_RANGE = (0, 51)
+KVAZAAR_SPAN = 25
+"""Largest QP difference in a picture that kvazaar codes for sure.
+
+A delta lies in -26..25, but not to the neighbour: a CTU without residual passes on the QP before it, so that a map in
+small steps (22, 47, 51, the middle one flat) still ends in an abort. Within this span no chain of CTUs can.
+"""
 CSV_COLUMNS = ("picture", "width", "height", "ctu", "row", "col", "qp")
 _MAX_SIDE = 1 << 16
 
@@ -48,6 +54,7 @@ def fit_for_roi(
     ctu: int = ROI_CTU,
     qp_range: tuple[int, int] = ROI_QP_RANGE,
     step_limit: int | None = None,
+    span: int | None = None,
 ) -> RoiReport:
     """Bends maps to what an encoder can realise, and says how.
 
@@ -56,25 +63,13 @@ def fit_for_roi(
         ctu: The encoder's CTU size. A finer map takes the minimum over each CTU, so that no object is harmed; a coarser
             one is repeated.
         qp_range: The encoder's QPs; values outside are clamped.
-        step_limit: Largest QP difference between CTUs that follow each other in coding order (kvazaar: 25); None = any.
+        step_limit: Largest QP difference between CTUs that follow each other in coding order; None = any.
+        span: Largest QP difference within a picture (kvazaar: 25; see ``KVAZAAR_SPAN``); None = any.
     """
-    fitted, notes = [], []
-    for number, wanted in enumerate(maps):
-        result = wanted.resampled(ctu)
-        if result.ctu != wanted.ctu:
-            notes.append(f"picture {number}: map resampled from CTU {wanted.ctu} to {ctu} (minimum)")
-        clamped = np.clip(result.qp, *qp_range)
-        changed = int((clamped != result.qp).sum())
-        if changed:
-            notes.append(f"picture {number}: {changed} of {clamped.size} QPs clamped to {qp_range[0]}..{qp_range[1]}")
-        if step_limit is not None:
-            limited = limit_steps(clamped, step_limit, across_rows=True)
-            lowered = int((limited != clamped).sum())
-            if lowered:
-                notes.append(f"picture {number}: {lowered} of {clamped.size} QPs lowered to keep steps <= {step_limit}")
-            clamped = limited
-        fitted.append(QpMap(clamped, ctu, result.width, result.height))
-    return RoiReport(tuple(fitted), tuple(notes))
+    limits = MapLimits(ctu=ctu, qp_range=qp_range, span=span, step=step_limit)
+    fitted = [fit_map(wanted, limits) for wanted in maps]
+    notes = [f"picture {number}: {note}" for number, item in enumerate(fitted) for note in item.notes]
+    return RoiReport(tuple(item.map for item in fitted), tuple(notes))
 
 
 def write_roi(
@@ -86,6 +81,7 @@ def write_roi(
     ctu: int = ROI_CTU,
     qp_range: tuple[int, int] = ROI_QP_RANGE,
     step_limit: int | None = None,
+    span: int | None = None,
 ) -> RoiReport:
     """Writes the ROI file of uvg266 and kvazaar: per picture the grid's width and height and its deltas on ``base_qp``.
 
@@ -100,6 +96,7 @@ def write_roi(
         ctu: See :func:`fit_for_roi`, like the two below.
         qp_range: The encoder's QPs.
         step_limit: Largest step in coding order.
+        span: Largest difference within a picture.
 
     Returns:
         The maps as written, with a note for everything that had to be changed. Show the notes to the user.
@@ -112,7 +109,7 @@ def write_roi(
         raise InputError(f"{path}: no QP map to write")
     if not qp_range[0] <= check_qp(base_qp, "base QP") <= qp_range[1]:
         raise InputError(f"base QP {base_qp} is outside the encoder's {qp_range[0]}..{qp_range[1]}")
-    report = fit_for_roi(maps, ctu=ctu, qp_range=qp_range, step_limit=step_limit)
+    report = fit_for_roi(maps, ctu=ctu, qp_range=qp_range, step_limit=step_limit, span=span)
     parts = []
     for fitted in report.maps:
         deltas = fitted.deltas(base_qp)
@@ -121,7 +118,7 @@ def write_roi(
         else:
             lines = [f"{fitted.cols} {fitted.rows}"] + [" ".join(map(str, row)) for row in deltas.tolist()]
             parts.append(("\n".join(lines) + "\n").encode("ascii"))
-    _write(path, b"".join(parts))
+    write_file(path, b"".join(parts))
     return report
 
 
@@ -134,7 +131,7 @@ def read_roi_deltas(path: str | Path) -> list[NDArray[np.int8]]:
     Raises:
         InputError: The file is absent, cut off, or holds something else.
     """
-    data = _read(path)
+    data = read_file(path)
     grids = _roi_text(path, data) if re.fullmatch(rb"[0-9+\-\s]*", data) else _roi_binary(path, data)
     if not grids:
         raise InputError(f"{path}: the ROI file is empty")
@@ -222,7 +219,7 @@ def write_csv(path: str | Path, maps: Sequence[QpMap]) -> None:
     for number, item in enumerate(maps):
         head = f"{number},{item.width},{item.height},{item.ctu}"
         lines += [f"{head},{row},{col},{item.qp[row, col]}" for row, col in np.ndindex(item.rows, item.cols)]
-    _write(path, ("\n".join(lines) + "\n").encode("ascii"))
+    write_file(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
 def read_csv(path: str | Path) -> list[QpMap]:
@@ -232,7 +229,7 @@ def read_csv(path: str | Path) -> list[QpMap]:
         InputError: The file is absent, a column or CTU is missing, a CTU stands twice, a value is out of range.
     """
     try:
-        text = _read(path).decode("utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -296,7 +293,7 @@ def write_png(path: str | Path, qp_map: QpMap) -> None:
     text.add_text("vcmpipe-ctu", str(qp_map.ctu))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
-    _write(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
@@ -312,7 +309,7 @@ def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
     """
     from PIL import Image
 
-    data = _read(path)
+    data = read_file(path)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             image.load()
@@ -348,13 +345,15 @@ def palette() -> NDArray[np.uint8]:
     return np.rint(np.stack([np.interp(at, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1)).astype(np.uint8)
 
 
-def _read(path: str | Path) -> bytes:
+def read_file(path: str | Path) -> bytes:
+    """The bytes of a map file; an InputError names it where it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _write(path: str | Path, data: bytes) -> None:
+def write_file(path: str | Path, data: bytes) -> None:
+    """Publishes a map file, whole or not at all."""
     with publish(Path(path)) as temporary:
         Path(temporary).write_bytes(data)

@@ -139,13 +139,13 @@ class QpMap:
             values[rows, cols] = check_qp(qp)
         return QpMap(values, self.ctu, self.width, self.height)
 
-    def resampled(self, ctu: int, how: Literal["minimum", "nearest"] = "minimum") -> QpMap:
+    def resampled(self, ctu: int, how: Literal["minimum", "maximum", "nearest"] = "minimum") -> QpMap:
         """The same picture's map on another CTU grid.
 
         Args:
             ctu: The new CTU size.
-            how: ``minimum``: a CTU takes the smallest QP of the old CTUs it overlaps (harms no object); ``nearest``:
-                the QP of the old CTU under its centre, clipped to the picture.
+            how: ``minimum``: a CTU takes the smallest QP of the old CTUs it overlaps (harms no object); ``maximum``:
+                the largest; ``nearest``: the QP of the old CTU under its centre, clipped to the picture.
         """
         rows, cols = grid_shape(self.width, self.height, ctu)
         if ctu == self.ctu:
@@ -158,8 +158,9 @@ class QpMap:
             y, x = np.arange(rows) * ctu // self.ctu, np.arange(cols) * ctu // self.ctu
             return QpMap(self.qp[np.ix_(y, x)], ctu, self.width, self.height)
         step = ctu // self.ctu
-        values = np.minimum.reduceat(self.qp, np.arange(0, self.rows, step), axis=0)
-        values = np.minimum.reduceat(values, np.arange(0, self.cols, step), axis=1)
+        choose = np.minimum if how == "minimum" else np.maximum
+        values = choose.reduceat(self.qp, np.arange(0, self.rows, step), axis=0)
+        values = choose.reduceat(values, np.arange(0, self.cols, step), axis=1)
         return QpMap(values, ctu, self.width, self.height)
 
     def __eq__(self, other: object) -> bool:
