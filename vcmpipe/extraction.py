@@ -8,8 +8,8 @@ from pathlib import Path
 from vcmpipe import process
 from vcmpipe.bitstream import extract_subpicture, inspect_stream
 from vcmpipe.config import ExtractOptions
-from vcmpipe.decoder import decode_stream
 from vcmpipe.errors import InputError
+from vcmpipe.isolated import decode_isolated
 from vcmpipe.restore import naming, read_stream
 from vcmpipe.staging import same_file
 
@@ -43,7 +43,7 @@ def extract(options: ExtractOptions) -> ExtractReport:
             data = extract_subpicture(whole, options.region, picture=options.picture)
             info = inspect_stream(data)
             # A cut or damaged slice has sound headers: only decoding shows it.
-            for _ in decode_stream(data):
+            for _ in decode_isolated(data):
                 pass
         temporary.write_bytes(data)
     first = info.pictures[0]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream import count_pictures
 from vcmpipe.config import DecodeOptions
-from vcmpipe.decoder import DecodedPicture, decode_stream
+from vcmpipe.decoder import DecodedPicture
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames import Y4mWriter, Yuv, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.isolated import decode_isolated
 from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, sidecar_path
 from vcmpipe.staging import publish_folder, safe_stem, same_file
 
@@ -117,7 +118,7 @@ def restored(data: bytes, sidecar: Sidecar | None, *, restore: bool = True) -> I
     """
     records = sidecar.pictures if sidecar else None
     count = 0
-    for picture in decode_stream(data):
+    for picture in decode_isolated(data):
         if records is None:
             yield Restored(picture, picture.size, picture.size, f"picture_{count:06d}")
         elif count < len(records):
