@@ -2,8 +2,9 @@
 
 from vcmpipe.encoders.base import PRESETS, Capabilities, CodingMode, Encoder, Job
 from vcmpipe.encoders.cache import CachedEncoder, ContentCache, content_key
-from vcmpipe.encoders.discovery import encoder_folder, load_encoder, search_vvenc
+from vcmpipe.encoders.discovery import encoder_folder, load_encoder, missing_encoders, search_encoders, search_vvenc
 from vcmpipe.encoders.picture import CodedPicture, PictureCoder, Realisation
+from vcmpipe.encoders.proof import prove
 
 __all__ = [
     "PRESETS",
@@ -19,5 +20,8 @@ __all__ = [
     "content_key",
     "encoder_folder",
     "load_encoder",
+    "missing_encoders",
+    "prove",
+    "search_encoders",
     "search_vvenc",
 ]

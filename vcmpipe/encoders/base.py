@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.qpmap import MapLimits
 
 if TYPE_CHECKING:
-    from vcmpipe.frames import Yuv
+    from vcmpipe.frames import ColourSpec, Yuv
     from vcmpipe.qpmap import QpMap
+
 
 class TooDenseError(ProcessError):
     """A picture took more bits per pixel than the encoder has room for; a higher QP would do."""
@@ -28,7 +30,11 @@ class Capabilities:
         qp_range: The lowest and the highest QP it codes, both included.
         native_map: Whether it reads a QP per CTU itself.
         bit_depths: Bit depths of the samples it takes.
-        qp_step_limit: The bounds of the QP step between neighbouring CTUs, or None where there are none.
+        qp_step_limit: The bounds of a coded QP delta, or None where there are none; ``map_limits`` keeps maps inside.
+        regions: Whether its VVC streams can be merged and rewritten here (see ``bitstream.merge_regions``). Pictures
+            then come padded to multiples of 8, and crop and colour are written here. Any other encoder gets even sides
+            and a ``Job.colour``, and writes the conformance window and the VUI itself.
+        map_limits: What its maps can say, where it reads maps.
     """
 
     codec: Literal["vvc", "hevc"]
@@ -36,6 +42,14 @@ class Capabilities:
     native_map: bool
     bit_depths: tuple[int, ...] = (10,)
     qp_step_limit: tuple[int, int] | None = None
+    regions: bool = False
+    map_limits: MapLimits | None = None
+
+    def __post_init__(self) -> None:
+        if self.regions and self.codec != "vvc":
+            raise InputError(f"an encoder of {self.codec} cannot have regions: only VVC streams are merged")
+        if self.native_map and self.map_limits is None:
+            object.__setattr__(self, "map_limits", MapLimits(qp_range=self.qp_range))
 
 
 @dataclass(frozen=True)
@@ -69,14 +83,17 @@ class Job:
     """One picture to code.
 
     Attributes:
-        yuv: Samples; width and height are multiples of 8, at least 8x16 or 16x8.
-        qp: One QP for the picture, or a map where the encoder reads maps.
+        yuv: Samples; width and height are multiples of 8, at least 8x16 or 16x8; for encoders without regions any
+            even numbers.
+        qp: One QP for the picture, or a map where the encoder reads maps, bent to its ``map_limits``.
         mode: How to code it.
+        colour: What the samples mean, for encoders that write it into the stream themselves.
     """
 
     yuv: Yuv
     qp: int | QpMap
     mode: CodingMode
+    colour: ColourSpec | None = None
 
 
 class Encoder(Protocol):

@@ -102,7 +102,9 @@ class CachedEncoder:
         for job in jobs:
             qp = str(job.qp) if isinstance(job.qp, int) else repr((job.qp.ctu, job.qp.qp.tolist()))
             mode = json.dumps(asdict(job.mode), sort_keys=True)
-            keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.yuv)]))
+            # A colour is part of the stream only where the encoder writes it.
+            colour = [repr(job.colour)] if job.colour else []
+            keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.yuv)], *colour))
         streams = [self.cache.get(key) for key in keys]
         missing = [i for i, stream in enumerate(streams) if not stream]
         if missing:

@@ -1,4 +1,4 @@
-"""Where encoders are looked for: an environment variable, encoder_bin/, PATH, and the FFmpeg that pip installed."""
+"""Where encoders are looked for: environment variables, encoder_bin/, PATH, and the FFmpeg that pip installed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.encoders.base import Encoder
+from vcmpipe.encoders.command import at_least, identify
+from vcmpipe.encoders.description import Description, read_description
+from vcmpipe.encoders.kvazaar import FfmpegKvazaar, library_version
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp
 from vcmpipe.errors import InputError
 
 VARIABLE = "VCMPIPE_VVENC"
 FOLDER_VARIABLE = "VCMPIPE_ENCODER_BIN"
+_DESCRIPTIONS = Path(__file__).parent / "descriptions"
+# Oldest versions that will do, and why.
+_VVENCAPP_MINIMUM = ("1.9", "older ones do not know all switches that keep the QP constant")
+_KVAZAAR_MINIMUM = ("2.3", "older ones were never tried")
+
+Answer = tuple[Encoder | None, str]
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,40 @@ class Found:
 
     Attributes:
         where: How the place is called in messages.
-        path: The binary there.
+        path: The binary there, or the TOML file that cannot be used.
         encoder: The encoder it gives, or None.
         reason: Why it gives none.
+        name: The encoder that was looked for.
     """
 
     where: str
     path: Path
     encoder: Encoder | None
     reason: str = ""
+    name: str = "vvenc"
+
+
+@dataclass(frozen=True)
+class Sought:
+    """An encoder that can be looked for.
+
+    Attributes:
+        name: What it is asked for by.
+        variable: The environment variable that names its binary; nothing else is then tried.
+        programs: File names in ``encoder_bin`` and on ``PATH``.
+        in_ffmpeg: Whether an FFmpeg may carry it.
+        identify: Asks a binary what it is.
+        wanted: What the variable should name.
+        way_out: What to do where it was not found.
+    """
+
+    name: str
+    variable: str
+    programs: tuple[str, ...]
+    in_ffmpeg: bool
+    identify: Callable[[Path], Answer]
+    wanted: str
+    way_out: str
 
 
 def encoder_folder() -> Path:
@@ -49,37 +83,112 @@ def encoder_folder() -> Path:
     return Path(platformdirs.user_data_dir("vcmpipe")) / "encoder_bin"
 
 
-def _from_binary(path: Path) -> tuple[Encoder | None, str]:
-    """Ask a binary what it is."""
+def _ffmpeg_version(path: Path, library: str) -> tuple[str | None, str]:
+    """An FFmpeg's version if it carries the library, or why not."""
+    text = process.probe([path, "-hide_banner", "-version"])
+    if text is None or not text.startswith("ffmpeg version"):
+        return None, ""
+    version = text.splitlines()[0].split(" Copyright")[0].removeprefix("ffmpeg version ")
+    if f"--enable-{library}" not in text:
+        return None, f"is FFmpeg {version}, built without {library}"
+    return version, ""
+
+
+def _identify_vvenc(path: Path) -> Answer:
     if "vvencapp" in path.name.lower():
         text = process.probe([path, "--version"])
         if text is None:
             return None, "does not answer --version"
-        version = re.search(r"version\s+v?(\S+)", text) or re.search(r"(\d+\.\d+\.\d+\S*)", text)
-        return Vvencapp(path, f"vvencapp {version.group(1) if version else 'of unknown version'}"), ""
-    text = process.probe([path, "-hide_banner", "-version"])
-    if text is None or not text.startswith("ffmpeg version"):
-        return None, "is neither vvencapp nor an FFmpeg"
-    version_line = text.splitlines()[0].split(" Copyright")[0].removeprefix("ffmpeg version ")
-    if "--enable-libvvenc" not in text:
-        return None, f"is FFmpeg {version_line}, built without libvvenc"
-    return FfmpegVvenc(path, f"libvvenc in FFmpeg {version_line}"), ""
+        found = re.search(r"version\s+v?(\S+)", text) or re.search(r"(\d+\.\d+\.\d+\S*)", text)
+        version = found.group(1) if found else "of unknown version"
+        if found and not at_least(version, _VVENCAPP_MINIMUM[0]):
+            return None, f"is vvencapp {version}, {_VVENCAPP_MINIMUM[0]} or later is needed: {_VVENCAPP_MINIMUM[1]}"
+        return Vvencapp(path, f"vvencapp {version}"), ""
+    ffmpeg, reason = _ffmpeg_version(path, "libvvenc")
+    if ffmpeg is None:
+        return None, reason or "is neither vvencapp nor an FFmpeg"
+    return FfmpegVvenc(path, f"libvvenc in FFmpeg {ffmpeg}"), ""
 
 
-def _missing(path: Path) -> str:
-    return "is no file" if path.exists() else "does not exist"
+def _identify_kvazaar(path: Path) -> Answer:
+    ffmpeg, reason = _ffmpeg_version(path, "libkvazaar")
+    if ffmpeg is None:
+        return (None, reason) if reason else identify(read_description(_DESCRIPTIONS / "kvazaar.toml"), path)
+    version = library_version(path)
+    if version is None:
+        return None, f"is FFmpeg {ffmpeg} with libkvazaar, which does not code"
+    if not at_least(version, _KVAZAAR_MINIMUM[0]):
+        return None, f"has libkvazaar {version}, {_KVAZAAR_MINIMUM[0]} or later is needed: {_KVAZAAR_MINIMUM[1]}"
+    return FfmpegKvazaar(path, f"libkvazaar {version} in FFmpeg {ffmpeg}"), ""
 
 
-def _places() -> Iterator[tuple[str, Path]]:
-    if named := os.environ.get(VARIABLE):
-        yield VARIABLE, Path(named)
+_VVENC = Sought(
+    "vvenc",
+    VARIABLE,
+    ("vvencapp", "vvencapp.exe"),
+    True,
+    _identify_vvenc,
+    "a vvencapp or an FFmpeg with libvvenc",
+    "install imageio-ffmpeg>=0.8.1, put vvencapp into {folder} or name it in {variable}",
+)
+_KVAZAAR = Sought(
+    "kvazaar",
+    "VCMPIPE_KVAZAAR",
+    ("kvazaar", "kvazaar.exe"),
+    True,
+    _identify_kvazaar,
+    "a kvazaar or an FFmpeg with libkvazaar",
+    "install imageio-ffmpeg>=0.8.1, put kvazaar into {folder} or name it in {variable}",
+)
+
+
+def _described(description: Description) -> Sought:
+    program = Path(description.program)
+    if len(program.parts) > 1:
+        # A path: as it is, or from the folder that the TOML lies in.
+        program = description.source.parent / program
+    return Sought(
+        description.name,
+        description.variable,
+        (str(program),),
+        False,
+        lambda path: identify(description, path),
+        f"the program that {description.source.name} describes",
+        f"put {program.name} into {{folder}}, on PATH, or name it in {{variable}}",
+    )
+
+
+def sought_encoders() -> tuple[dict[str, Sought], list[Found]]:
+    """Every encoder that can be looked for, and the TOML files that cannot be used, with the reason."""
+    known = {item.name: item for item in (_VVENC, _KVAZAAR)}
+    broken: list[Found] = []
+    for name in ("uvg266", "vtm"):
+        known[name] = _described(read_description(_DESCRIPTIONS / f"{name}.toml"))
+    folder = encoder_folder()
+    for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        try:
+            description = read_description(path)
+            if description.name in (_VVENC.name, _KVAZAAR.name):
+                raise InputError(f"{path}: name is {description.name!r}, which is built in: choose another")
+            known[description.name] = _described(description)
+        except InputError as error:
+            broken.append(Found("encoder_bin", path, None, str(error), path.stem))
+    return known, broken
+
+
+def _places(sought: Sought) -> Iterator[tuple[str, Path]]:
+    if named := os.environ.get(sought.variable):
+        yield sought.variable, Path(named)
         return  # who names a binary wants that one or an error
     folder = encoder_folder()
-    for name in ("vvencapp", "vvencapp.exe", "ffmpeg", "ffmpeg.exe"):
+    for name in (*sought.programs, *(("ffmpeg", "ffmpeg.exe") if sought.in_ffmpeg else ())):
         if (folder / name).is_file():
             yield "encoder_bin", folder / name
-    if on_path := shutil.which("vvencapp"):
-        yield "PATH", Path(on_path)
+    for name in sought.programs:
+        if Path(name).name == name and (on_path := shutil.which(name)):
+            yield "PATH", Path(on_path)
+    if not sought.in_ffmpeg:
+        return
     try:
         import imageio_ffmpeg
 
@@ -90,53 +199,80 @@ def _places() -> Iterator[tuple[str, Path]]:
         yield "PATH", Path(on_path)
 
 
+def _ask(sought: Sought, path: Path) -> Answer:
+    if not path.is_file():
+        return None, "is no file" if path.exists() else "does not exist"
+    encoder, reason = sought.identify(path)
+    return encoder, reason if encoder is not None else process.start_problem(path) or reason
+
+
+def search_encoder(name: str) -> list[Found]:
+    """Every place where one encoder was looked for, in the order of preference."""
+    sought = sought_encoders()[0][name]
+    return [Found(where, path, *_ask(sought, path), name) for where, path in _places(sought)]
+
+
+def search_encoders() -> list[Found]:
+    """Every place where any encoder was looked for: VVenC first, then by name; then TOML files that cannot be used."""
+    known, broken = sought_encoders()
+    return [place for name in known for place in search_encoder(name)] + broken
+
+
+def missing_encoders(found: list[Found], besides: str) -> list[str]:
+    """A line with the way out for every encoder, ``besides`` one, that none of the places gave."""
+    here = {place.name for place in found if place.encoder} | {besides}
+    return [f"{name} is not here: {_way_out(one)}" for name, one in sought_encoders()[0].items() if name not in here]
+
+
+def _way_out(sought: Sought) -> str:
+    return sought.way_out.replace("{folder}", str(encoder_folder())).replace("{variable}", sought.variable)
+
+
 def search_vvenc() -> list[Found]:
     """Every place where VVenC was looked for, in the order of preference."""
-    found = []
-    for where, path in _places():
-        if not path.is_file():
-            found.append(Found(where, path, None, _missing(path)))
-            continue
-        encoder, reason = _from_binary(path)
-        found.append(Found(where, path, encoder, reason))
-    return found
+    return search_encoder("vvenc")
 
 
-@functools.lru_cache(maxsize=4)
-def _vvenc(_places_key: tuple[str | None, ...]) -> Encoder:
-    for where, path in _places():
-        if path.is_file():
-            encoder, reason = _from_binary(path)
-        else:
-            encoder, reason = None, _missing(path)
+@functools.lru_cache(maxsize=16)
+def _find(name: str, _environment: tuple[str | None, ...]) -> Encoder:
+    sought = sought_encoders()[0][name]
+    reasons = []
+    for where, path in _places(sought):
+        encoder, reason = _ask(sought, path)
         if encoder is not None:
             return encoder
-        if where == VARIABLE:
-            raise InputError(f"{VARIABLE} names {path}, which {reason}: name a vvencapp or an FFmpeg with libvvenc")
-    raise InputError(
-        f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {encoder_folder()} or name it in {VARIABLE}"
-    )
+        if where == sought.variable:
+            raise InputError(f"{sought.variable} names {path}, which {reason}: name {sought.wanted}")
+        reasons.append(f" ({path} {reason})")
+    called = "VVenC" if name == "vvenc" else name
+    raise InputError(f"no {called} was found{reasons[0] if reasons else ''}: {_way_out(sought)}")
+
+
+def find_encoder(name: str) -> Encoder:
+    """The first binary that is the encoder of that name; found once per process and environment."""
+    sought = sought_encoders()[0][name]
+    return _find(name, tuple(os.environ.get(key) for key in (sought.variable, FOLDER_VARIABLE, "PATH")))
 
 
 def find_vvenc() -> Encoder:
-    """The first VVenC that answers; found once per process and environment."""
-    return _vvenc((os.environ.get(VARIABLE), os.environ.get(FOLDER_VARIABLE), os.environ.get("PATH")))
-
-
-BUILT_IN: dict[str, Callable[[], Encoder]] = {"vvenc": find_vvenc}
+    """The first VVenC that answers."""
+    return find_encoder("vvenc")
 
 
 def load_encoder(name: str) -> Encoder:
-    """The encoder of that name: built in, or from a plugin's entry point in the group ``vcmpipe.encoders``.
+    """The encoder of that name: built in, described in ``encoder_bin``, or a plugin's (``vcmpipe.encoders``).
 
     Raises:
-        InputError: No encoder has that name, or its binary is not here.
+        InputError: No encoder has that name, its TOML file cannot be used, or its binary is not here.
     """
-    if name in BUILT_IN:
-        return BUILT_IN[name]()
+    known, broken = sought_encoders()
+    if name in known:
+        return find_encoder(name)
+    for place in broken:
+        if place.name == name:
+            raise InputError(place.reason)
     plugins = {point.name: point for point in metadata.entry_points(group="vcmpipe.encoders")}
     if name in plugins:
         encoder: Encoder = plugins[name].load()()
         return encoder
-    known = ", ".join(sorted(BUILT_IN | plugins))
-    raise InputError(f"unknown encoder {name!r}: choose one of {known}")
+    raise InputError(f"unknown encoder {name!r}: choose one of {', '.join(sorted(known | plugins))}")

@@ -1,7 +1,8 @@
-"""Coding of one picture: at one QP, in regions of different QPs, or by a native map; and what was tried is remembered."""
+"""Coding of one picture: at one QP, in regions of different QPs, or by a native map; what was tried is remembered."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from vcmpipe.frames import (
     yuv_bytes,
     yuv_to_rgb,
 )
-from vcmpipe.qpmap import PlanLimits, QpMap, RateModel, RegionPlan, plan_regions
+from vcmpipe.qpmap import PlanLimits, QpMap, RateModel, RegionPlan, fit_map, plan_regions
 
 Realisation = Literal["auto", "uniform", "regions", "native"]
 
@@ -44,6 +45,8 @@ class CodedPicture:
         qps: One QP per region, in ``layout.regions()`` order.
         region_bits: Bits of each region's slice.
         realisation: How the QPs reached the stream.
+        native: The map that the encoder was given, where it reads maps itself.
+        notes: What the encoder could not be told as it was asked, a line each.
     """
 
     data: bytes
@@ -51,6 +54,8 @@ class CodedPicture:
     qps: tuple[int, ...]
     region_bits: tuple[int, ...]
     realisation: Literal["uniform", "regions", "native"]
+    native: QpMap | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def bits(self) -> int:
@@ -59,12 +64,14 @@ class CodedPicture:
 
     @property
     def content_bits(self) -> int:
-        """Bits of the slices and their filters, without parameter sets: what the rate model is calibrated to."""
+        """Bits of a VVC stream's slices and filters, without parameter sets: what the rate model is calibrated to."""
         units = split_nal_units(self.data)
         return 8 * sum(len(unit.data) + 4 for unit in units if unit.is_slice or unit.type == NalType.PREFIX_APS)
 
     def realised(self, asked: QpMap) -> QpMap:
-        """The QP that each CTU of the map got: the largest of the regions that it touches."""
+        """The QP that each CTU of the map got: the largest of those that it touches."""
+        if self.native is not None:
+            return self.native.resampled(asked.ctu, "maximum")
         return asked.realised(self.layout.regions(), self.qps)
 
 
@@ -108,8 +115,8 @@ class PictureCoder:
         self._whole = CodingMode(preset=preset, constant_qp=constant_qp)
         self._region = CodingMode(preset=preset, ctu=ctu, region=True)
         rgb = frame.rgb if self.size == (frame.width, frame.height) else scale_rgb(frame.rgb, self.size)
-        self._source: Yuv = rgb_to_yuv(rgb, self.spec)
-        self.yuv: Yuv = pad_yuv(self._source, 8)
+        self.source: Yuv = rgb_to_yuv(rgb, self.spec)
+        self.yuv: Yuv = pad_yuv(self.source, 8)
         self.trials: dict[int, CodedPicture] = {}
 
     @cached_property
@@ -126,17 +133,44 @@ class PictureCoder:
         return [self.decode(coded)[0] for coded in self.uniform(qps)]
 
     def uniform(self, qps: Sequence[int]) -> list[CodedPicture]:
-        """The whole picture at each of several QPs, many to a process; no QP is coded twice."""
-        missing = [qp for qp in dict.fromkeys(qps) if qp not in self.trials]
+        """The whole picture at each of several QPs, many to a process; no QP is coded twice.
+
+        A QP outside the encoder's range becomes the nearest one in it, as ``CodedPicture.qps`` then says.
+        """
+        low, high = self.encoder.capabilities.qp_range
+        within = [min(max(qp, low), high) for qp in qps]
+        missing = [qp for qp in dict.fromkeys(within) if qp not in self.trials]
         for start in range(0, len(missing), JOBS_PER_PROCESS):
             chunk = missing[start : start + JOBS_PER_PROCESS]
-            streams = self.encoder.encode([Job(self.yuv, qp, self._whole) for qp in chunk])
+            streams = self.encoder.encode([self._job(qp) for qp in chunk])
             for qp, stream in zip(chunk, streams, strict=True):
-                # The whole picture has the CTU size of the preset, not that of the map.
-                layout = RegionLayout.single(self.yuv.width, self.yuv.height, inspect_stream(stream).pictures[0].ctu)
-                data = merge_regions([stream], layout, display_size=self.size, vui=self.spec.vui())
+                data, layout = self._whole_picture(stream)
                 self.trials[qp] = CodedPicture(data, layout, (qp,), _region_bits(data), "uniform")
-        return [self.trials[qp] for qp in qps]
+        return [self.trials[qp] for qp in within]
+
+    def _job(self, qp: int | QpMap) -> Job:
+        if self.encoder.capabilities.regions:
+            return Job(self.yuv, qp, self._whole)
+        return Job(self.source, qp, self._whole, self.spec)
+
+    def _whole_picture(self, stream: bytes) -> tuple[bytes, RegionLayout]:
+        """The stream of a whole picture with its crop and colours, and its layout."""
+        # The whole picture has the CTU size of the preset, not that of the map.
+        layout = RegionLayout.single(self.yuv.width, self.yuv.height, inspect_stream(stream).pictures[0].ctu)
+        if not self.encoder.capabilities.regions:
+            return stream, layout  # the encoder wrote them itself
+        return merge_regions([stream], layout, display_size=self.size, vui=self.spec.vui()), layout
+
+    def native(self, qp_map: QpMap) -> CodedPicture:
+        """The picture by the encoder's own map, bent to what the encoder can say."""
+        limits = self.encoder.capabilities.map_limits
+        if limits is None:
+            raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
+        fitted = fit_map(qp_map, limits)
+        data, layout = self._whole_picture(self.encoder.encode([self._job(fitted.map)])[0])
+        return CodedPicture(
+            data, layout, (fitted.map.minimum(),), _region_bits(data), "native", fitted.map, fitted.notes
+        )
 
     def regions(self, plan: RegionPlan) -> CodedPicture:
         """The picture in regions, each coded on its own and merged into one stream."""
@@ -156,34 +190,47 @@ class PictureCoder:
     def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
         """The picture by a map: no sample gets a larger QP than the map asks for.
 
-        ``auto`` codes it at the map's smallest QP and, where the planner expects a gain, in regions, and keeps
-        whichever took fewer bits.
+        ``auto`` codes it at the map's smallest QP, by the map itself where the encoder reads maps, and in regions where
+        it can and the planner expects a gain; it keeps whichever took the fewest bits.
 
         Raises:
-            InputError: ``native`` was asked of an encoder without maps, or the map has another size.
+            InputError: ``native`` or ``regions`` was asked of an encoder without, or the map has another size.
         """
         if (qp_map.width, qp_map.height) != (self.yuv.width, self.yuv.height):
             raise InputError(
                 f"the map is for {qp_map.width}x{qp_map.height} samples, the coded picture has "
                 f"{self.yuv.width}x{self.yuv.height}"
             )
+        can = self.encoder.capabilities
         if how == "native":
-            raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
-        whole = self.uniform([qp_map.minimum()])[0] if how in ("auto", "uniform") else None
-        if whole is not None and (how == "uniform" or bool((qp_map.qp == qp_map.minimum()).all())):
+            return self.native(qp_map)
+        if how == "regions":
+            if not can.regions:
+                raise InputError(f"encoder {self.encoder.name} codes no regions: use --realise auto, native or uniform")
+            return self.regions(self._plan(qp_map))
+        whole = self._at_minimum(qp_map)
+        if how == "uniform" or qp_map.is_uniform:
             return whole
+        ways = [whole]
+        if can.native_map:
+            ways.append(self.native(qp_map))
+        if can.regions and len((plan := self._plan(qp_map)).qps) > 1:
+            # A small region of low QP may be one that the encoder has no room for.
+            with contextlib.suppress(TooDenseError):
+                ways.append(self.regions(plan))
+        return min(ways, key=lambda coded: coded.bits)
+
+    def _at_minimum(self, qp_map: QpMap) -> CodedPicture:
+        wanted = qp_map.minimum()
+        whole = self.uniform([wanted])[0]
+        if whole.qps[0] == wanted:
+            return whole
+        return replace(whole, notes=(f"the map's smallest QP {wanted} became {whole.qps[0]}, the encoder's limit",))
+
+    def _plan(self, qp_map: QpMap) -> RegionPlan:
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
         limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
-        plan = plan_regions(qp_map, self._rate(qp_map.ctu), limits=limits)
-        if whole is None:
-            return self.regions(plan)
-        if len(plan.qps) == 1:
-            return whole
-        try:
-            split = self.regions(plan)
-        except TooDenseError:
-            return whole  # a small region of low QP that the encoder has no room for
-        return whole if whole.bits <= split.bits else split
+        return plan_regions(qp_map, self._rate(qp_map.ctu), limits=limits)
 
     def _rate(self, ctu: int) -> RateModel:
         """Bits by CTU and QP, from the texture and from what was coded so far."""
@@ -192,8 +239,8 @@ class PictureCoder:
             return rate
         return rate.calibrated({qp: coded.content_bits for qp, coded in self.trials.items()})
 
-    def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
-        """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
+    def samples(self, coded: CodedPicture) -> Yuv:
+        """The decoded samples, at the coded size (made even).
 
         Raises:
             ProcessError: The stream does not decode to one picture of the coded size.
@@ -203,15 +250,24 @@ class PictureCoder:
         if len(pictures) != 1:
             raise ProcessError(f"{self.frame.source}: the stream decodes to {len(pictures)} pictures, not 1")
         decoded = pictures[0].yuv
-        if (decoded.width, decoded.height) != (self._source.width, self._source.height):
+        if (decoded.width, decoded.height) != (self.source.width, self.source.height):
             raise ProcessError(
                 f"{self.frame.source}: decoded at {decoded.width}x{decoded.height}, "
-                f"coded at {self._source.width}x{self._source.height}"
+                f"coded at {self.source.width}x{self.source.height}"
             )
+        return decoded
+
+    def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
+        """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
+
+        Raises:
+            ProcessError: The stream does not decode to one picture of the coded size.
+        """
+        decoded = self.samples(coded)
         rgb = yuv_to_rgb(decoded, self.spec, self.size)
         if self.size != (self.frame.width, self.frame.height):
             rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
-        return replace(self.frame, rgb=rgb), psnr_y(self._source, decoded)
+        return replace(self.frame, rgb=rgb), psnr_y(self.source, decoded)
 
 
 def _region_bits(data: bytes) -> tuple[int, ...]:

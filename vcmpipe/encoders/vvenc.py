@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import count_pictures
 from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
-from vcmpipe.errors import BitstreamError, ProcessError
-from vcmpipe.frames import yuv_bytes
+from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
+from vcmpipe.errors import ProcessError
 
 # Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
 _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
-_SECONDS_AT_LEAST = 120
 
-_CAPABILITIES = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False)
+_CAPABILITIES = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False, regions=True)
 
 
 def parameters(mode: CodingMode) -> dict[str, str]:
@@ -40,45 +38,12 @@ def parameters(mode: CodingMode) -> dict[str, str]:
     return keys
 
 
-def _timeout(jobs: Sequence[Job]) -> float:
-    """Seconds after which the encoder is taken to hang."""
-    cost = sum(job.yuv.y.size / 1e6 * _SECONDS_PER_MEGAPIXEL[job.mode.preset] for job in jobs)
-    return _SECONDS_AT_LEAST + cost
-
-
 def _may_be_too_dense(job: Job) -> bool:
     """Whether a picture could need more than the byte per pixel that FFmpeg's buffer for libvvenc holds.
 
     That takes a noisy picture at a low QP, or one so small that headers alone fill the buffer.
     """
     return (isinstance(job.qp, int) and job.qp < 20) or job.yuv.y.size <= 64 * 64
-
-
-def _write_inputs(jobs: Sequence[Job], folder: Path) -> list[Path]:
-    """Write the raw pictures, each once however many jobs code it, and return the path for every job."""
-    paths: dict[int, Path] = {}
-    for job in jobs:
-        if id(job.yuv) not in paths:
-            path = folder / f"in{len(paths)}.yuv"
-            path.write_bytes(yuv_bytes(job.yuv))
-            paths[id(job.yuv)] = path
-    return [paths[id(job.yuv)] for job in jobs]
-
-
-def _read_outputs(outputs: Sequence[Path], name: str) -> list[bytes]:
-    """Read and check what the encoder wrote: exactly one picture per file."""
-    streams = []
-    for path in outputs:
-        # An encoder can leave with exit code 0 having written nothing, or too little.
-        data = path.read_bytes() if path.is_file() else b""
-        try:
-            pictures = count_pictures(data) if data else 0
-        except BitstreamError as error:
-            raise ProcessError(f"{name} exited with 0 but wrote a damaged stream: {error}") from error
-        if pictures != 1:
-            raise ProcessError(f"{name} exited with 0 but wrote {pictures} pictures where 1 was asked for")
-        streams.append(data)
-    return streams
 
 
 @dataclass(frozen=True)
@@ -92,13 +57,7 @@ class FfmpegVvenc:
 
     def command(self, jobs: Sequence[Job], inputs: Sequence[Path], outputs: Sequence[Path]) -> list[str]:
         """The command line of one process that codes all jobs side by side."""
-        argv = [str(self.binary), "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
-        numbers: dict[Path, int] = {}
-        for job, path in zip(jobs, inputs, strict=True):
-            if path not in numbers:
-                numbers[path] = len(numbers)
-                size = f"{job.yuv.width}x{job.yuv.height}"
-                argv += ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", size, "-i", f"file:{path}"]
+        argv, numbers = ffmpeg_inputs(self.binary, jobs, inputs, "yuv420p10le")
         for job, path, output in zip(jobs, inputs, outputs, strict=True):
             argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
             argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
@@ -111,10 +70,10 @@ class FfmpegVvenc:
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
         with process.temporary_folder("vvenc") as folder:
-            inputs = _write_inputs(jobs, folder)
+            inputs = write_inputs(jobs, folder)
             outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
             try:
-                process.run(self.command(jobs, inputs, outputs), timeout=_timeout(jobs))
+                process.run(self.command(jobs, inputs, outputs), timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL))
             except ProcessError as error:
                 if "external library" in str(error) and any(_may_be_too_dense(job) for job in jobs):
                     raise TooDenseError(
@@ -122,7 +81,7 @@ class FfmpegVvenc:
                         f"code it at a higher QP, or with vvencapp ({error})"
                     ) from error
                 raise
-            return _read_outputs(outputs, self.name)
+            return read_outputs(outputs, self.name, "vvc")
 
 
 @dataclass(frozen=True)
@@ -147,8 +106,8 @@ class Vvencapp:
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
         with process.temporary_folder("vvenc") as folder:
-            inputs = _write_inputs(jobs, folder)
+            inputs = write_inputs(jobs, folder)
             outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
             for job, source, output in zip(jobs, inputs, outputs, strict=True):
-                process.run(self.command(job, source, output), timeout=_timeout([job]))
-            return _read_outputs(outputs, self.name)
+                process.run(self.command(job, source, output), timeout=seconds_allowed([job], _SECONDS_PER_MEGAPIXEL))
+            return read_outputs(outputs, self.name, "vvc")

@@ -7,7 +7,7 @@ from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
 from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, open_source
 from vcmpipe.frames.writers import Y4mWriter, write_png
-from vcmpipe.frames.yuv import Yuv, crop_yuv, pad_yuv, yuv_bytes
+from vcmpipe.frames.yuv import Yuv, crop_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
     "MAX_PIXELS",
@@ -32,5 +32,6 @@ __all__ = [
     "scaled_size",
     "write_png",
     "yuv_bytes",
+    "yuv_bytes_8",
     "yuv_to_rgb",
 ]

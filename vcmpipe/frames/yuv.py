@@ -96,3 +96,17 @@ def pad_yuv(yuv: Yuv, multiple: int = 8) -> Yuv:
 def yuv_bytes(yuv: Yuv) -> bytes:
     """The planes Y, U, V one after the other, 16-bit little endian samples (FFmpeg's yuv420p10le)."""
     return b"".join(np.ascontiguousarray(plane, dtype="<u2").tobytes() for plane in yuv.planes)
+
+
+def yuv_bytes_8(yuv: Yuv, *, full_range: bool = False) -> bytes:
+    """The planes Y, U, V one after the other with 8 bits per sample (FFmpeg's yuv420p), rounded to the nearest.
+
+    Limited range differs from 10 bits by a power of two, full range by the ratio of the largest values (H.273).
+    """
+    scale = np.float32(255 / 1023 if full_range else 1 / 4)
+    planes = []
+    for number, plane in enumerate(yuv.planes):
+        middle = (512, 128) if number and full_range else (0, 0)
+        values = (plane.astype(np.float32) - middle[0]) * scale + middle[1]
+        planes.append(np.clip(np.rint(values), 0, 255).astype(np.uint8).tobytes())
+    return b"".join(planes)

@@ -1,0 +1,114 @@
+"""kvazaar (HEVC, with a QP per CTU) through an FFmpeg that carries libkvazaar.
+
+Its own program and uvg266's are described by TOML files (see ``command.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vcmpipe import process
+from vcmpipe.encoders.base import Capabilities, Job
+from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
+from vcmpipe.encoders.maps import write_map
+from vcmpipe.errors import ProcessError
+from vcmpipe.frames import ColourSpec, Yuv, pad_yuv
+from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_CTU, ROI_QP_RANGE, MapLimits, QpMap
+
+# It codes some 10 megapixels a second on one core at its slowest preset here.
+_SECONDS_PER_MEGAPIXEL = {"faster": 30, "fast": 30, "medium": 60, "slow": 60, "slower": 120}
+
+CAPABILITIES = Capabilities(
+    codec="hevc",
+    qp_range=ROI_QP_RANGE,
+    native_map=True,
+    bit_depths=(8,),
+    qp_step_limit=(-26, 25),
+    map_limits=MapLimits(ctu=ROI_CTU, qp_range=ROI_QP_RANGE, span=KVAZAAR_SPAN),
+)
+
+
+def parameters(job: Job, roi: str | None) -> str:
+    """The keys of libkvazaar for a job; ``roi`` is the map's file name.
+
+    Every picture is intra. Threads within a picture would need wavefronts, which cost bits: pictures are coded side by
+    side instead. The SEI with the version and the picture's checksum stays out.
+    """
+    qp = job.qp.minimum() if isinstance(job.qp, QpMap) else job.qp
+    keys = {"preset": job.mode.preset, "qp": qp, "period": 1, "gop": 0}
+    keys |= {"threads": 0, "owf": 0, "wpp": 0, "info": 0, "hash": "none"}
+    return ",".join(f"{key}={value}" for key, value in keys.items()) + (f",roi={roi}" if roi else "")
+
+
+def metadata(job: Job, crop: tuple[int, int]) -> str:
+    """FFmpeg's bitstream filter that writes the conformance window and the colours into the SPS."""
+    vui = (job.colour or ColourSpec()).vui()
+    keys = {"crop_right": crop[0], "crop_bottom": crop[1], "colour_primaries": vui.colour_primaries}
+    keys |= {"transfer_characteristics": vui.transfer, "matrix_coefficients": vui.matrix}
+    keys |= {"video_full_range_flag": int(vui.full_range), "chroma_sample_loc_type": vui.chroma_siting or 0}
+    return "hevc_metadata=" + ":".join(f"{key}={value}" for key, value in keys.items())
+
+
+@dataclass(frozen=True)
+class FfmpegKvazaar:
+    """libkvazaar in an FFmpeg binary."""
+
+    binary: Path
+    build: str
+    name: str = "kvazaar"
+    capabilities: Capabilities = CAPABILITIES
+
+    def command(
+        self,
+        jobs: Sequence[Job],
+        inputs: Sequence[Path],
+        outputs: Sequence[Path],
+        maps: Sequence[Path | None],
+        crops: Sequence[tuple[int, int]],
+    ) -> list[str]:
+        """The command line of one process, run where the maps lie, that codes all jobs (of padded pictures)."""
+        argv, numbers = ffmpeg_inputs(self.binary, jobs, inputs, "yuv420p")
+        for job, path, output, map_file, crop in zip(jobs, inputs, outputs, maps, crops, strict=True):
+            # Maps by their bare names: a folder's name could hold what separates the keys.
+            keys = parameters(job, map_file.name if map_file else None)
+            argv += ["-map", f"{numbers[path]}:v", "-c:v", "libkvazaar", "-kvazaar-params", keys]
+            argv += ["-bsf:v", metadata(job, crop), "-f", "hevc", f"file:{output}"]
+        return argv
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
+        # The library takes multiples of 8 only; each picture is padded once, however many jobs code it.
+        whole: dict[int, Yuv] = {id(job.yuv): pad_yuv(job.yuv, 8) for job in jobs}
+        padded = [replace(job, yuv=whole[id(job.yuv)]) for job in jobs]
+        crops = [
+            (wide.yuv.width - job.yuv.width, wide.yuv.height - job.yuv.height)
+            for job, wide in zip(jobs, padded, strict=True)
+        ]
+        with process.temporary_folder("kvazaar") as folder:
+            inputs = write_inputs(padded, folder, depth=8)
+            outputs = [folder / f"out{i}.hevc" for i in range(len(jobs))]
+            maps = [
+                write_map(job.qp, "roi-text", folder / f"map{i}.txt", self.capabilities).path
+                if isinstance(job.qp, QpMap)
+                else None
+                for i, job in enumerate(jobs)
+            ]
+            argv = self.command(padded, inputs, outputs, maps, crops)
+            process.run(argv, timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL), cwd=folder)
+            return read_outputs(outputs, self.name, "hevc")
+
+
+def library_version(binary: Path) -> str | None:
+    """The version of libkvazaar in an FFmpeg, which it states in what it codes and nowhere else."""
+    argv: list[str | Path] = [binary, "-hide_banner", "-loglevel", "error", "-f", "rawvideo"]
+    argv += ["-pix_fmt", "yuv420p", "-s", "64x64", "-i", "pipe:0"]
+    argv += ["-c:v", "libkvazaar", "-kvazaar-params", "qp=51,period=1,gop=0,threads=0", "-f", "hevc"]
+    try:
+        stream = process.run([*argv, "pipe:1"], timeout=30, input=bytes(64 * 64 * 3 // 2)).stdout
+    except ProcessError:
+        return None
+    found = re.search(rb"Kvazaar HEVC Encoder v\. (\d+[\w.]*)", stream)
+    return found.group(1).decode() if found else None
