@@ -57,7 +57,9 @@ def _check_names(options: Any, *names: str) -> None:
 class CodingOptions:
     """How pictures are coded; shared by every command that codes."""
 
-    encoder: str = option("vvenc", help="encoder: vvenc, or a plugin's name")
+    encoder: str = option(
+        "vvenc", help="encoder: vvenc, kvazaar (HEVC), uvg266, vtm, one described in encoder_bin, or a plugin's name"
+    )
     preset: Literal["faster", "fast", "medium", "slow", "slower"] = option("faster", help="the encoder's speed preset")
     ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
     form: Literal["slices", "subpictures"] = option(
@@ -126,7 +128,7 @@ class PipelineOptions(MapOptions, CodingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(PipelineOptions):
-    """Detect, predict thresholds, build QP maps and code pictures into one VVC stream."""
+    """Detect, predict thresholds, build QP maps and code pictures into one VVC (or HEVC) stream."""
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")
@@ -146,7 +148,7 @@ class EncodeOptions(PipelineOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions:
-    """Decode any VVC Annex-B stream into PNG files or a .y4m video."""
+    """Decode any VVC or HEVC Annex-B stream into PNG files or a .y4m video."""
 
     input: str = option(help="the bitstream")
     out: str = option(help="a folder for PNG files, or a file ending in .y4m")
@@ -165,7 +167,7 @@ class InspectOptions:
     input: str = option(help="the bitstream")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream")
     verify_map: bool = option(
-        False, help="compare the QPs in the stream with the sidecar's map; exit 1 where they differ"
+        False, help="compare the QPs in the stream with the sidecar's map; exit 1 where they differ or nobody can tell"
     )
     json: bool = option(False, help="print the result as JSON")
 

@@ -1,4 +1,4 @@
-"""Detect, predict, map, code: from pictures to one VVC stream and its sidecar, picture by picture."""
+"""Detect, predict, map, code: from pictures to one stream and its sidecar, picture by picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe import process, provenance
-from vcmpipe.bitstream import StreamWriter
+from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.config import EncodeOptions, PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
-from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder
-from vcmpipe.errors import InputError
+from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder, prove
+from vcmpipe.errors import BitstreamError, InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
 from vcmpipe.qpmap import ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
@@ -163,6 +163,23 @@ class Pipeline:
         return build_map(boxes, objects.thresholds[part], self.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
 
 
+@contextmanager
+def blamed_on(encoder: Encoder, frame: Frame) -> Iterator[None]:
+    """Names the picture in what an encoder did wrong; and a stream that cannot be used is the encoder's fault.
+
+    Raises:
+        ProcessError: The encoder failed, or its fresh stream is damaged or not as it was asked for.
+    """
+    try:
+        yield
+    except BitstreamError as error:
+        reason = f"{encoder.name} exited with 0 but its stream cannot be used: {error}"
+        raise ProcessError(f"{frame.source}: {reason}") from error
+    except ProcessError as error:
+        named = str(error) if str(error).startswith(frame.source) else f"{frame.source}: {error}"
+        raise ProcessError(named) from error
+
+
 @dataclass(frozen=True)
 class EncodedPicture:
     """One picture through the whole pipeline: its stream, and its record (bits to be filled in by the writer)."""
@@ -180,6 +197,10 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
+    honoured = prove(coder, coded, asked)
+    if honoured.startswith("no: ") and coded.realisation != "native":
+        # Read from the headers, without doubt; a native map is only measured.
+        raise ProcessError(f"{frame.source}: the stream does not carry its map ({honoured}): try another encoder")
     kept: list[bool | None] = [None] * len(objects.detections)
     if check:
         found = pipeline.detector.detect([decoded])[0]
@@ -200,6 +221,8 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
             RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
             for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)
         ],
+        map_honoured=honoured,
+        notes=list(coded.notes),
     )
     return EncodedPicture(coded, record, asked)
 
@@ -328,7 +351,8 @@ def encode(
     pipeline = Pipeline(options, scale=options.scale, warn=warn, **parts)
 
     def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
-        return encode_picture(pipeline, *item, check=options.check)
+        with blamed_on(pipeline.encoder, item[0]):
+            return encode_picture(pipeline, *item, check=options.check)
 
     records: list[PictureRecord] = []
     notes: list[str] = []
@@ -339,7 +363,7 @@ def encode(
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         stream = outputs.enter_context(stream_file.open("wb"))
         pool = outputs.enter_context(worker_pool(pipeline.jobs))
-        writer = StreamWriter()
+        writer = StreamJoiner(pipeline.encoder.capabilities.codec)
         for picture in in_order(pool, work, detected(pipeline.detector, source), ahead=2 * pipeline.jobs):
             data = writer.add(picture.coded.data)
             stream.write(data)
@@ -360,9 +384,18 @@ def encode(
             configuration=dataclasses.asdict(options),
             provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
             pictures=records,
+            codec=pipeline.encoder.capabilities.codec,
         )
         sidecar_file.write_text(sidecar.to_json())
+    _tell(warn, f"ROI files in {options.map_out}", notes)
+    _tell(warn, f"encoder {pipeline.encoder.name}", [f"{r.source}: {note}" for r in records for note in r.notes])
+    doubts = [f"{r.source}: {r.map_honoured}" for r in records if r.map_honoured.startswith("no: ")]
+    _tell(warn, "maps that were not honoured", doubts)
+    return sidecar
+
+
+def _tell(warn: Callable[[str], None], what: str, notes: Sequence[str]) -> None:
+    """One line for however many notes; the sidecar has them all."""
     if notes:
         more = f" (and {len(notes) - 1} more such notes)" if len(notes) > 1 else ""
-        warn(f"ROI files in {options.map_out}: {notes[0]}{more}")
-    return sidecar
+        warn(f"{what}: {notes[0]}{more}")

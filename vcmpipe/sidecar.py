@@ -8,8 +8,9 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
+from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
 
 SCHEMA = 1
@@ -18,6 +19,9 @@ _CTUS = (16, 32, 64, 128)
 # As pictures are limited on their way in (see vcmpipe.frames).
 _MAX_SIDE = 16384
 _MAX_PIXELS = 89_478_485
+
+# Fields that sidecars of the same schema may lack: they were added later, and have defaults.
+_LATER = frozenset({"codec", "map_honoured", "notes"})
 
 T = TypeVar("T")
 
@@ -95,6 +99,8 @@ class PictureRecord:
         objects: Every detection with at least the score asked for.
         qp_map: The maps.
         regions: The regions, in stream order.
+        map_honoured: Whether the stream carries the map: ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``.
+        notes: What the encoder could not be told as it was asked.
     """
 
     index: int
@@ -108,6 +114,8 @@ class PictureRecord:
     objects: list[ObjectRecord]
     qp_map: MapRecord
     regions: list[RegionRecord]
+    map_honoured: str = "cannot tell: not looked at"
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("source_size", "coded_size"):
@@ -132,6 +140,7 @@ class Sidecar:
         provenance: Versions, encoder build, detector and predictor with their digests.
         pictures: One record per picture, in stream order.
         schema: Version of this layout.
+        codec: What the stream is coded with: ``vvc`` or ``hevc``.
     """
 
     stream: str
@@ -144,6 +153,11 @@ class Sidecar:
     provenance: dict[str, Any]
     pictures: list[PictureRecord] = field(default_factory=list)
     schema: int = SCHEMA
+    codec: str = "vvc"
+
+    def __post_init__(self) -> None:
+        if self.codec not in get_args(Codec):
+            raise InputError(f"codec is {self.codec!r}: it must be one of {', '.join(get_args(Codec))}")
 
     def to_json(self) -> str:
         """The sidecar as it is written: one line of JSON."""
@@ -201,12 +215,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise InputError(f"{where} is not an object")
         hints = typing.get_type_hints(kind)
-        missing = [f.name for f in dataclasses.fields(kind) if f.name not in value]
+        given = [f for f in dataclasses.fields(kind) if f.name in value or f.name not in _LATER]
+        missing = [f.name for f in given if f.name not in value]
         if missing:
             raise InputError(f"{where} lacks {missing[0]!r}")
-        return kind(
-            **{f.name: _build(hints[f.name], value[f.name], f"{where}.{f.name}") for f in dataclasses.fields(kind)}
-        )  # type: ignore[operator]
+        return kind(**{f.name: _build(hints[f.name], value[f.name], f"{where}.{f.name}") for f in given})  # type: ignore[operator]
     if origin is list:
         if not isinstance(value, list):
             raise InputError(f"{where} is not a list")

@@ -91,6 +91,8 @@ def _inspect(options: config.InspectOptions) -> int:
         show.inspected(info, check)
     if faults:
         _say(f"{stream}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
+    if check is not None and check.honoured is None:
+        _say(f"{stream}: whether the map is honoured cannot be told from its headers")
     if check is not None and not check.honoured:
         return 1
     return 2 if faults else 0

@@ -39,6 +39,10 @@ _PROFILES = {
 }
 
 
+# H.265 annex A.3.
+_HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
+
+
 class _Console(Console):
     """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
 
@@ -166,11 +170,18 @@ def _picture_row(record: PictureRecord) -> tuple[str, ...]:
         record.source,
         size,
         str(len(record.regions)),
-        _span([region.qp for region in record.regions]),
+        _span(_qps(record)),
         f"{record.bits / 8:,.0f}",
         "-" if record.psnr_y is None else f"{record.psnr_y:.2f}",
         f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}",
     )
+
+
+def _qps(record: PictureRecord) -> list[int]:
+    """The QPs in a picture: its regions', or those of an encoder's own map."""
+    if record.realisation == "native":
+        return [qp for row in record.qp_map.realised for qp in row]
+    return [region.qp for region in record.regions]
 
 
 def inspected(info: StreamInfo, check: MapCheck | None) -> None:
@@ -179,6 +190,7 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
     pictures = info.pictures
     facts = [
         ("size", f"{info.bytes:,} bytes, {info.bytes / len(pictures):,.0f} per picture"),
+        ("codec", info.codec.upper()),
         ("pictures", f"{len(pictures):,}: {_few(picture.nal_type for picture in pictures)}"),
         ("picture size", _few(_shown_size(picture) for picture in pictures)),
         ("CTU", _few(str(picture.ctu) for picture in pictures)),
@@ -227,7 +239,8 @@ def _sets(info: StreamInfo) -> str:
     for found in info.parameter_sets:
         if found.kind == "SPS" and "general_level_idc" in found.elements:
             profile, level = found.elements.get("general_profile_idc", 0), found.elements["general_level_idc"]
-            profiles.append(f"{_PROFILES.get(profile, f'profile {profile}')} level {level // 16}.{level % 16 // 3}")
+            names, unit = (_HEVC_PROFILES, 30) if info.codec == "hevc" else (_PROFILES, 16)
+            profiles.append(f"{names.get(profile, f'profile {profile}')} level {level // unit}.{level % unit // 3}")
     counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in ("SPS", "PPS")]
     return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
 
@@ -257,6 +270,11 @@ def _verdict(screen: Console, check: MapCheck) -> None:
     looked = f"{_count(check.pictures, 'picture')}, {_count(check.regions, 'region')}, {_count(check.ctus, 'CTU')}"
     if check.honoured:
         screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
+        return
+    if check.honoured is None:
+        screen.print(f"map: cannot tell for {_count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
+        for doubt in check.unknown[:FAULTS]:
+            screen.print(f"  picture {doubt.picture}: {doubt.reason}", soft_wrap=True)
         return
     screen.print(f"map: NOT honoured: {_count(len(check.faults), 'fault')} ({looked} compared)", soft_wrap=True)
     for fault in check.faults[:FAULTS]:
@@ -293,21 +311,23 @@ def examined(report: DoctorReport) -> None:
     """What ``doctor`` found, the verdict last."""
     screen = console()
     _section(screen, "versions", report.versions.items())
-    screen.print("VVenC, in the order of preference")
+    screen.print("encoders, each in the order of preference")
     for encoder in report.encoders:
         mark = "*" if encoder.used else " "
-        screen.print(f" {mark} {encoder.where}: {encoder.path}", soft_wrap=True)
+        screen.print(f" {mark} {encoder.name}: {encoder.where}: {encoder.path}", soft_wrap=True)
         if encoder.capabilities is None or encoder.build is None:
-            screen.print(f"     no VVenC: {encoder.reason}", soft_wrap=True)
+            screen.print(f"     not taken: {encoder.reason}", soft_wrap=True)
             continue
         can = encoder.capabilities
         screen.print(f"     {encoder.build}", soft_wrap=True)
-        native = "reads QP maps" if can.native_map else "reads no QP maps"
+        native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
         depths = "/".join(map(str, can.bit_depths))
         screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
         screen.print(f"     map honoured: {encoder.map_honoured}", soft_wrap=True)
     if not report.encoders:
         screen.print("   none was found")
+    for missing in report.optional_missing:
+        screen.print(f"   {missing}", soft_wrap=True)
     screen.print(f"   your own binaries belong in {report.encoder_folder}", soft_wrap=True)
     screen.print()
     decoder, detectors, devices = report.decoder, report.detectors, report.devices
