@@ -23,10 +23,11 @@ from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.config import EncodeOptions, PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder, prove
-from vcmpipe.errors import BitstreamError, InputError, ProcessError
+from vcmpipe.encoders.faults import blamed_on, check_fidelity
+from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
-from vcmpipe.qpmap import ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
+from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
 from vcmpipe.sidecar import (
     MapRecord,
     NoSidecarError,
@@ -163,23 +164,6 @@ class Pipeline:
         return build_map(boxes, objects.thresholds[part], self.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
 
 
-@contextmanager
-def blamed_on(encoder: Encoder, frame: Frame) -> Iterator[None]:
-    """Names the picture in what an encoder did wrong; and a stream that cannot be used is the encoder's fault.
-
-    Raises:
-        ProcessError: The encoder failed, or its fresh stream is damaged or not as it was asked for.
-    """
-    try:
-        yield
-    except BitstreamError as error:
-        reason = f"{encoder.name} exited with 0 but its stream cannot be used: {error}"
-        raise ProcessError(f"{frame.source}: {reason}") from error
-    except ProcessError as error:
-        named = str(error) if str(error).startswith(frame.source) else f"{frame.source}: {error}"
-        raise ProcessError(named) from error
-
-
 @dataclass(frozen=True)
 class EncodedPicture:
     """One picture through the whole pipeline: its stream, and its record (bits to be filled in by the writer)."""
@@ -197,10 +181,11 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
+    check_fidelity(psnr, coded.qps)
     honoured = prove(coder, coded, asked)
     if honoured.startswith("no: ") and coded.realisation != "native":
         # Read from the headers, without doubt; a native map is only measured.
-        raise ProcessError(f"{frame.source}: the stream does not carry its map ({honoured}): try another encoder")
+        raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
     kept: list[bool | None] = [None] * len(objects.detections)
     if check:
         found = pipeline.detector.detect([decoded])[0]
@@ -238,7 +223,7 @@ def write_maps(picture: EncodedPicture, folder: Path) -> tuple[str, ...]:
     write_csv(f"{stem}.csv", [picture.asked])
     write_png(f"{stem}.png", picture.asked)
     base = min(picture.asked.minimum(), ROI_QP_RANGE[1])
-    return write_roi(f"{stem}.roi.txt", [picture.asked], base).notes
+    return write_roi(f"{stem}.roi.txt", [picture.asked], base, span=KVAZAAR_SPAN).notes
 
 
 def _object_records(detector: Detector, objects: Objects, kept: list[bool | None]) -> list[ObjectRecord]:
@@ -387,14 +372,14 @@ def encode(
             codec=pipeline.encoder.capabilities.codec,
         )
         sidecar_file.write_text(sidecar.to_json())
-    _tell(warn, f"ROI files in {options.map_out}", notes)
-    _tell(warn, f"encoder {pipeline.encoder.name}", [f"{r.source}: {note}" for r in records for note in r.notes])
+    tell(warn, f"ROI files in {options.map_out}", notes)
+    tell(warn, f"encoder {pipeline.encoder.name}", [f"{r.source}: {note}" for r in records for note in r.notes])
     doubts = [f"{r.source}: {r.map_honoured}" for r in records if r.map_honoured.startswith("no: ")]
-    _tell(warn, "maps that were not honoured", doubts)
+    tell(warn, "maps that were not honoured", doubts)
     return sidecar
 
 
-def _tell(warn: Callable[[str], None], what: str, notes: Sequence[str]) -> None:
+def tell(warn: Callable[[str], None], what: str, notes: Sequence[str]) -> None:
     """One line for however many notes; the sidecar has them all."""
     if notes:
         more = f" (and {len(notes) - 1} more such notes)" if len(notes) > 1 else ""

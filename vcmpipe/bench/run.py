@@ -16,10 +16,11 @@ from vcmpipe.bench.methods import METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import BenchResult, PointResult, compare
 from vcmpipe.config import BenchOptions, parse_range
 from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, content_key, load_encoder
+from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth, picture_retention, pseudo_truth
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
-from vcmpipe.pipeline import Pipeline, Progress, detected, in_order, worker_pool
+from vcmpipe.pipeline import Pipeline, Progress, detected, in_order, tell, worker_pool
 from vcmpipe.staging import publish_folder
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class PictureOutcome:
-    """One picture at every operating point."""
+    """One picture at every operating point, with what the encoder could not be told as it was asked."""
 
     name: str
     pixels: int
     reference: sv.Detections
     cells: dict[Point, Cell]
+    notes: tuple[str, ...] = ()
 
 
 def cache_folder(named: str | None) -> Path:
@@ -117,10 +119,12 @@ def run_picture(
     wanted = found[pipeline.rule.select(found)]
     bench = PictureBench(pipeline, frame, wanted)
     cells: dict[Point, Cell] = {}
+    notes: list[str] = []
     for name in methods:
         for point, coder, coded in METHODS[name](bench, sweep):
             cells[point] = measure(pipeline, cache, coder, coded)
-    return PictureOutcome(Path(frame.source).name, frame.width * frame.height, found, cells)
+            notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
+    return PictureOutcome(Path(frame.source).name, frame.width * frame.height, found, cells, tuple(notes))
 
 
 def gather(outcomes: list[PictureOutcome], pipeline: Pipeline, truth: GroundTruth | None) -> list[PointResult]:
@@ -189,8 +193,10 @@ def bench(
 
     started = time.monotonic()
     methods = list(dict.fromkeys(options.methods.split(",")))
+    encoder = parts.get("encoder") or load_encoder(options.encoder)
+    low, high = encoder.capabilities.qp_range
     sweep = Sweep(
-        parse_range(options.qps, low=0, high=63, what="--qps"),
+        parse_range(options.qps, low=low, high=high, what=f"--qps of encoder {encoder.name}"),
         parse_range(options.margins, low=-63, high=63, what="--margins"),
         parse_scales(options.scales),
     )
@@ -200,11 +206,12 @@ def bench(
     assert options.images is not None
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
     source = open_source(options.images, limit=options.limit)
-    parts.setdefault("encoder", CachedEncoder(load_encoder(options.encoder), cache))
+    parts.setdefault("encoder", CachedEncoder(encoder, cache))
     pipeline = Pipeline(options, warn=warn, **parts)
 
     def work(item: tuple[Frame, sv.Detections]) -> PictureOutcome:
-        return run_picture(pipeline, cache, methods, sweep, *item)
+        with blamed_on(pipeline.encoder, item[0]):
+            return run_picture(pipeline, cache, methods, sweep, *item)
 
     if truth is not None:
         _check_truth(truth, source, pipeline.detector.classes)
@@ -215,6 +222,7 @@ def bench(
             for outcome in in_order(pool, work, detected(pipeline.detector, source), ahead=2 * pipeline.jobs):
                 outcomes.append(outcome)
                 progress(len(outcomes), source.count)
+        tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         points = gather(outcomes, pipeline, truth)
         sources = {outcome.name: outcome.reference for outcome in outcomes}
         accuracy = coco_accuracy(truth, sources, pipeline.detector.classes) if truth else None

@@ -2,7 +2,7 @@
 
 from vcmpipe.process.children import GRACE_SECONDS, stop_all
 from vcmpipe.process.outputs import make_parents, output_error, publish
-from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run
+from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run, start_problem
 from vcmpipe.process.settings import MEMORY_VARIABLE, RETRIES_VARIABLE, TIMEOUT_VARIABLE, Settings
 from vcmpipe.process.streaming import Output, streaming
 from vcmpipe.process.temporary import temporary_folder
@@ -24,6 +24,7 @@ __all__ = [
     "probe",
     "publish",
     "run",
+    "start_problem",
     "stop_all",
     "streaming",
     "temporary_folder",

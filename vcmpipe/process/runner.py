@@ -18,7 +18,7 @@ from vcmpipe.errors import ProcessError
 from vcmpipe.process import children
 from vcmpipe.process.children import GRACE_SECONDS, Process, Reader, exit_reason, feed, has_exited
 from vcmpipe.process.settings import Settings
-from vcmpipe.process.text import failure_line
+from vcmpipe.process.text import failure_line, file_argument
 
 STDERR_KEPT = 64 * 1024
 """Bytes of a program's stderr that are kept: the last ones, where programs say why they failed."""
@@ -28,6 +28,8 @@ STDOUT_LIMIT = 256 * 1024 * 1024
 # With these somebody asks a program to end; any other signal is an accident, which may not happen twice.
 _REQUESTS = {getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)}
 _PAUSE_BEFORE_RETRY = 0.2
+# Scripts, and programs of Linux, Windows and macOS.
+_PROGRAM_HEADS = (b"#!", b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,21 @@ def probe(argv: Sequence[str | Path], *, timeout: float = 10.0) -> str | None:
     if done.failure is not None:
         return None
     return done.completed.stdout.decode("utf-8", "replace").strip() or done.completed.stderr.strip()
+
+
+def start_problem(path: Path) -> str | None:
+    """Why a program's file cannot be started; None where it can, or where it does not look like a program at all."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head.startswith(_PROGRAM_HEADS):
+            arguments = [file_argument(path), "--version"]
+            children.finish(children.start(arguments, has_input=False, cwd=None, env=None, memory_limit=None))
+    except ProcessError as error:
+        return "cannot be started" + str(error).partition(" cannot be started")[2]
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None
 
 
 def _run_once(
