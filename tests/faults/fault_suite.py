@@ -20,7 +20,7 @@ from vcmpipe.encoders.discovery import VARIABLE
 from vcmpipe.errors import ProcessError
 
 HERE = Path(__file__).resolve().parent
-HASTE = {"VCMPIPE_TIMEOUT_FACTOR": "0.02"}  # of the 120 s that a small picture gets
+HASTE = {"VCMPIPE_TIMEOUT_FACTOR": "0.01"}  # of the 120 s that a small picture gets
 ENCODE = ["encode", "--input", "in", "--out", "out.bin", "--detector", "demo", "--predictor", "constant"]
 ENCODE += ["--no-check", "--jobs", "1", "--map-out", "maps", "--empty", "32"]
 
@@ -254,7 +254,7 @@ def fresh_temporary_folder() -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def differences(scenario: Scenario, seen: Observation, pictures: int) -> list[str]:
+def differences(scenario: Scenario, seen: Observation) -> list[str]:
     """What is not as expected."""
     wrong = []
     if seen.code != scenario.code:
