@@ -59,10 +59,9 @@ class StreamJoiner:
             return self._writer.add(stream)
         if codec_of(stream) != "hevc":
             raise BitstreamError("a stream to be joined is no HEVC stream that begins with its parameter sets")
-        units = hevc.split_access_units(stream)
-        if not units[0].is_idr:
+        if not hevc.split_access_units(stream)[0].is_idr:
             raise BitstreamError("a stream to be joined does not begin with an IDR picture")
-        return b"".join(unit.data for unit in units)
+        return stream
 
 
 def _inspect_hevc(data: bytes) -> StreamInfo:

@@ -122,12 +122,13 @@ def few_rectangles(qp: NDArray[np.int8], limit: int) -> NDArray[np.int8]:
             ],
             axis=2,
         )
-        area = (joined[..., 2] - joined[..., 0]) * (joined[..., 3] - joined[..., 1])
-        own = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        cost = (area - own[:, None] - own[None, :]).astype(np.float64)
-        np.fill_diagonal(cost, np.inf)
-        x1, y1, x2, y2 = joined[np.unravel_index(int(cost.argmin()), cost.shape)].tolist()
-        values[y1:y2, x1:x2] = levels[0]
+        # CTUs that each pair's common box would add; where others fill it already, joining changes nothing.
+        free = np.pad((values != levels[0]).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        x1, y1, x2, y2 = np.moveaxis(joined, 2, 0)
+        added = free[y2, x2] - free[y1, x2] - free[y2, x1] + free[y1, x1]
+        cost = np.where(added > 0, added, np.inf)
+        left, top, right, below = joined[np.unravel_index(int(cost.argmin()), cost.shape)].tolist()
+        values[top:below, left:right] = levels[0]
     return values.astype(np.int8)
 
 

@@ -1,0 +1,193 @@
+"""Encoders described by TOML files: what is refused, the command lines, and a shim that codes for real."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcmpipe.encoders import CodingMode, Job, PictureCoder, load_encoder, prove, search_encoders
+from vcmpipe.encoders.command import CommandEncoder, at_least, identify
+from vcmpipe.encoders.description import read_description
+from vcmpipe.encoders.discovery import _DESCRIPTIONS, FOLDER_VARIABLE
+from vcmpipe.encoders.maps import WrittenMap
+from vcmpipe.errors import InputError
+from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.qpmap import QpMap
+
+GOOD = """
+codec = "vvc"
+qp_range = [0, 63]
+arguments = ["{input}", "{output}", "{width}", "{height}", "{qp}"]
+"""
+MAP = '\n[map]\nform = "mask"\narguments = ["-mi", "{map}", "-qbg", "{background_qp}"]\n'
+
+
+def script(path: Path, body: str) -> Path:
+    path.write_text(f"#!{sys.executable}\n{body}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("codec = [", "no TOML file"),
+        (GOOD.replace("vvc", "av1"), "codec is 'av1': choose one of vvc, hevc"),
+        (GOOD.replace("63", "64"), "qp_range is"),
+        (GOOD.replace('"{qp}"', '"32"'), "arguments never uses {qp}"),
+        (GOOD.replace('"{qp}"', '"{qp}", "{password}"'), "choose placeholders from"),
+        (GOOD.replace('"{qp}"', '"{qp.real}"'), "choose placeholders from"),
+        (GOOD.replace('"{qp}"', '"{qp}", "{"'), "write {{ and }}"),
+        (GOOD.replace('["{input}", "{output}", "{width}", "{height}", "{qp}"]', '"a shell line"'), "no shell line"),
+        (GOOD + 'shell = "rm"', "shell is not known here"),
+        (GOOD + 'name = "../x"', "name is '../x'"),
+        (GOOD + MAP.replace("mask", "pixels"), "map.form is 'pixels'"),
+        (GOOD + MAP.replace("{map}", "x"), "map.arguments never uses {map}"),
+        (GOOD + MAP + "ctu = 48", "CTU size 48"),
+        (GOOD + '[version]\narguments = []\npattern = "("', "version.pattern is no regular expression"),
+        (GOOD + '[version]\narguments = []\npattern = "x"', "one group"),
+        (GOOD + '[presets]\nfastest = "x"', "presets.fastest is not known"),
+    ],
+)
+def test_a_wrong_description_is_refused_with_the_place(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_description(path)
+    assert named in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def command(name: str, job: Job, written: WrittenMap | None = None) -> list[str]:
+    description = read_description(_DESCRIPTIONS / f"{name}.toml")
+    encoder = CommandEncoder(description, Path("/bin") / description.program, "x")
+    return encoder.command(job, Path("/t/-i.yuv"), Path("/t/o.266"), written)
+
+
+def test_command_lines_of_the_shipped_ones(make_frame) -> None:
+    yuv = rgb_to_yuv(make_frame(98, 66).rgb, ColourSpec())
+    job = Job(yuv, QpMap.uniform(30, 98, 66), CodingMode("slow"), ColourSpec("bt601", "full", "centre"))
+    for name in ("uvg266", "kvazaar"):
+        argv = command(name, job, WrittenMap(Path("/t/map0.txt"), 30, 30))
+        value = dict(itertools.pairwise(argv[1:]))
+        assert argv[0] == f"/bin/{name}"
+        assert (value["--input"], value["--input-res"], value["--qp"]) == ("/t/-i.yuv", "98x66", "30")
+        assert (value["--preset"], value["--period"], value["--gop"]) == ("slow", "1", "0")
+        assert (value["--roi"], value["--range"], value["--colormatrix"]) == ("/t/map0.txt", "pc", "smpte170m")
+        assert not {"--vaq", "--set-qp-in-cu", "--bitrate"} & set(argv)
+    argv = command("vtm", Job(yuv, 41, CodingMode(), ColourSpec()))
+    assert argv[:3] == ["/bin/EncoderAppStatic", "-c", "/bin/encoder_intra_vtm.cfg"]
+    assert {"--QP=41", "--SourceWidth=98", "--ConformanceWindowMode=1", "--InputFile=/t/-i.yuv"} <= set(argv)
+    with pytest.raises(InputError, match="reads no QP maps"):
+        command("vtm", job)
+
+
+# An encoder program of nobody's: it checks its mask, and lets kvazaar code with two QPs.
+SHIM = """
+import subprocess, sys
+import imageio_ffmpeg, numpy as np
+words = sys.argv[1:]
+if words == ["--about"]:
+    print("maskcoder 3.4-beta"); sys.exit()
+source, output, width, height, qp = words[:5]
+value = dict(zip(words[5::2], words[6::2]))
+keys = f"qp={qp},period=1,gop=0,wpp=0,threads=0,owf=0,info=0,hash=none"
+if "-mi" in value:
+    mask = np.fromfile(value["-mi"], np.uint8).reshape(int(height), int(width))[::64, ::64]
+    delta = np.where(mask == 255, 0, int(value["-qbg"]) - int(qp))
+    with open("roi.txt", "w") as file:
+        file.write(f"{mask.shape[1]} {mask.shape[0]} " + " ".join(map(str, delta.ravel())))
+    keys += ",roi=roi.txt"
+sys.exit(subprocess.call([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-f", "rawvideo",
+    "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-i", source, "-c:v", "libkvazaar", "-kvazaar-params", keys,
+    "-f", "hevc", output]))
+"""
+TOML = """
+program = "maskcoder.py"
+codec = "hevc"
+qp_range = [0, 51]
+input = "yuv420p"
+arguments = ["{input}", "{output}", "{width}", "{height}", "{qp}"]
+[map]
+form = "mask"
+span = 25
+arguments = ["-mi", "{map}", "-qbg", "{background_qp}"]
+[version]
+arguments = ["--about"]
+pattern = 'maskcoder (\\S+)'
+minimum = "3.4"
+reason = "masks"
+"""
+
+
+@pytest.fixture
+def shimmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    script(tmp_path / "maskcoder.py", SHIM)
+    (tmp_path / "masked.toml").write_text(TOML)
+    return tmp_path
+
+
+def test_an_encoder_of_the_users_own_codes_by_its_masks(shimmed: Path, make_frame) -> None:
+    encoder = load_encoder("masked")
+    assert encoder.build == "masked 3.4-beta"
+    coder = PictureCoder(encoder, make_frame(192, 128))
+    asked = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
+    coded = coder.by_map(asked)
+    assert coded.realisation == "native"
+    assert coded.native is not None and coded.native.qp.tolist() == [[27, 27, 45], [45, 45, 45]]
+    assert "two levels" in coded.notes[0]
+    assert prove(coder, coded, asked) == "yes (native)"
+
+
+def test_too_old_is_not_taken_and_the_reason_said(shimmed: Path) -> None:
+    (shimmed / "masked.toml").write_text(TOML.replace('"3.4"', '"3.5"'))
+    encoder, reason = identify(read_description(shimmed / "masked.toml"), shimmed / "maskcoder.py")
+    assert encoder is None and reason == "is masked 3.4-beta, 3.5 or later is needed: masks"
+
+
+def test_a_broken_description_harms_no_other_encoder(shimmed: Path) -> None:
+    (shimmed / "broken.toml").write_text("codec = 3")
+    (shimmed / "vvenc2.toml").write_text(GOOD + 'name = "vvenc"')
+    assert "libvvenc" in load_encoder("vvenc").build
+    with pytest.raises(InputError, match=r"broken\.toml"):
+        load_encoder("broken")
+    reasons = {place.name: place.reason for place in search_encoders() if place.encoder is None}
+    assert "qp_range is missing" in reasons["broken"] and "built in" in reasons["vvenc2"]
+
+
+def test_a_program_that_states_no_version_is_known_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    encoder, _ = identify(read_description(tmp_path / "mine.toml"), script(tmp_path / "mine", "1"))
+    assert encoder is not None and encoder.build.startswith("mine sha256:")
+
+
+@pytest.mark.parametrize(
+    ("version", "minimum", "enough"),
+    [
+        ("2.3.2", "2.3", True),
+        ("2.3", "2.3.0", True),
+        ("0.8.1-abc1234", "0.8.1", True),
+        ("1.10", "1.9", True),
+        ("1.8.9", "1.9", False),
+        ("", "1", False),
+    ],
+)
+def test_versions_are_numbers(version: str, minimum: str, enough: bool) -> None:
+    assert at_least(version, minimum) is enough
+
+
+@pytest.mark.parametrize("name", ["uvg266", "vtm"])
+def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
+    try:
+        encoder = load_encoder(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    coder = PictureCoder(encoder, make_frame(192, 128))
+    asked = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
+    coded = coder.by_map(asked, "native" if encoder.capabilities.native_map else "uniform")
+    assert prove(coder, coded, asked).startswith("yes")
+    assert coder.decode(coded)[1] > 22

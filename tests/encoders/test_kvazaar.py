@@ -1,0 +1,135 @@
+"""kvazaar for real: its native maps, its sizes and colours, and the trap in its QP deltas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcmpipe.bitstream import inspect_stream
+from vcmpipe.decoder import decode_stream
+from vcmpipe.encoders import Capabilities, CodingMode, Job, PictureCoder, load_encoder, prove
+from vcmpipe.encoders.kvazaar import CAPABILITIES, metadata, parameters
+from vcmpipe.errors import InputError
+from vcmpipe.frames import ColourSpec, Frame, Yuv, rgb_to_yuv, yuv_bytes_8
+from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map
+
+
+def two_levels(coder: PictureCoder, low: int = 27, high: int = 46) -> QpMap:
+    qp = np.full((-(-coder.yuv.height // 32), -(-coder.yuv.width // 32)), high)
+    qp[:2, :2] = low
+    return QpMap(qp, 32, coder.yuv.width, coder.yuv.height)
+
+
+@pytest.mark.parametrize("size", [(161, 99), (192, 128), (250, 131)])
+@pytest.mark.parametrize("spec", [ColourSpec(), ColourSpec("bt601", "full", "centre")])
+def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int], spec: ColourSpec) -> None:
+    coder = PictureCoder(load_encoder("kvazaar"), make_frame(*size), spec=spec)
+    asked = two_levels(coder)
+    coded = coder.by_map(asked, "native")
+    assert (coded.realisation, coded.qps) == ("native", (27,))
+    assert coded.notes == ("map resampled from CTU 32 to 64 (minimum)",)
+    assert (coded.realised(asked).qp <= asked.qp).all()
+    assert prove(coder, coded, asked) == "yes (native)"
+    assert next(iter(decode_stream(coded.data))).spec == spec
+    frame, psnr = coder.decode(coded)
+    assert frame.rgb.shape == (size[1], size[0], 3) and psnr > 22
+    assert np.abs(frame.rgb.mean((0, 1)) - coder.frame.rgb.mean((0, 1))).max() < 3
+
+
+def test_auto_takes_the_map_where_it_is_cheaper(make_frame) -> None:
+    coder = PictureCoder(load_encoder("kvazaar"), make_frame(192, 128))
+    asked = two_levels(coder)
+    assert coder.by_map(asked).realisation == "native"
+    flat = QpMap.uniform(31, coder.yuv.width, coder.yuv.height)
+    whole = coder.by_map(flat)
+    assert (whole.realisation, prove(coder, whole, flat)) == ("uniform", "yes (uniform)")
+    with pytest.raises(InputError, match="codes no regions"):
+        coder.by_map(asked, "regions")
+
+
+def test_a_map_that_is_not_honoured_is_found_out(make_frame) -> None:
+    coder = PictureCoder(load_encoder("kvazaar"), make_frame(192, 128))
+    coded = coder.native(two_levels(coder))
+    assert coded.native is not None
+    turned = replace(coded, native=QpMap(coded.native.qp[:, ::-1].copy(), 64, 192, 128))
+    assert prove(coder, turned, turned.native).startswith("no: ")
+    ignored = replace(coded, data=coder.uniform([27])[0].data)
+    assert prove(coder, ignored, coded.native).startswith("no: ")
+    flat = QpMap.uniform(30, 192, 128)
+    assert prove(coder, coder.native(flat), flat).startswith("cannot tell")
+
+
+def test_qps_that_hevc_has_not_become_the_nearest_with_a_note(make_frame) -> None:
+    coder = PictureCoder(load_encoder("kvazaar"), make_frame(128, 64))
+    high = QpMap(np.array([[60, 63]]), 64, 128, 64)
+    coded = coder.by_map(high)
+    assert coded.qps == (51,) and "became 51" in coded.notes[0]
+    assert coder.uniform([63])[0].qps == (51,)
+    assert inspect_stream(coded.data).pictures[0].regions[0].qp == 51
+
+
+def test_small_steps_over_flat_ctus_would_end_in_an_abort(make_frame) -> None:
+    """The deltas of neighbours stay within 25, but a flat CTU passes on the QP before it: 22 to 51."""
+    rgb = make_frame(320, 64).rgb.copy()
+    rgb[:, 64:128] = 128
+    yuv = rgb_to_yuv(rgb, ColourSpec())
+    asked = QpMap(np.array([[22, 47, 51, 47, 22]]), 64, 320, 64)
+    encoder = load_encoder("kvazaar")
+    with pytest.raises(InputError, match="does not fit the encoder"):
+        encoder.encode([Job(yuv, asked, CodingMode(), ColourSpec())])
+    fitted = fit_map(asked, CAPABILITIES.map_limits or MapLimits())
+    assert int(fitted.map.qp.max()) == 22 + KVAZAAR_SPAN and "within 25" in fitted.notes[0]
+    (stream,) = encoder.encode([Job(yuv, fitted.map, CodingMode(), ColourSpec())])
+    assert len(list(decode_stream(stream))) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_fitted_map_is_coded(make_frame, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rgb = make_frame(256, 192, seed).rgb.copy()
+    rgb[64:128] = 90  # no residual there
+    coder = PictureCoder(load_encoder("kvazaar"), Frame(0, rgb, "x"))
+    coded = coder.native(QpMap(rng.integers(0, 64, (3, 4)), 64, 256, 192))
+    assert len(list(decode_stream(coded.data))) == 1
+
+
+def test_many_jobs_share_a_process_and_runs_are_equal(make_frame) -> None:
+    encoder = load_encoder("kvazaar")
+    yuv = rgb_to_yuv(make_frame(98, 66).rgb, ColourSpec())
+    jobs = [Job(yuv, qp, CodingMode(preset), ColourSpec()) for qp in (22, 40) for preset in ("faster", "slower")]
+    streams = encoder.encode(jobs)
+    assert streams == encoder.encode(jobs)
+    for job, stream in zip(jobs, streams, strict=True):
+        (picture,) = inspect_stream(stream).pictures
+        assert (picture.display_width, picture.display_height) == (98, 66)
+        assert [region.qp for region in picture.regions] == [job.qp]
+
+
+def test_the_command_line(make_frame, tmp_path: Path) -> None:
+    yuv = rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())
+    job = Job(yuv, QpMap.uniform(33, 64, 64), CodingMode("slow"), ColourSpec("bt601", "full", "topleft"))
+    assert parameters(job, "map0.txt") == (
+        "preset=slow,qp=33,period=1,gop=0,threads=0,owf=0,wpp=0,info=0,hash=none,roi=map0.txt"
+    )
+    assert metadata(job, (2, 6)) == (
+        "hevc_metadata=crop_right=2:crop_bottom=6:colour_primaries=1:transfer_characteristics=1:"
+        "matrix_coefficients=6:video_full_range_flag=1:chroma_sample_loc_type=2"
+    )
+
+
+def test_eight_bits() -> None:
+    ramp = np.arange(64, 64 + 256, dtype=np.uint16).reshape(16, 16) * 3
+    yuv = Yuv(ramp, np.full((8, 8), 512, np.uint16), np.full((8, 8), 1023, np.uint16))
+    limited = np.frombuffer(yuv_bytes_8(yuv), np.uint8)
+    full = np.frombuffer(yuv_bytes_8(yuv, full_range=True), np.uint8)
+    assert np.array_equal(limited[:256], np.rint(ramp.ravel() / 4).astype(np.uint8))
+    assert np.array_equal(full[:256], np.rint(ramp.ravel() * (255 / 1023)).astype(np.uint8))
+    assert (limited[256], full[256], limited[-1], full[-1]) == (128, 128, 255, 255)
+
+
+def test_regions_are_for_vvc_only() -> None:
+    with pytest.raises(InputError, match="only VVC streams are merged"):
+        Capabilities("hevc", (0, 51), native_map=True, regions=True)

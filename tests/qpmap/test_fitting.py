@@ -1,0 +1,75 @@
+"""Maps bent to encoders: only downwards, by exactly what the limits say, and with a note for everything."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
+
+from vcmpipe.errors import InputError
+from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map
+from vcmpipe.qpmap.fitting import few_rectangles, rectangles, two_levels
+
+maps = arrays(np.int8, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 63))
+LIMITS = [
+    MapLimits(),
+    MapLimits(ctu=64, qp_range=(0, 51), span=KVAZAAR_SPAN),
+    MapLimits(step=10),
+    MapLimits(levels=2),
+    MapLimits(rectangles=3),
+    MapLimits(ctu=32, qp_range=(10, 40), span=8, rectangles=2),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(maps, st.sampled_from(LIMITS))
+def test_no_qp_is_raised_but_to_the_lowest_there_is(values: np.ndarray, limits: MapLimits) -> None:
+    asked = QpMap(values, 32, 32 * values.shape[1], 32 * values.shape[0])
+    fitted = fit_map(asked, limits)
+    wanted = asked.resampled(fitted.map.ctu).qp
+    assert (fitted.map.qp <= np.maximum(wanted, limits.qp_range[0])).all()
+    assert bool(fitted.notes) == (not np.array_equal(fitted.map.qp, asked.qp) or fitted.map.ctu != asked.ctu)
+    assert fit_map(fitted.map, limits).notes == (), "what was bent fits"
+
+
+@settings(max_examples=60, deadline=None)
+@given(maps, st.integers(1, 4))
+def test_rectangles_describe_the_map(values: np.ndarray, limit: int) -> None:
+    painted = np.full(values.shape, values.max())
+    count = 0
+    for rect, qp in rectangles(values):
+        area = (slice(rect.y, rect.y + rect.height), slice(rect.x, rect.x + rect.width))
+        assert (painted[area] == values.max()).all(), "rectangles overlap"
+        painted[area] = qp
+        count += 1
+    assert np.array_equal(painted, values)
+    few = few_rectangles(values, limit)
+    assert len(rectangles(few)) <= limit and (few <= values).all()
+    if count <= limit:
+        assert np.array_equal(few, values)
+
+
+def test_a_mask_keeps_as_much_background_as_it_can() -> None:
+    assert two_levels(np.array([[20, 30, 50, 50]], np.int8)).tolist() == [[20, 20, 50, 50]]
+    assert two_levels(np.array([[20, 48, 48, 50]], np.int8)).tolist() == [[20, 48, 48, 48]]
+    assert two_levels(np.array([[33, 33]], np.int8)).tolist() == [[33, 33]]
+
+
+def test_each_loss_has_its_name() -> None:
+    asked = QpMap(np.array([[20, 63], [47, 50]]), 32, 64, 64)
+    notes = fit_map(asked, MapLimits(qp_range=(0, 51), span=25)).notes
+    assert notes[0] == "1 of 4 QPs clamped to 0..51"
+    assert notes[1] == "3 of 4 QPs lowered, by 6 at most, to keep all within 25 of the smallest"
+    assert fit_map(asked, MapLimits(ctu=64)).notes == ("map resampled from CTU 32 to 64 (minimum)",)
+    assert "two levels" in fit_map(asked, MapLimits(levels=2)).notes[0]
+    assert "1 rectangles" in fit_map(asked, MapLimits(rectangles=1)).notes[0]
+
+
+@pytest.mark.parametrize(
+    "values", [{"ctu": 48}, {"qp_range": (0, 64)}, {"qp_range": (9, 3)}, {"span": 0}, {"levels": 3}, {"rectangles": 0}]
+)
+def test_limits_that_make_no_sense(values: dict) -> None:
+    with pytest.raises(InputError):
+        MapLimits(**values)
