@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 16384
 """Luma samples above which a side is refused before anything is decoded."""
-MAX_SAMPLES = 1 << 28
-"""Luma samples above which a coded picture is refused."""
+MAX_SAMPLES = 96_000_000
+"""Luma samples above which a coded picture is refused: level 6.3 ends at 80 million, our own encodes at 90 million."""
 _SHORT = 8
 # VVC's parameter sets, and how far right their ids stand in the first byte (an APS's type in front counts, too).
 _SETS: dict[int, int] = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 2, NalType.PREFIX_APS: 0}

@@ -180,3 +180,28 @@ def test_devices_that_are_not_there(nano: Path, device: str, says: str) -> None:
         pytest.skip("this machine's onnxruntime has CUDA")
     with pytest.raises(InputError, match=says):
         OnnxDetector(nano, device=device)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "/secret.bin", "link.bin"])
+def test_weights_outside_the_models_folder_are_refused(tmp_path: Path, place: str) -> None:
+    import onnx
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(4 * 84 * 100))
+    (tmp_path / "model" / "link.bin").symlink_to(tmp_path / "secret.bin")
+    weights = onnx.TensorProto(
+        name="weights", data_type=onnx.TensorProto.FLOAT, dims=[1, 84, 100], data_location=onnx.TensorProto.EXTERNAL
+    )
+    weights.external_data.add(key="location", value=place if place[0] != "/" else str(tmp_path / "secret.bin"))
+    nodes = [
+        onnx.helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        onnx.helper.make_node("Add", ["weights", "mean"], ["output0"]),
+    ]
+    tensor = onnx.helper.make_tensor_value_info
+    ends = [tensor("images", 1, [1, 3, 64, 64])], [tensor("output0", 1, [1, 84, 100])]
+    graph = onnx.helper.make_graph(nodes, "hostile", *ends, [weights])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "model" / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=r"m\.onnx is no ONNX model that onnxruntime can load") as caught:
+        load_detector(str(tmp_path / "model" / "m.onnx"))
+    assert "\n" not in str(caught.value)

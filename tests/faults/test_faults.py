@@ -14,6 +14,17 @@ pytestmark = [
 ]
 
 
+def test_the_documentation_has_the_table() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reliability.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in page if line.startswith("| ")]
+    table = {row[0].removeprefix("| "): row for row in rows}
+    for scenario in SCENARIOS:
+        row = table.get(scenario.what, ["", ""])
+        assert row[1] == scenario.expected() and row[-1].rstrip(" |") == "yes", (
+            f"run benchmarks/faults.py --write: {row}"
+        )
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
 def test_fault(scenario: Scenario, tmp_path: Path, pictures: list[bytes], real: Path) -> None:
     seen = observe(scenario, tmp_path, pictures[:2], real)

@@ -100,7 +100,9 @@ def run(
     reason = f"{done.failure}, {attempt} times in a row" if attempt > 1 else f"{done.failure}"
     if limit is not None:
         reason += f", with a memory limit of {limit >> 20} MiB"
-    said = done.completed.stderr or done.completed.stdout[-2000:].decode("utf-8", "replace")
+    said = done.completed.stderr
+    if not said and len(done.completed.stdout) < STDERR_KEPT:  # else it is data, not words
+        said = done.completed.stdout[-2000:].decode("utf-8", "replace")
     raise ProcessError(failure_line(arguments, reason, said))
 
 
@@ -174,8 +176,8 @@ def _await(process: Process, out: Reader, err: Reader, timeout: float) -> str | 
         if exited_at is not None and now - exited_at > GRACE_SECONDS:
             break  # the program is done; children that it left behind hold its pipes
         if now >= deadline and exited_at is None:
-            return f"did not finish within {timeout:g} s"
+            return f"did not finish within {timeout:.3g} s"
         (out if out.is_alive() else err).join(max(0.001, min(0.25, deadline - now)))
     if not children.wait_for_exit(process, max(0.0, deadline - time.monotonic())):
-        return f"did not finish within {timeout:g} s"
+        return f"did not finish within {timeout:.3g} s"
     return None

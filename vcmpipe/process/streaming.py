@@ -94,9 +94,9 @@ def streaming(
             feed(process, input)
         yield output
         if output.stalled:
-            failure = f"gave no answer within {stall:g} s"
+            failure = f"gave no answer within {stall:.3g} s"
         elif not children.wait_for_exit(process, stall):
-            failure = f"did not finish within {stall:g} s"
+            failure = f"did not finish within {stall:.3g} s"
     finally:
         output.close()
         children.finish(process, err)
