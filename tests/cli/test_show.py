@@ -187,15 +187,18 @@ def test_benched_fits_a_hundred_columns_in_a_pipe_uncut(printed, monkeypatch, co
 
 
 def test_examined(printed) -> None:
-    vvenc = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False)
+    vvenc = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False, regions=True)
     report = DoctorReport(
         healthy=True,
         problems=[],
         versions={"vcmpipe": "0.1.0"},
         encoders=[
-            EncoderFinding("PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, built without libvvenc"),
-            EncoderFinding("imageio-ffmpeg 0.8.1", "/y/ffmpeg", "libvvenc 1", True, vvenc, "yes (regions)", ""),
+            EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, built without libvvenc"),
+            EncoderFinding(
+                "vvenc", "imageio-ffmpeg 0.8.1", "/y/ffmpeg", "libvvenc 1", True, vvenc, "yes (regions)", ""
+            ),
         ],
+        optional_missing=["uvg266 is not here: put it there"],
         encoder_folder="/z",
         decoder=DecoderFinding("18", "62", "vvc", "yes (PSNR 33.0 dB)"),
         detectors=DetectorFinding("yes", "auto", "default", "nothing here yet", [], []),
@@ -209,8 +212,9 @@ def test_examined(printed) -> None:
     show.examined(report)
     lines = printed()
     text = "\n".join(lines)
-    assert " * imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
-    assert "     no VVenC: is FFmpeg 5, built without libvvenc" in lines
+    assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
+    assert "     not taken: is FFmpeg 5, built without libvvenc" in lines
+    assert "   uvg266 is not here: put it there" in lines
     assert "map honoured: yes (regions)" in text and "yes (PSNR 33.0 dB)" in text
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
