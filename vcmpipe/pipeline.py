@@ -181,7 +181,8 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
-    check_fidelity(psnr, coded.qps)
+    realised = coded.realised(asked).qp
+    check_fidelity(psnr, (int(realised.max()),))
     honoured = prove(coder, coded, asked)
     if honoured.startswith("no: ") and coded.realisation != "native":
         # Read from the headers, without doubt; a native map is only measured.
@@ -201,7 +202,7 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
         realisation=coded.realisation,
         psnr_y=round(psnr, 3),
         objects=_object_records(pipeline.detector, objects, kept),
-        qp_map=MapRecord(asked.ctu, asked.qp.tolist(), coded.realised(asked).qp.tolist()),
+        qp_map=MapRecord(asked.ctu, asked.qp.tolist(), realised.tolist()),
         regions=[
             RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
             for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)

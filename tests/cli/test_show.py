@@ -193,7 +193,7 @@ def test_examined(printed) -> None:
         problems=[],
         versions={"vcmpipe": "0.1.0"},
         encoders=[
-            EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, built without libvvenc"),
+            EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, without libvvenc"),
             EncoderFinding(
                 "vvenc", "imageio-ffmpeg 0.8.1", "/y/ffmpeg", "libvvenc 1", True, vvenc, "yes (regions)", ""
             ),
@@ -213,7 +213,7 @@ def test_examined(printed) -> None:
     lines = printed()
     text = "\n".join(lines)
     assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
-    assert "     not taken: is FFmpeg 5, built without libvvenc" in lines
+    assert "     not taken: is FFmpeg 5, without libvvenc" in lines
     assert "   uvg266 is not here: put it there" in lines
     assert "map honoured: yes (regions)" in text and "yes (PSNR 33.0 dB)" in text
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
