@@ -37,7 +37,7 @@ from vcmpipe.sidecar import (
     sidecar_path,
 )
 from vcmpipe.staging import publish_folder, safe_stem, same_file
-from vcmpipe.thresholds import ThresholdPredictor, choose_predictor
+from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -98,6 +98,7 @@ class Pipeline:
     Args:
         options: How to map and how to code.
         scale: ``--scale``'s value.
+        margin: ``--margin``'s value; None: the predictor's own.
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
@@ -109,6 +110,7 @@ class Pipeline:
         options: PipelineOptions,
         *,
         scale: str = "1",
+        margin: int | None = None,
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
@@ -123,10 +125,10 @@ class Pipeline:
         self.spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
         self.rule = MatchRule(reference_score=options.score)
         self.encoder = encoder or load_encoder(options.encoder)
-        self.detector = detector or load_detector(
-            resolve_detector_spec(options.detector), jobs=self.jobs, device=options.device
-        )
+        self.detector_spec = resolve_detector_spec(options.detector)
+        self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.predictor = predictor or choose_predictor(options.predictor, self.detector, warn)
+        self.margin = own_margin(self.predictor) if margin is None else margin
 
     def coded_size(self, frame: Frame) -> tuple[int, int]:
         """The size that a frame is coded at."""
@@ -152,7 +154,7 @@ class Pipeline:
         kept = detections[self.rule.select(detections)]
         thresholds = self.predictor.predict(frame, kept, coder)
         low, high = self.encoder.capabilities.qp_range
-        qps = thresholds.decide(self.options.decision, self.options.risk, self.options.margin, low, high)
+        qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
         return Objects(kept, qps, thresholds.recognisable)
 
     def qp_map(self, frame: Frame, objects: Objects, coder: PictureCoder) -> QpMap:
@@ -325,7 +327,7 @@ def encode(
     _refuse_overwriting(out, beside, source)
     if options.cache and "encoder" not in parts:
         parts["encoder"] = CachedEncoder(load_encoder(options.encoder), ContentCache(Path(options.cache), warn))
-    pipeline = Pipeline(options, scale=options.scale, warn=warn, **parts)
+    pipeline = Pipeline(options, scale=options.scale, margin=options.margin, warn=warn, **parts)
 
     def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
         return encode_picture(pipeline, *item, check=options.check)
@@ -357,7 +359,8 @@ def encode(
             kept=sum(checked) if options.check else None,
             lost=len(checked) - sum(checked) if options.check else None,
             colour=dataclasses.asdict(pipeline.spec),
-            configuration=dataclasses.asdict(options),
+            # What was decided by default is written down as decided: the run can be repeated elsewhere.
+            configuration=dataclasses.asdict(options) | {"detector": pipeline.detector_spec, "margin": pipeline.margin},
             provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
             pictures=records,
         )

@@ -88,7 +88,7 @@ def test_colour_is_stated_in_the_stream_and_undone(make_frame, spec: ColourSpec)
     assert np.abs(decoded.rgb.astype(float).mean((0, 1)) - source.rgb.astype(float).mean((0, 1))).max() < 1.0
 
 
-def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:  # noqa: ANN001
+def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:
     coder = PictureCoder(load_encoder("vvenc"), make_frame(64, 200), ctu=64)
     asked = QpMap(np.array([[24], [50], [24], [50]]), 64, 64, 200)
     for how in ("auto", "regions"):
@@ -97,7 +97,7 @@ def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:  # noqa: ANN001
         assert coder.decode(coded)[1] > 30
 
 
-def test_regions_that_the_encoder_has_no_room_for(make_frame) -> None:  # noqa: ANN001
+def test_regions_that_the_encoder_has_no_room_for(make_frame) -> None:
     rgb = make_frame(136, 64).rgb.copy()
     rgb[:32, 128:] = np.random.default_rng(1).integers(0, 256, (32, 8, 3))
     coder = PictureCoder(load_encoder("vvenc"), replace(make_frame(136, 64), rgb=rgb))

@@ -227,7 +227,7 @@ def bench(
             points=points,
             methods=compare(points),
             seconds=time.monotonic() - started,
-            configuration=asdict(options),
+            configuration=asdict(options) | {"detector": pipeline.detector_spec},
             provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
         )
         write_report(result, folder)

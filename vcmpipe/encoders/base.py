@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Yuv
     from vcmpipe.qpmap import QpMap
 
+
 class TooDenseError(ProcessError):
     """A picture took more bits per pixel than the encoder has room for; a higher QP would do."""
 

@@ -114,7 +114,8 @@ def _vvenc(_places_key: tuple[str | None, ...]) -> Encoder:
         if where == VARIABLE:
             raise InputError(f"{VARIABLE} names {path}, which {reason}: name a vvencapp or an FFmpeg with libvvenc")
     raise InputError(
-        f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {encoder_folder()} or name it in {VARIABLE}"
+        f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {encoder_folder()} or name it in "
+        f"{VARIABLE}"
     )
 
 

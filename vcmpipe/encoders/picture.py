@@ -1,4 +1,4 @@
-"""Coding of one picture: at one QP, in regions of different QPs, or by a native map; and what was tried is remembered."""
+"""Coding of one picture: at one QP, in regions, or by a native map; what was tried is remembered."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CodedPicture:
         return 8 * sum(len(unit.data) + 4 for unit in units if unit.is_slice or unit.type == NalType.PREFIX_APS)
 
     def realised(self, asked: QpMap) -> QpMap:
-        """The QP that each CTU of the map got: the largest of the regions that it touches."""
+        """The QP that each CTU of the map got."""
         return asked.realised(self.layout.regions(), self.qps)
 
 

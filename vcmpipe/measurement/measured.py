@@ -22,6 +22,9 @@ DEFAULT_LADDER = "18:58:2"
 class MeasuredPredictor:
     """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
 
+    They hold for a picture at one QP. In a map, where all around an object is coarser, the detector loses it earlier,
+    so maps are made with ``margin``; see "Thresholds in a map" in docs/benchmarks.md for the measurement behind it.
+
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.
         detector: The detector whose losses are measured.
@@ -30,6 +33,8 @@ class MeasuredPredictor:
     Raises:
         InputError: The ladder is malformed or there is no detector.
     """
+
+    margin = -8
 
     def __init__(self, argument: str = "", *, detector: Detector | None = None, rule: MatchRule | None = None) -> None:
         if detector is None:

@@ -178,9 +178,21 @@ class Coder(Protocol):
         ...
 
 
+def own_margin(predictor: ThresholdPredictor) -> int:
+    """QP steps that a predictor wants added to its thresholds when they become a map: its ``margin``, or 0.
+
+    A threshold that was found with the whole picture at one QP is too high in a map, where the background and other
+    objects are coarser: a detector looks at more than the box.
+    """
+    return int(getattr(predictor, "margin", 0))
+
+
 @runtime_checkable
 class ThresholdPredictor(Protocol):
-    """Says how much distortion each object bears before the detector loses it."""
+    """Says how much distortion each object bears before the detector loses it.
+
+    It may have an attribute ``margin``; see ``own_margin``.
+    """
 
     @property
     def name(self) -> str:
