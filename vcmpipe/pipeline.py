@@ -26,7 +26,7 @@ from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureC
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
-from vcmpipe.qpmap import ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
+from vcmpipe.qpmap import ROI_QP_RANGE, MapPolicy, QpMap, write_csv, write_png, write_roi
 from vcmpipe.sidecar import (
     MapRecord,
     NoSidecarError,
@@ -157,12 +157,10 @@ class Pipeline:
         qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
         return Objects(kept, qps, thresholds.recognisable)
 
-    def qp_map(self, frame: Frame, objects: Objects, coder: PictureCoder) -> QpMap:
+    def qp_map(self, objects: Objects, coder: PictureCoder) -> QpMap:
         """The map of a picture, at the padded coded size."""
-        factor = np.array([coder.size[0] / frame.width, coder.size[1] / frame.height] * 2)
         part = objects.recognisable
-        boxes = objects.detections.xyxy[part] * factor
-        return build_map(boxes, objects.thresholds[part], self.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
+        return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     """Code one picture with its detections; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(frame)
     objects = pipeline.objects(frame, detections, coder)
-    asked = pipeline.qp_map(frame, objects, coder)
+    asked = pipeline.qp_map(objects, coder)
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)

@@ -47,6 +47,9 @@ def _encode(options: config.EncodeOptions) -> int:
         _print_json(asdict(sidecar))
     else:
         show.encoded(sidecar, Path(options.out))
+    if sidecar.lost:
+        margin = sidecar.configuration["margin"]
+        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or --background keep loses fewer")
     return 0
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vcmpipe.bitstream import NalType, RegionLayout, inspect_stream, merge_regions, split_nal_units
 from vcmpipe.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
@@ -24,7 +27,7 @@ from vcmpipe.frames import (
     yuv_bytes,
     yuv_to_rgb,
 )
-from vcmpipe.qpmap import PlanLimits, QpMap, RateModel, RegionPlan, plan_regions
+from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, plan_regions
 
 Realisation = Literal["auto", "uniform", "regions", "native"]
 
@@ -111,11 +114,17 @@ class PictureCoder:
         self._source: Yuv = rgb_to_yuv(rgb, self.spec)
         self.yuv: Yuv = pad_yuv(self._source, 8)
         self.trials: dict[int, CodedPicture] = {}
+        self._textures: dict[int, RateModel] = {}
 
     @cached_property
     def source_digest(self) -> str:
         """SHA-256 of the samples that are coded."""
         return hashlib.sha256(yuv_bytes(self.yuv)).hexdigest()
+
+    @property
+    def description(self) -> str:
+        """How pictures are coded here, the encoder's build included; with ``source_digest`` all that bits depend on."""
+        return f"{self.encoder.name}, {self.encoder.build}, {self._whole}, {self.size}, {self.spec}"
 
     def __call__(self, qp: int) -> Frame:
         """The picture coded at one QP and decoded, at the source's size."""
@@ -153,6 +162,17 @@ class PictureCoder:
         data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=self.spec.vui())
         return CodedPicture(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
 
+    def map_of(self, boxes_xyxy: NDArray[np.floating], qps: NDArray[np.integer], policy: MapPolicy) -> QpMap:
+        """The map of objects, given in source pixels, on the grid of the coded picture.
+
+        Args:
+            boxes_xyxy: (N, 4) corners in source pixels.
+            qps: (N,) QPs.
+            policy: Background, dilation, smoothing.
+        """
+        factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
+        return build_map(boxes_xyxy * factor, qps, policy, self.yuv.width, self.yuv.height, self.ctu)
+
     def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
         """The picture by a map: no sample gets a larger QP than the map asks for.
 
@@ -174,7 +194,7 @@ class PictureCoder:
             return whole
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
         limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
-        plan = plan_regions(qp_map, self._rate(qp_map.ctu), limits=limits)
+        plan = plan_regions(qp_map, self._rate(qp_map.ctu, whole), limits=limits)
         if whole is None:
             return self.regions(plan)
         if len(plan.qps) == 1:
@@ -185,12 +205,16 @@ class PictureCoder:
             return whole  # a small region of low QP that the encoder has no room for
         return whole if whole.bits <= split.bits else split
 
-    def _rate(self, ctu: int) -> RateModel:
-        """Bits by CTU and QP, from the texture and from what was coded so far."""
-        rate = RateModel.from_texture(self.yuv.y, ctu)
-        if not self.trials:
-            return rate
-        return rate.calibrated({qp: coded.content_bits for qp, coded in self.trials.items()})
+    def _rate(self, ctu: int, whole: CodedPicture | None) -> RateModel:
+        """Bits by CTU and QP, from the texture and from the whole picture where it was coded.
+
+        No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
+        than 0.2 % (24 COCO pictures).
+        """
+        if ctu not in self._textures:
+            self._textures[ctu] = RateModel.from_texture(self.yuv.y, ctu)
+        texture = self._textures[ctu]
+        return texture if whole is None else texture.calibrated({whole.qps[0]: whole.content_bits})
 
     def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
         """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.

@@ -49,6 +49,11 @@ class MeasuredPredictor:
         """``measured:LADDER``."""
         return f"measured:{self._argument}"
 
+    @property
+    def digest(self) -> str:
+        """All that the answers depend on besides picture and encoder: they can be remembered by it."""
+        return f"{self.name}, {self.rule}, {self.detector.digest}"
+
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
         """A mass of one at the QP up to which each object is found; see ``best_step``."""
         if len(detections) == 0:

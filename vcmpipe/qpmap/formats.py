@@ -318,7 +318,8 @@ def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
             image.load()
             rgb = np.asarray(image.convert("RGB")).astype(np.int64)
             said = str(getattr(image, "text", {}).get("vcmpipe-ctu", ""))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    # ImportError: ultralytics, once imported, looks for a HEIF plugin where Pillow does not know a file.
+    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable PNG: {error}") from None
     if ctu is None:
         if not re.fullmatch("[0-9]{1,4}", said):

@@ -191,7 +191,8 @@ def own_margin(predictor: ThresholdPredictor) -> int:
 class ThresholdPredictor(Protocol):
     """Says how much distortion each object bears before the detector loses it.
 
-    It may have an attribute ``margin``; see ``own_margin``.
+    It may have an attribute ``margin`` (see ``own_margin``), and ``digest``: a text that says all that its answers
+    depend on besides picture, detections and coder. The bench remembers the answers of a predictor that has one.
     """
 
     @property
