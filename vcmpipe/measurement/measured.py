@@ -22,8 +22,8 @@ DEFAULT_LADDER = "18:58:2"
 class MeasuredPredictor:
     """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
 
-    They hold for a picture at one QP. In a map, where all around an object is coarser, the detector loses it earlier,
-    so maps are made with ``margin``; see "Thresholds in a map" in docs/benchmarks.md for the measurement behind it.
+    They are edges, exact for the very pictures that were coded to find them. In any other picture an object at its edge
+    is as easily lost as kept, so maps are made with ``margin``; docs/benchmarks.md ("Thresholds in a map") shows it.
 
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.

@@ -181,8 +181,8 @@ class Coder(Protocol):
 def own_margin(predictor: ThresholdPredictor) -> int:
     """QP steps that a predictor wants added to its thresholds when they become a map: its ``margin``, or 0.
 
-    A threshold that was found with the whole picture at one QP is too high in a map, where the background and other
-    objects are coarser: a detector looks at more than the box.
+    A threshold is an edge: found there in one coded picture, an object is easily lost in the next one that differs from
+    it in anything, be it cut into regions or coarser around the object.
     """
     return int(getattr(predictor, "margin", 0))
 
