@@ -29,7 +29,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vcmpipe needs Python 3.11 or later: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	$(BIN)/python -m pip install -qq --constraint requirements.lock --editable '.[dev]'
 	touch $@
 
 lock: install ## write the versions that are installed now into the lock file

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ from vcmpipe.errors import OutputError, ProcessError, VcmError
 from vcmpipe.mapcheck import check_map
 from vcmpipe.pipeline import in_order, parse_scale, worker_pool
 from vcmpipe.qpmap import read_csv, read_png
-from vcmpipe.sidecar import Sidecar
+from vcmpipe.restore import _rate
+from vcmpipe.sidecar import MapRecord, PictureRecord, Sidecar
 from vcmpipe.thresholds import Thresholds
 
 
@@ -104,6 +107,24 @@ def test_a_y4m_holds_the_decoders_own_samples(tmp_path: Path, make_frame) -> Non
     assert [(f.width, f.height) for f in frames] == [(121, 99)] * 2
     direct = next(iter(decode_stream(tmp_path / "b.bin"))).rgb()[:99, :121]
     assert np.abs(frames[0].rgb.astype(int) - direct).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("stamps", "rate"),
+    [
+        ([0.0, 0.08, 0.16], Fraction(25, 2)),
+        ([0.0, 1001 / 30000], Fraction(30000, 1001)),
+        ([0.0], 25),
+        ([None, None], 25),
+    ],
+)
+def test_a_videos_rate_comes_back_from_its_timestamps(stamps: list[float | None], rate: Fraction) -> None:
+    record = PictureRecord(
+        0, "v.mp4#0", 0.0, (32, 32), (32, 32), 8, "uniform", None, [], MapRecord(32, [[30]], [[30]]), []
+    )
+    records = [replace(record, timestamp=stamp) for stamp in stamps]
+    assert _rate(Sidecar("s", "", 1, None, None, {}, {}, {}, records)) == rate
+    assert _rate(None) == 25
 
 
 def test_pictures_of_several_sizes_do_not_fit_a_y4m(picture_folder: Path, tmp_path: Path) -> None:

@@ -91,8 +91,7 @@ class MapOptions:
     decision: Literal["quantile", "argmax", "mean"] = option(
         "quantile", help="how a threshold is read off its distribution"
     )
-    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0..1)")
-    margin: int = option(0, help="QP steps added to every threshold; negative is safer")
+    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
     score: float = option(0.3, help="detections below this confidence are not objects to be kept (0..1)")
     background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
     empty: int | None = option(None, help="QP of a picture without objects; default: the background's")
@@ -103,14 +102,12 @@ class MapOptions:
     )
 
     def __post_init__(self) -> None:
-        for name in ("risk", "score"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise InputError(f"--{name} {value} is outside 0..1")
+        if not 0.0 <= self.score <= 1.0:
+            raise InputError(f"--score {self.score} is outside 0..1")
+        if not 0.0 <= self.risk < 1.0:
+            raise InputError(f"--risk {self.risk}: give 0 or more, and less than 1")
         if self.empty is not None and not 0 <= self.empty <= 63:
             raise InputError(f"--empty {self.empty} is no QP: give 0..63")
-        if not -63 <= self.margin <= 63:
-            raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
         if not 0 <= self.dilate <= MAX_DILATE:
             raise InputError(f"--dilate {self.dilate}: give 0 to {MAX_DILATE} samples")
         if self.smooth is not None and not 1 <= self.smooth <= 63:
@@ -118,7 +115,7 @@ class MapOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions(MapOptions, CodingOptions):
+class PipelineOptions(CodingOptions, MapOptions):
     """What every command needs that takes a picture from the detector to the bits."""
 
     def __post_init__(self) -> None:
@@ -132,6 +129,9 @@ class EncodeOptions(PipelineOptions):
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")
+    margin: int | None = option(
+        None, help="QP steps added to every threshold; negative is safer; default: the predictor's own (measured: -8)"
+    )
     scale: str = option("1", help="code a smaller picture: a factor in (0, 1], or detector (the size it resizes to)")
     check: bool = option(True, help="rerun the detector on what was coded and report kept and lost objects")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
@@ -142,6 +142,8 @@ class EncodeOptions(PipelineOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_names(self, "input", "out", "map_out", "cache")
+        if self.margin is not None and not -63 <= self.margin <= 63:
+            raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit {self.limit}: give 1 or more pictures")
 
@@ -177,11 +179,11 @@ class InspectOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions:
-    """Cut one sub-picture out into a stream of its own, without coding it again."""
+    """Cut one region out into a stream of its own, without coding it again."""
 
-    input: str = option(help="the bitstream, coded with --form subpictures")
+    input: str = option(help="the bitstream: all-intra in regions, or with sub-pictures")
     out: str = option(help="the stream to write")
-    region: int = option(0, help="the sub-picture's number, as inspect lists it")
+    region: int = option(0, help="the region's number, as inspect lists it")
     picture: int | None = option(None, help="cut it out of this picture alone; default: of every picture")
     json: bool = option(False, help="print the result as JSON")
 

@@ -27,7 +27,7 @@ from vcmpipe.encoders.faults import blamed_on, check_fidelity
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
-from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, build_map, write_csv, write_png, write_roi
+from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, write_csv, write_png, write_roi
 from vcmpipe.sidecar import (
     MapRecord,
     NoSidecarError,
@@ -38,7 +38,7 @@ from vcmpipe.sidecar import (
     sidecar_path,
 )
 from vcmpipe.staging import publish_folder, safe_stem, same_file
-from vcmpipe.thresholds import ThresholdPredictor, choose_predictor
+from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -99,6 +99,7 @@ class Pipeline:
     Args:
         options: How to map and how to code.
         scale: ``--scale``'s value.
+        margin: ``--margin``'s value; None: the predictor's own.
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
@@ -110,6 +111,7 @@ class Pipeline:
         options: PipelineOptions,
         *,
         scale: str = "1",
+        margin: int | None = None,
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
@@ -124,10 +126,10 @@ class Pipeline:
         self.spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
         self.rule = MatchRule(reference_score=options.score)
         self.encoder = encoder or load_encoder(options.encoder)
-        self.detector = detector or load_detector(
-            resolve_detector_spec(options.detector), jobs=self.jobs, device=options.device
-        )
+        self.detector_spec = resolve_detector_spec(options.detector)
+        self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.predictor = predictor or choose_predictor(options.predictor, self.detector, warn)
+        self.margin = own_margin(self.predictor) if margin is None else margin
 
     def coded_size(self, frame: Frame) -> tuple[int, int]:
         """The size that a frame is coded at."""
@@ -153,15 +155,13 @@ class Pipeline:
         kept = detections[self.rule.select(detections)]
         thresholds = self.predictor.predict(frame, kept, coder)
         low, high = self.encoder.capabilities.qp_range
-        qps = thresholds.decide(self.options.decision, self.options.risk, self.options.margin, low, high)
+        qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
         return Objects(kept, qps, thresholds.recognisable)
 
-    def qp_map(self, frame: Frame, objects: Objects, coder: PictureCoder) -> QpMap:
+    def qp_map(self, objects: Objects, coder: PictureCoder) -> QpMap:
         """The map of a picture, at the padded coded size."""
-        factor = np.array([coder.size[0] / frame.width, coder.size[1] / frame.height] * 2)
         part = objects.recognisable
-        boxes = objects.detections.xyxy[part] * factor
-        return build_map(boxes, objects.thresholds[part], self.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
+        return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     """Code one picture with its detections; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(frame)
     objects = pipeline.objects(frame, detections, coder)
-    asked = pipeline.qp_map(frame, objects, coder)
+    asked = pipeline.qp_map(objects, coder)
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
@@ -334,7 +334,7 @@ def encode(
     _refuse_overwriting(out, beside, source)
     if options.cache and "encoder" not in parts:
         parts["encoder"] = CachedEncoder(load_encoder(options.encoder), ContentCache(Path(options.cache), warn))
-    pipeline = Pipeline(options, scale=options.scale, warn=warn, **parts)
+    pipeline = Pipeline(options, scale=options.scale, margin=options.margin, warn=warn, **parts)
 
     def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
         with blamed_on(pipeline.encoder, item[0]):
@@ -367,7 +367,8 @@ def encode(
             kept=sum(checked) if options.check else None,
             lost=len(checked) - sum(checked) if options.check else None,
             colour=dataclasses.asdict(pipeline.spec),
-            configuration=dataclasses.asdict(options),
+            # What was decided by default is written down as decided: the run can be repeated elsewhere.
+            configuration=dataclasses.asdict(options) | {"detector": pipeline.detector_spec, "margin": pipeline.margin},
             provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
             pictures=records,
             codec=pipeline.encoder.capabilities.codec,

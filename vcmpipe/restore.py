@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -157,8 +158,10 @@ def decode(
         if sidecar is not None:
             _check_belonging(data, sidecar, path)
         pictures = restored(data, sidecar, restore=options.restore)
-        write = _write_y4m if out.suffix.lower() == ".y4m" and not out.is_dir() else _write_folder
-        count = write(pictures, out, lambda done: progress(done, total))
+        if out.suffix.lower() == ".y4m" and not out.is_dir():
+            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
+        else:
+            count = _write_folder(pictures, out, lambda done: progress(done, total))
     scaled = [r for r in sidecar.pictures if r.source_size != r.coded_size] if sidecar and options.restore else []
     return DecodeReport(count, str(out), str(path) if path else None, len(scaled))
 
@@ -208,9 +211,19 @@ def _file_name(picture: Restored, taken: set[str]) -> str:
     return f"{name}.png"
 
 
-def _write_y4m(pictures: Iterator[Restored], out: Path, progress: Callable[[int], None]) -> int:
+def _rate(sidecar: Sidecar | None) -> Fraction:
+    """Pictures per second, from the timestamps of a video's pictures; 25 where there are none."""
+    stamps = [record.timestamp for record in sidecar.pictures if record.timestamp is not None] if sidecar else []
+    if len(stamps) < 2 or not 0 < stamps[-1] - stamps[0] < float("inf"):
+        return Fraction(25)
+    # 1001 covers the broadcast rates such as 30000/1001.
+    rate = Fraction((len(stamps) - 1) / (stamps[-1] - stamps[0])).limit_denominator(1001)
+    return rate if rate > 0 else Fraction(25)
+
+
+def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None]) -> int:
     first = next(pictures)
-    with Y4mWriter(out, first.target, spec=first.picture.spec) as writer:
+    with Y4mWriter(out, first.target, rate, spec=first.picture.spec) as writer:
         writer.write(first.yuv())
         for picture in pictures:
             if picture.target != first.target:

@@ -39,7 +39,7 @@ class ObjectRecord:
         class_id: The detector's class number.
         class_name: The detector's class name.
         score: Confidence, 0..1.
-        threshold: The QP decided for it, or None where it is no object to be kept.
+        threshold: The QP decided for it, margin included, or None where no QP keeps it.
         recognisable: False where no QP keeps it: it takes no part in the map.
         kept: Whether the detector found it again on the coded picture; None where that was not checked.
     """
@@ -95,7 +95,7 @@ class PictureRecord:
         coded_size: Width and height of the decoded picture (after the conformance window and the crop of an odd size).
         bits: Bits of the access unit in the stream, with its parameter sets.
         realisation: How the map reached the bits.
-        psnr_y: PSNR of the luma samples at the coded size, in dB, or None where the picture was not checked.
+        psnr_y: PSNR of the luma samples at the coded size, in dB, or None where it was not measured.
         objects: Every detection with at least the score asked for.
         qp_map: The maps.
         regions: The regions, in stream order.

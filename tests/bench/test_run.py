@@ -20,12 +20,12 @@ from vcmpipe.errors import InputError
 class SharpnessDetector:
     """Sees an object where the picture has kept its contrast; sees nothing in pictures narrower than 100 pixels."""
 
-    name, digest, classes = "sharpness", "2" * 64, {0: "texture"}  # noqa: RUF012
+    name, digest, classes = "sharpness", "2" * 64, {0: "texture"}
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def detect(self, frames):  # noqa: ANN001, ANN201
+    def detect(self, frames):
         return [self._one(frame.rgb) for frame in frames]
 
     def _one(self, rgb: np.ndarray) -> sv.Detections:
@@ -49,7 +49,7 @@ class CountingEncoder:
         self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
         self.jobs = 0
 
-    def encode(self, jobs):  # noqa: ANN001, ANN201
+    def encode(self, jobs):
         self.jobs += len(jobs)
         return self.inner.encode(jobs)
 

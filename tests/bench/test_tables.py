@@ -105,7 +105,7 @@ def test_headline_without_objects(bench_result: Make) -> None:
     "options",
     [
         BenchOptions(),
-        BenchOptions(images="my frames", annotations="-a.json", margins="-12:6:3", margin=-4, background="-3"),
+        BenchOptions(images="my frames", annotations="-a.json", margins="-12:6:3", background="-3"),
         BenchOptions(images="it's", limit=3, smooth=2, empty=40, device="cuda:0", methods="plain,jrd", risk=0.25),
     ],
 )

@@ -425,7 +425,7 @@ def test_a_full_disk(here, frames, encoded, vcmpipe, small_disk, leftovers, benc
 
 def test_a_full_temporary_folder(here, frames, vcmpipe, small_disk, untouched, monkeypatch) -> None:
     """The pictures do not fit, or they do and the streams do not."""
-    disk = small_disk(32_768)
+    disk = small_disk(28_672)
     monkeypatch.setenv("TMPDIR", str(disk))
     monkeypatch.setattr(tempfile, "tempdir", None)
     for filling in (20_000, 8_000):

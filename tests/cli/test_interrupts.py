@@ -17,7 +17,7 @@ from vcmpipe.bitstream import concatenate
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 
 # Seconds until a command is under way (torch is slow to load) and until it has cleaned up.
-PATIENCE, CLEANING = 120.0, 20.0
+PATIENCE, CLEANING = 120.0, 60.0
 
 
 def wait_for(what: Callable[[], object], running: subprocess.Popen[str]) -> None:

@@ -85,7 +85,7 @@ def test_a_name_that_is_no_utf_8(here: Path, make_picture, vcmpipe, start) -> No
     # Naming it on a stdout of strict encoding.
     running = start("decode", "--input", "a.bin", "--out", os.fsdecode(b"\xfe"))
     out, err = running.communicate()
-    assert (running.returncode, err) == (0, "") and "1 pictures in" in out
+    assert (running.returncode, err) == (0, "") and "1 picture in" in out
 
 
 def test_pictures_that_differ_in_their_ending_only(here: Path, make_picture, vcmpipe) -> None:

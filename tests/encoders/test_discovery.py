@@ -51,5 +51,5 @@ def test_a_named_binary_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_unknown_encoder_names_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'x264'.*vvenc"):
+    with pytest.raises(InputError, match=r"'x264'.*vvenc"):
         load_encoder("x264")

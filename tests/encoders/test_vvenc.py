@@ -72,7 +72,7 @@ def test_the_qp_in_the_stream_is_the_one_asked_for(make_frame, qp: int) -> None:
 
 def test_what_ffmpegs_buffer_cannot_hold_is_said_so() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    with pytest.raises(TooDenseError, match="more than the 8 bits per pixel.*higher QP"):
+    with pytest.raises(TooDenseError, match=r"more than the 8 bits per pixel.*higher QP"):
         load_encoder("vvenc").encode([Job(rgb_to_yuv(noise, ColourSpec()), 0, CodingMode())])
 
 

@@ -57,12 +57,12 @@ def test_objects_keep_their_order_and_none_is_fine() -> None:
 class QualityDetector:
     """Finds its object as long as the picture differs little from the source: a detector with a known threshold."""
 
-    name, digest, classes = "quality", "1" * 64, {0: "thing"}  # noqa: RUF012
+    name, digest, classes = "quality", "1" * 64, {0: "thing"}
 
     def __init__(self, source: np.ndarray, tolerance: float) -> None:
         self.source, self.tolerance = source.astype(int), tolerance
 
-    def detect(self, frames):  # noqa: ANN001, ANN201
+    def detect(self, frames):
         one = sv.Detections(np.array([[8.0, 8, 60, 60]]), confidence=np.array([0.8]), class_id=np.array([0]))
         return [
             one if np.abs(frame.rgb.astype(int) - self.source).mean() <= self.tolerance else sv.Detections.empty()
@@ -73,7 +73,7 @@ class QualityDetector:
         return width, height
 
 
-def test_a_known_threshold_is_found_by_coding(make_frame) -> None:  # noqa: ANN001
+def test_a_known_threshold_is_found_by_coding(make_frame) -> None:
     frame = make_frame(96, 80)
     coder = PictureCoder(load_encoder("vvenc"), frame)
     ladder = [24, 30, 36, 42, 48]

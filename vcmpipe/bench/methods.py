@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.encoders import CodedPicture, PictureCoder
+from vcmpipe.bench.memory import predicted
+from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
-from vcmpipe.qpmap import QpMap, build_map
+from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ class PictureBench:
         pipeline: Detector, predictor, encoder and policies.
         frame: The source picture.
         detections: The objects to keep in it.
+        cache: Remembers what predictors said.
     """
 
-    def __init__(self, pipeline: Pipeline, frame: Frame, detections: sv.Detections) -> None:
+    def __init__(self, pipeline: Pipeline, frame: Frame, detections: sv.Detections, cache: ContentCache) -> None:
         self.pipeline = pipeline
         self.frame = frame
         self.detections = detections
+        self.cache = cache
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._thresholds: Thresholds | None = None
 
@@ -78,7 +81,7 @@ class PictureBench:
     def thresholds(self) -> Thresholds:
         """What the predictor says of the objects, asked once."""
         if self._thresholds is None:
-            self._thresholds = self.pipeline.predictor.predict(self.frame, self.detections, self.coder())
+            self._thresholds = predicted(self.pipeline.predictor, self.coder(), self.detections, self.cache)
         return self._thresholds
 
     def decided(self, margin: int) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +94,7 @@ class PictureBench:
 
     def map(self, boxes: np.ndarray, qps: np.ndarray) -> QpMap:
         """The map at scale 1."""
-        coder = self.coder()
-        return build_map(boxes, qps, self.pipeline.policy, coder.yuv.width, coder.yuv.height, coder.ctu)
+        return self.coder().map_of(boxes, qps, self.pipeline.policy)
 
 
 Coded = tuple[Point, PictureCoder, CodedPicture]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vcmpipe import provenance
+from vcmpipe.bench.memory import Cell, seen
 from vcmpipe.bench.methods import METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import BenchResult, PointResult, compare
 from vcmpipe.config import BenchOptions, parse_range
-from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, content_key, load_encoder
+from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth, picture_retention, pseudo_truth
@@ -25,15 +25,6 @@ from vcmpipe.staging import publish_folder
 
 if TYPE_CHECKING:
     import supervision as sv
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One picture at one operating point."""
-
-    bits: int
-    psnr_y: float
-    detections: sv.Detections
 
 
 @dataclass(frozen=True)
@@ -71,58 +62,17 @@ def parse_scales(text: str) -> tuple[float, ...]:
     return scales
 
 
-def measure(pipeline: Pipeline, cache: ContentCache, coder: PictureCoder, coded: CodedPicture) -> Cell:
-    """Decode, detect, and remember both by the stream's content."""
-    size = f"{coder.frame.width}x{coder.frame.height}"
-    versions = ",".join(f"{k}={v}" for k, v in sorted(provenance.versions().items()))
-    key = content_key(
-        "outcome", coded.data, size, repr(coder.size), coder.source_digest, pipeline.detector.digest, versions
-    )
-    if (stored := cache.get(key)) is not None:
-        values = _unpack(stored)
-        if values is not None:
-            return Cell(coded.bits, *values)
-    decoded, psnr = coder.decode(coded)
-    detections = pipeline.detector.detect([decoded])[0]
-    cache.put(key, _pack(psnr, detections))
-    return Cell(coded.bits, psnr, detections)
-
-
-def _pack(psnr: float, detections: sv.Detections) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        psnr=np.float64(psnr),
-        xyxy=detections.xyxy,
-        confidence=detections.confidence,
-        class_id=detections.class_id,
-        allow_pickle=False,
-    )
-    return buffer.getvalue()
-
-
-def _unpack(data: bytes) -> tuple[float, sv.Detections] | None:
-    import supervision as sv
-
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as values:
-            found = sv.Detections(values["xyxy"], confidence=values["confidence"], class_id=values["class_id"])
-            return float(values["psnr"]), found
-    except (OSError, ValueError, KeyError):
-        return None  # a damaged entry is made again
-
-
 def run_picture(
     pipeline: Pipeline, cache: ContentCache, methods: list[str], sweep: Sweep, frame: Frame, found: sv.Detections
 ) -> PictureOutcome:
     """One picture under every method."""
     wanted = found[pipeline.rule.select(found)]
-    bench = PictureBench(pipeline, frame, wanted)
+    bench = PictureBench(pipeline, frame, wanted, cache)
     cells: dict[Point, Cell] = {}
     notes: list[str] = []
     for name in methods:
         for point, coder, coded in METHODS[name](bench, sweep):
-            cells[point] = measure(pipeline, cache, coder, coded)
+            cells[point] = seen(coder, coded, pipeline.detector, cache)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
     return PictureOutcome(Path(frame.source).name, frame.width * frame.height, found, cells, tuple(notes))
 
@@ -235,7 +185,7 @@ def bench(
             points=points,
             methods=compare(points),
             seconds=time.monotonic() - started,
-            configuration=asdict(options),
+            configuration=asdict(options) | {"detector": pipeline.detector_spec},
             provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
         )
         write_report(result, folder)

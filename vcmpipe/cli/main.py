@@ -47,6 +47,9 @@ def _encode(options: config.EncodeOptions) -> int:
         _print_json(asdict(sidecar))
     else:
         show.encoded(sidecar, Path(options.out))
+    if sidecar.lost:
+        margin = sidecar.configuration["margin"]
+        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or --background keep loses fewer")
     return 0
 
 
@@ -60,7 +63,7 @@ def _decode(options: config.DecodeOptions) -> int:
         _print_json(asdict(report))
     else:
         scaled = f", {report.restored} scaled back to the source's size" if report.restored else ""
-        print(f"{report.pictures} pictures in {report.out}{scaled}")
+        print(f"{report.pictures} picture{'s' * (report.pictures != 1)} in {report.out}{scaled}")
     return 0
 
 
@@ -77,18 +80,21 @@ def _inspect(options: config.InspectOptions) -> int:
     data = read_stream(stream)
     with naming(stream):
         info = inspect_stream(data)
-    check, faults = None, list(info.problems)
+    check, faults, belongs = None, list(info.problems), True
     if options.verify_map:
         path, sidecar = find_sidecar(stream, options.sidecar)
         if sidecar is None:
             raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
         check = check_map(info, sidecar)
-        if hashlib.sha256(data).hexdigest() != sidecar.sha256:
+        belongs = hashlib.sha256(data).hexdigest() == sidecar.sha256
+        if not belongs:
             faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
     if options.json:
-        _print_json(asdict(info) | ({"map": asdict(check) | {"honoured": check.honoured}} if check else {}))
+        verdict = {"map": asdict(check) | {"honoured": check.honoured, "belongs": belongs}} if check else {}
+        _print_json(asdict(info) | verdict)
     else:
-        show.inspected(info, check)
+        # That a map is honoured by a stream it was not made for would say nothing.
+        show.inspected(info, check if belongs or (check and not check.honoured) else None)
     if faults:
         _say(f"{stream}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
     if check is not None and check.honoured is None:
@@ -106,8 +112,8 @@ def _extract(options: config.ExtractOptions) -> int:
         _print_json(asdict(report))
     else:
         print(
-            f"{report.out}: sub-picture {report.region}, {report.width}x{report.height}, "
-            f"{report.pictures} pictures, {report.bytes} bytes"
+            f"{report.out}: region {report.region}, {report.width}x{report.height}, "
+            f"{report.pictures} picture{'s' * (report.pictures != 1)}, {report.bytes:,} bytes"
         )
     return 0
 
@@ -188,8 +194,8 @@ def main(argv: list[str] | None = None) -> int:
     if debug := "--debug" in words:
         words.remove("--debug")
     # A stream that the caller closed is None to Python, and its number would go to the next file that is opened.
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     # A file name that stdout's encoding does not hold is shown escaped.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

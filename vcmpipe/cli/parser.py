@@ -32,8 +32,16 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str, **words: Any) -> None:
         super().__init__(prog, max_help_position=28, width=min(shutil.get_terminal_size().columns, 110) - 2)
 
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # A switch is listed by the form that changes something.
+        if isinstance(action, ActionYesNo) and len(action.option_strings) == 2:
+            return action.option_strings[1 if action.default else 0]
+        return super()._format_action_invocation(action)
+
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
+        if isinstance(action, ActionYesNo):
+            return f"do not: {text}" if action.default else text
         if action.required and action.option_strings:
             return f"{text} (required)"
         if action.option_strings and action.default not in (None, False, argparse.SUPPRESS) and "default" not in text:
@@ -71,7 +79,9 @@ def _plain(message: str) -> str:
     """Jsonargparse's message in the user's words."""
     text = " ".join(message.split())
     text = re.sub(
-        r"the following arguments are required: (?:\w+\.)?(\w+)", lambda m: f"{_flag(m[1])} is required", text
+        r"the following arguments are required: (.*)",
+        lambda m: " and ".join(_flag(word.split(".")[-1]) for word in m[1].split(", ")) + " must be given",
+        text,
     )
     text = re.sub(r'Parser key "(?:\w+\.)?(\w+)":', lambda m: f"{_flag(m[1])}:", text)
     text = re.sub(r"[Ee]xpected an? typing\.Literal\[(.*?)\]\. Got value: (\S+)", r"\2 is not one of \1", text)

@@ -1,0 +1,1 @@
+"""Data sets: the scenes of the built-in demo."""

@@ -1,4 +1,4 @@
-"""Coding of one picture: at one QP, in regions of different QPs, or by a native map; what was tried is remembered."""
+"""Coding of one picture: at one QP, in regions, or by a native map; what was tried is remembered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vcmpipe.bitstream import NalType, RegionLayout, inspect_stream, merge_regions, split_nal_units
 from vcmpipe.decoder import decode_stream
@@ -25,7 +28,7 @@ from vcmpipe.frames import (
     yuv_bytes,
     yuv_to_rgb,
 )
-from vcmpipe.qpmap import PlanLimits, QpMap, RateModel, RegionPlan, fit_map, plan_regions
+from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, fit_map, plan_regions
 
 Realisation = Literal["auto", "uniform", "regions", "native"]
 
@@ -118,11 +121,17 @@ class PictureCoder:
         self.source: Yuv = rgb_to_yuv(rgb, self.spec)
         self.yuv: Yuv = pad_yuv(self.source, 8)
         self.trials: dict[int, CodedPicture] = {}
+        self._textures: dict[int, RateModel] = {}
 
     @cached_property
     def source_digest(self) -> str:
         """SHA-256 of the samples that are coded."""
         return hashlib.sha256(yuv_bytes(self.yuv)).hexdigest()
+
+    @property
+    def description(self) -> str:
+        """How pictures are coded here, the encoder's build included; with ``source_digest`` all that bits depend on."""
+        return f"{self.encoder.name}, {self.encoder.build}, {self._whole}, {self.size}, {self.spec}"
 
     def __call__(self, qp: int) -> Frame:
         """The picture coded at one QP and decoded, at the source's size."""
@@ -187,6 +196,17 @@ class PictureCoder:
         data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=self.spec.vui())
         return CodedPicture(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
 
+    def map_of(self, boxes_xyxy: NDArray[np.floating], qps: NDArray[np.integer], policy: MapPolicy) -> QpMap:
+        """The map of objects, given in source pixels, on the grid of the coded picture.
+
+        Args:
+            boxes_xyxy: (N, 4) corners in source pixels.
+            qps: (N,) QPs.
+            policy: Background, dilation, smoothing.
+        """
+        factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
+        return build_map(boxes_xyxy * factor, qps, policy, self.yuv.width, self.yuv.height, self.ctu)
+
     def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
         """The picture by a map: no sample gets a larger QP than the map asks for.
 
@@ -207,14 +227,14 @@ class PictureCoder:
         if how == "regions":
             if not can.regions:
                 raise InputError(f"encoder {self.encoder.name} codes no regions: use --realise auto, native or uniform")
-            return self.regions(self._plan(qp_map))
+            return self.regions(self._plan(qp_map, None))
         whole = self._at_minimum(qp_map)
         if how == "uniform" or qp_map.is_uniform:
             return whole
         ways = [whole]
         if can.native_map:
             ways.append(self.native(qp_map))
-        if can.regions and len((plan := self._plan(qp_map)).qps) > 1:
+        if can.regions and len((plan := self._plan(qp_map, whole)).qps) > 1:
             # A small region of low QP may be one that the encoder has no room for.
             with contextlib.suppress(TooDenseError):
                 ways.append(self.regions(plan))
@@ -227,17 +247,21 @@ class PictureCoder:
             return whole
         return replace(whole, notes=(f"the map's smallest QP {wanted} became {whole.qps[0]}, the encoder's limit",))
 
-    def _plan(self, qp_map: QpMap) -> RegionPlan:
+    def _plan(self, qp_map: QpMap, whole: CodedPicture | None) -> RegionPlan:
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
         limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
-        return plan_regions(qp_map, self._rate(qp_map.ctu), limits=limits)
+        return plan_regions(qp_map, self._rate(qp_map.ctu, whole), limits=limits)
 
-    def _rate(self, ctu: int) -> RateModel:
-        """Bits by CTU and QP, from the texture and from what was coded so far."""
-        rate = RateModel.from_texture(self.yuv.y, ctu)
-        if not self.trials:
-            return rate
-        return rate.calibrated({qp: coded.content_bits for qp, coded in self.trials.items()})
+    def _rate(self, ctu: int, whole: CodedPicture | None) -> RateModel:
+        """Bits by CTU and QP, from the texture and from the whole picture where it was coded.
+
+        No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
+        than 0.2 % (24 COCO pictures).
+        """
+        if ctu not in self._textures:
+            self._textures[ctu] = RateModel.from_texture(self.yuv.y, ctu)
+        texture = self._textures[ctu]
+        return texture if whole is None else texture.calibrated({whole.qps[0]: whole.content_bits})
 
     def samples(self, coded: CodedPicture) -> Yuv:
         """The decoded samples, at the coded size (made even).

@@ -27,8 +27,8 @@ def parameters(mode: CodingMode) -> dict[str, str]:
     if mode.ctu is not None:
         keys["CTUSize"] = str(mode.ctu)
     if mode.constant_qp:
-        # GOPQPA, IntraQPOffset and BIM move the QP, MCTF filters the source before coding (even of intra pictures),
-        # STA moves it between temporal layers.
+        # GOPQPA, IntraQPOffset and BIM move the QP; MCTF filters the source before coding, even of intra pictures; STA
+        # may change picture types.
         keys |= {"GOPQPA": "0", "MCTF": "0", "BIM": "0", "IntraQPOffset": "0", "STA": "0"}
         keys |= {"accessunitdelimiter": "0", "IntraPeriod": "1", "DecodingRefreshType": "idr"}
     if mode.region:
@@ -78,7 +78,7 @@ class FfmpegVvenc:
                 if "external library" in str(error) and any(_may_be_too_dense(job) for job in jobs):
                     raise TooDenseError(
                         "a picture takes more than the 8 bits per pixel that FFmpeg leaves libvvenc room for: "
-                        f"code it at a higher QP, or with vvencapp ({error})"
+                        "code it at a higher QP, or with vvencapp"
                     ) from error
                 raise
             return read_outputs(outputs, self.name, "vvc")

@@ -122,7 +122,8 @@ def _open(source: bytes | io.BufferedReader, path: Path) -> Image:
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Image.open(file, formats=_FORMATS)
-    except UnidentifiedImageError as error:
+    # Once ultralytics is imported it has replaced Image.open by one that looks for a HEIF plugin where Pillow gives up.
+    except (UnidentifiedImageError, ImportError) as error:
         raise InputError(
             f"{one_line(str(path))} is no picture that can be read (JPEG, PNG, WebP, BMP, TIFF), or its head is "
             "damaged: convert it, copy it again or leave it out"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vcmpipe.errors import InputError
 from vcmpipe.frames.colour import ColourSpec, Matrix, planes_to_rgb, to_ten_bits
 from vcmpipe.frames.frame import MAX_PIXELS, Frame, check_size
+from vcmpipe.frames.truncation import stated_end
 from vcmpipe.process import one_line
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def read_video(path: Path, limit: int | None = None) -> Iterator[Frame]:
     import av
 
     index, end = 0, 0
+    cut = f"the file is truncated; {_WAY_OUT}"
     own = _own_y4m_spec(path)
     with open_video(path) as container:
+        if (stated_end(path) or 0) > path.stat().st_size:
+            raise InputError(f"{one_line(str(path))}: {cut}")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         try:
@@ -67,7 +71,7 @@ def read_video(path: Path, limit: int | None = None) -> Iterator[Frame]:
             raise InputError(f"{_after(path, index)}: {one_line(_reason(error))}; {_WAY_OUT}") from error
         # A cut y4m ends for FFmpeg with its last whole picture, without a word.
         if container.format.name == "yuv4mpegpipe" and index and end < path.stat().st_size:
-            raise InputError(f"{_after(path, index)}: the file is truncated; {_WAY_OUT}")
+            raise InputError(f"{_after(path, index)}: {cut}")
     if not index:
         raise InputError(f"{one_line(str(path))} holds a video stream without pictures: {_WAY_OUT}")
 

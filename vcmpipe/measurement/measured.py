@@ -22,6 +22,9 @@ DEFAULT_LADDER = "18:58:2"
 class MeasuredPredictor:
     """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
 
+    They are edges, exact for the very pictures that were coded to find them. In any other picture an object at its edge
+    is as easily lost as kept, so maps are made with ``margin``; docs/benchmarks.md ("Thresholds in a map") shows it.
+
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.
         detector: The detector whose losses are measured.
@@ -30,6 +33,8 @@ class MeasuredPredictor:
     Raises:
         InputError: The ladder is malformed or there is no detector.
     """
+
+    margin = -8
 
     def __init__(self, argument: str = "", *, detector: Detector | None = None, rule: MatchRule | None = None) -> None:
         if detector is None:
@@ -43,6 +48,11 @@ class MeasuredPredictor:
     def name(self) -> str:
         """``measured:LADDER``."""
         return f"measured:{self._argument}"
+
+    @property
+    def digest(self) -> str:
+        """All that the answers depend on besides picture and encoder: they can be remembered by it."""
+        return f"{self.name}, {self.rule}, {self.detector.digest}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
         """A mass of one at the QP up to which each object is found; see ``best_step``."""

@@ -315,7 +315,7 @@ def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
             image.load()
             rgb = np.asarray(image.convert("RGB")).astype(np.int64)
             said = str(getattr(image, "text", {}).get("vcmpipe-ctu", ""))
-    # ImportError: once loaded, ultralytics has Image.open look for further formats, by packages that are not here.
+    # ImportError: ultralytics, once imported, looks for a HEIF plugin where Pillow does not know a file.
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable PNG: {error}") from None
     if ctu is None:

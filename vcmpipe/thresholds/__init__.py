@@ -1,6 +1,14 @@
 """How much distortion each object bears: the thresholds, their decision, and the predictors by name."""
 
-from vcmpipe.thresholds.base import DECISIONS, QP_COUNT, Coder, Decision, ThresholdPredictor, Thresholds
+from vcmpipe.thresholds.base import (
+    DECISIONS,
+    QP_COUNT,
+    Coder,
+    Decision,
+    ThresholdPredictor,
+    Thresholds,
+    own_margin,
+)
 from vcmpipe.thresholds.constant import ConstantPredictor
 from vcmpipe.thresholds.registry import known_predictors, load_predictor
 from vcmpipe.thresholds.shipped import choose_predictor
@@ -16,4 +24,5 @@ __all__ = [
     "choose_predictor",
     "known_predictors",
     "load_predictor",
+    "own_margin",
 ]
