@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe import process, provenance
+from vcmpipe import interrupt, process, provenance
 from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.config import EncodeOptions, PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
@@ -263,6 +263,12 @@ def worker_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _awaited(future: Future[R]) -> R:
+    while not wait([future], timeout=0.5).done:
+        interrupt.check()
+    return future.result()
+
+
 def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
     """Results of ``work`` in the order of the items, with at most ``ahead`` items under way: memory stays bounded."""
     waiting: list[Future[R]] = []
@@ -270,9 +276,9 @@ def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T
         for item in items:
             waiting.append(pool.submit(work, item))
             while len(waiting) >= ahead:
-                yield waiting.pop(0).result()
+                yield _awaited(waiting.pop(0))
         while waiting:
-            yield waiting.pop(0).result()
+            yield _awaited(waiting.pop(0))
     finally:
         for future in waiting:
             future.cancel()

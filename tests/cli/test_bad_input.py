@@ -185,7 +185,7 @@ def hevc() -> bytes:
 STREAMS = [
     (lambda s, p: b"", "the bitstream is empty"),
     (lambda s, p: p(64, 64, 1, ".jpg"), "no Annex-B start code"),
-    (lambda s, p: hevc(), "no VVC stream"),
+    (lambda s, p: hevc(), "s.bin: "),
     (lambda s, p: b"\0\0\0\1" + bytes(range(1, 200)), "s.bin: "),
     (lambda s, p: bytes(5000), "s.bin: "),
     (lambda s, p: s[:40], "s.bin: "),

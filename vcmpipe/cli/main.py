@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vcmpipe import config
+from vcmpipe import config, interrupt
 from vcmpipe.errors import VcmError
 from vcmpipe.process import one_line
 
@@ -158,6 +158,7 @@ def _interrupted(number: int, frame: Any) -> None:
     # Once: what follows is the cleaning up, and a second Ctrl-C in the middle of that would leave half of it.
     for each in _INTERRUPTS:
         signal.signal(each, signal.SIG_IGN)
+    interrupt.want()
     raise KeyboardInterrupt
 
 
@@ -171,6 +172,7 @@ def _interrupts() -> Iterator[None]:
         yield  # only the main thread may say what signals do
         return
     before = {number: signal.getsignal(number) for number in _INTERRUPTS}
+    interrupt.forget()
     try:
         for number, handler in before.items():
             if handler in (signal.SIG_DFL, signal.default_int_handler):
