@@ -56,3 +56,24 @@ def picture_folder(tmp_path: Path) -> Path:
     for i, (width, height) in enumerate([(160, 120), (161, 99), (96, 128)]):
         write_png(folder / f"p{i}.png", textured(width, height, seed=i))
     return folder
+
+
+class CountingEncoder:
+    """The real encoder, counting its jobs."""
+
+    def __init__(self) -> None:
+        from vcmpipe.encoders import load_encoder
+
+        self.inner = load_encoder("vvenc")
+        self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
+        self.jobs = 0
+
+    def encode(self, jobs):
+        self.jobs += len(jobs)
+        return self.inner.encode(jobs)
+
+
+@pytest.fixture
+def counting_encoder() -> CountingEncoder:
+    """VVenC, which counts in ``jobs`` what it was asked to code."""
+    return CountingEncoder()

@@ -13,7 +13,7 @@ from vcmpipe.bench.methods import METHODS
 from vcmpipe.bench.run import parse_scales
 from vcmpipe.config import METHODS as NAMED
 from vcmpipe.config import BenchOptions
-from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
+from vcmpipe.encoders import CachedEncoder, ContentCache
 from vcmpipe.errors import InputError
 
 
@@ -41,24 +41,11 @@ class SharpnessDetector:
         return width, height
 
 
-class CountingEncoder:
-    """The real encoder, counting its jobs."""
-
-    def __init__(self) -> None:
-        self.inner = load_encoder("vvenc")
-        self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
-        self.jobs = 0
-
-    def encode(self, jobs):
-        self.jobs += len(jobs)
-        return self.inner.encode(jobs)
-
-
 def test_every_method_that_can_be_named_is_there() -> None:
     assert tuple(METHODS) == NAMED
 
 
-def test_points_comparisons_and_a_rerun_from_the_cache(picture_folder: Path, tmp_path: Path) -> None:
+def test_points_comparisons_and_a_rerun_from_the_cache(picture_folder: Path, tmp_path: Path, counting_encoder) -> None:
     options = BenchOptions(
         images=str(picture_folder),
         out=str(tmp_path / "report"),
@@ -69,7 +56,7 @@ def test_points_comparisons_and_a_rerun_from_the_cache(picture_folder: Path, tmp
         predictor="constant:36",
         jobs=2,
     )
-    detector, encoder = SharpnessDetector(), CountingEncoder()
+    detector, encoder = SharpnessDetector(), counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path / "cache"))
     result = bench(options, detector=detector, encoder=cached)
     assert (result.pictures, result.objects, result.truth) == (3, 2, None)

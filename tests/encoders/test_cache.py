@@ -5,26 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from vcmpipe.encoders import CachedEncoder, CodingMode, ContentCache, Job, content_key, load_encoder
+from vcmpipe.encoders import CachedEncoder, CodingMode, ContentCache, Job, content_key
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 
 
-class CountingEncoder:
-    """The real encoder, counting its jobs."""
-
-    def __init__(self) -> None:
-        self.inner = load_encoder("vvenc")
-        self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
-        self.jobs = 0
-
-    def encode(self, jobs):
-        self.jobs += len(jobs)
-        return self.inner.encode(jobs)
-
-
-def test_only_what_is_new_is_coded(tmp_path: Path, make_frame) -> None:
+def test_only_what_is_new_is_coded(tmp_path: Path, make_frame, counting_encoder) -> None:
     one, other = (rgb_to_yuv(make_frame(64, 48, seed).rgb, ColourSpec()) for seed in (1, 2))
-    encoder = CountingEncoder()
+    encoder = counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path / "cache"))
     mode = CodingMode()
     first = cached.encode([Job(one, 30, mode), Job(other, 30, mode)])
@@ -35,8 +22,8 @@ def test_only_what_is_new_is_coded(tmp_path: Path, make_frame) -> None:
     assert encoder.jobs == 4
 
 
-def test_an_empty_entry_is_made_again(tmp_path: Path, make_frame) -> None:
-    encoder = CountingEncoder()
+def test_an_empty_entry_is_made_again(tmp_path: Path, make_frame, counting_encoder) -> None:
+    encoder = counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path))
     job = Job(rgb_to_yuv(make_frame(32, 32).rgb, ColourSpec()), 40, CodingMode())
     cached.encode([job])

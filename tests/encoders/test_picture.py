@@ -15,19 +15,6 @@ from vcmpipe.frames import ColourSpec
 from vcmpipe.qpmap import MapPolicy, QpMap, build_map
 
 
-class CountingEncoder:
-    """The real encoder, counting its jobs."""
-
-    def __init__(self) -> None:
-        self.inner = load_encoder("vvenc")
-        self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
-        self.jobs = 0
-
-    def encode(self, jobs):
-        self.jobs += len(jobs)
-        return self.inner.encode(jobs)
-
-
 def two_levels(coder: PictureCoder, low: int = 30, high: int = 46) -> QpMap:
     policy = MapPolicy(background=str(high))
     return build_map([(10, 10, 70, 60)], [low], policy, coder.yuv.width, coder.yuv.height, coder.ctu)
@@ -56,8 +43,8 @@ def test_auto_takes_the_cheaper_way(make_frame) -> None:
     assert bits["auto"] == min(bits["uniform"], bits["regions"])
 
 
-def test_a_flat_map_is_coded_once_and_whole(make_frame) -> None:
-    encoder = CountingEncoder()
+def test_a_flat_map_is_coded_once_and_whole(make_frame, counting_encoder) -> None:
+    encoder = counting_encoder
     coder = PictureCoder(encoder, make_frame(96, 64))
     flat = QpMap(np.full((2, 3), 37), 32, 96, 64)
     assert coder.by_map(flat).realisation == "uniform"
