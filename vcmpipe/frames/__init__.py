@@ -7,7 +7,7 @@ from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
 from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, open_source
 from vcmpipe.frames.writers import Y4mWriter, write_png
-from vcmpipe.frames.yuv import Yuv, crop_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
+from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,6 +21,7 @@ __all__ = [
     "Y4mWriter",
     "Yuv",
     "crop_yuv",
+    "extend_yuv",
     "natural_key",
     "open_source",
     "pad_yuv",
