@@ -57,7 +57,11 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, unreadable, truncated, damaged, of an unknown kind, or of a refused size.
     """
-    data = _read(path)
+    return decode_picture(_read(path), path)
+
+
+def decode_picture(data: bytes, path: Path) -> NDArray[np.uint8]:
+    """Decodes what was read from a picture file; see ``read_picture``. The path is for errors alone."""
     image = _open(data, path)
     check_size(*image.size, source=str(path))
     try:
