@@ -93,7 +93,8 @@ def test_crossing_curves_have_a_value_in_between() -> None:
 
 def test_what_the_anchor_does_not_reach_is_told_apart() -> None:
     assert bits_saved(CURVE[:2], CURVE, 0.95).reason == "anchor_not_reached"
-    assert bits_saved(CURVE[:2], CURVE[:1], 0.95).reason == "not_reached"
+    assert bits_saved(CURVE, CURVE[:1], 0.95).reason == "not_reached"
+    assert bits_saved(CURVE[:2], CURVE[:1], 0.95).reason == "neither_reached"
     assert bits_saved([], CURVE, 0.95).reason == "no_points"
 
 

@@ -55,7 +55,11 @@ def draw_pictures(pictures: int, resamples: int, seed: int) -> Floats:
 
 
 def estimate(
-    values: Floats, codes: Codes | None = None, *, ends: Mapping[Reason, float] | None = None, nan: Reason = "no_points"
+    values: Floats,
+    codes: Codes | None = None,
+    *,
+    ends: Mapping[Reason, float] | None = None,
+    nan: Reason = "no_objects",
 ) -> Estimate:
     """The figure of the first row, with the interval from the others.
 

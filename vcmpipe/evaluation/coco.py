@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,14 @@ class GroundTruth:
         annotations: COCO annotations: ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), ``area``,
             ``iscrowd``.
         source: Where it comes from, for messages.
+        sizes: Width and height by image id, where they are stated.
     """
 
     images: Mapping[str, int]
     categories: Mapping[int, str]
     annotations: tuple[Mapping[str, Any], ...]
     source: str = "ground truth"
+    sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def image_id(self, name: str) -> int | None:
         """The id of a picture, by file name or, where that is unknown, by the name without its suffix."""
@@ -88,6 +90,11 @@ def load_ground_truth(path: Path) -> GroundTruth:
         raise InputError(f"the annotations {path} are no JSON: {error}") from error
     try:
         images = {PurePath(image["file_name"]).name: int(image["id"]) for image in content["images"]}
+        sizes = {
+            int(image["id"]): (int(image["width"]), int(image["height"]))
+            for image in content["images"]
+            if image.get("width") and image.get("height")
+        }
         categories = {int(category["id"]): str(category["name"]) for category in content["categories"]}
         annotations = tuple(
             _annotation(int(a["image_id"]), int(a["category_id"]), a["bbox"], a.get("area"), int(a.get("iscrowd", 0)))
@@ -99,7 +106,7 @@ def load_ground_truth(path: Path) -> GroundTruth:
     strangers = {a["category_id"] for a in annotations} - set(categories)
     if strangers:
         raise InputError(f"the annotations {path} use category {min(strangers)}, which they do not name")
-    return GroundTruth(images, categories, annotations, str(path))
+    return GroundTruth(images, categories, annotations, str(path), sizes)
 
 
 def pseudo_truth(

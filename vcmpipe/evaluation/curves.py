@@ -13,7 +13,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Reason = Literal["no_points", "single_point", "no_overlap", "not_reached", "anchor_not_reached", "not_finite"]
+Reason = Literal[
+    "no_points",
+    "single_point",
+    "no_overlap",
+    "not_reached",
+    "anchor_not_reached",
+    "neither_reached",
+    "not_finite",
+    "no_objects",
+]
 # A code is a place in this tuple; 0 says that there is a figure.
 REASONS: tuple[Reason | None, ...] = (
     None,
@@ -22,9 +31,11 @@ REASONS: tuple[Reason | None, ...] = (
     "no_overlap",
     "not_reached",
     "anchor_not_reached",
+    "neither_reached",
     "not_finite",
+    "no_objects",
 )
-_NO_POINTS, _SINGLE, _NO_OVERLAP, _NOT_REACHED, _ANCHOR_NOT_REACHED, _NOT_FINITE = range(1, 7)
+_NO_POINTS, _SINGLE, _NO_OVERLAP, _NOT_REACHED, _ANCHOR_NOT_REACHED, _NEITHER_REACHED, _NOT_FINITE = range(1, 8)
 
 # Qualities closer than this, relative to the curve's span, are one: slopes between them would be noise.
 _SAME = 1e-9
@@ -136,8 +147,9 @@ def saved_at(anchor: Curves, test: Curves, quality: ArrayLike) -> tuple[Floats, 
     (ours, our_code), (theirs, their_code) = rate_at(test, quality), rate_at(anchor, quality)
     with np.errstate(all="ignore"):
         values = 100.0 * (1.0 - ours / theirs)
+    neither = (our_code == _NOT_REACHED) & (their_code == _NOT_REACHED)
     their_code = np.where(their_code == _NOT_REACHED, _ANCHOR_NOT_REACHED, their_code)
-    return _checked(values, np.where(our_code > 0, our_code, their_code))
+    return _checked(values, np.where(neither, _NEITHER_REACHED, np.where(our_code > 0, our_code, their_code)))
 
 
 def bd_rates(anchor: Curves, test: Curves) -> tuple[Floats, Codes]:

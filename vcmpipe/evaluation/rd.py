@@ -34,8 +34,9 @@ class Outcome:
         value: The figure; always finite.
         reason: Set exactly where ``value`` is None. ``no_points``: no usable point on a side. ``single_point``: a
             curve has but one. ``no_overlap``: the two curves share no range of quality. ``not_reached``: no point is
-            that good; ``anchor_not_reached``: the method's are, but none of the anchor's. ``not_finite``: the numbers
-            are too wild for arithmetic.
+            that good; ``anchor_not_reached``: the method's are, but none of the anchor's; ``neither_reached``: none of
+            either. ``not_finite``: the numbers
+            are too wild for arithmetic. ``no_objects``: there was nothing to keep.
     """
 
     value: float | None = None
