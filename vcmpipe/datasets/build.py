@@ -104,6 +104,7 @@ def build(
         return BuildReport(str(out), len(pictures) - len(left), estimate=expected)
     with _only_builder(out):
         store = Store.create(out, manifest)
+        store.remove_leftovers()
         _note_other_versions(store.manifest, manifest, warn)
         done = _done(store, pictures, warn)
         missing = {name: path for name, path in pictures.items() if name not in done}
