@@ -155,5 +155,5 @@ def test_records_survive_the_file(built: Store) -> None:
 def test_versions_that_are_not_there(built: Store) -> None:
     with pytest.raises(InputError, match="was not coded at QP 27"):
         built.stream("scene0.png", 27)
-    with pytest.raises(InputError, match="has no picture 'nobody.png'"):
+    with pytest.raises(InputError, match=r"has no picture 'nobody\.png'"):
         built.record("nobody.png")
