@@ -73,7 +73,7 @@ def test_nothing_is_coded_twice_and_a_longer_folder_is_gone_on_with(scenes: Path
     report = build(options(scenes, out))
     assert (report.pictures, report.built, report.estimate) == (3, 0, None)
     assert contents(out) == contents(built.path)
-    os.unlink(out / "pictures" / "scene0.png.parquet")
+    (out / "pictures" / "scene0.png.parquet").unlink()
     report = build(options(scenes, out, jobs=1))
     assert (report.pictures, report.built, report.encodes) == (3, 1, 4)
     assert contents(out) == contents(built.path)

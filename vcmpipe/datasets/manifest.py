@@ -138,7 +138,11 @@ class Manifest:
                 "colour": ColourSpec(**values["colour"]),
                 "classes": {int(number): str(name) for number, name in values["classes"].items()},
             }
-            return cls(**values)
+            manifest = cls(**values)
+            for each in dataclasses.fields(cls):
+                if each.type == "str" and not isinstance(getattr(manifest, each.name), str):
+                    raise ValueError(f"{each.name} is no text")
+            return manifest
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{source} is damaged: {error}") from error
 
