@@ -311,3 +311,35 @@ class DatasetVerifyOptions:
 
     def __post_init__(self) -> None:
         _check_names(self, "store", "images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetImportOptions:
+    """Read a published data set into one table of samples, with its split, and say what is missing."""
+
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images"] = argument(
+        help="ow-jrd, videoset, mcl-jci, cpl-set or jrd-images (pictures with their coded versions)"
+    )
+    source: str = argument(help="its folder, or its one file")
+    out: str = option(help="the folder of samples to make")
+    originals: str | None = option(
+        None, help="names of pictures or crops below the folder, with {name}; default: the data set's own"
+    )
+    pattern: str | None = option(
+        None, help="names of coded versions below the folder, with {name} and {qp}; default: the data set's own"
+    )
+    labels: str | None = option(None, help="jrd-images: a JSON file of labels; default: JRD_info.json, if it is there")
+    qps: str = option("0:63", help="jrd-images: QPs of the coded versions: FIRST:LAST[:STEP] or A,B,C")
+    seed: int = option(0, help="of the split, where the data set has none of its own")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "source", "out", "originals", "pattern", "labels")
+        for name, kinds in {
+            "originals": ("ow-jrd", "jrd-images"),
+            "pattern": ("ow-jrd", "jrd-images"),
+            "labels": ("jrd-images",),
+        }.items():
+            if getattr(self, name) is not None and self.data_set not in kinds:
+                raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
+        parse_range(self.qps, low=0, high=63, what="--qps")

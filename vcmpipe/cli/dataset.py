@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
+    from vcmpipe.datasets.importers import ImportReport
     from vcmpipe.datasets.verification import StoreReport
 
 
@@ -38,3 +39,11 @@ def verified(report: StoreReport) -> None:
         f"({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
     print("sound" if not report.faults else f"{len(report.faults)} fault{'s' * (len(report.faults) != 1)}")
+
+
+def imported(report: ImportReport) -> None:
+    """What an import yielded."""
+    unlabelled = report.samples - report.labelled
+    without = f", {unlabelled:,} of them without a label" if unlabelled else ""
+    print(f"{report.out}: {report.samples:,} samples of {report.pictures:,} pictures ({report.scale}){without}")
+    print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))

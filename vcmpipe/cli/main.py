@@ -171,6 +171,20 @@ def _dataset_verify(options: config.DatasetVerifyOptions) -> int:
     return 1 if report.faults else 0
 
 
+def _dataset_import(options: config.DatasetImportOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.datasets.importers import import_dataset
+
+    report = import_dataset(options)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.imported(report)
+    for line in report.missing:
+        _warn(f"missing: {line}")
+    return 0
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
@@ -195,6 +209,7 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "bench": _bench,
     "dataset build": _dataset_build,
     "dataset verify": _dataset_verify,
+    "dataset import": _dataset_import,
     "doctor": _doctor,
 }
 

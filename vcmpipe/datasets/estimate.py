@@ -16,8 +16,8 @@ from vcmpipe.encoders import PictureCoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, picture_size, read_picture
 
-# Pictures that are tried: the more, the nearer, and the longer one waits for the answer.
-_TRIED = 5
+# Pictures that are tried, one of so many and at most so many: the more, the nearer, and the longer one waits.
+_TRIED, _ONE_OF = 5, 10
 _PROBES = (24, 36)
 # Bits and encoding time at each QP over the sum of those at the two probes: medians of 7 photos, VVenC `faster`.
 _AT = (0, 6, 12, 18, 24, 30, 36, 42, 48, 54, 60, 63)
@@ -83,9 +83,11 @@ def estimate(recipe: Recipe, paths: Sequence[Path], out: Path, workers: int) -> 
 def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
     """Seconds of one core, and bytes, per source pixel and full sweep."""
     encoder, detector = load_parts(recipe)
-    wanted = [paths[round(i * (len(paths) - 1) / _TRIED)] for i in range(1, _TRIED + 1)] if paths else []
+    tried = min(_TRIED, -(-len(paths) // _ONE_OF))
+    # Spread over the sizes.
+    wanted = [paths[(2 * i + 1) * len(paths) // (2 * tried)] for i in range(tried)]
     pixels = seconds = looking = size = 0.0
-    for path in dict.fromkeys(wanted):
+    for path in wanted:
         try:
             frame = Frame(0, read_picture(path), str(path))
             coder = PictureCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset)

@@ -113,6 +113,12 @@ class Store:
         """All records, in order of names."""
         return (self.record(name) for name in self.names())
 
+    def remove_leftovers(self) -> None:
+        """Remove what a builder that was killed was writing. For the one who holds the lock."""
+        for folder in ("pictures", "streams"):
+            for part in (self.path / folder).rglob(".vcmpipe-*"):
+                part.unlink(missing_ok=True)
+
     def publish(self, record: PictureRecord, stream: bytes) -> None:
         """Add a picture; it is there whole or not at all."""
         with process.publish(self.stream_path(record.name)) as part:

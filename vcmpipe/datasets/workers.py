@@ -20,7 +20,8 @@ def run_everywhere(
 ) -> Iterator[R]:
     """Results of a function, each as soon as it is there, whatever the order.
 
-    Tasks are taken as they are needed: what lies in memory are those that are under way and as many more.
+    Tasks are taken as they are needed: where it stops, only those that are under way are left to wait for (a cluster
+    holds as many more, so that its workers need not wait).
 
     Args:
         function: What to call; for a cluster it must be picklable.
@@ -44,7 +45,8 @@ def run_everywhere(
             client = stack.enter_context(_client(cluster))
             stack.enter_context(parallel_config("dask", client=client, wait_for_workers_timeout=_PATIENCE))
         try:
-            yield from Parallel(return_as="generator_unordered")(calls)
+            ahead = "n_jobs" if cluster is None else "2*n_jobs"
+            yield from Parallel(return_as="generator_unordered", pre_dispatch=ahead)(calls)
         except Exception as error:
             if cluster is None or isinstance(error, VcmError):
                 raise

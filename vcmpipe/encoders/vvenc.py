@@ -60,12 +60,18 @@ def _may_be_too_dense(job: Job) -> bool:
 
 @dataclass(frozen=True)
 class FfmpegVvenc:
-    """libvvenc in an FFmpeg binary."""
+    """libvvenc in an FFmpeg binary.
+
+    Attributes:
+        threads: Threads of each encoder; None: VVenC's own number for one alone, one where several run side by side.
+            The bits are the same.
+    """
 
     binary: Path
     build: str
     name: str = "vvenc"
     capabilities: Capabilities = _CAPABILITIES
+    threads: int | None = None
 
     def command(self, jobs: Sequence[Job], inputs: Sequence[Path], outputs: Sequence[Path]) -> list[str]:
         """The command line of one process that codes all jobs side by side."""
@@ -74,8 +80,9 @@ class FfmpegVvenc:
             argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
             argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
             keys = parameters(job.mode)
-            if len(jobs) >= _ONE_THREAD_FROM:
-                keys.setdefault("threads", "1")
+            threads = 1 if self.threads is None and len(jobs) >= _ONE_THREAD_FROM else self.threads
+            if threads is not None:
+                keys.setdefault("threads", str(threads))
             if keys:
                 argv += ["-vvenc-params", ":".join(f"{key}={value}" for key, value in keys.items())]
             argv += ["-f", "vvc", f"file:{output}"]  # a file, never a pipe: libvvenc writes its warnings to stdout
