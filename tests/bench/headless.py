@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -11,7 +12,6 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,10 @@ class Browser:
         ]  # fmt: skip
 
         def three_and_four() -> None:
-            # Chromium reads commands from descriptor 3 and answers on 4.
-            os.dup2(os.dup(inward[0]), 3)
-            os.dup2(os.dup(outward[1]), 4)
+            # Chromium reads commands from descriptor 3 and answers on 4; neither may be what the other is made of.
+            ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (inward[0], outward[1])]
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
 
         self._process = subprocess.Popen(
             words, preexec_fn=three_and_four, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -55,7 +56,7 @@ class Browser:
         self._buffer = b""
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        self._loaded = False
+        self._loaded = self._scripts = True
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -102,7 +103,8 @@ class Browser:
         if method == "Network.requestWillBeSent":
             self.requests.append(values["request"]["url"][:100])
         elif method == "Runtime.exceptionThrown":
-            self.complaints.append(json.dumps(values["exceptionDetails"])[:500])
+            details = values["exceptionDetails"]
+            self.complaints.append(details.get("exception", {}).get("description") or details["text"])
         elif method == "Runtime.consoleAPICalled":
             self.complaints.append(json.dumps(values["args"])[:500])
         elif method == "Log.entryAdded":
@@ -124,6 +126,11 @@ class Browser:
 
     def _ask(self, method: str, **values: Any) -> dict[str, Any]:
         return self._wait(self._send(method, values, self._session))
+
+    def scripts(self, wanted: bool) -> None:
+        """Whether pages may run scripts; ``run`` still may."""
+        self._ask("Emulation.setScriptExecutionDisabled", value=not wanted)
+        self._scripts = wanted
 
     def size(self, width: int, height: int) -> None:
         """The window's inner size in CSS pixels."""
@@ -147,7 +154,9 @@ class Browser:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until pictures are decoded and two frames were drawn."""
+        """Wait until pictures are decoded and two frames were drawn; without scripts there is nothing to wait for."""
+        if not self._scripts:
+            return
         self.run(
             "Promise.all([...document.images].map(i => i.decode().catch(() => 0)))"
             ".then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))"
@@ -186,14 +195,3 @@ class Browser:
             f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
             "return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}; })()"
         )
-
-
-@contextlib.contextmanager
-def browser(program: str, profile: Path) -> Iterator[Browser]:
-    """A browser that is ended."""
-    started: Callable[[str, Path], Browser] = Browser
-    page = started(program, profile)
-    try:
-        yield page
-    finally:
-        page.close()

@@ -65,7 +65,9 @@ class GuardedDetector:
             raise
         except Exception as error:
             reason = str(error) if isinstance(error, VcmError) else f"{type(error).__name__}: {error}"
-            raise DetectionError(one_line(f"the detector {self.name} failed: {reason}")) from error
+            # A reason of several lines becomes one.
+            said = one_line(" ".join(f"the detector {self.name} failed: {reason}".split()))
+            raise DetectionError(said) from error
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """See ``Detector.input_size``."""
