@@ -319,3 +319,47 @@ class DatasetImportOptions:
             if getattr(self, name) is not None and self.data_set not in kinds:
                 raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
         parse_range(self.qps, low=0, high=63, what="--qps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetExportOptions:
+    """Write a store in a layout that others read."""
+
+    layout: Literal["ow-jrd", "labels"] = argument(
+        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)"
+    )
+    store: str = argument(help="the store; for labels and without crops, also a folder of samples or a label table")
+    out: str = option(help="the folder to make; for labels, a file ending in .parquet")
+    rule: str | None = option(
+        None,
+        help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
+    )
+    crops: bool = option(True, help="ow-jrd: write the crops, from the source pictures and from every coded version")
+    images: str | None = option(None, help="ow-jrd: the folder of source pictures, if it has moved")
+    originals: str | None = option(
+        None, help="ow-jrd: names of the crops, with {name}; default: data/original/{name}/{name}.png"
+    )
+    pattern: str | None = option(
+        None, help="ow-jrd: names of coded crops, with {name} and {qp}; default: data/distorted/{name}/{name}_{qp}.png"
+    )
+    seed: int | None = option(None, help="ow-jrd: split the pictures anew by this seed; default: the store's own split")
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out", "images", "originals", "pattern")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetStatsOptions:
+    """Say what is in a data set: counts, labels, what a constant guess would reach, rates."""
+
+    store: str = argument(help="a store, a folder of samples, or a label table (.parquet)")
+    rule: str | None = option(
+        None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
+    )
+    out: str | None = option(None, help="a folder for the drawings: labels.png, and rate.png where there are streams")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out")
