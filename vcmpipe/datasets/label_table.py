@@ -116,5 +116,5 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 def _kind(manifest: Path) -> object:
     try:
         return json.loads(manifest.read_text(encoding="utf-8", errors="replace"))["kind"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{manifest} is damaged or no manifest of a data set: {error}") from error
