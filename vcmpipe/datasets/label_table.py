@@ -71,6 +71,7 @@ def label_table(store: Store, rule: str | None = None) -> Samples:
             "preset": manifest.preset,
             "detector": manifest.detector,
             "detector_digest": manifest.detector_digest,
+            "classes": {str(number): name for number, name in manifest.classes.items()},
         },
     ).relabelled(rule)
 

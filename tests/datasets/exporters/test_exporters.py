@@ -64,6 +64,9 @@ def test_a_store_comes_back_from_the_published_layout(
     assert [line.split(" (")[0] for line in load_samples(again).missing] == [
         f"coded versions of {len(kept)} of {len(kept)} objects"
     ]
+    # Scripts look up every class of the detector.
+    classes = json.loads((out / "jsonfiles" / "coco80_indices.json").read_text())
+    assert classes == {str(number): name for number, name in built.manifest.classes.items()}
     back = load_samples(again).table
     for key in ("label", "split", "class_name", "class_id", "x1", "y1", "x2", "y2"):
         assert back[key].tolist() == kept[key].tolist(), key
@@ -79,7 +82,7 @@ def test_a_store_comes_back_from_the_published_layout(
 
 def test_it_is_there_whole_or_not_at_all(built: Store, tmp_path: Path) -> None:
     gone = shutil.copytree(built.path, tmp_path / "store")
-    with pytest.raises(InputError, match=r"scene0\.png"):
+    with pytest.raises(InputError, match=r"elsewhere/.*scene.\.png does not exist"):
         export_dataset(exporting(gone, tmp_path / "out", images=str(tmp_path / "elsewhere")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
     assert export_dataset(exporting(gone, tmp_path / "out", crops=False)).crops == 0
@@ -93,7 +96,10 @@ def test_a_seed_splits_anew_and_cuts_no_picture(built: Store, tmp_path: Path) ->
     for seed in range(6):
         out = tmp_path / str(seed)
         export_dataset(exporting(built.path, out, crops=False, seed=seed))
-        lists = [json.loads((out / f"{part}_names.json").read_text())["names"] for part in ("train", "val", "test")]
+        lists = [
+            json.loads((out / "jsonfiles" / f"{part}_names.json").read_text())["names"]
+            for part in ("train", "val", "test")
+        ]
         homes = [{name.rpartition("_")[0] for name in names} for names in lists]
         assert sum(map(len, homes)) == len(set().union(*homes))
         splits.add(str(lists))
@@ -108,7 +114,7 @@ def test_names_are_no_paths_and_unique(tmp_path: Path) -> None:
         recognisable=[True] * 3,
     )
     export_dataset(exporting(table, tmp_path / "out", crops=False))
-    names = list(json.loads((tmp_path / "out" / "JRD_info.json").read_text()))
+    names = list(json.loads((tmp_path / "out" / "jsonfiles" / "JRD_info.json").read_text()))
     assert len(set(names)) == 3 and names[2] == "b_1" and all("/" not in name for name in names)
 
 
@@ -119,8 +125,8 @@ def test_objects_that_are_never_recognised_are_left_out_and_told(
     assert main(["dataset", "export", "ow-jrd", str(table), "--no-crops", "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert "2 objects of 2 pictures" in said.out and "1 object left out: never recognised" in said.err
-    assert json.loads((tmp_path / "out" / "JRD_info.json").read_text()) == {"x_a_1": 40, "b_1": 50}
-    assert json.loads((tmp_path / "out" / "all_GT_classes.json").read_text()) == {"gt": [[50]]}
+    assert json.loads((tmp_path / "out" / "jsonfiles" / "JRD_info.json").read_text()) == {"x_a_1": 40, "b_1": 50}
+    assert json.loads((tmp_path / "out" / "jsonfiles" / "all_GT_classes.json").read_text()) == {"gt": [[50]]}
 
 
 @pytest.mark.parametrize(

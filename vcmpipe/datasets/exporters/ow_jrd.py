@@ -1,4 +1,4 @@
-"""A store in the layout in which DT-JRD's training scripts read OW-JRD: JSON files and crops at every QP.
+"""A store in the layout in which DT-JRD's training scripts read OW-JRD: ``jsonfiles``, and crops in ``data``.
 
 What is written can be read again by ``vcmpipe dataset import ow-jrd``. Objects that are never recognised have no JRD;
 the layout has no word for that, so they are left out and counted.
@@ -72,8 +72,9 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
     pictures = table["picture"].tolist()
     split = table["split"].tolist() if options.seed is None else split_by_picture(pictures, options.seed)
     with publish_folder(out) as folder:
+        (folder / layout.JSON).mkdir()
         for file, value in _files(samples, table, names, split).items():
-            (folder / file).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+            (folder / layout.JSON / file).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
         crops = 0
         if options.crops:
             store = Store.open(options.store)
@@ -114,8 +115,10 @@ def _names(table: pd.DataFrame) -> list[str]:
 def _files(samples: Samples, table: pd.DataFrame, names: list[str], split: list[str]) -> dict[str, object]:
     labels = dict(zip(names, (int(label) for label in table["label"]), strict=True))
     lists = {part: [name for name, own in zip(names, split, strict=True) if own == part] for part in SPLITS}
+    # Scripts go through all classes of the detector, whether any object has them or not.
     known = table[["class_id", "class_name"]].dropna().drop_duplicates()
     classes = {str(number): name for number, name in sorted(known.itertuples(index=False))}
+    classes = dict(samples.source.get("classes", {})) or classes
     test = [labels[name] for name in lists["test"]]
     files: dict[str, object] = {
         layout.LABELS: labels,
