@@ -84,7 +84,8 @@ class BcJrd(nn.Module):
         self.backbone_trains = True
         self.grid = max(1, size // _STRIDE)
         channels = [
-            [m for m in stage.modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features for stage in parts["blocks"]
+            [m for m in stage.modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features
+            for stage in whole.blocks[:_STAGES]
         ]
         self.trunk = nn.Sequential(
             _Layer(3 * sum(channels), 640, 1, nn.ReLU()),
@@ -270,7 +271,7 @@ class BcJrdPredictor:
         return found
 
     def _crops(self, pictures: list[NDArray[np.uint8]], box: NDArray[np.float32]) -> Tensor:
-        return torch.stack([centred(cut(rgb, box), self.size) for rgb in pictures]).to(self.device)
+        return torch.stack([centred(cut(rgb, box.tolist()), self.size) for rgb in pictures]).to(self.device)
 
 
 def bc_jrd_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> BcJrdPredictor:

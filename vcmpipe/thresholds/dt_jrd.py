@@ -217,7 +217,7 @@ class DtJrdPredictor:
         step = BATCH[self.device.partition(":")[0] if self.device.startswith("cuda") else "cpu"]
         masses = []
         for start in range(0, len(detections), step):
-            boxes = detections.xyxy[start : start + step]
+            boxes = detections.xyxy[start : start + step].tolist()
             crops = torch.stack([resized(cut(frame.rgb, box), self.size) for box in boxes])
             with torch.inference_mode():
                 logits = self.network(crops.to(self.device))
