@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,19 @@ def ow_jrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_ow_jrd(tmp_path_factory.mktemp("ow-jrd") / "set", 28, 10, 12, versions=True)
 
 
-def quick(ow_jrd: Path, out: Path, model: str = "dt_jrd", **changes: object) -> TrainOptions:
+@pytest.fixture(scope="session")
+def quick() -> Callable[..., TrainOptions]:
+    """Makes the options of a quick run."""
+    return quick_options
+
+
+@pytest.fixture(scope="session")
+def make_ow_jrd() -> Callable[..., Path]:
+    """Writes a data set."""
+    return write_ow_jrd
+
+
+def quick_options(ow_jrd: Path, out: Path, model: str = "dt_jrd", **changes: object) -> TrainOptions:
     """A run of seconds: a tiny network, small crops, random weights."""
     values: dict[str, object] = {
         "model": model,
@@ -59,5 +72,6 @@ def quick(ow_jrd: Path, out: Path, model: str = "dt_jrd", **changes: object) -> 
         "seed": 5,
         "versions": 2,
         "checkpoint_every": 3,
+        "limit": None if model == "dt_jrd" else 8,
     }
     return TrainOptions(**(values | changes))  # type: ignore[arg-type]

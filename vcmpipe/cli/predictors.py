@@ -17,7 +17,7 @@ OBJECTS = 200
 
 def predicted(prediction: Prediction) -> None:
     """A row per object."""
-    from vcmpipe.cli.show import _table, console
+    from vcmpipe.cli.show import console, print_table
 
     screen = console()
     rows = [
@@ -32,7 +32,7 @@ def predicted(prediction: Prediction) -> None:
         for picture in prediction.pictures
         for thing in picture.objects
     ]
-    _table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows[:OBJECTS], words=2)
+    print_table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows[:OBJECTS], words=2)
     if len(rows) > OBJECTS:
         screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
     screen.print()
@@ -56,13 +56,13 @@ def trained(report: TrainReport) -> None:
 
 def evaluated(report: PredictorReport) -> None:
     """Errors by group beside those of the constant, and calibration."""
-    from vcmpipe.cli.show import _table, console
+    from vcmpipe.cli.show import console, print_table
 
     screen = console()
     groups = {"all": report.overall, "27..51": report.middle, **report.by_size}
     groups |= dict(list(report.by_class.items())[:CLASSES])
     heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
-    _table(screen, heads, [_row(name, summary) for name, summary in groups.items()], words=1)
+    print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()], words=1)
     if len(report.by_class) > CLASSES:
         screen.print(f"and {len(report.by_class) - CLASSES} more classes: --json lists all", soft_wrap=True)
     screen.print()
@@ -76,7 +76,7 @@ def evaluated(report: PredictorReport) -> None:
         )
         for each in report.calibration
     ]
-    _table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows, words=1)
+    print_table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows, words=1)
     screen.print()
     screen.print(
         f"{report.predictor} on {report.data} ({report.split}: {report.overall.objects:,} objects in "

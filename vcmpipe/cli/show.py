@@ -59,7 +59,7 @@ def console() -> Console:
     return out
 
 
-def _table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
@@ -133,7 +133,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     ]
     if 0 < len(pictures) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
-        _table(screen, heads, [_picture_row(record) for record in pictures])
+        print_table(screen, heads, [_picture_row(record) for record in pictures])
         screen.print()
     _facts(screen, facts)
 
@@ -263,7 +263,7 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
             place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
             rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
             own = [""] * len(own)
-    _table(screen, heads, rows, words=2)
+    print_table(screen, heads, rows, words=2)
 
 
 def _verdict(screen: Console, check: MapCheck) -> None:
@@ -304,7 +304,7 @@ def benched(result: BenchResult, out: Path) -> None:
 def _cells(screen: Console, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
     shown = [place for place, head in enumerate(table.heads) if head != "kept"]
-    _table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
+    print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
 
 
 def examined(report: DoctorReport) -> None:

@@ -75,18 +75,16 @@ class BcJrd(nn.Module):
         super().__init__()
         try:
             whole = timm.create_model(backbone, num_classes=0, bn_eps=1e-3)
-            parts = {"conv_stem": whole.conv_stem, "bn1": whole.bn1, "blocks": whole.blocks[:_STAGES]}
+            stages = list(whole.blocks)[:_STAGES]
+            parts = {"conv_stem": whole.conv_stem, "bn1": whole.bn1, "blocks": nn.Sequential(*stages)}
         except Exception as error:  # timm raises whatever the model's code trips over
             raise InputError(f"{backbone!r} is no EfficientNet of timm ({reason(error)}): take {BACKBONE}") from error
-        if len(parts["blocks"]) < _STAGES:
+        if len(stages) < _STAGES:
             raise InputError(f"{backbone} has fewer than {_STAGES} stages: take {BACKBONE}")
         self.backbone = nn.ModuleDict(parts)
         self.backbone_trains = True
         self.grid = max(1, size // _STRIDE)
-        channels = [
-            [m for m in stage.modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features
-            for stage in whole.blocks[:_STAGES]
-        ]
+        channels = [[m for m in stage.modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features for stage in stages]
         self.trunk = nn.Sequential(
             _Layer(3 * sum(channels), 640, 1, nn.ReLU()),
             _Layer(640, 640, 3, nn.ReLU()),

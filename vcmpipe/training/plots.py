@@ -35,7 +35,7 @@ def error_histogram(path: Path, errors: NDArray[np.float64], of_constant: NDArra
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     reach = float(np.ceil(max(np.abs(errors).max(initial=1), np.abs(of_constant).max(initial=1))))
-    edges = np.arange(-reach - 0.5, reach + 1.5)
+    edges = np.arange(-reach - 0.5, reach + 1.5).tolist()
     axes.hist(errors, edges, color=_DOT, alpha=0.75, label="predictor")
     axes.hist(of_constant, edges, histtype="step", color=_CONSTANT, linewidth=1.4, label="constant")
     axes.axvline(0, color=_INK, linewidth=1)

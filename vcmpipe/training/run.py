@@ -226,12 +226,12 @@ def _fit(
     out = last.parent
     task = Task(network, plan, recipe, objects, options.workers)
     best = BestWeights(out / "best.safetensors", recipe.monitors, plan.patience)
-    callbacks = [best, Telling(progress, say), LastState(last, options.checkpoint_every)]
+    callbacks: list[pl.Callback] = [best, Telling(progress, say), LastState(last, options.checkpoint_every)]
     with quiet():
         trainer = pl.Trainer(
             max_epochs=plan.epochs,
-            precision=plan.precision,
-            callbacks=cast(list[pl.Callback], callbacks),
+            precision=cast(Any, plan.precision),
+            callbacks=callbacks,
             logger=_loggers(out),
             enable_checkpointing=False,
             enable_progress_bar=False,
