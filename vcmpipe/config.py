@@ -330,16 +330,15 @@ class ObjectsOptions:
     images: str | None = option(None, help="the folder of source pictures, if it has moved")
     rule: str | None = option(None, help="the rule that makes labels from strings; default: the data set's")
     exclude: str | None = option(None, help="a text file with a picture's name a line: those are not looked at")
-    versions_at: str = option(
-        "data/distorted/{name}/{name}_{qp}.png",
-        help="ow-jrd: where the coded version of an object at a QP is, below DIR; {qp:02d} for two digits",
+    pattern: str | None = option(
+        None, help="names of coded versions below the data set's folder, with {name} and {qp}; default: its own"
     )
     limit: int | None = option(None, help="take at most N objects of each split")
     seed: int = option(0, help="what randomness starts from")
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        _check_names(self, "data", "images", "exclude")
+        _check_names(self, "data", "images", "exclude", "pattern")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit {self.limit}: give 1 or more objects")
 
@@ -417,3 +416,79 @@ class EvaluatePredictorOptions(ObjectsOptions):
             raise InputError(f"--risk {self.risk}: give 0 or more, and less than 1")
         if self.rounds < 2:
             raise InputError(f"--rounds {self.rounds}: give 2 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetImportOptions:
+    """Read a published data set into one table of samples, with its split, and say what is missing."""
+
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images"] = argument(
+        help="ow-jrd, videoset, mcl-jci, cpl-set or jrd-images (pictures with their coded versions)"
+    )
+    source: str = argument(help="its folder, or its one file")
+    out: str = option(help="the folder of samples to make")
+    originals: str | None = option(
+        None, help="names of pictures or crops below the folder, with {name}; default: the data set's own"
+    )
+    pattern: str | None = option(
+        None, help="names of coded versions below the folder, with {name} and {qp}; default: the data set's own"
+    )
+    labels: str | None = option(None, help="jrd-images: a JSON file of labels; default: JRD_info.json, if it is there")
+    qps: str = option("0:63", help="jrd-images: QPs of the coded versions: FIRST:LAST[:STEP] or A,B,C")
+    seed: int = option(0, help="of the split, where the data set has none of its own")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "source", "out", "originals", "pattern", "labels")
+        for name, kinds in {
+            "originals": ("ow-jrd", "jrd-images"),
+            "pattern": ("ow-jrd", "jrd-images"),
+            "labels": ("jrd-images",),
+        }.items():
+            if getattr(self, name) is not None and self.data_set not in kinds:
+                raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
+        parse_range(self.qps, low=0, high=63, what="--qps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetExportOptions:
+    """Write a store in a layout that others read."""
+
+    layout: Literal["ow-jrd", "labels"] = argument(
+        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)"
+    )
+    store: str = argument(help="the store; for labels and without crops, also a folder of samples or a label table")
+    out: str = option(help="the folder to make; for labels, a file ending in .parquet")
+    rule: str | None = option(
+        None,
+        help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
+    )
+    crops: bool = option(True, help="ow-jrd: write the crops, from the source pictures and from every coded version")
+    images: str | None = option(None, help="ow-jrd: the folder of source pictures, if it has moved")
+    originals: str | None = option(
+        None, help="ow-jrd: names of the crops, with {name}; default: data/original/{name}/{name}.png"
+    )
+    pattern: str | None = option(
+        None, help="ow-jrd: names of coded crops, with {name} and {qp}; default: data/distorted/{name}/{name}_{qp}.png"
+    )
+    seed: int | None = option(None, help="ow-jrd: split the pictures anew by this seed; default: the store's own split")
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out", "images", "originals", "pattern")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetStatsOptions:
+    """Say what is in a data set: counts, labels, what a constant guess would reach, rates."""
+
+    store: str = argument(help="a store, a folder of samples, or a label table (.parquet)")
+    rule: str | None = option(
+        None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
+    )
+    out: str | None = option(None, help="a folder for the drawings: labels.png, and rate.png where there are streams")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out")

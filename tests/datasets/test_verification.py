@@ -124,6 +124,7 @@ def test_pictures_that_moved(copy: Store, built: Store, scenes: Path, tmp_path: 
         ('{"kind": "jrd-store", "version": 1}', "is damaged: 'codec'"),
         ("null", "is damaged or no manifest"),
         ("IMAGES", "images is no text"),
+        ("[" * 100_000, "is damaged or no manifest"),
     ],
 )
 def test_damaged_manifests(built: Store, tmp_path: Path, text: str, named: str) -> None:

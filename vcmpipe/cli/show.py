@@ -88,7 +88,7 @@ def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
     return widths
 
 
-def _facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
+def print_facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
     """Names and values, a line each, in two columns; never cut or wrapped: they hold paths and commands."""
     lines = list(facts)
     wide = max((len(name) for name, _ in lines), default=0)
@@ -135,7 +135,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
         print_table(screen, heads, [_picture_row(record) for record in pictures])
         screen.print()
-    _facts(screen, facts)
+    print_facts(screen, facts)
 
 
 def _realisations(pictures: Sequence[PictureRecord]) -> str:
@@ -198,7 +198,7 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
         ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
         ("parameter sets", _sets(info)),
     ]
-    _facts(screen, facts)
+    print_facts(screen, facts)
     screen.print()
     _regions(screen, pictures[:PICTURES])
     if len(pictures) > PICTURES:
@@ -369,7 +369,7 @@ def examined(report: DoctorReport) -> None:
 
 def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
     screen.print(title)
-    _facts(screen, [(f"   {name}", value) for name, value in facts])
+    print_facts(screen, [(f"   {name}", value) for name, value in facts])
     screen.print()
 
 

@@ -123,7 +123,7 @@ class Manifest:
         try:
             values: dict[str, Any] = json.loads(text)
             kind, version = values.pop("kind"), values.pop("version")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise InputError(f"{source} is damaged or no manifest of a data set: {error}") from error
         if kind != KIND:
             raise InputError(f"{source} describes a data set of the kind {kind!r}, not a built JRD store")

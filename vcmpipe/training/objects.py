@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.config import ObjectsOptions
+from vcmpipe.config import DatasetImportOptions, ObjectsOptions
+from vcmpipe.datasets.importers import ow_jrd
+from vcmpipe.datasets.importers.patterns import check_pattern, filled
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import Samples
 from vcmpipe.datasets.store import Store
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.thresholds.crops import cut
-from vcmpipe.training.ow_jrd import OW_JRD, OwJrdPictures, read_ow_jrd
 
 if TYPE_CHECKING:
     import pandas as pd
 
+OW_JRD = "ow-jrd"
 # Decoded pictures kept at a time: neighbours in a data set share them.
 _KEPT = 16
 _BOX = ["x1", "y1", "x2", "y2"]
@@ -89,6 +91,9 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
     table = samples.table
     if options.exclude:
         table = table[~_named(table["picture"], Path(options.exclude))]
+    if not table.empty and table["path"].isna().all():
+        raise InputError(f"{options.data} holds no crops and no pictures, only labels: {'; '.join(samples.missing)}")
+    table = table[table["path"].notna()]  # the others are told of in samples.missing
     usable = table[table["label"].notna() & table["recognisable"]]
     if usable.empty:
         raise InputError(
@@ -106,13 +111,14 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
 def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
     kind, _, rest = options.data.partition(":")
     if kind == OW_JRD:
-        samples = read_ow_jrd(Path(rest))
-        return samples, OwJrdPictures(Path(rest), options.versions_at)
+        asked = DatasetImportOptions(data_set="ow-jrd", source=rest, out="unused", pattern=options.pattern)
+        samples = ow_jrd.read(asked).samples
+        return samples, SamplePictures(samples, options)
     samples = load_samples(options.data, options.rule)
     path = Path(options.data)
     if samples.source.get("kind") == "jrd-store" and path.is_dir() and (path / "streams").is_dir():
         return samples, StorePictures(Store.open(path), Path(options.images) if options.images else None)
-    return samples, SamplePictures(samples, options.images)
+    return samples, SamplePictures(samples, options)
 
 
 def _named(pictures: pd.Series, file: Path) -> pd.Series:
@@ -164,10 +170,17 @@ class StorePictures:
 
 
 class SamplePictures:
-    """Pixels of a folder of samples: its paths lead to pictures, or to crops."""
+    """Pixels of a table of samples: its paths lead to pictures, or to crops with coded versions by a pattern.
 
-    def __init__(self, samples: Samples, images: str | None = None) -> None:
-        self.name, self.root = samples.name, Path(images or samples.root or ".")
+    Args:
+        samples: The table.
+        options: May say where the pixels are.
+    """
+
+    def __init__(self, samples: Samples, options: ObjectsOptions) -> None:
+        self.name, self.root = samples.name, Path(options.images or samples.root or ".")
+        pattern = options.pattern or samples.source.get("versions")
+        self.pattern = check_pattern(str(pattern), "--pattern", qp=True) if pattern else None
 
     def crop(self, row: pd.Series) -> Pixels:
         """See ``Pictures``."""
@@ -175,19 +188,31 @@ class SamplePictures:
         return cut(rgb, box)
 
     def _open(self, row: pd.Series) -> tuple[Pixels, list[float]]:
-        if not isinstance(row["path"], str):
-            raise InputError(f"{self.name}: the pixels of {row['sample']!r} are not in this data set (no path)")
-        rgb = read_picture(self.root / row["path"])
+        return self._boxed(read_picture(self.root / row["path"]), row)
+
+    def _boxed(self, rgb: Pixels, row: pd.Series) -> tuple[Pixels, list[float]]:
         height, width = rgb.shape[:2]
-        whole = row["width"], row["height"]
-        boxed = not np.isnan(row[_BOX].to_numpy(dtype=np.float64)).any()
-        if boxed and (whole == (width, height) or row["path"] == row["picture"]):
-            return rgb, row[_BOX].to_list()
+        box = row[_BOX].to_numpy(dtype=np.float64)
+        size = row[["width", "height"]]
+        whole = row["path"] == row["picture"] or (size.notna().all() and size.to_list() == [width, height])
+        if whole and not np.isnan(box).any():
+            return rgb, box.tolist()
         return rgb, [0.0, 0.0, float(width), float(height)]  # a crop
 
     def version(self, row: pd.Series, qp: int) -> Pixels:
         """See ``Pictures``."""
-        raise InputError(f"{self.name} holds no coded versions: take a built store, or ow-jrd:DIR")
+        rgb, box = self._boxed(self._coded(row, qp), row)
+        return cut(rgb, box)
+
+    def _coded(self, row: pd.Series, qp: int) -> Pixels:
+        if self.pattern is None:
+            raise InputError(
+                f"{self.name} holds no coded versions: take a built store, or say --pattern where they are"
+            )
+        path = self.root / filled(self.pattern, row["sample"], qp)
+        if not path.is_file():
+            raise InputError(f"{path} is missing: --pattern says how coded versions are named")
+        return read_picture(path)
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
         """See ``Pictures``."""
@@ -197,7 +222,8 @@ class SamplePictures:
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
         """See ``Pictures``."""
-        raise InputError(f"{self.name} holds no coded versions: take a built store, or ow-jrd:DIR")
+        row = rows.iloc[0]
+        return [Frame(0, self._coded(row, qp), str(row["path"])) for qp in qps]
 
 
 def groups(rows: pd.DataFrame) -> list[pd.DataFrame]:
