@@ -129,6 +129,11 @@ def _bench(options: config.BenchOptions) -> int:
         _print_json(result.to_dict())
     else:
         show.benched(result, Path(options.out))
+    if result.left_out:
+        first = result.left_out[0]
+        more = f" (and {len(result.left_out) - 1} more)" if len(result.left_out) > 1 else ""
+        _say(f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures")
+        return 1
     return 0
 
 

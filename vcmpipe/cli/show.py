@@ -61,12 +61,19 @@ def console() -> Console:
 
 def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
+    tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
     widths = _widths([heads, *rows], words, screen.width - gaps)
     for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
         left = place < words
-        table.add_column(head, justify="left" if left else "right", width=width, overflow="fold", vertical="bottom")
+        table.add_column(
+            head,
+            justify="left" if left else "right",
+            width=width,
+            overflow="fold",
+            vertical="top" if tall else "bottom",
+        )
     for row in rows:
         table.add_row(*row)
     # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
@@ -75,7 +82,8 @@ def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[s
 
 def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
     """Widths of columns: of whole cells where there is room, else numbers wrap between words, then words fold."""
-    columns = list(zip(*rows, strict=True))
+    # A cell may have a second line.
+    columns = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
     longest = [max(len(part) for cell in column for part in cell.split() or [""]) for column in columns]
     # Titles may always wrap: it is the cells that are read along the line.
     widths = [max(wide, *map(len, column[1:]), 0) for wide, column in zip(longest, columns, strict=True)]
@@ -289,21 +297,23 @@ def benched(result: BenchResult, out: Path) -> None:
     from vcmpipe.bench import tables
 
     screen = console()
-    summary = tables.summary(result)
-    _cells(screen, tables.points(result))
-    screen.print()
-    _cells(screen, summary)
-    for note in summary.notes:
-        screen.print(note, soft_wrap=True)
+    _cells(screen, tables.points(result).plain())
+    for place, summary in enumerate(tables.summaries(result)):
+        screen.print()
+        screen.print(summary.title, soft_wrap=True)
+        # The rates and what they save against the first anchor have their intervals; the report has all.
+        _cells(screen, summary if place < 2 else summary.plain())
     screen.print()
     screen.print(f"{tables.setting(result)}.", soft_wrap=True)
+    for line in tables.cautions(result):
+        screen.print(line, soft_wrap=True)
     screen.print(tables.headline(result), soft_wrap=True)
     screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
 def _cells(screen: Console, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
-    shown = [place for place, head in enumerate(table.heads) if head != "kept"]
+    shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
     print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
 
 
