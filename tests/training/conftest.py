@@ -6,15 +6,20 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from vcmpipe.config import TrainOptions
-from vcmpipe.frames import write_png
 
 # What tells how much an object bears: the brighter, the more. Labels 20, 30, 40 and 50.
 BRIGHTNESS = {20: 40, 30: 100, 40: 160, 50: 220}
-QPS = (10, 25, 35, 45, 60)
+
+
+def write(path: Path, rgb: np.ndarray) -> None:
+    """A PNG, without waiting for the disk: there are thousands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
 
 
 def write_ow_jrd(folder: Path, train: int, val: int, test: int = 0, *, versions: bool = False) -> Path:
@@ -29,10 +34,10 @@ def write_ow_jrd(folder: Path, train: int, val: int, test: int = 0, *, versions:
             names.append(name)
             labels[name] = list(BRIGHTNESS)[int(rng.integers(4))]
             crop = np.clip(BRIGHTNESS[labels[name]] + rng.normal(0, 12, (20, 24, 3)), 0, 255).astype(np.uint8)
-            write_png(folder / "data" / "original" / name / f"{name}.png", crop)
+            write(folder / "data" / "original" / name / f"{name}.png", crop)
             for qp in range(64) if versions else ():
                 coded = np.clip(crop.astype(float) + 3 * max(0, qp - labels[name]), 0, 255).astype(np.uint8)
-                write_png(folder / "data" / "distorted" / name / f"{name}_{qp}.png", coded)
+                write(folder / "data" / "distorted" / name / f"{name}_{qp}.png", coded)
         (folder / "jsonfiles" / f"{split}_names.json").write_text(json.dumps({"names": names}))
     (folder / "jsonfiles" / "JRD_info.json").write_text(json.dumps(labels))
     return folder

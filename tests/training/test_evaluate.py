@@ -63,7 +63,7 @@ def test_the_command_prints_and_writes(ow_jrd: Path, tmp_path: Path, capsys: pyt
     words = ["evaluate", "predictor", "--data", f"ow-jrd:{ow_jrd}", "--predictor", "constant:30"]
     assert main([*words, "--out", str(out), "--rounds", "50"]) == 0
     text = capsys.readouterr().out
-    assert "E_A" in text and "constant:30 on OW-JRD (test: 12 objects in 6 pictures)" in " ".join(text.split())
+    assert "E_A" in text and "constant:30 on ow-jrd (test: 12 objects in 6 pictures)" in " ".join(text.split())
     assert sorted(path.name for path in out.iterdir()) == ["errors.png", "objects.csv", "report.json", "scatter.png"]
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in ("errors.png", "scatter.png"))
     lines = (out / "objects.csv").read_text().splitlines()

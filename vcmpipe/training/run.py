@@ -239,7 +239,7 @@ def _fit(
             num_sanity_val_steps=0,
             limit_val_batches=None if len(objects.split("val")) else 0,
             use_distributed_sampler=False,
-            log_every_n_steps=10,
+            log_every_n_steps=1,
             **devices(options),
         )
         try:
