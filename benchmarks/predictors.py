@@ -38,9 +38,11 @@ class Copies:
         self.frame = frame
 
     def __call__(self, qp: int) -> Frame:
+        """See ``Coder``."""
         return self.frame
 
     def many(self, qps: Sequence[int]) -> list[Frame]:
+        """See ``Coder``."""
         return [self.frame for _ in qps]
 
 
@@ -101,7 +103,7 @@ def learn(folder: Path, arguments: argparse.Namespace, model: str, **changes: ob
     figures = ", ".join(f"{name} {value:.4f}" for name, value in report.metrics.items())
     words = "falls" if last < first else "DOES NOT FALL"
     print(
-        f"{model} {changes.get('backbone', '')}: one epoch of {report.objects['train']} objects in {report.seconds:.0f} s; "
+        f"{model} {changes.get('backbone', '')}: one epoch of {report.objects['train']} objects, {report.seconds:.0f} s; "
         f"loss {words} from {first:.3f} to {last:.3f} (first and last quarter); {figures}"
     )
 
