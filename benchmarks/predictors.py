@@ -103,7 +103,7 @@ def learn(folder: Path, arguments: argparse.Namespace, model: str, **changes: ob
     figures = ", ".join(f"{name} {value:.4f}" for name, value in report.metrics.items())
     words = "falls" if last < first else "DOES NOT FALL"
     print(
-        f"{model} {changes.get('backbone', '')}: one epoch of {report.objects['train']} objects, {report.seconds:.0f} s; "
+        f"{model}: one epoch of {report.objects['train']} objects, {report.seconds:.0f} s; "
         f"loss {words} from {first:.3f} to {last:.3f} (first and last quarter); {figures}"
     )
 
@@ -126,7 +126,7 @@ def main() -> None:
             time_networks(Path(name), arguments.rounds)
         if arguments.store:
             learn(Path(name), arguments, "dt_jrd", backbone="vit_base_patch32_384")
-            learn(Path(name), arguments, "bc_jrd", size=arguments.bc_size, versions=4)
+            learn(Path(name), arguments, "bc_jrd", size=arguments.bc_size, versions=8, batch=8)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class BcJrd(nn.Module):
         """The four maps of (B, 3, size, size) crops, each (B, channels, size / 16, size / 16)."""
         x = self.backbone["bn1"](self.backbone["conv_stem"](images))
         maps = []
-        for stage in self.backbone["blocks"]:
+        for stage in self.backbone["blocks"].children():
             x = stage(x)
             maps.append(functional.adaptive_avg_pool2d(x, self.grid))
         return maps
