@@ -380,8 +380,8 @@ class TrainOptions(ObjectsOptions):
         None, help="a timm network; default: vit_large_patch32_384 (dt_jrd), efficientnetv2_s (bc_jrd)"
     )
     size: int | None = option(None, help="side of the crops in pixels; default: 384 (dt_jrd), 640 (bc_jrd)")
-    freeze: bool | None = option(
-        None, help="train only what the paper trains; default: yes, unless the weights start at random"
+    freeze: Literal["auto", "yes", "no"] = option(
+        "auto", help="train only what the paper trains; auto: yes, unless the weights start at random"
     )
     sigma: float = option(3.0, help="dt_jrd: spread of the soft labels in QP steps")
     versions: int = option(8, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)")

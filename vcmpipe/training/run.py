@@ -146,7 +146,7 @@ def make_plan(options: TrainOptions, recipe: Recipe, objects: ObjectSet) -> Plan
         init=init,
         backbone=options.backbone or recipe.backbone,
         size=options.size or recipe.size,
-        freeze=init != "random" if options.freeze is None else options.freeze,
+        freeze=init != "random" if options.freeze == "auto" else options.freeze == "yes",
         sigma=options.sigma,
         versions=options.versions,
         epochs=options.epochs or recipe.epochs,
