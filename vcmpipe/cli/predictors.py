@@ -81,7 +81,7 @@ def evaluated(report: PredictorReport) -> None:
     screen.print(
         f"{report.predictor} on {report.data} ({report.split}: {report.overall.objects:,} objects in "
         f"{report.pictures:,} pictures), {report.decision}; the constant is {report.constant}, the median of the "
-        "training labels. In brackets 95 % of the bootstrap over pictures.",
+        "training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
         soft_wrap=True,
     )
 
@@ -93,9 +93,9 @@ def _row(name: str, summary: ErrorSummary) -> tuple[str, ...]:
 
 
 def _figure(interval: Interval) -> str:
-    if interval.value is None:
+    if interval.value is None or interval.low is None or interval.high is None:
         return "-"
-    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f} ±{(interval.high - interval.low) / 2:.2f}"
 
 
 def _percent(interval: Interval) -> str:
