@@ -137,6 +137,48 @@ def _bench(options: config.BenchOptions) -> int:
     return 0
 
 
+def _predict(options: config.PredictOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.prediction import predict
+
+    with progress_bar("predict") as progress:
+        prediction = predict(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(prediction.to_dict())
+    else:
+        predictors.predicted(prediction)
+    return 0
+
+
+def _train(options: config.TrainOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.training.run import train
+
+    with progress_bar("train") as progress:
+        report = train(options, progress=progress, warn=_warn, say=_say)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.trained(report)
+    return 0
+
+
+def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.training.evaluate import evaluate
+
+    with progress_bar("evaluate") as progress:
+        report = evaluate(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.evaluated(report)
+    return 0
+
+
 def _dataset_build(options: config.DatasetBuildOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.cli.progress import progress_bar
@@ -237,6 +279,9 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "inspect": _inspect,
     "extract": _extract,
     "bench": _bench,
+    "predict": _predict,
+    "train": _train,
+    "evaluate predictor": _evaluate_predictor,
     "dataset build": _dataset_build,
     "dataset verify": _dataset_verify,
     "dataset import": _dataset_import,
