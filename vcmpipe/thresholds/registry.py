@@ -17,6 +17,7 @@ ENTRY_POINT_GROUP = "vcmpipe.thresholds"
 # Named, not imported: `measured` stands above this package, and other predictors load torch.
 _BUILT_IN: dict[str, str] = {
     "constant": "vcmpipe.thresholds.constant:constant_predictor",
+    "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
     "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
 }
 
