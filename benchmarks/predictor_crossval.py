@@ -2,7 +2,8 @@
 
     python benchmarks/predictor_crossval.py --data STORE --detector yolox_nano.onnx --leave-out FOLDER:40
 
-``--leave-out FOLDER:N`` keeps out the N pictures of a folder with the smallest numbers, for other measurements. E_A is the mean of |predicted - label| over recognisable objects; its ratio is to always giving the median label of the
+``--leave-out FOLDER:N`` keeps out the N pictures of a folder with the smallest numbers, for other measurements.
+E_A is the mean of |predicted - label| over recognisable objects; its ratio is to always giving the median label of the
 training folds. Intervals: 95 % of 2,000 bootstrap samples of pictures.
 """
 

@@ -50,8 +50,9 @@ class Regression:
         """(N,) where the mass of each of N objects lies, in QPs; may lie outside 0..63."""
         z = standardised(features, self.mean, self.deviation)
         # Row by row, so that an object's answer does not hang on how many others are asked for with it.
-        where: NDArray[np.float64] = (z * self.slope).sum(axis=1) + self.offset[0]
-        return where + (class_id[:, None] == self.classes[None, :]) @ self.class_offset
+        of_class = (class_id[:, None] == self.classes[None, :]) @ self.class_offset
+        where: NDArray[np.float64] = (z * self.slope).sum(axis=1) + of_class + self.offset[0]
+        return where
 
     def mass(self, features: NDArray[np.float64], class_id: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N, 64) probabilities of each threshold, rows summing to 1."""

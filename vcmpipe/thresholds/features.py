@@ -38,7 +38,7 @@ NAMES = (*DETECTION, *TEXTURE)
 # Scores beyond these say no more, and their logits would stand far out.
 _SCORE_FLOOR, _SCORE_CEILING = 1e-3, 1.0 - 1e-3
 _NO_PARTNER = -7.0  # a logit below that of any score
-_POOL = 2  # pixels of the detector's input per cell of the maps
+_POOL = 2  # pixels of the detector's input to a side of a map's cell
 _BORDER_PIXELS = 2.0  # of the detector's input: nearer than this an object counts as cut off
 _RING_SCALE, _RING_PAD = 1.5, 4.0
 
@@ -60,7 +60,8 @@ class Canvas:
     @classmethod
     def of(cls, input_size: Any) -> Canvas:
         """Find out from a detector's ``input_size`` by asking it for a very wide and a very high picture."""
-        wide, high = input_size(100_000, 100), input_size(100, 100_000)
+        # Powers of two, so that a factor times a side is exact.
+        wide, high = input_size(65_536, 64), input_size(64, 65_536)
         return cls(int(wide[0]), int(high[1]), wide != high)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -169,19 +170,17 @@ def _known(
 
 def _pixels(rgb: NDArray[np.uint8], boxes: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
     """The columns ``TEXTURE``; boxes in pixels of the detector's input."""
-    maps = _detail_maps(rgb, size)
-    picture = maps.reshape(-1, maps.shape[2]).mean(axis=0)
-    sums = np.zeros((maps.shape[0] + 1, maps.shape[1] + 1, maps.shape[2]))
-    sums[1:, 1:] = maps.cumsum(axis=0).cumsum(axis=1)
+    sums = _summed_maps(rgb, size)
+    picture = np.array([table[-1, -1] for table in sums]) / ((sums[0].shape[0] - 1) * (sums[0].shape[1] - 1))
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    inside, cells = _sum(sums, boxes)
-    core, core_cells = _sum(sums, np.hstack([centre - half / 2, centre + half / 2]))
+    inside, pixels = _sum(sums, boxes)
+    core, core_pixels = _sum(sums, np.hstack([centre - half / 2, centre + half / 2]))
     reach = half * _RING_SCALE + _RING_PAD
-    around, wide_cells = _sum(sums, np.hstack([centre - reach, centre + reach]))
-    ring_cells = wide_cells - cells
-    mean, middle = inside / cells, core / core_cells
+    around, wide_pixels = _sum(sums, np.hstack([centre - reach, centre + reach]))
+    ring_pixels = wide_pixels - pixels
+    mean, middle = inside / pixels, core / core_pixels
     # A box that fills the picture has no ring: it stands for its own surroundings.
-    ring = np.where(ring_cells > 0, (around - inside) / np.maximum(ring_cells, 1), mean)
+    ring = np.where(ring_pixels > 0, (around - inside) / np.maximum(ring_pixels, 1), mean)
     columns = []
     for k in range(4, 8):
         detail, outer = _log(mean[:, k]), _log(ring[:, k])
@@ -206,31 +205,48 @@ def _pixels(rgb: NDArray[np.uint8], boxes: NDArray[np.float64], size: tuple[int,
     return np.column_stack(columns)
 
 
-def _detail_maps(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Luma, two chromas, luma squared, gradient, Laplacian, and two bands of energy: (rows, columns, 8), pooled."""
+def _summed_maps(rgb: NDArray[np.uint8], size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    """Summed-area tables of luma, two chromas, luma squared, gradient, Laplacian and two bands of energy.
+
+    Maps are halved and arrays used again: fresh memory is what takes the time here.
+    """
     import cv2
 
     filtering = cv2.INTER_AREA if size[0] <= rgb.shape[1] else cv2.INTER_LINEAR
     small = cv2.cvtColor(cv2.resize(rgb, size, interpolation=filtering), cv2.COLOR_RGB2YCrCb)
-    luma = small[..., 0].astype(np.float32)
-    gradient = cv2.magnitude(
-        cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
-    blurred = cv2.blur(luma, (3, 3))
-    smooth = cv2.blur(blurred, (9, 9))
-    parts = [small.astype(np.float32), luma * luma, gradient, np.abs(cv2.Laplacian(luma, cv2.CV_32F))]
-    parts += [(luma - blurred) ** 2, (blurred - smooth) ** 2]
-    pooled = (max(1, -(-size[0] // _POOL)), max(1, -(-size[1] // _POOL)))
-    return np.dstack([cv2.resize(part, pooled, interpolation=cv2.INTER_AREA) for part in parts])
+    half = (-(-size[0] // _POOL), -(-size[1] // _POOL))
+    plane = cv2.extractChannel(small, 0).astype(np.float32)
+    work, other = np.empty_like(plane), np.empty_like(plane)
+
+    def table(part: Any) -> Any:
+        return cv2.integral(cv2.resize(part, half, interpolation=cv2.INTER_AREA), sdepth=cv2.CV_64F)
+
+    colours = table(small)
+    tables = [colours[..., k] for k in range(3)]
+    tables.append(table(cv2.multiply(plane, plane, dst=work)))
+    cv2.Sobel(plane, cv2.CV_32F, 1, 0, dst=work, scale=1 / 8)
+    cv2.Sobel(plane, cv2.CV_32F, 0, 1, dst=other, scale=1 / 8)
+    tables.append(table(cv2.magnitude(work, other, magnitude=work)))
+    cv2.Laplacian(plane, cv2.CV_32F, dst=work)
+    tables.append(table(np.abs(work, out=work)))
+    cv2.blur(plane, (3, 3), dst=work)
+    np.subtract(plane, work, out=plane)
+    tables.append(table(np.square(plane, out=plane)))
+    cv2.blur(work, (9, 9), dst=other)
+    np.subtract(work, other, out=work)
+    tables.append(table(np.square(work, out=work)))
+    return tables
 
 
-def _sum(sums: NDArray[np.float64], boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sum(
+    sums: list[NDArray[np.float64]], boxes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of the maps over the cells that boxes touch, (N, 8), and how many those are, (N, 1)."""
-    limit = np.array([sums.shape[1] - 1, sums.shape[0] - 1])
+    limit = np.array([sums[0].shape[1] - 1, sums[0].shape[0] - 1])
     low = np.clip(np.floor(boxes[:, :2] / _POOL).astype(np.int64), 0, limit - 1)
     high = np.clip(np.ceil(boxes[:, 2:] / _POOL).astype(np.int64), low + 1, limit)
     (x0, y0), (x1, y1) = low.T, high.T
-    total = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    total = np.column_stack([s[y1, x1] - s[y0, x1] - s[y1, x0] + s[y0, x0] for s in sums])
     return total, (high - low).prod(axis=1)[:, None].astype(np.float64)
 
 

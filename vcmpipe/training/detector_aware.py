@@ -45,7 +45,7 @@ class AwareOptions:
     ridge: float = 3.0
     class_weight: float = 0.6
     count_share: float = 0.5
-    sigma: float = 2.0
+    sigma: float = 1.0
     seed: int = 0
 
 
