@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.thresholds import load_predictor
 from vcmpipe.thresholds.weights import read_card, read_state
+from vcmpipe.training.evaluate import evaluate
 from vcmpipe.training.run import train
 from vcmpipe.training.task import cosine
 
@@ -72,6 +74,18 @@ def test_weights_that_were_trained_predict(straight: dict[str, Path], make_frame
     predictor = load_predictor(f"dt_jrd:{straight['dt_jrd'] / 'weights.safetensors'}")
     boxes = sv.Detections(np.array([[5, 5, 60, 50]], np.float32))
     assert len(predictor.predict(make_frame(80, 70), boxes, None)) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", ["dt_jrd", "bc_jrd"])
+def test_weights_that_were_trained_are_judged(model: str, ow_jrd: Path, straight: dict[str, Path]) -> None:
+    weights = str(straight[model] / "weights.safetensors")
+    limit = 2 if model == "bc_jrd" else None
+    options = EvaluatePredictorOptions(data=f"ow-jrd:{ow_jrd}", weights=weights, split="val", rounds=20, limit=limit)
+    report = evaluate(options)
+    assert report.predictor == f"{model}:weights.safetensors" and report.overall.objects == (limit or 10)
+    if model == "dt_jrd":  # the figure that training kept its weights for
+        trained = json.loads((straight[model] / "report.json").read_text())
+        assert report.overall.error.value == pytest.approx(trained["metrics"]["val_error"], abs=1e-4)
 
 
 @pytest.mark.parametrize(
