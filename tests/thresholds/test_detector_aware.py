@@ -40,7 +40,7 @@ def synthetic(count: int = 300, seed: int = 0) -> AwareData:
     threshold = 42 + 5 * rows[:, 0] - 3 * rows[:, 5] + 3 * probed[:, 0] + 2.0 * (kinds == 2) + rng.normal(0, 1, count)
     found = np.arange(64)[None, :] <= np.clip(np.rint(threshold), 1, 62)[:, None]
     labels, _ = label(found, np.arange(64))
-    pictures = np.array([f"p{i // 4}" for i in range(count)])
+    pictures = np.array([f"p{i // 6}" for i in range(count)])
     return AwareData(rows, probed, kinds, found, labels, pictures)
 
 
@@ -59,7 +59,7 @@ def test_training_finds_a_known_rule() -> None:
     assert np.abs(answers.probed[0] @ qps - data.label).mean() < 0.35 * base
     plain = np.abs(answers.plain[0] @ qps - data.label).mean()
     assert 0.35 * base < plain < 0.7 * base  # what only the probe knows is missed
-    # Pictures have four objects here: all are probed.
+    # Pictures have six objects here: all are probed.
     assert np.array_equal(answers.used, answers.probed)
 
 
