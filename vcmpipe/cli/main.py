@@ -137,6 +137,48 @@ def _bench(options: config.BenchOptions) -> int:
     return 0
 
 
+def _predict(options: config.PredictOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.prediction import predict
+
+    with progress_bar("predict") as progress:
+        prediction = predict(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(prediction.to_dict())
+    else:
+        predictors.predicted(prediction)
+    return 0
+
+
+def _train(options: config.TrainOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.training.run import train
+
+    with progress_bar("train") as progress:
+        report = train(options, progress=progress, warn=_warn, say=_say)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.trained(report)
+    return 0
+
+
+def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.training.evaluate import evaluate
+
+    with progress_bar("evaluate") as progress:
+        report = evaluate(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.evaluated(report)
+    return 0
+
+
 def _dataset_build(options: config.DatasetBuildOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.cli.progress import progress_bar
@@ -185,6 +227,36 @@ def _dataset_import(options: config.DatasetImportOptions) -> int:
     return 0
 
 
+def _dataset_export(options: config.DatasetExportOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.exporters import export_dataset
+
+    with progress_bar("export") as progress:
+        report = export_dataset(options, progress=progress)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.exported(report)
+    if report.left_out:
+        _warn(f"{_count(report.left_out, 'object')} left out: never recognised, so that there is no JRD")
+    return 0
+
+
+def _dataset_stats(options: config.DatasetStatsOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.datasets.statistics import statistics
+
+    report = statistics(options)
+    if options.json:
+        _print_json(report.to_dict())
+    else:
+        dataset.described(report)
+    for line in report.missing:
+        _warn(f"missing: {line}")
+    return 0
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
@@ -207,9 +279,14 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "inspect": _inspect,
     "extract": _extract,
     "bench": _bench,
+    "predict": _predict,
+    "train": _train,
+    "evaluate predictor": _evaluate_predictor,
     "dataset build": _dataset_build,
     "dataset verify": _dataset_verify,
     "dataset import": _dataset_import,
+    "dataset export": _dataset_export,
+    "dataset stats": _dataset_stats,
     "doctor": _doctor,
 }
 

@@ -22,13 +22,21 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "inspect": (config.InspectOptions, "show headers, pictures and regions; verify QPs against the map"),
     "extract": (config.ExtractOptions, "cut one sub-picture out without coding it again"),
     "bench": (config.BenchOptions, "compare methods: what they keep and what they cost"),
+    "predict": (config.PredictOptions, "say how much distortion each object bears"),
+    "train": (config.TrainOptions, "train a threshold predictor"),
+    "evaluate predictor": (config.EvaluatePredictorOptions, "say how far a predictor is off, next to a constant"),
     "dataset build": (config.DatasetBuildOptions, "code every picture at every QP and look at each version"),
     "dataset verify": (config.DatasetVerifyOptions, "check a store: digests, completeness, decodability"),
     "dataset import": (config.DatasetImportOptions, "read a published data set into one table of samples"),
+    "dataset export": (config.DatasetExportOptions, "write a store in a layout that others read"),
+    "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }
 # Commands of two words, by the first.
-GROUPS: dict[str, str] = {"dataset": "build, check and exchange JRD data sets"}
+GROUPS: dict[str, str] = {
+    "dataset": "build, check and exchange JRD data sets",
+    "evaluate": "judge what was trained",
+}
 
 
 class _Help(argparse.HelpFormatter):

@@ -59,7 +59,7 @@ def console() -> Console:
     return out
 
 
-def _table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
     tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
@@ -96,7 +96,7 @@ def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
     return widths
 
 
-def _facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
+def print_facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
     """Names and values, a line each, in two columns; never cut or wrapped: they hold paths and commands."""
     lines = list(facts)
     wide = max((len(name) for name, _ in lines), default=0)
@@ -141,9 +141,9 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     ]
     if 0 < len(pictures) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
-        _table(screen, heads, [_picture_row(record) for record in pictures])
+        print_table(screen, heads, [_picture_row(record) for record in pictures])
         screen.print()
-    _facts(screen, facts)
+    print_facts(screen, facts)
 
 
 def _realisations(pictures: Sequence[PictureRecord]) -> str:
@@ -206,7 +206,7 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
         ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
         ("parameter sets", _sets(info)),
     ]
-    _facts(screen, facts)
+    print_facts(screen, facts)
     screen.print()
     _regions(screen, pictures[:PICTURES])
     if len(pictures) > PICTURES:
@@ -271,7 +271,7 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
             place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
             rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
             own = [""] * len(own)
-    _table(screen, heads, rows, words=2)
+    print_table(screen, heads, rows, words=2)
 
 
 def _verdict(screen: Console, check: MapCheck) -> None:
@@ -314,7 +314,7 @@ def benched(result: BenchResult, out: Path) -> None:
 def _cells(screen: Console, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
     shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
-    _table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
+    print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
 
 
 def examined(report: DoctorReport) -> None:
@@ -379,7 +379,7 @@ def examined(report: DoctorReport) -> None:
 
 def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
     screen.print(title)
-    _facts(screen, [(f"   {name}", value) for name, value in facts])
+    print_facts(screen, [(f"   {name}", value) for name, value in facts])
     screen.print()
 
 

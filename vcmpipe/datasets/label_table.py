@@ -71,6 +71,7 @@ def label_table(store: Store, rule: str | None = None) -> Samples:
             "preset": manifest.preset,
             "detector": manifest.detector,
             "detector_digest": manifest.detector_digest,
+            "classes": {str(number): name for number, name in manifest.classes.items()},
         },
     ).relabelled(rule)
 
@@ -86,7 +87,7 @@ def load_samples(path: Path | str, rule: str | None = None) -> Samples:
         InputError: It is none of these, is damaged, or has no strings for the rule.
     """
     path = Path(path)
-    if path.is_dir() and manifest_path(path).is_file() and _kind(manifest_path(path)) == STORE_KIND:
+    if is_store(path):
         return label_table(Store.open(path), rule)
     if not path.exists():
         raise InputError(f"{path} is not there: name a folder of samples, a label table (.parquet) or a built store")
@@ -94,6 +95,15 @@ def load_samples(path: Path | str, rule: str | None = None) -> Samples:
         raise InputError(f"{path} holds no samples: make them with vcmpipe dataset build or vcmpipe dataset import")
     samples = read_samples(path)
     return samples if rule is None else samples.relabelled(rule)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a built store.
+
+    Raises:
+        InputError: It has a manifest that is damaged.
+    """
+    return path.is_dir() and manifest_path(path).is_file() and _kind(manifest_path(path)) == STORE_KIND
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:

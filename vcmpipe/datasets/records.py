@@ -51,9 +51,13 @@ class Seen:
         """Picture by picture."""
         import supervision as sv
 
-        cuts = np.cumsum(self.counts)[:-1]
-        parts = zip(np.split(self.xyxy, cuts), np.split(self.score, cuts), np.split(self.class_id, cuts), strict=True)
-        return [sv.Detections(xyxy, confidence=score, class_id=class_id) for xyxy, score, class_id in parts]
+        return [sv.Detections(xyxy, confidence=score, class_id=class_id) for xyxy, score, class_id in self.parts()]
+
+    def parts(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """Boxes, scores and classes, picture by picture."""
+        ends = np.cumsum(self.counts).tolist()
+        places = [slice(end - count, end) for end, count in zip(ends, self.counts.tolist(), strict=True)]
+        return [(self.xyxy[place], self.score[place], self.class_id[place]) for place in places]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,6 @@ class PictureRecord:
         import pyarrow.parquet as pq
 
         source, versions = self.seen_in_source, self.seen_in_versions
-        cuts = np.cumsum(versions.counts)[:-1]
         row = {
             "name": self.name,
             "source_sha256": self.source_sha256,
@@ -128,14 +131,12 @@ class PictureRecord:
             ],
             "versions": [
                 {"qp": qp, "bits": bits, "psnr_y": psnr, "offset": offset, "detections": _boxes(*seen)}
-                for qp, bits, psnr, offset, *seen in zip(
+                for qp, bits, psnr, offset, seen in zip(
                     self.qps.tolist(),
                     self.bits.tolist(),
                     self.psnr_y.tolist(),
                     self.offsets.tolist(),
-                    np.split(versions.xyxy, cuts),
-                    np.split(versions.score, cuts),
-                    np.split(versions.class_id, cuts),
+                    versions.parts(),
                     strict=True,
                 )
             ],

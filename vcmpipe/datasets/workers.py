@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -38,6 +39,9 @@ def run_everywhere(
 
     calls = (delayed(function)(*arguments) for arguments in tasks)
     with ExitStack() as stack:
+        # That work under way is dropped after an error is no news to one who reads of the error.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message=".*tasks which were still being processed.*", module="joblib")
         if cluster is None:
             stack.enter_context(parallel_config("threading", n_jobs=jobs))
             stack.enter_context(_encoders_ended())

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.measurement.sweep import Recognition, best_step
+from vcmpipe.thresholds.tolerance import error_tolerance
 
 DEFAULT_RULE = "tolerance"
-# The error tolerance of OW-JRD: of WINDOW decisions that end at a find, at most TOLERANCE may be losses.
-WINDOW = 8
-TOLERANCE = 5
 _FULL = np.arange(64)
 # A rule's answer where it calls an object lost at every QP although its string has finds.
 _NONE = -1
@@ -103,20 +100,11 @@ def _first_loss(found: _Found, qps: _Qps) -> NDArray[np.int64]:
 
 
 def _tolerance(found: _Found, qps: _Qps) -> NDArray[np.int64]:
-    """The error tolerance of OW-JRD (TMM 2023): see ``WINDOW`` and ``TOLERANCE``.
-
-    A string that changes at most once has the last QP at which it is recognised. Otherwise windows are tried from the
-    highest QP down: the first that ends with a find and holds at most ``TOLERANCE`` losses gives its last QP; 0 where
-    none does.
-    """
+    """See ``vcmpipe.thresholds.tolerance``."""
     if not np.array_equal(qps, _FULL):
         others = ", ".join(name for name in RULES if name != "tolerance")
         raise InputError(f"the rule tolerance is defined on QPs 0 to 63, all of them: take another ({others})")
-    hops = (found[:, 1:] != found[:, :-1]).sum(axis=1)
-    losses = sliding_window_view(~found, WINDOW, axis=1).sum(axis=2)  # (N, 57), by the window's first QP
-    fits = found[:, WINDOW - 1 :] & (losses <= TOLERANCE)
-    highest = _FULL[-1] - fits[:, ::-1].argmax(axis=1)
-    return np.where(hops <= 1, _last(found, qps), np.where(fits.any(axis=1), highest, 0))
+    return error_tolerance(found)
 
 
 def _best_step(found: _Found, qps: _Qps) -> NDArray[np.int64]:

@@ -16,7 +16,10 @@ ENTRY_POINT_GROUP = "vcmpipe.thresholds"
 
 # Named, not imported: `measured` stands above this package, and other predictors load torch.
 _BUILT_IN: dict[str, str] = {
+    "bc_jrd": "vcmpipe.thresholds.bc_jrd:bc_jrd_predictor",
     "constant": "vcmpipe.thresholds.constant:constant_predictor",
+    "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
+    "dt_jrd": "vcmpipe.thresholds.dt_jrd:dt_jrd_predictor",
     "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
 }
 

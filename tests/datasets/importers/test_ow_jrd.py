@@ -77,6 +77,11 @@ def test_classes_boxes_and_crops_are_taken_where_they_are_there(ow_jrd: Path) ->
     ]
 
 
+def test_the_classes_of_the_first_paper_are_read_too(ow_jrd: Path) -> None:
+    write_json(ow_jrd / "objects_infos.json", {name: {"CategoryId": 2} for name in LABELS})
+    assert read(ow_jrd).table["class_name"].tolist() == ["car"] * 5
+
+
 def test_other_namings_are_told_by_patterns(ow_jrd: Path) -> None:
     for name in LABELS:
         picture(ow_jrd / "crops" / f"{name}.png")
@@ -149,6 +154,14 @@ def test_a_split_must_not_cut_a_picture(ow_jrd: Path) -> None:
     write_json(ow_jrd / "val_names.json", {"names": ["00020_2", "00022_1"]})
     with pytest.raises(InputError, match="objects of picture '00020' are in the train split, too"):
         read(ow_jrd)
+
+
+def test_the_json_files_may_lie_in_a_folder_of_their_own(ow_jrd: Path) -> None:
+    table = read(ow_jrd).table
+    (ow_jrd / "jsonfiles").mkdir()
+    for file in ow_jrd.glob("*.json"):
+        file.rename(ow_jrd / "jsonfiles" / file.name)
+    assert read(ow_jrd).table.equals(table)
 
 
 def test_test_labels_that_agree_are_accepted(ow_jrd: Path) -> None:

@@ -1,6 +1,7 @@
 """CPL-Set: pictures and the same pictures at their critical perceptual level, which people just cannot tell apart.
 
-``Dataset/{train,valid}/{data_crop,label_crop}``: pristine pictures and their partners under the same names.
+``Dataset/{train,valid}/{data_crop,label_crop}``: pristine pictures and their partners under the same names; ``test``
+likewise, where it is there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vcmpipe.frames import picture_size
 from vcmpipe.frames.pictures import looks_like_picture
 
 PAIRS = 882
-_SPLITS = {"train": "train", "valid": "val"}
+_SPLITS = {"train": "train", "valid": "val", "test": "test"}
 _PRISTINE, _CRITICAL = "data_crop", "label_crop"
 
 
@@ -33,11 +34,13 @@ def read(options: DatasetImportOptions) -> Imported:
     """
     source = Path(options.source)
     root = source / "Dataset" if (source / "Dataset").is_dir() else source
-    absent = [part for part in _SPLITS if not (root / part).is_dir()]
-    if len(absent) == len(_SPLITS):
+    # A test part is not known to be published with pairs in it.
+    needed = [part for part in _SPLITS if part != "test" or (root / part / _CRITICAL).is_dir()]
+    absent = [part for part in needed if not (root / part).is_dir()]
+    if len(absent) == len(needed):
         raise InputError(f"{source} has no Dataset/train or Dataset/valid: name CPL-Set's folder")
     rows = []
-    for part, split in _SPLITS.items():
+    for part in needed:
         if part in absent:
             continue
         pristine, critical = (_pictures(root / part / kind) for kind in (_PRISTINE, _CRITICAL))
@@ -50,7 +53,7 @@ def read(options: DatasetImportOptions) -> Imported:
             if size != other:
                 raise InputError(f"{path} has {size[0]}x{size[1]} pixels, {critical[name]} {other[0]}x{other[1]}")
             below = [each.relative_to(root).as_posix() for each in (path, critical[name])]
-            rows.append((f"{part}/{name}", split, *size, *below))
+            rows.append((f"{part}/{name}", _SPLITS[part], *size, *below))
     if not rows:
         raise InputError(f"{root} holds no pairs of pictures")
     names, splits, widths, heights, paths, partners = zip(*rows, strict=True)

@@ -1,9 +1,10 @@
 """OW-JRD: JRDs of 29,218 objects in COCO photos (TMM 2023), in the files that DT-JRD (TMM 2025) ships.
 
 ``JRD_info.json`` has the labels, ``{train,val,test}_names.json`` an image-disjoint split, ``coco80_indices.json`` the
-class names, ``all_GT_classes.json`` the test labels once more, ``all_objects_infos.json`` each object's class. Crops
-are below ``data/original`` and their 64 coded versions below ``data/distorted``. All but labels and split may be
-missing: then it is said.
+class names, ``all_GT_classes.json`` the test labels once more, ``all_objects_infos.json`` each object's class (in
+BC-JRD's files ``objects_infos.json``, where it is called ``CategoryId``). The JSON files lie in ``jsonfiles`` or in the
+folder itself; crops are below ``data/original`` and their 64 coded versions below ``data/distorted``. All but labels
+and split may be missing: then it is said.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ from vcmpipe.datasets.importers.reading import (
 from vcmpipe.datasets.samples import SPLITS, Samples, make_table
 from vcmpipe.errors import InputError
 
+JSON = "jsonfiles"
 LABELS = "JRD_info.json"
 NAMES = "{split}_names.json"
 CLASSES = "coco80_indices.json"
 OBJECTS = "all_objects_infos.json"
+# The file of DT-JRD, which is written, too, and that of BC-JRD; and what they call the class.
+_OBJECTS = {OBJECTS: "class", "objects_infos.json": "CategoryId"}
 TEST_LABELS = "all_GT_classes.json"
 ORIGINALS = "data/original/{name}/{name}.png"
 VERSIONS = "data/distorted/{name}/{name}_{qp}.png"
@@ -50,11 +54,13 @@ def read(options: DatasetImportOptions) -> Imported:
     folder = Path(options.source)
     originals = check_pattern(options.originals or ORIGINALS, "--originals", qp=False)
     versions = check_pattern(options.pattern or VERSIONS, "--pattern", qp=True)
-    labels = read_labels(folder / LABELS)
-    split = read_split(folder, labels)
-    _check_test_labels(folder, labels)
-    classes = read_classes(folder / CLASSES) if (folder / CLASSES).is_file() else {}
-    infos = _infos(folder / OBJECTS, labels, classes) if (folder / OBJECTS).is_file() else {}
+    files = folder / JSON if (folder / JSON).is_dir() else folder
+    labels = read_labels(files / LABELS)
+    split = read_split(files, labels)
+    _check_test_labels(files, labels)
+    classes = read_classes(files / CLASSES) if (files / CLASSES).is_file() else {}
+    objects = next((files / name for name in _OBJECTS if (files / name).is_file()), None)
+    infos = _infos(objects, labels, classes) if objects is not None else {}
     names = list(labels)
     crops = {name: filled(originals, name) for name in names}
     there = [name for name in names if (folder / crops[name]).is_file()]
@@ -136,17 +142,17 @@ def picture_of(name: str) -> str:
 
 def _infos(path: Path, labels: dict[str, int], classes: dict[int, str]) -> dict[str, dict[str, Any]]:
     """Class and, where it is stated, box of each object."""
-    infos = read_object(path)
+    infos, key = read_object(path), _OBJECTS[path.name]
     numbers = {name: number for number, name in classes.items()}
     found: dict[str, dict[str, Any]] = {}
     for name in labels:
         if name not in infos:
             raise InputError(f"{path} has no object {shown(name)}, which has a label in {LABELS}")
         info = infos[name]
-        if not isinstance(info, dict) or "class" not in info:
-            raise InputError(f'{path}: {shown(name)} has no "class"')
-        where = f'{path}: "class" of {shown(name)}'
-        value = info["class"]
+        if not isinstance(info, dict) or key not in info:
+            raise InputError(f'{path}: {shown(name)} has no "{key}"')
+        where = f'{path}: "{key}" of {shown(name)}'
+        value = info[key]
         if isinstance(value, str) and value in numbers:
             found[name] = {"class_id": numbers[value], "class_name": value}
         elif isinstance(value, str) and not value.isdigit():

@@ -1,0 +1,193 @@
+"""The predictor from synthetic data with a known rule to its files; the demo detector where one has to be asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import supervision as sv
+
+from vcmpipe.datasets.scenes import render_scene
+from vcmpipe.detection.demo import DemoDetector
+from vcmpipe.errors import InputError
+from vcmpipe.frames import Frame
+from vcmpipe.measurement.labels import label
+from vcmpipe.thresholds import ThresholdPredictor, probe
+from vcmpipe.thresholds.aware_model import Regression, split_normal
+from vcmpipe.thresholds.detector_aware import (
+    PLAIN_FEATURES,
+    PROBED_FEATURES,
+    AwareWeights,
+    DetectorAware,
+    detector_aware,
+)
+from vcmpipe.thresholds.features import Canvas
+from vcmpipe.training.aware_data import AwareData
+from vcmpipe.training.detector_aware import AwareOptions, cross_validate, fit, fold_of, gdsl_targets
+
+CANVAS = Canvas(384, 288, False)
+
+
+def synthetic(count: int = 300, seed: int = 0) -> AwareData:
+    """Objects whose threshold is a known line in two features and a class, with some noise."""
+    rng = np.random.default_rng(seed)
+    rows, probed = rng.normal(size=(count, len(PLAIN_FEATURES))), rng.normal(size=(count, len(probe.NAMES)))
+    kinds = rng.integers(0, 4, count)
+    threshold = 42 + 5 * rows[:, 0] - 3 * rows[:, 5] + 3 * probed[:, 0] + 2.0 * (kinds == 2) + rng.normal(0, 1, count)
+    found = np.arange(64)[None, :] <= np.clip(np.rint(threshold), 1, 62)[:, None]
+    labels, _ = label(found, np.arange(64))
+    pictures = np.array([f"p{i // 6}" for i in range(count)])
+    return AwareData(rows, probed, kinds, found, labels, pictures)
+
+
+def weights(digest: str = "a" * 64) -> AwareWeights:
+    data = synthetic(120)
+    both = np.hstack([data.features, data.probe])
+    plain, probed = (fit(rows, data, AwareOptions()) for rows in (data.features, both))
+    return AwareWeights(plain, probed, CANVAS, {"detector": "demo", "detector_digest": digest, "predictor": "x"})
+
+
+def test_training_finds_a_known_rule() -> None:
+    data = synthetic()
+    answers = cross_validate(data, AwareOptions(), repeats=1)
+    qps = np.arange(64)
+    base = np.abs(answers.constant[0] - data.label).mean()
+    assert np.abs(answers.probed[0] @ qps - data.label).mean() < 0.35 * base
+    plain = np.abs(answers.plain[0] @ qps - data.label).mean()
+    assert 0.35 * base < plain < 0.7 * base  # what only the probe knows is missed
+    # Pictures have six objects here: all are probed.
+    assert np.array_equal(answers.used, answers.probed)
+
+
+def test_nothing_is_learned_from_noise() -> None:
+    data = synthetic(200)
+    shuffled = AwareData(
+        data.features, data.probe, data.class_id, *(v[::-1] for v in (data.found, data.label)), data.picture
+    )
+    answers = cross_validate(shuffled, AwareOptions(ridge=30.0), repeats=1)
+    ratio = np.abs(answers.plain[0] @ np.arange(64) - shuffled.label).mean()
+    assert ratio > 0.95 * np.abs(answers.constant[0] - shuffled.label).mean()
+
+
+def test_pictures_are_never_cut() -> None:
+    picture = synthetic().picture
+    turn = fold_of(picture, 5, seed=3)
+    assert all(len(set(turn[picture == name])) == 1 for name in set(picture))
+    assert set(turn) == set(range(5))
+    with pytest.raises(InputError, match="at least 5 pictures"):
+        fold_of(np.array(["a", "b"]), 5, 0)
+
+
+def test_masses_and_soft_labels() -> None:
+    mass = split_normal(np.array([-20.0, 0.0, 40.2, 63.0, 200.0]), np.log([6.0, 1.0, 3.0, 1.0]))
+    assert mass.sum(axis=1) == pytest.approx(1.0) and (mass > 0).all()
+    assert mass.argmax(axis=1).tolist() == [0, 0, 40, 63, 63]
+    target = gdsl_targets(np.array([30]), 3.0)
+    entropy = -(target * np.log(target)).sum()
+    assert entropy == pytest.approx(2.518, abs=1e-3)  # the floor of the loss that DT-JRD's sigma of 3 gives
+
+
+def test_the_same_data_give_the_same_weights(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        weights().save(tmp_path / f"{name}.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_files_come_back(tmp_path: Path) -> None:
+    made = weights()
+    made.save(tmp_path / "w.safetensors")
+    read = AwareWeights.load(tmp_path / "w.json")
+    data = synthetic(20, seed=5)
+    assert read.canvas == CANVAS and read.probed is not None
+    assert read.plain.mass(data.features, data.class_id) == pytest.approx(
+        made.plain.mass(data.features, data.class_id), abs=1e-4
+    )
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(InputError, match="cannot read the weights"):
+        AwareWeights.load(path)
+    weights().save(path)
+    card = json.loads(path.with_suffix(".json").read_text())
+
+    def with_card(**changes: object) -> None:
+        path.with_suffix(".json").write_text(json.dumps(card | changes))
+
+    for changes, says in (
+        ({"kind": "dt_jrd"}, "no card of detector_aware"),
+        ({"sha256": "0" * 64}, "do not belong together"),
+        ({"features": ["other"]}, "other features"),
+        ({"canvas": []}, "damaged"),
+    ):
+        with_card(**changes)
+        with pytest.raises(InputError, match=says):
+            AwareWeights.load(path)
+    tensors = weights().plain.tensors("plain")
+    for key, value, says in (
+        ("plain.slope", None, "plain.slope is missing"),
+        ("plain.mean", np.zeros(3, np.float32), "plain.mean has the shape"),
+        ("plain.deviation", -tensors["plain.deviation"], "above 0"),
+    ):
+        changed = {k: v for k, v in (tensors | {key: value}).items() if v is not None}
+        with pytest.raises(InputError, match=says):
+            Regression.from_tensors(changed, "plain", len(PLAIN_FEATURES), "w")
+
+
+@pytest.fixture(scope="module")
+def demo() -> DemoDetector:
+    return DemoDetector(jobs=1)
+
+
+def test_with_and_without_a_probe(demo: DemoDetector) -> None:
+    frame = Frame(0, render_scene(910_100).rgb, "scene.png")
+    objects = demo.detect([frame])[0]
+    objects = objects[objects.confidence >= 0.3]
+    assert len(objects) >= probe.FROM_OBJECTS
+    made = weights(demo.digest)
+    probing, plain = DetectorAware(made, demo), DetectorAware(made)
+    assert isinstance(probing, ThresholdPredictor)
+    assert probing.digest != plain.digest
+    with_probe, without = probing.predict(frame, objects).mass, plain.predict(frame, objects).mass
+    assert with_probe.shape == without.shape == (len(objects), 64)
+    assert np.abs(with_probe - without).max() > 0.01
+    assert np.array_equal(with_probe, probing.predict(frame, objects).mass)
+    few = objects[: probe.FROM_OBJECTS - 1]
+    assert np.array_equal(probing.predict(frame, few).mass, plain.predict(frame, few).mass)
+    rows = probe.probe(demo, frame, objects)
+    assert rows.shape == (len(objects), len(PROBED_FEATURES) - len(PLAIN_FEATURES)) and np.isfinite(rows).all()
+    assert len(probing.predict(frame, sv.Detections.empty())) == 0
+
+
+def test_bad_boxes_and_unknown_classes(demo: DemoDetector, make_frame: Callable[..., Frame]) -> None:
+    boxes = np.array([[-9, -9, -1, -1], [5, 5, 5, 5], [30, 30, 31, 31], [0, 0, 999, 999]], np.float32)
+    objects = sv.Detections(boxes, confidence=np.full(4, 0.5, np.float32), class_id=np.array([0, 1, 7777, 2]))
+    thresholds = DetectorAware(weights(demo.digest), demo).predict(make_frame(160, 120), objects)
+    assert len(thresholds) == 4 and thresholds.recognisable.all()
+
+
+def test_weights_of_another_detector(demo: DemoDetector, tmp_path: Path) -> None:
+    weights("b" * 64).save(tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match="was trained for demo, not for demo"):
+        detector_aware(str(tmp_path / "w.safetensors"), detector=demo)
+    with pytest.raises(InputError, match="no such file"):
+        detector_aware(str(tmp_path / "nowhere"), detector=demo)
+    with pytest.raises(InputError, match="say which weights"):
+        detector_aware("")
+
+
+def test_features_alone_are_quick(make_frame: Callable[..., Frame]) -> None:
+    """Ten times what is asked for, in CPU time: a loop over pixels or objects in Python would show."""
+    frame, predictor = make_frame(640, 480), DetectorAware(weights())
+    corner = np.random.default_rng(0).uniform(0, 400, (16, 2))
+    boxes = np.hstack([corner, corner + 60]).astype(np.float32)
+    objects = sv.Detections(boxes, confidence=np.full(16, 0.5, np.float32), class_id=np.zeros(16, np.int64))
+    predictor.predict(frame, objects)
+    begin = time.process_time()
+    predictor.predict(frame, objects)
+    assert (time.process_time() - begin) / 16 < 0.03

@@ -1,0 +1,104 @@
+"""What the commands on threshold predictors print for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vcmpipe.evaluation.threshold_errors import ErrorSummary, Interval
+    from vcmpipe.prediction import Prediction
+    from vcmpipe.training.evaluate import PredictorReport
+    from vcmpipe.training.run import TrainReport
+
+# Classes and objects beyond these are in the files and in --json.
+CLASSES = 12
+OBJECTS = 200
+
+
+def predicted(prediction: Prediction) -> None:
+    """A row per object."""
+    from vcmpipe.cli.show import console, print_table
+
+    screen = console()
+    rows = [
+        (
+            picture.source,
+            thing.class_name,
+            f"{thing.score:.2f}",
+            ", ".join(f"{side:.0f}" for side in thing.bbox_xyxy),
+            "none keeps it" if thing.threshold is None else str(thing.threshold),
+            "-" if thing.risk is None else f"{thing.risk:.2f}",
+        )
+        for picture in prediction.pictures
+        for thing in picture.objects
+    ]
+    print_table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows[:OBJECTS], words=2)
+    if len(rows) > OBJECTS:
+        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    screen.print()
+    margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
+    screen.print(
+        f"{len(rows):,} objects in {len(prediction.pictures):,} pictures; detector {prediction.detector}, "
+        f"predictor {prediction.predictor}, {prediction.decision}{margin}",
+        soft_wrap=True,
+    )
+
+
+def trained(report: TrainReport) -> None:
+    """What a training run ended with."""
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.metrics.items())
+    print(f"{report.weights}: {report.model} after {report.epochs} epochs, best was {report.best_epoch}")
+    if figures:
+        constant = "" if report.baseline is None else f" (always the median: error {report.baseline:.4f})"
+        print(f"{figures}{constant}")
+    print(", ".join(f"{count:,} objects in {split}" for split, count in report.objects.items()))
+
+
+def evaluated(report: PredictorReport) -> None:
+    """Errors by group beside those of the constant, and calibration."""
+    from vcmpipe.cli.show import console, print_table
+
+    screen = console()
+    groups = {"all": report.overall, "27..51": report.middle, **report.by_size}
+    groups |= dict(list(report.by_class.items())[:CLASSES])
+    heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
+    print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()], words=1)
+    if len(report.by_class) > CLASSES:
+        screen.print(f"and {len(report.by_class) - CLASSES} more classes: --json lists all", soft_wrap=True)
+    screen.print()
+    rows = [
+        (
+            f"{each.risk:g}",
+            _percent(each.lost),
+            "-" if each.mean_qp is None else f"{each.mean_qp:.1f}",
+            _percent(each.constant_lost),
+            str(each.constant),
+        )
+        for each in report.calibration
+    ]
+    print_table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows, words=1)
+    screen.print()
+    screen.print(
+        f"{report.predictor} on {report.data} ({report.split}: {report.overall.objects:,} objects in "
+        f"{report.pictures:,} pictures), {report.decision}; the constant is {report.constant}, the median of the "
+        "training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
+        soft_wrap=True,
+    )
+
+
+def _row(name: str, summary: ErrorSummary) -> tuple[str, ...]:
+    baseline = "-" if summary.baseline.value is None else f"{summary.baseline.value:.2f}"
+    figures = (_figure(summary.error), baseline, _figure(summary.ratio), _figure(summary.bias), _figure(summary.spread))
+    return (name, f"{summary.objects:,}", *figures)
+
+
+def _figure(interval: Interval) -> str:
+    if interval.value is None or interval.low is None or interval.high is None:
+        return "-"
+    return f"{interval.value:.2f} ±{(interval.high - interval.low) / 2:.2f}"
+
+
+def _percent(interval: Interval) -> str:
+    if interval.value is None or interval.low is None or interval.high is None:
+        return "-"
+    return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

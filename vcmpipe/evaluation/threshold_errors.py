@@ -1,0 +1,216 @@
+"""How far predicted thresholds are off, with intervals, next to a constant: pure functions of numbers.
+
+An error is predicted minus true, in QP steps: positive loses the object, negative costs bits. Intervals are from a
+bootstrap over pictures, because objects of one picture are no independent draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vcmpipe.errors import InputError
+
+ROUNDS = 1000
+CONFIDENCE = 0.95
+# The labels that E[27,51] looks at, both included (DT-JRD).
+MIDDLE = (27, 51)
+# Areas in pixels that small and medium objects stay below (COCO).
+SMALL, MEDIUM = 32**2, 96**2
+
+_Sums = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % bootstrap interval; all None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class ErrorSummary:
+    """The errors over a group of objects.
+
+    Attributes:
+        objects: How many.
+        error: E_A, the mean of the absolute error in QP steps.
+        bias: The mean of the signed error.
+        spread: sigma_e, the standard deviation of the signed error.
+        baseline: E_A of the constant on the same objects.
+        ratio: ``error / baseline``, both on the same draws.
+    """
+
+    objects: int
+    error: Interval
+    bias: Interval
+    spread: Interval
+    baseline: Interval
+    ratio: Interval
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a risk promises and what happens.
+
+    Attributes:
+        risk: The share of objects that may be lost.
+        lost: The share whose label is below the QP decided at that risk.
+        mean_qp: Mean of the QPs decided.
+        constant: The one QP that keeps the promise on the training labels.
+        constant_lost: The share that it loses here.
+    """
+
+    risk: float
+    lost: Interval
+    mean_qp: float | None
+    constant: int
+    constant_lost: Interval
+
+
+class Bootstrap:
+    """Draws of pictures, with replacement, the same for everything that is asked of it.
+
+    Args:
+        pictures: (N,) the picture of each object.
+        rounds: Draws.
+        seed: Of the draws.
+    """
+
+    def __init__(self, pictures: ArrayLike, rounds: int = ROUNDS, seed: int = 0) -> None:
+        names, self._group = np.unique(np.asarray(pictures, dtype=str), return_inverse=True)
+        count = len(names)
+        generator = np.random.default_rng(seed)
+        draws = generator.multinomial(count, np.full(count, 1 / count), rounds) if count else np.zeros((rounds, 0))
+        self._draws: NDArray[np.float64] = draws.astype(np.float64)
+        self._count = count
+
+    def interval(self, columns: Sequence[ArrayLike], figure: Callable[..., _Sums]) -> Interval:
+        """A figure of sums over objects, with its interval.
+
+        Args:
+            columns: Each (N,); what is summed.
+            figure: Gets the sums, arrays of one shape; where it divides by 0 the figure is not defined.
+        """
+        by_picture = np.stack(
+            [np.bincount(self._group, np.asarray(c, dtype=np.float64), minlength=self._count) for c in columns]
+        )  # (columns, pictures)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(np.asarray(figure(*by_picture.sum(axis=1))))
+            drawn = np.asarray(figure(*(self._draws @ by_picture.T).T), dtype=np.float64).reshape(-1)
+        drawn = drawn[np.isfinite(drawn)]
+        if not np.isfinite(value) or not drawn.size:
+            return Interval(None, None, None)
+        tail = 100 * (1 - CONFIDENCE) / 2
+        low, high = np.percentile(drawn, [tail, 100 - tail])
+        return Interval(value, float(low), float(high))
+
+
+def summarise(
+    predicted: ArrayLike, labels: ArrayLike, constant: float, bootstrap: Bootstrap, of: ArrayLike | None = None
+) -> ErrorSummary:
+    """The errors of predictions, and of a constant, over all objects or some.
+
+    Args:
+        predicted: (N,) thresholds, whole or not.
+        labels: (N,) true thresholds.
+        constant: What the baseline always says.
+        bootstrap: Of the same N objects.
+        of: (N,) bool; the objects that count; None: all.
+
+    Raises:
+        InputError: The shapes do not go together.
+    """
+    signed = _errors(predicted, labels)
+    flat = constant - np.asarray(labels, dtype=np.float64)
+    part = np.ones(len(signed)) if of is None else np.asarray(of, dtype=np.float64)
+    if part.shape != signed.shape:
+        raise InputError(f"a group of {part.size} objects does not go with {signed.size} errors")
+
+    def mean(total: _Sums, count: _Sums) -> _Sums:
+        return total / count
+
+    def spread(squares: _Sums, total: _Sums, count: _Sums) -> _Sums:
+        return np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
+
+    count = part
+    return ErrorSummary(
+        objects=int(part.sum()),
+        error=bootstrap.interval([np.abs(signed) * part, count], mean),
+        bias=bootstrap.interval([signed * part, count], mean),
+        spread=bootstrap.interval([signed**2 * part, signed * part, count], spread),
+        baseline=bootstrap.interval([np.abs(flat) * part, count], mean),
+        ratio=bootstrap.interval([np.abs(signed) * part, np.abs(flat) * part], mean),
+    )
+
+
+def calibrate(
+    decided: ArrayLike, labels: ArrayLike, risk: float, training_labels: ArrayLike, bootstrap: Bootstrap
+) -> Calibration:
+    """Whether a risk loses what it says.
+
+    Args:
+        decided: (N,) QPs decided at that risk.
+        labels: (N,) true thresholds.
+        risk: What was asked for.
+        training_labels: Labels that the constant is read off.
+        bootstrap: Of the same N objects.
+    """
+    lost = _errors(decided, labels) > 0
+    constant = safe_constant(training_labels, risk)
+    constant_lost = constant > np.asarray(labels, dtype=np.float64)
+    ones = np.ones(len(lost))
+    decided = np.asarray(decided, dtype=np.float64)
+    return Calibration(
+        risk,
+        bootstrap.interval([lost, ones], lambda total, count: total / count),
+        float(decided.mean()) if decided.size else None,
+        constant,
+        bootstrap.interval([constant_lost, ones], lambda total, count: total / count),
+    )
+
+
+def safe_constant(labels: ArrayLike, risk: float) -> int:
+    """The largest QP that at most a share ``risk`` of the labels lies below."""
+    values = np.sort(np.asarray(labels, dtype=np.float64))
+    if not values.size:
+        return 0
+    return int(values[min(int(np.floor(risk * values.size + 1e-9)), values.size - 1)])
+
+
+def median_constant(labels: ArrayLike) -> int:
+    """The constant with the least mean absolute error on these labels; the lower one of two."""
+    values = np.sort(np.asarray(labels, dtype=np.float64))
+    if not values.size:
+        raise InputError("the constant baseline is the median of labels, and there are none")
+    return int(values[(values.size - 1) // 2])
+
+
+def in_the_middle(labels: ArrayLike) -> NDArray[np.bool_]:
+    """(N,) bool; the objects that E[27,51] looks at."""
+    values = np.asarray(labels, dtype=np.float64)
+    return (values >= MIDDLE[0]) & (values <= MIDDLE[1])
+
+
+def sizes(areas: ArrayLike) -> dict[str, NDArray[np.bool_]]:
+    """Objects by the area of their boxes in pixels: small, medium, large, and unknown where there are such."""
+    values = np.asarray(areas, dtype=np.float64)
+    groups = {
+        "small": values < SMALL,
+        "medium": (values >= SMALL) & (values < MEDIUM),
+        "large": values >= MEDIUM,
+        "unknown": np.isnan(values),
+    }
+    return {name: group for name, group in groups.items() if name != "unknown" or group.any()}
+
+
+def _errors(predicted: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    first, second = np.asarray(predicted, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise InputError(f"predictions of the shape {first.shape} do not go with labels of {second.shape}")
+    return first - second

@@ -1,0 +1,236 @@
+"""DT-JRD: the threshold of an object as one of 64 classes, read off its crop by a vision transformer.
+
+After "DT-JRD: Deep Transformer based Just Recognizable Difference Prediction Model for Video Coding for Machines" (IEEE
+TMM 2025, arXiv 2411.09308). The network is timm's; the names in its state dict are those of the published one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcmpipe.detection.reason import reason
+from vcmpipe.detection.ultralytics import pick_torch_device
+from vcmpipe.errors import InputError, VcmError
+from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
+from vcmpipe.thresholds.crops import cut, resized
+from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+    from vcmpipe.frames import Frame
+
+MODEL = "dt_jrd"
+BACKBONE = "vit_large_patch32_384"
+SIZE = 384
+# Objects in one pass.
+BATCH = {"cpu": 8, "cuda": 64}
+# The weights that the paper starts from: ImageNet-21k at 224x224.
+_PRETRAINED = {
+    "vit_large_patch32_384": "vit_large_patch32_224.orig_in21k",
+    "vit_base_patch32_384": "vit_base_patch32_224.augreg_in21k",
+}
+# Backbones by width and patch, for state dicts that come without a card.
+_KNOWN = {
+    (1024, 32): "vit_large_patch32_384",
+    (768, 32): "vit_base_patch32_384",
+    (768, 16): "vit_base_patch16_384",
+    (384, 32): "vit_small_patch32_384",
+    (384, 16): "vit_small_patch16_384",
+    (192, 16): "vit_tiny_patch16_384",
+}
+
+
+def build(backbone: str = BACKBONE, size: int = SIZE) -> nn.Module:
+    """The network, with random weights: (B, 3, size, size) normalised crops -> (B, 64) logits.
+
+    The final norm comes before the mean of the patch tokens, as in the paper (timm's own average pooling has it after);
+    then one linear layer.
+
+    Args:
+        backbone: A vision transformer of timm with a class token and learned position embeddings.
+        size: Side of the crops, a multiple of the patch.
+
+    Raises:
+        InputError: timm has no such vision transformer, or the size does not fit it.
+    """
+    import timm
+    from timm.models.vision_transformer import VisionTransformer
+
+    try:
+        network = timm.create_model(backbone, num_classes=QP_COUNT, global_pool="avg", fc_norm=False, img_size=size)
+    except Exception as error:  # timm raises whatever the model's code trips over
+        raise InputError(
+            f"{backbone!r} with crops of {size} is no vision transformer of timm ({reason(error)}): take {BACKBONE}, "
+            "vit_base_patch32_384 or vit_small_patch32_384"
+        ) from error
+    fits = isinstance(network, VisionTransformer) and network.pos_embed is not None and network.num_prefix_tokens == 1
+    if not fits or isinstance(network.norm, nn.Identity):
+        raise InputError(f"{backbone} is no plain vision transformer (class token, learned positions, final norm)")
+    patch = network.patch_embed.patch_size[0]
+    if size % patch:
+        raise InputError(f"crops of {size} do not divide into the patches of {backbone}: take a multiple of {patch}")
+    nn.init.trunc_normal_(network.head.weight, std=0.01)
+    nn.init.zeros_(network.head.bias)
+    built: nn.Module = network
+    return built
+
+
+def resize_positions(positions: Tensor, tokens: int) -> Tensor:
+    """Position embeddings for another grid: bicubic with aligned corners; the class token's stays.
+
+    Args:
+        positions: (1, 1 + n * n, dim).
+        tokens: 1 + m * m, what is wanted.
+
+    Raises:
+        InputError: The grids are not square.
+    """
+    if positions.shape[1] == tokens:
+        return positions
+    grids = [round((count - 1) ** 0.5) for count in (positions.shape[1], tokens)]
+    if positions.ndim != 3 or any(n * n + 1 != c for n, c in zip(grids, (positions.shape[1], tokens), strict=True)):
+        raise InputError(f"position embeddings of the shape {tuple(positions.shape)} are no square grid and a token")
+    old, new = grids
+    grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2).float()
+    grid = functional.interpolate(grid, (new, new), mode="bicubic", align_corners=True)
+    flat = grid.permute(0, 2, 3, 1).reshape(1, new * new, -1).to(positions.dtype)
+    return torch.cat([positions[:, :1], flat], dim=1)
+
+
+def load(network: nn.Module, state: Mapping[str, Tensor], source: str, *, head: bool = True) -> None:
+    """Fill the network from a state dict, with positions of any grid.
+
+    Args:
+        network: From ``build``.
+        state: Names as the published network's, or timm's.
+        source: What to call it in errors.
+        head: False: the classifier stays as it is, and another one in the state dict is left aside.
+
+    Raises:
+        InputError: It is of another architecture; the first name that differs is said.
+    """
+    state = dict(state)
+    if "pos_embed" in state:
+        state["pos_embed"] = resize_positions(state["pos_embed"], network.get_parameter("pos_embed").shape[1])
+    if head:
+        fill(network, state, source)
+        return
+    state = {key: value for key, value in state.items() if not key.startswith(("head.", "pre_logits."))}
+    fill(network, state, source, without=lambda key: key.startswith("head."))
+
+
+def load_pretrained(network: nn.Module, backbone: str) -> str:
+    """Fill all but the head with timm's pretrained weights, those of the paper where it used some.
+
+    Returns:
+        What was loaded.
+
+    Raises:
+        VcmError: They are not here and cannot be downloaded, or there are none.
+    """
+    import timm
+
+    name = _PRETRAINED.get(backbone, backbone)
+    try:
+        state = timm.create_model(name, pretrained=True, num_classes=0, global_pool="avg", fc_norm=False).state_dict()
+    except Exception as error:  # the hub, the network and timm each have their own
+        raise VcmError(
+            f"the pretrained weights {name} are not here and cannot be had ({reason(error)}): --init PATH "
+            "takes a file, --init random starts without"
+        ) from error
+    load(network, state, name, head=False)
+    return name
+
+
+def freeze(network: nn.Module) -> None:
+    """Train blocks and head only; patch, position and class embeddings and the final norm stay as they are."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(("blocks.", "head.")))
+
+
+def guess_backbone(state: Mapping[str, Tensor], source: str) -> str:
+    """Which backbone a state dict without a card is of.
+
+    Raises:
+        InputError: Of none that is known.
+    """
+    patches = state.get("patch_embed.proj.weight")
+    if patches is None or patches.ndim != 4:
+        raise InputError(f"{source} is of another architecture: it lacks patch_embed.proj.weight")
+    backbone = _KNOWN.get((patches.shape[0], patches.shape[2]))
+    if backbone is None:
+        raise InputError(
+            f"{source}: no backbone is known of width {patches.shape[0]} with patches of {patches.shape[2]}; its card "
+            "(.json beside it) has to name it"
+        )
+    return backbone
+
+
+class DtJrdPredictor:
+    """Thresholds by DT-JRD: a distribution over the 64 QPs from each object's own pixels.
+
+    Args:
+        weights: ``.safetensors`` with its card, or a published state dict (``.pth``) of ViT-L/32 or ViT-B/32.
+        device: Where the network runs: auto (a GPU where there is one), cpu, cuda, cuda:N.
+
+    Raises:
+        InputError: The file is missing, damaged, refused, or of another architecture.
+    """
+
+    def __init__(self, weights: Path, device: str = "auto") -> None:
+        card = read_card(weights, MODEL) or {}
+        state = read_state(weights)
+        self.backbone = str(card.get("backbone") or guess_backbone(state, str(weights)))
+        self.size = int(card.get("size", SIZE))
+        self.device = pick_torch_device(device)
+        with torch.device("meta"):  # no time and no memory for weights that are replaced at once
+            network = build(self.backbone, self.size)
+        network = network.to_empty(device="cpu")
+        load(network, state, str(weights))
+        self.network = network.eval().to(self.device)
+        self._weights = weights
+        self._digest = digest_of(weights)
+
+    @property
+    def name(self) -> str:
+        """``dt_jrd:FILE``."""
+        return f"{MODEL}:{self._weights.name}"
+
+    @property
+    def digest(self) -> str:
+        """All that the answers depend on besides the picture and its boxes."""
+        return f"{MODEL} {self._digest}"
+
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+        """A distribution for each detection; the coder is not used."""
+        if len(detections) == 0:
+            return Thresholds.empty()
+        step = BATCH[self.device.partition(":")[0] if self.device.startswith("cuda") else "cpu"]
+        masses = []
+        for start in range(0, len(detections), step):
+            boxes = detections.xyxy[start : start + step].tolist()
+            crops = torch.stack([resized(cut(frame.rgb, box), self.size) for box in boxes])
+            with torch.inference_mode():
+                logits = self.network(crops.to(self.device))
+            masses.append(torch.softmax(logits.double(), dim=1).cpu().numpy())
+        return Thresholds(np.concatenate(masses), np.ones(len(detections), dtype=np.bool_))
+
+
+def dt_jrd_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> DtJrdPredictor:
+    """Makes the predictor of ``dt_jrd:WEIGHTS``.
+
+    Raises:
+        InputError: No weights are named, or they cannot be used.
+    """
+    if not argument:
+        raise InputError(f"the predictor {MODEL} needs weights: write {MODEL}:FILE (.safetensors or .pth)")
+    return DtJrdPredictor(Path(argument), **words)

@@ -1,0 +1,149 @@
+"""Weights of threshold networks on disk: safetensors with a JSON card beside them; state dicts of others are read, too.
+
+Nothing is unpickled but tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vcmpipe.detection.postprocess import file_digest
+from vcmpipe.errors import InputError
+from vcmpipe.process import publish
+
+KIND = "threshold-predictor"
+VERSION = 1
+# Layers around the network that trainers leave in the names.
+_PREFIXES = ("module.", "net.", "model.")
+_INSIDE = ("state_dict", "model", "net")
+
+
+def card_path(weights: Path) -> Path:
+    """Where the card of a weight file is."""
+    return weights.with_suffix(".json")
+
+
+def write_weights(weights: Path, network: nn.Module, card: Mapping[str, Any]) -> None:
+    """Write a network's weights and their card.
+
+    Args:
+        weights: A file that ends in ``.safetensors``.
+        network: What to write; half precision is kept as it is.
+        card: At least ``model``, the name that the registry knows the predictor by.
+
+    Raises:
+        OutputError: The place cannot be written to.
+    """
+    from safetensors.torch import save
+
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    full = {"kind": KIND, "version": VERSION, "predictor": f"{card['model']}:{weights.name}"} | dict(card)
+    with publish(weights) as part, publish(card_path(weights)) as card_part:
+        part.write_bytes(save(state))
+        card_part.write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
+    """The card of a weight file, or None where there is none.
+
+    Args:
+        weights: The weight file.
+        model: What the card must be of.
+
+    Raises:
+        InputError: It is damaged, of another version, or of another model.
+    """
+    path = card_path(weights)
+    if not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        kind, version, name = card["kind"], card["version"], card["model"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged or no card of a predictor's weights ({error})") from error
+    if kind != KIND or version != VERSION:
+        raise InputError(f"{path}: kind {kind!r}, version {version!r}; this vcmpipe reads {KIND!r} {VERSION}")
+    if model is not None and name != model:
+        raise InputError(f"{weights} holds weights of {name}, not of {model}: name it as {name}:{weights}")
+    return dict(card)
+
+
+def read_state(weights: Path) -> dict[str, Tensor]:
+    """A state dict: ``.safetensors``, or what ``torch.save`` wrote, with tensors only.
+
+    ``module.`` and the like around all names are taken off, and so is a dict around the state dict.
+
+    Raises:
+        InputError: The file is missing, damaged, or would run code when it is loaded.
+    """
+    if not weights.is_file():
+        raise InputError(f"{weights} is not there: name a file of weights (.safetensors or .pth)")
+    try:
+        if weights.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: Any = load_file(weights)
+        else:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{weights} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # pickle, zipfile, safetensors and torch each have their own
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise InputError(
+                f"{weights} is refused: it holds more than tensors, and loading that would run its code. Have its "
+                "maker save the state dict alone, or better as .safetensors"
+            ) from error
+        raise InputError(f"{weights} is damaged or holds no weights (.safetensors, or .pth with tensors)") from error
+    for name in _INSIDE:
+        if isinstance(state, dict) and isinstance(state.get(name), dict):
+            state = state[name]
+    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{weights} holds no state dict: names with tensors are what is read")
+    for prefix in _PREFIXES:
+        if all(str(key).startswith(prefix) for key in state):
+            state = {str(key).removeprefix(prefix): value for key, value in state.items()}
+    return {str(key): value for key, value in state.items()}
+
+
+def fill(
+    network: nn.Module, state: Mapping[str, Tensor], source: str, *, without: Callable[[str], bool] | None = None
+) -> None:
+    """Put a state dict into a network, all of it.
+
+    Args:
+        network: Gets the tensors.
+        state: Names as the network's.
+        source: What to call it in errors.
+        without: Names that keep what they have.
+
+    Raises:
+        InputError: It is of another architecture; the first name that differs is said.
+    """
+    own = network.state_dict()
+    skip = without or (lambda key: False)
+    wanted = {key: value for key, value in own.items() if not skip(key)}
+    given = {key: value for key, value in state.items() if not (key in own and skip(key))}
+    for key, value in wanted.items():
+        if key not in given:
+            if key.endswith("num_batches_tracked"):
+                given[key] = value  # a counter that changes nothing, and that converters leave out
+                continue
+            raise InputError(f"{source} is of another architecture: it lacks {key}")
+        if given[key].shape != value.shape:
+            shapes = "x".join(map(str, given[key].shape)), "x".join(map(str, value.shape))
+            raise InputError(f"{source} is of another architecture: {key} is {shapes[0]}, not {shapes[1]}")
+    for key in given:
+        if key not in wanted:
+            raise InputError(f"{source} is of another architecture: it has {key}, which is unknown here")
+    network.load_state_dict(dict(given), strict=not without)
+
+
+def digest_of(weights: Path) -> str:
+    """SHA-256 of a weight file, hexadecimal."""
+    return file_digest(weights)

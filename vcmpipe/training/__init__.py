@@ -1,0 +1,1 @@
+"""Training of threshold predictors, and what they are judged by."""

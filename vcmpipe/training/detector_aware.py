@@ -1,0 +1,209 @@
+"""Training and cross-validation of ``detector_aware``.
+
+Where a threshold lies is learned in closed form, by ridge regression on a target that is less noisy than the label;
+how far thresholds stray is learned with the GDSL loss, from objects that the location was not learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.errors import InputError
+from vcmpipe.measurement.labels import DEFAULT_RULE
+from vcmpipe.thresholds import features, probe
+from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
+from vcmpipe.thresholds.base import QP_COUNT
+from vcmpipe.thresholds.detector_aware import NAME, AwareWeights
+from vcmpipe.training.aware_data import AwareData
+
+if TYPE_CHECKING:
+    from vcmpipe.datasets.store import Store
+    from vcmpipe.detection import Detector
+
+_QPS = np.arange(QP_COUNT)
+
+
+@dataclass(frozen=True)
+class AwareOptions:
+    """How to train.
+
+    Attributes:
+        rule: The label rule.
+        ridge: Held against steep slopes; larger is flatter.
+        class_weight: How far classes may differ; 0: not at all. Rare classes are drawn to the others.
+        count_share: How much of the target is the number of QPs at which an object was found, the rest its label: the
+            count hangs on no single QP.
+        sigma: Of the soft labels of the GDSL loss, in QPs.
+        seed: Of the folds.
+    """
+
+    rule: str = DEFAULT_RULE
+    ridge: float = 3.0
+    class_weight: float = 0.6
+    count_share: float = 0.5
+    sigma: float = 1.0
+    seed: int = 0
+
+
+def fold_of(picture: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
+    """(N,) folds 0..folds-1; objects of a picture share one, and folds hold equally many pictures within one.
+
+    Raises:
+        InputError: There are fewer pictures than folds.
+    """
+    pictures, inverse = np.unique(picture, return_inverse=True)
+    if len(pictures) < folds:
+        raise InputError(f"{folds} folds need at least {folds} pictures with objects, not {len(pictures)}")
+    turn: NDArray[np.int64] = (np.random.default_rng(seed).permutation(len(pictures)) % folds).astype(np.int64)
+    return turn[inverse]
+
+
+def fit(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:
+    """Learn location and spread.
+
+    Args:
+        rows: (N, F) the features to learn from.
+        data: The N objects.
+        options: How.
+    """
+    model = _locate(rows, data, options)
+    folds = min(5, len(np.unique(data.picture)))
+    if folds < 2:
+        return model
+    turn = fold_of(data.picture, folds, options.seed)
+    unseen = np.empty(len(data))
+    for k in range(folds):
+        other = turn != k
+        part = _locate(rows[other], data[other], options)
+        unseen[~other] = part.location(rows[~other], data.class_id[~other])
+    shift, spread = _spread(unseen, data.label, options.sigma)
+    return Regression(**{**_arrays(model), "offset": model.offset + shift, "spread": spread})
+
+
+def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
+    """(N, 64) Gaussian soft labels around (N,) labels, rows summing to 1 (DT-JRD, arXiv 2411.09308)."""
+    bell = np.exp(-0.5 * ((_QPS[None, :] - np.asarray(label, dtype=np.float64)[:, None]) / sigma) ** 2)
+    target: NDArray[np.float64] = bell / bell.sum(axis=1, keepdims=True)
+    return target
+
+
+def train(
+    store: Store, data: AwareData, detector: Detector, options: AwareOptions, *, card: dict[str, Any] | None = None
+) -> AwareWeights:
+    """Train on objects of a store.
+
+    Args:
+        store: Where they come from, for the card.
+        data: See ``collect``.
+        detector: The store's.
+        options: How.
+        card: What else to write into the card.
+    """
+    plain = fit(data.features, data, options)
+    probed = fit(np.hstack([data.features, data.probe]), data, options) if data.probe.shape[1] else None
+    known = {
+        "detector": store.manifest.detector,
+        "detector_digest": store.manifest.detector_digest,
+        "objects": len(data),
+        "pictures": len(np.unique(data.picture)),
+        "rule": options.rule,
+        "ridge": options.ridge,
+        "class_weight": options.class_weight,
+        "sigma": options.sigma,
+        "count_share": options.count_share,
+        "encoder": store.manifest.encoder_build,
+        "preset": store.manifest.preset,
+        "versions": dict(store.manifest.versions),
+    }
+    return AwareWeights(plain, probed, features.Canvas.of(detector.input_size), known | (card or {}))
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Cross-validated answers, R times over, for N objects.
+
+    Attributes:
+        plain: (R, N, 64) masses from features alone.
+        probed: (R, N, 64) masses with the probe for every object; as ``plain`` where there is none.
+        used: (R, N, 64) masses as the predictor gives them: with the probe from ``probe.FROM_OBJECTS`` objects on.
+        constant: (R, N) the median label of the training folds.
+    """
+
+    plain: NDArray[np.float64]
+    probed: NDArray[np.float64]
+    used: NDArray[np.float64]
+    constant: NDArray[np.float64]
+
+
+def cross_validate(data: AwareData, options: AwareOptions, *, folds: int = 5, repeats: int = 4) -> Validation:
+    """Predict every object by models that saw no object of its picture.
+
+    Args:
+        data: The objects.
+        options: How to train.
+        folds: Parts that the pictures are dealt into.
+        repeats: Times that they are dealt anew.
+    """
+    count = len(data)
+    plain, probed = np.zeros((repeats, count, QP_COUNT)), np.zeros((repeats, count, QP_COUNT))
+    constant = np.zeros((repeats, count))
+    both = np.hstack([data.features, data.probe])
+    for r in range(repeats):
+        turn = fold_of(data.picture, folds, options.seed + r)
+        for k in range(folds):
+            seen, held = turn != k, turn == k
+            constant[r, held] = np.median(data.label[seen])
+            for rows, answers in ((data.features, plain), (both, probed)):
+                model = fit(rows[seen], data[seen], options)
+                answers[r, held] = model.mass(rows[held], data.class_id[held])
+    _, inverse, sizes = np.unique(data.picture, return_inverse=True, return_counts=True)
+    crowded = (sizes[inverse] >= probe.FROM_OBJECTS)[None, :, None]
+    return Validation(plain, probed, np.where(crowded, probed, plain), constant)
+
+
+def _locate(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:
+    """Ridge regression of the target on standardised features and classes."""
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    deviation = np.where(deviation > 1e-9, deviation, 1.0)
+    z = standardised(rows, mean, deviation)
+    classes = np.unique(data.class_id)
+    weight = options.class_weight * np.sqrt(rows.shape[1])
+    design = np.hstack([z, weight * (data.class_id[:, None] == classes[None, :])])
+    centre = design.mean(axis=0)
+    design = design - centre
+    target = (1.0 - options.count_share) * data.label + options.count_share * (data.found.sum(axis=1) - 1.0)
+    held = options.ridge * rows.shape[1] * np.eye(design.shape[1])
+    slope = np.linalg.solve(design.T @ design + held, design.T @ (target - target.mean()))
+    # What is predicted is the label's median: the target lies a little lower.
+    offset = target.mean() - centre @ slope + np.median(data.label - target)
+    features, kinds = slope[: rows.shape[1]], weight * slope[rows.shape[1] :]
+    spread = np.log([6.0, 1.0, 5.0, 1.0])
+    return Regression(mean, deviation, features, np.array([offset]), classes, kinds, spread)
+
+
+def _spread(unseen: NDArray[np.float64], label: NDArray[np.int64], sigma: float) -> tuple[float, NDArray[np.float64]]:
+    """The shift and the spread with the least GDSL loss, from locations (N,) that did not know the labels (N,)."""
+    from scipy.optimize import minimize
+
+    target = gdsl_targets(label, sigma)
+
+    def loss(values: NDArray[np.float64]) -> float:
+        mass = split_normal(unseen + values[0], values[1:])
+        # A weak pull to equal and constant spreads keeps few objects from deciding alone.
+        pull = values[2] ** 2 + values[4] ** 2 + 0.1 * values[0] ** 2
+        return float(-(target * np.log(mass)).sum(axis=1).mean() + pull / len(label))
+
+    start = np.array([0.0, np.log(6.0), 0.0, np.log(5.0), 0.0])
+    best = minimize(loss, start, method="L-BFGS-B").x
+    return float(best[0]), np.asarray(best[1:])
+
+
+def _arrays(model: Regression) -> dict[str, NDArray[Any]]:
+    return dict(vars(model))
+
+
+__all__ = ["NAME", "AwareOptions", "Validation", "cross_validate", "fit", "fold_of", "gdsl_targets", "train"]

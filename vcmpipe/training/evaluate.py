@@ -1,0 +1,229 @@
+"""Judging a predictor on labelled objects: how far off, how safe, and against a constant."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.config import EvaluatePredictorOptions
+from vcmpipe.errors import InputError
+from vcmpipe.evaluation.threshold_errors import (
+    Bootstrap,
+    Calibration,
+    ErrorSummary,
+    calibrate,
+    in_the_middle,
+    median_constant,
+    sizes,
+    summarise,
+)
+from vcmpipe.frames import Frame
+from vcmpipe.staging import publish_folder
+from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
+from vcmpipe.thresholds.weights import read_card
+from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Risks at which calibration is looked at.
+RISKS = (0.05, 0.1, 0.2, 0.3, 0.5)
+_BOX = ["x1", "y1", "x2", "y2"]
+
+
+@dataclass(frozen=True)
+class PredictorReport:
+    """What is said of a predictor.
+
+    Attributes:
+        predictor: Its name.
+        data: The data set's name.
+        split: The objects looked at.
+        pictures: How many pictures they are in.
+        decision: How thresholds were read off the distributions.
+        constant: What the baseline always says: the median of the training labels.
+        left_out: Objects of the data set that are never recognised or have no label.
+        trained_for: The detector whose losses it learned, None where nobody knows.
+        measured_for: The detector whose losses the labels are.
+        overall: All objects.
+        middle: Those with labels in 27..51 (E[27,51]).
+        by_size: Small, medium and large ones.
+        by_class: Classes, the most frequent first.
+        calibration: What risks promise and what happens; as far as labels are right.
+    """
+
+    predictor: str
+    data: str
+    split: str
+    pictures: int
+    decision: str
+    constant: int
+    left_out: int
+    trained_for: str | None
+    measured_for: str | None
+    overall: ErrorSummary
+    middle: ErrorSummary
+    by_size: dict[str, ErrorSummary]
+    by_class: dict[str, ErrorSummary]
+    calibration: list[Calibration]
+
+
+def evaluate(
+    options: EvaluatePredictorOptions,
+    *,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> PredictorReport:
+    """Predict the thresholds of a split's objects and compare them with the labels.
+
+    Args:
+        options: Which predictor, on what.
+        progress: Called with pictures done and their number.
+        warn: Called with what the user should know.
+
+    Raises:
+        VcmError: The input is wrong, or the place cannot be written to.
+    """
+    objects = open_objects(options)
+    predictor, trained_for = _predictor(options)
+    rows = objects.split(options.split)
+    if rows.empty:
+        raise InputError(f"{options.data} has no labelled objects in the split {options.split}: name another --split")
+    thresholds, rows = predict_rows(predictor, rows, objects.pictures, progress)
+    training = objects.labels("train")
+    if not len(training):
+        warn(f"{options.data} has no objects in the split train: the constant is the median of what is looked at")
+        training = rows["label"].to_numpy(dtype=np.int64)
+    decided = _decided(thresholds, options)
+    report = _report(options, objects, predictor.name, trained_for, rows, thresholds, decided, training)
+    if report.trained_for and report.measured_for and report.trained_for != report.measured_for:
+        warn(f"{predictor.name} learned the losses of {report.trained_for}, these are those of {report.measured_for}")
+    if options.out:
+        from vcmpipe.training.plots import error_histogram, scatter
+
+        labels = rows["label"].to_numpy(dtype=np.float64)
+        with publish_folder(Path(options.out)) as folder:
+            (folder / "report.json").write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+            listed = rows.assign(predicted=decided, error=decided - labels, mean=thresholds.mean())
+            for risk in RISKS:
+                listed[f"qp_at_risk_{risk:g}"] = thresholds.quantile(risk)
+            listed.drop(columns=["string"]).to_csv(folder / "objects.csv", index=False)
+            scatter(folder / "scatter.png", decided, labels, report.constant)
+            error_histogram(folder / "errors.png", decided - labels, report.constant - labels)
+    return report
+
+
+def predict_rows(
+    predictor: ThresholdPredictor,
+    rows: pd.DataFrame,
+    pictures: Pictures,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> tuple[Thresholds, pd.DataFrame]:
+    """The thresholds of labelled objects, picture by picture.
+
+    Returns:
+        The thresholds, and the rows in their order.
+    """
+    import pandas as pd
+    import supervision as sv
+
+    parts, order = [], []
+    batches = groups(rows)
+    for done, group in enumerate(batches, 1):
+        frame, boxes = pictures.picture(group)
+        detections = sv.Detections(
+            boxes,
+            confidence=group["score"].to_numpy(dtype=np.float32),
+            class_id=group["class_id"].fillna(-1).to_numpy(dtype=np.int64),
+        )
+        parts.append(predictor.predict(frame, detections, cast(Coder, _Coded(pictures, group))))
+        order.append(group)
+        progress(done, len(batches))
+    return Thresholds.concatenate(parts), pd.concat(order, ignore_index=True)
+
+
+class _Coded:
+    """The coded versions that a data set holds, as a predictor asks for them."""
+
+    def __init__(self, pictures: Pictures, rows: pd.DataFrame) -> None:
+        self._pictures, self._rows = pictures, rows
+
+    def __call__(self, qp: int) -> Frame:
+        return self.many([qp])[0]
+
+    def many(self, qps: Sequence[int]) -> list[Frame]:
+        return self._pictures.versions(self._rows, list(qps))
+
+
+def _predictor(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, str | None]:
+    if options.predictor is not None:
+        return load_predictor(options.predictor), None
+    weights = Path(cast(str, options.weights))
+    if not weights.is_file():
+        raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
+    card = read_card(weights)
+    if card is None:
+        raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
+    words: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
+    from vcmpipe.thresholds.registry import known_predictors
+
+    known = known_predictors()
+    if card["model"] not in known:
+        raise InputError(
+            f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
+        )
+    predictor = known[card["model"]].load()(str(weights), **words)
+    return cast(ThresholdPredictor, predictor), card.get("detector")
+
+
+def _decided(thresholds: Thresholds, options: EvaluatePredictorOptions) -> NDArray[np.float64]:
+    if options.decision == "mean":
+        return thresholds.mean()
+    decided = thresholds.argmax() if options.decision == "argmax" else thresholds.quantile(options.risk)
+    return decided.astype(np.float64)
+
+
+def _report(
+    options: EvaluatePredictorOptions,
+    objects: ObjectSet,
+    name: str,
+    trained_for: str | None,
+    rows: pd.DataFrame,
+    thresholds: Thresholds,
+    decided: NDArray[np.float64],
+    training: NDArray[np.int64],
+) -> PredictorReport:
+    labels = rows["label"].to_numpy(dtype=np.float64)
+    bootstrap = Bootstrap(rows["picture"].to_numpy(dtype=str), options.rounds, options.seed)
+    constant = median_constant(training)
+    boxes = rows[_BOX].to_numpy(dtype=np.float64)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    classes = rows["class_name"].fillna("unknown").to_numpy(dtype=str)
+    names, times = np.unique(classes, return_counts=True)
+
+    def of(group: NDArray[np.bool_] | None) -> ErrorSummary:
+        return summarise(decided, labels, constant, bootstrap, group)
+
+    return PredictorReport(
+        predictor=name,
+        data=objects.samples.name,
+        split=options.split,
+        pictures=int(rows["picture"].nunique()),
+        decision=options.decision if options.decision != "quantile" else f"quantile at {options.risk:g}",
+        constant=constant,
+        left_out=objects.left_out,
+        trained_for=trained_for,
+        measured_for=objects.samples.source.get("detector"),
+        overall=of(None),
+        middle=of(in_the_middle(labels)),
+        by_size={size: of(group) for size, group in sizes(areas).items()},
+        by_class={str(names[i]): of(classes == names[i]) for i in np.argsort(-times, kind="stable")},
+        calibration=[calibrate(thresholds.quantile(risk), labels, risk, training, bootstrap) for risk in RISKS],
+    )

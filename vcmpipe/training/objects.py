@@ -1,0 +1,232 @@
+"""Labelled objects with their pixels, whatever data set they come from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.config import DatasetImportOptions, ObjectsOptions
+from vcmpipe.datasets.importers import ow_jrd
+from vcmpipe.datasets.importers.patterns import check_pattern, filled
+from vcmpipe.datasets.label_table import load_samples
+from vcmpipe.datasets.samples import Samples
+from vcmpipe.datasets.store import Store
+from vcmpipe.errors import InputError
+from vcmpipe.frames import Frame, read_picture
+from vcmpipe.thresholds.crops import cut
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OW_JRD = "ow-jrd"
+# Decoded pictures kept at a time: neighbours in a data set share them.
+_KEPT = 16
+_BOX = ["x1", "y1", "x2", "y2"]
+Pixels = NDArray[np.uint8]
+
+
+class Pictures(Protocol):
+    """Where the pixels of objects come from; rows are those of ``Samples.table``."""
+
+    def crop(self, row: pd.Series) -> Pixels:
+        """The object in the source: uint8 (rows, columns, 3)."""
+        ...
+
+    def version(self, row: pd.Series, qp: int) -> Pixels:
+        """The object in the picture coded at a QP, of the same size."""
+        ...
+
+    def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
+        """A source picture and the boxes (N, 4) of the objects in it, in its pixels."""
+        ...
+
+    def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
+        """The same picture coded at QPs."""
+        ...
+
+
+@dataclass(frozen=True)
+class ObjectSet:
+    """Objects with labels and pixels.
+
+    Attributes:
+        samples: Labelled and recognisable objects only.
+        pictures: Their pixels.
+        left_out: Objects that were not taken because they are never recognised, or have no label.
+    """
+
+    samples: Samples
+    pictures: Pictures
+    left_out: int
+
+    def split(self, name: str) -> pd.DataFrame:
+        """The rows of a split (train, val, test), or of all."""
+        table = self.samples.table
+        return table if name == "all" else table[table["split"] == name].reset_index(drop=True)
+
+    def labels(self, name: str) -> NDArray[np.int64]:
+        """The labels of a split."""
+        return self.split(name)["label"].to_numpy(dtype=np.int64)
+
+
+def open_objects(options: ObjectsOptions) -> ObjectSet:
+    """The objects that the options name.
+
+    Raises:
+        InputError: There is no such data set, it is damaged, or no object in it has a label on VVC's QP scale.
+    """
+    samples, pictures = _open(options)
+    if samples.scale != "vvc-qp":
+        raise InputError(
+            f"{options.data}: its labels count {samples.scale}, and thresholds of objects are VVC QPs: "
+            "predictors cannot be trained or judged on it"
+        )
+    table = samples.table
+    if options.exclude:
+        table = table[~_named(table["picture"], Path(options.exclude))]
+    if not table.empty and table["path"].isna().all():
+        raise InputError(f"{options.data} holds no crops and no pictures, only labels: {'; '.join(samples.missing)}")
+    table = table[table["path"].notna()]  # the others are told of in samples.missing
+    usable = table[table["label"].notna() & table["recognisable"]]
+    if usable.empty:
+        raise InputError(
+            f"{options.data} has no labelled objects: {len(table)} are in it, none with a threshold (a store without "
+            "objects, or a detector that sees none)"
+        )
+    kept = usable
+    if options.limit is not None:
+        # Which ones must not depend on what else is in the data set.
+        kept = usable.groupby("split", group_keys=False, sort=False).head(options.limit)
+    samples = dataclasses.replace(samples, table=kept.reset_index(drop=True))
+    return ObjectSet(samples, pictures, len(table) - len(usable))
+
+
+def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
+    kind, _, rest = options.data.partition(":")
+    if kind == OW_JRD:
+        asked = DatasetImportOptions(data_set="ow-jrd", source=rest, out="unused", pattern=options.pattern)
+        samples = ow_jrd.read(asked).samples
+        return samples, SamplePictures(samples, options)
+    samples = load_samples(options.data, options.rule)
+    path = Path(options.data)
+    if samples.source.get("kind") == "jrd-store" and path.is_dir() and (path / "streams").is_dir():
+        return samples, StorePictures(Store.open(path), Path(options.images) if options.images else None)
+    return samples, SamplePictures(samples, options)
+
+
+def _named(pictures: pd.Series, file: Path) -> pd.Series:
+    """Which pictures a list names, by their whole name, its last part, or that without ending."""
+    try:
+        names = {line.strip() for line in file.read_text(encoding="utf-8").splitlines()} - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--exclude {file} cannot be read: {error}") from error
+    paths = [PurePosixPath(name) for name in pictures]
+    marks = [bool({str(p), p.name, p.stem, str(p.with_suffix(""))} & names) for p in paths]
+    found = {n for p in paths for n in (str(p), p.name, p.stem, str(p.with_suffix("")))}
+    unknown = names - found
+    if unknown == names and names:
+        raise InputError(f"--exclude {file}: none of its {len(names)} names is a picture of this data set")
+    return np.array(marks, dtype=bool)  # type: ignore[return-value]
+
+
+class StorePictures:
+    """Pixels of a built store: sources from the folder of pictures, versions decoded when they are asked for."""
+
+    def __init__(self, store: Store, images: Path | None = None) -> None:
+        self.store, self.images = store, images
+        self._source = lru_cache(_KEPT)(self._read)
+
+    def _read(self, name: str) -> Frame:
+        return self.store.source(name, self.images)
+
+    def crop(self, row: pd.Series) -> Pixels:
+        """See ``Pictures``."""
+        return cut(self._source(row["picture"]).rgb, row[_BOX].to_list())
+
+    def version(self, row: pd.Series, qp: int) -> Pixels:
+        """See ``Pictures``."""
+        return cut(self.store.versions(row["picture"], [qp])[0].rgb, row[_BOX].to_list())
+
+    def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
+        """See ``Pictures``."""
+        return self._source(rows["picture"].iloc[0]), rows[_BOX].to_numpy(dtype=np.float32)
+
+    def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
+        """See ``Pictures``."""
+        return self.store.versions(rows["picture"].iloc[0], list(qps))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"store": self.store, "images": self.images}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__init__(state["store"], state["images"])  # type: ignore[misc, arg-type]
+
+
+class SamplePictures:
+    """Pixels of a table of samples: its paths lead to pictures, or to crops with coded versions by a pattern.
+
+    Args:
+        samples: The table.
+        options: May say where the pixels are.
+    """
+
+    def __init__(self, samples: Samples, options: ObjectsOptions) -> None:
+        self.name, self.root = samples.name, Path(options.images or samples.root or ".")
+        pattern = options.pattern or samples.source.get("versions")
+        self.pattern = check_pattern(str(pattern), "--pattern", qp=True) if pattern else None
+
+    def crop(self, row: pd.Series) -> Pixels:
+        """See ``Pictures``."""
+        rgb, box = self._open(row)
+        return cut(rgb, box)
+
+    def _open(self, row: pd.Series) -> tuple[Pixels, list[float]]:
+        return self._boxed(read_picture(self.root / row["path"]), row)
+
+    def _boxed(self, rgb: Pixels, row: pd.Series) -> tuple[Pixels, list[float]]:
+        height, width = rgb.shape[:2]
+        box = row[_BOX].to_numpy(dtype=np.float64)
+        size = row[["width", "height"]]
+        whole = row["path"] == row["picture"] or (size.notna().all() and size.to_list() == [width, height])
+        if whole and not np.isnan(box).any():
+            return rgb, box.tolist()
+        return rgb, [0.0, 0.0, float(width), float(height)]  # a crop
+
+    def version(self, row: pd.Series, qp: int) -> Pixels:
+        """See ``Pictures``."""
+        rgb, box = self._boxed(self._coded(row, qp), row)
+        return cut(rgb, box)
+
+    def _coded(self, row: pd.Series, qp: int) -> Pixels:
+        if self.pattern is None:
+            raise InputError(
+                f"{self.name} holds no coded versions: take a built store, or say --pattern where they are"
+            )
+        path = self.root / filled(self.pattern, row["sample"], qp)
+        if not path.is_file():
+            raise InputError(f"{path} is missing: --pattern says how coded versions are named")
+        return read_picture(path)
+
+    def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
+        """See ``Pictures``."""
+        opened = [self._open(row) for _, row in rows.iterrows()]
+        boxes = np.array([box for _, box in opened], dtype=np.float32)
+        return Frame(0, opened[0][0], str(rows["path"].iloc[0])), boxes
+
+    def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
+        """See ``Pictures``."""
+        row = rows.iloc[0]
+        return [Frame(0, self._coded(row, qp), str(row["path"])) for qp in qps]
+
+
+def groups(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows that one picture file holds, each group in the table's order; crops are files of their own."""
+    key = rows["path"].fillna(rows["sample"])
+    return [part for _, part in rows.groupby(key, sort=False)]

@@ -1,0 +1,191 @@
+"""The parts of a training run that Lightning drives: the module, and what happens between batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sized
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from vcmpipe.process import publish
+from vcmpipe.training.loading import EpochBatches, ResumableLoader
+from vcmpipe.training.objects import ObjectSet
+from vcmpipe.training.recipe import Plan, Recipe
+
+# The learning rate ends at this share of its start.
+FINAL_RATE = 0.01
+
+
+def cosine(epoch: int, epochs: int) -> float:
+    """The factor on the learning rate in an epoch: from 1 along a cosine towards ``FINAL_RATE``."""
+    return (1 + math.cos(math.pi * epoch / epochs)) / 2 * (1 - FINAL_RATE) + FINAL_RATE
+
+
+class Task(pl.LightningModule):
+    """A network under training: SGD with momentum, a cosine over the epochs.
+
+    Args:
+        network: What is trained.
+        plan: The run's settings.
+        recipe: The model's part.
+        objects: What it is trained and validated on.
+        workers: Processes that load.
+    """
+
+    def __init__(self, network: nn.Module, plan: Plan, recipe: Recipe, objects: ObjectSet, workers: int = 0) -> None:
+        super().__init__()
+        self.network, self.plan, self.recipe, self.objects, self.workers = network, plan, recipe, objects, workers
+
+    def train_dataloader(self) -> ResumableLoader:
+        """This process's share of the split train."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> ResumableLoader:
+        """Likewise of the split val."""
+        return self._loader("val")
+
+    def _loader(self, split: str) -> ResumableLoader:
+        training = split == "train"
+        items = self.recipe.items(self.plan, self.objects.pictures, self.objects.split(split), training)
+        batches = EpochBatches(
+            len(cast(Sized, items)),
+            self.plan.batch,
+            seed=self.plan.seed,
+            shuffle=training,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
+        return ResumableLoader(items, batches, self.workers)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout and the like depend on seed and step alone, so that a run that goes on repeats nothing else."""
+        torch.manual_seed(hash((self.plan.seed, self.global_step, self.global_rank)) & 0x7FFFFFFF)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        return self._step("train", batch)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """The figures of a batch."""
+        self._step("val", batch)
+
+    def _step(self, stage: str, batch: Any) -> Tensor:
+        loss, figures = self.recipe.loss(self.plan, self.network, batch)
+        words: dict[str, Any] = {"batch_size": len(batch[-1]), "sync_dist": stage == "val"}
+        if stage == "train":
+            words |= {"on_step": True, "on_epoch": True}
+        for name, value in {"loss": loss, **figures}.items():
+            self.log(f"{stage}_{name}", value.detach(), **words)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """As both papers have it."""
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.SGD(trained, lr=self.plan.lr, momentum=0.9, weight_decay=self.plan.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: cosine(epoch, self.plan.epochs))
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+class LastState(pl.Callback):
+    """Keeps the newest state of a run, from which it goes on.
+
+    Args:
+        path: The checkpoint, replaced as a whole.
+        every: Batches between two; there is one after each epoch, too.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        self.path, self.every = path, every
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: pl.LightningModule, *rest: Any) -> None:
+        """Every so often, but not where the epoch's own follows at once."""
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        if done % self.every == 0 and done < trainer.num_training_batches:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, task: pl.LightningModule) -> None:
+        """After validation, which Lightning runs before this."""
+        self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        part = self.path.with_name(f".{self.path.name}.part")
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            part.replace(self.path)
+
+
+class BestWeights(pl.Callback):
+    """Keeps the network with the best validation, and stops when nothing gets better any more.
+
+    Args:
+        path: Where its state dict goes (.safetensors).
+        monitors: Figures; the first says which is the best, none of them better for ``patience`` epochs stops.
+        patience: 0: never.
+    """
+
+    def __init__(self, path: Path, monitors: tuple[str, ...], patience: int) -> None:
+        self.path, self.monitors, self.patience = path, monitors, patience
+        self.best: dict[str, float] = {}
+        self.figures: dict[str, float] = {}
+        self.epoch = -1
+        self.waited = 0
+
+    def on_validation_end(self, trainer: pl.Trainer, task: Any) -> None:
+        """Look at the figures of the epoch."""
+        if trainer.sanity_checking:
+            return
+        now = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val_")}
+        better = [name for name in self.monitors if now[name] < self.best.get(name, math.inf)]
+        self.best |= {name: now[name] for name in better}
+        self.waited = 0 if better else self.waited + 1
+        if self.monitors[0] in better:
+            self.figures, self.epoch = now, trainer.current_epoch
+            if trainer.is_global_zero:
+                save_network(self.path, task.network)
+        if self.patience and self.waited >= self.patience:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Goes into checkpoints."""
+        return {"best": self.best, "figures": self.figures, "epoch": self.epoch, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Comes out of them."""
+        self.best, self.figures = dict(state["best"]), dict(state["figures"])
+        self.epoch, self.waited = int(state["epoch"]), int(state["waited"])
+
+
+class Telling(pl.Callback):
+    """Says how far it is."""
+
+    def __init__(self, progress: Callable[[int, int | None], None], say: Callable[[str], None]) -> None:
+        self.progress, self.say = progress, say
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Any, *rest: Any) -> None:
+        """A batch is done."""
+        if trainer.is_global_zero:
+            total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+            self.progress(trainer.global_step, total)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, task: Any) -> None:
+        """An epoch is done, its validation too."""
+        names = ("train_loss_epoch", "val_loss", "val_error", "val_wrong")
+        shown = [
+            f"{name.removesuffix('_epoch').replace('_', ' ')} {float(trainer.callback_metrics[name]):.4f}"
+            for name in names
+            if name in trainer.callback_metrics
+        ]
+        if trainer.is_global_zero:
+            self.say(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {', '.join(shown)}")
+
+
+def save_network(path: Path, network: nn.Module) -> None:
+    """Write a network's state dict (.safetensors)."""
+    from safetensors.torch import save
+
+    with publish(path) as part:
+        part.write_bytes(save({key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}))
