@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Callable
 
@@ -146,6 +147,14 @@ def test_every_reason_has_words() -> None:
 )
 def test_headline(bench_result: Make, points: list[object] | None, words: str) -> None:
     assert words in tables.headline(bench_result(points))
+
+
+def test_the_headline_has_its_interval_in_words(bench_result: Make) -> None:
+    assert re.search(r"\(10,000\); 95 % interval -?[\d.]+ % to [\d.]+ %\.$", tables.headline(bench_result()))
+    assert tables.headline(bench_result(resamples=0)).endswith("plain (10,000).")
+    # In draws in which neither keeps so much there is nothing to compare.
+    points = [("plain", "a", 9e3, 95), ("plain", "b", 5e3, 90), ("jrd", "a", 5e3, 95), ("jrd", "b", 4e3, 90)]
+    assert re.search(r"[\d.]+ % to [\d.]+ % in \d\d % of draws\.$", tables.headline(bench_result(points)))
 
 
 def test_headline_without_objects(bench_result: Make) -> None:

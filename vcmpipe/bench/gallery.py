@@ -244,10 +244,11 @@ def _percent(box: Box, width: int, height: int) -> Box:
 
 def _version(point: PointResult, version: Version, psnr_y: float, image: str, things: Sequence[Thing]) -> ShownVersion:
     coded, (width, height) = version.coded, version.size
-    regions = [
-        (*_percent((rect.x, rect.y, rect.width, rect.height), width, height), qp)
-        for rect, qp in zip(coded.layout.regions(), coded.qps, strict=True)
-    ]
+    regions = []
+    for rect, qp in zip(coded.layout.regions(), coded.qps, strict=True):
+        # Without the padding at the right and lower edges.
+        seen = (rect.x, rect.y, min(rect.width, width - rect.x), min(rect.height, height - rect.y))
+        regions.append((*_percent(seen, width, height), qp))
     shown = coded.asked or coded.native
     cell = (100 * shown.ctu / width, 100 * shown.ctu / height) if shown else (100.0, 100.0)
     return ShownVersion(

@@ -150,10 +150,10 @@ def headline(result: BenchResult) -> str:
     if best.method == ANCHOR or anchor is None:
         return f"To keep {share} of the objects {best.method} needs {needs}."
     found = best.against[ANCHOR].saved[key] if ANCHOR in best.against else None
-    more = words.interval(found, lambda value: f"{value:.1f}") if found else ""
+    more = words.interval(found, lambda value: f"{value:.1f} %", " in ") if found else ""
     return (
         f"To keep {share} of the objects {best.method} needs {needs}, {100 * (1 - least / anchor):.1f} % fewer than "
-        f"{ANCHOR} ({words.rate(anchor, result.average)}){f'; 95 % interval {more} %' if more else ''}."
+        f"{ANCHOR} ({words.rate(anchor, result.average)}){f'; 95 % interval {more}' if more else ''}."
     )
 
 

@@ -49,6 +49,6 @@ def known_frames(truth: GroundTruth | None, frames: Iterable[Frame]) -> Iterator
         name = Path(frame.source).name
         if truth is not None and truth.image_id(name) is None:
             raise InputError(
-                f"--annotations {truth.source}: {name} is not in it: name annotations with such frames, or leave them out"
+                f"--annotations {truth.source}: {name} is not in it: name annotations of such frames, or none"
             )
         yield frame
