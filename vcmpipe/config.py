@@ -371,8 +371,11 @@ class ObjectsOptions:
 class TrainOptions(ObjectsOptions):
     """Train a threshold predictor; the same command goes on where a run was interrupted."""
 
-    model: str = argument(help="dt_jrd or bc_jrd")
+    model: str = argument(help="dt_jrd, bc_jrd or detector_aware")
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
+    detector: str | None = option(
+        None, help="detector_aware: the detector that the store was made with; default: VCMPIPE_DETECTOR, else auto"
+    )
     init: str = option(
         "pretrained", help="weights to start from: pretrained (timm's, downloaded), random, or a file of weights"
     )
