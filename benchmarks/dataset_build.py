@@ -116,9 +116,8 @@ def print_results(ways: dict[str, Way], qps: tuple[int, ...], cores: int) -> Non
         if name in ways:
             same = all(np.array_equal(ways[name].strings[each], full.strings[each]) for each in full.strings)
             strings = "identical" if same else "OTHER"
-            print(
-                f"build against {name}: {ways[name].seconds / full.seconds:.2f} times faster ({asked}); {strings} strings"
-            )
+            ratio = ways[name].seconds / full.seconds
+            print(f"build against {name}: {ratio:.2f} times faster ({asked}); {strings} strings")
     if "search" in ways:
         print_search(full, ways["search"], qps)
 
