@@ -23,6 +23,11 @@ def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+def argument(*, help: str) -> Any:
+    """A dataclass field that stands on the command line without a name, in the order of the fields."""
+    return field(metadata={"help": help, "positional": True})
+
+
 def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:
     """Read ``FIRST:LAST[:STEP]`` (both ends included) or ``A,B,C`` or one number.
 
@@ -54,17 +59,13 @@ def _check_names(options: Any, *names: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodingOptions:
-    """How pictures are coded; shared by every command that codes."""
+class WholeCodingOptions:
+    """How whole pictures are coded; shared by every command that codes."""
 
     encoder: str = option(
         "vvenc", help="encoder: vvenc, kvazaar (HEVC), uvg266, vtm, one described in encoder_bin, or a plugin's name"
     )
     preset: Literal["faster", "fast", "medium", "slow", "slower"] = option("faster", help="the encoder's speed preset")
-    ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
-    form: Literal["slices", "subpictures"] = option(
-        "slices", help="how regions stand in the stream: slices (smaller) or sub-pictures (each can be extracted)"
-    )
     matrix: Literal["bt709", "bt601"] = option("bt709", help="RGB-to-YUV matrix")
     range: Literal["limited", "full"] = option("limited", help="sample range")
     siting: Literal["left", "centre", "topleft"] = option("left", help="chroma sample position")
@@ -73,6 +74,16 @@ class CodingOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.jobs <= MAX_JOBS:
             raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodingOptions(WholeCodingOptions):
+    """How pictures are coded where their parts may have QPs of their own."""
+
+    ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
+    form: Literal["slices", "subpictures"] = option(
+        "slices", help="how regions stand in the stream: slices (smaller) or sub-pictures (each can be extracted)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,3 +243,47 @@ class BenchOptions(PipelineOptions):
         unknown = set(self.methods.split(",")) - set(METHODS)
         if unknown:
             raise InputError(f"unknown method {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetBuildOptions(WholeCodingOptions):
+    """Code every picture at every QP, look at each version, and keep what was seen: a JRD data set."""
+
+    images: str = option(help="a folder of pictures; sub-folders are searched, too")
+    out: str = option(help="the store to make or to go on with")
+    detector: str | None = option(
+        None, help="the detector whose losses are measured (as in encode); default: VCMPIPE_DETECTOR, else auto"
+    )
+    device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
+    qps: str = option("0:63", help="QPs to code at: FIRST:LAST[:STEP], both ends included, or A,B,C")
+    search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
+    score: float = option(0.3, help="detections on the source below this confidence are no objects (0..1)")
+    found_score: float = option(0.2, help="least confidence at which an object counts as recognised (0..1)")
+    iou: float = option(0.5, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)")
+    limit: int | None = option(None, help="take only the first N pictures")
+    cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
+    estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_names(self, "images", "out", "cluster")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
+        parse_range(self.qps, low=0, high=63, what="--qps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetVerifyOptions:
+    """Check a store: digests, completeness, and that every version decodes to what its record says."""
+
+    store: str = argument(help="the store")
+    images: str | None = option(None, help="the folder of source pictures, if it has moved")
+    decode: Literal["all", "some", "none"] = option(
+        "all", help="versions to decode: all, four of each picture, or none"
+    )
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "images")

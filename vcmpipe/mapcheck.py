@@ -59,11 +59,11 @@ def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
     regions = ctus = 0
     for number, (picture, record) in enumerate(zip(info.pictures, sidecar.pictures, strict=True)):
         asked, ctu = record.qp_map.asked, record.qp_map.ctu
-        columns, rows = -(-picture.width // ctu), -(-picture.height // ctu)
+        # What is coded beyond the shown picture, rounded up to blocks of 8, is canvas of which no map speaks.
+        width, height = -(-picture.display_width // 8) * 8, -(-picture.display_height // 8) * 8
+        columns, rows = -(-width // ctu), -(-height // ctu)
         if len(asked) != rows or any(len(row) != columns for row in asked):
-            raise InputError(
-                f"picture {number}: the sidecar's map does not fit {picture.width}x{picture.height} samples"
-            )
+            raise InputError(f"picture {number}: the sidecar's map does not fit {width}x{height} samples")
         if record.realisation == "native":
             # Each block has a QP of its own, inside the coded data: only decoding it would show.
             said = f"an encoder's own map is not in the headers; when it was coded: {record.map_honoured}"
@@ -73,7 +73,9 @@ def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
             faults.append(MapFault(number, None, "CU-level QP deltas are enabled: the slice QP does not bind"))
         covered = 0
         for index, region in enumerate(picture.regions):
-            rect = region.rect
+            rect = region.rect.within(width, height)
+            if not (rect.width and rect.height):
+                continue
             covered += rect.width * rect.height
             lowest = min(
                 asked[row][column]
@@ -82,7 +84,7 @@ def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
             )
             if region.qp > lowest:
                 faults.append(MapFault(number, index, f"QP {region.qp} where {lowest} was asked for"))
-        if covered != picture.width * picture.height:
+        if covered != width * height:
             faults.append(MapFault(number, None, "the regions do not cover the picture"))
         regions += len(picture.regions)
         ctus += columns * rows

@@ -17,7 +17,7 @@ from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp, parameters
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.frames import ColourSpec, pad_yuv, rgb_to_yuv
+from vcmpipe.frames import ColourSpec, pad_yuv, psnr_y, rgb_to_yuv
 
 
 def yuv_of(make_frame, width: int, height: int, seed: int = 0):
@@ -70,10 +70,43 @@ def test_the_qp_in_the_stream_is_the_one_asked_for(make_frame, qp: int) -> None:
     assert inspect_stream(stream).pictures[0].regions[0].qp == qp
 
 
-def test_what_ffmpegs_buffer_cannot_hold_is_said_so() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 72, 3)).astype(np.uint8)
+
+
+def test_a_picture_that_ffmpegs_buffer_cannot_hold_is_coded_on_a_larger_canvas() -> None:
+    yuv = rgb_to_yuv(NOISE, ColourSpec())
+    encoder = load_encoder("vvenc")
+    jobs = [Job(yuv, qp, CodingMode()) for qp in (0, 1, 19, 40)]
+    streams = encoder.encode(jobs)
+    for job, stream in zip(jobs, streams, strict=True):
+        picture = inspect_stream(stream).pictures[0]
+        assert (picture.display_width, picture.display_height) == (72, 64)
+        assert picture.regions[0].qp == job.qp
+        (decoded,) = (one.yuv for one in decode_stream(stream))
+        assert decoded.y.shape == yuv.y.shape
+        assert psnr_y(yuv, decoded) > 60 - job.qp
+    assert len(streams[0]) > yuv.y.size  # more than a byte per sample: there was no room for it as it was
+    assert inspect_stream(streams[0]).pictures[0].height == 128
+    assert inspect_stream(streams[3]).pictures[0].height == 64
+    # What else was asked for changes nothing.
+    assert [encoder.encode([job])[0] for job in jobs] == streams
+
+
+def test_a_region_that_ffmpegs_buffer_cannot_hold_is_said_so() -> None:
+    job = Job(rgb_to_yuv(NOISE, ColourSpec()), 0, CodingMode(ctu=32, region=True))
     with pytest.raises(TooDenseError, match=r"more than the 8 bits per pixel.*higher QP"):
-        load_encoder("vvenc").encode([Job(rgb_to_yuv(noise, ColourSpec()), 0, CodingMode())])
+        load_encoder("vvenc").encode([job])
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "preset"), [(200, 136, "fast"), (416, 240, "faster"), (1280, 720, "faster")]
+)
+def test_the_bits_do_not_depend_on_the_number_of_jobs(make_frame, width: int, height: int, preset: str) -> None:
+    """One thread per encoder where many run side by side, and VVenC's own number where one runs alone."""
+    yuv = yuv_of(make_frame, width, height)
+    jobs = [Job(yuv, qp, CodingMode(preset=preset)) for qp in (30, 37, 44, 50)]
+    encoder = load_encoder("vvenc")
+    assert encoder.encode(jobs) == [encoder.encode([job])[0] for job in jobs]
 
 
 def script(path: Path, body: str) -> Path:

@@ -16,6 +16,11 @@ class Rect:
     width: int
     height: int
 
+    def within(self, width: int, height: int) -> Rect:
+        """The part that lies in a picture of this size; of no width or height where there is none."""
+        right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
+        return Rect(self.x, self.y, max(right - self.x, 0), max(bottom - self.y, 0))
+
 
 @dataclass(frozen=True, slots=True)
 class RegionLayout:

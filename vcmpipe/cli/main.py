@@ -132,6 +132,44 @@ def _bench(options: config.BenchOptions) -> int:
     return 0
 
 
+def _dataset_build(options: config.DatasetBuildOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.build import build
+
+    with progress_bar("build") as progress:
+        report = build(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.built(report, planned=options.estimate)
+    for failure in report.failures:
+        _say(failure.reason)
+    if report.failures:
+        _say(f"{_count(len(report.failures), 'picture')} failed; the others are done. The next run tries them again")
+    return 1 if report.failures else 0
+
+
+def _dataset_verify(options: config.DatasetVerifyOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.verification import verify_store
+
+    with progress_bar("verify") as progress:
+        report = verify_store(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.verified(report)
+    for fault in report.faults:
+        _say(fault)
+    return 1 if report.faults else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _doctor(options: config.DoctorOptions) -> int:
     from vcmpipe.cli import show
     from vcmpipe.doctor import examine
@@ -150,6 +188,8 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "inspect": _inspect,
     "extract": _extract,
     "bench": _bench,
+    "dataset build": _dataset_build,
+    "dataset verify": _dataset_verify,
     "doctor": _doctor,
 }
 

@@ -22,8 +22,12 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "inspect": (config.InspectOptions, "show headers, pictures and regions; verify QPs against the map"),
     "extract": (config.ExtractOptions, "cut one sub-picture out without coding it again"),
     "bench": (config.BenchOptions, "compare methods: what they keep and what they cost"),
+    "dataset build": (config.DatasetBuildOptions, "code every picture at every QP and look at each version"),
+    "dataset verify": (config.DatasetVerifyOptions, "check a store: digests, completeness, decodability"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }
+# Commands of two words, by the first.
+GROUPS: dict[str, str] = {"dataset": "build, check and exchange JRD data sets"}
 
 
 class _Help(argparse.HelpFormatter):
@@ -50,8 +54,8 @@ class _Help(argparse.HelpFormatter):
 
     def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
         # The list of all options follows at once; what a reader needs first is what cannot be left out.
-        needed = [a for a in actions if a.required and a.option_strings]
-        words = [f"{a.option_strings[0]} {a.dest.upper()}" for a in needed]
+        needed = [a for a in actions if a.required and not isinstance(a, argparse._SubParsersAction)]
+        words = [f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else a.dest.upper() for a in needed]
         command = self._prog.replace(" [options]", "")
         rest = [] if not needed and not any(a.option_strings for a in actions) else ["[options]"]
         if any(isinstance(a, argparse._SubParsersAction) for a in actions):
@@ -71,8 +75,10 @@ class Parser(ArgumentParser):
         raise SystemExit(2)
 
     def _command(self) -> str:
-        words = [word for word in sys.argv[1:2] if word in COMMANDS]
-        return f"{words[0]} " if words else ""
+        for words in (sys.argv[1:3], sys.argv[1:2]):
+            if " ".join(words) in (*COMMANDS, *GROUPS):
+                return " ".join(words) + " "
+        return ""
 
 
 def _plain(message: str) -> str:
@@ -83,12 +89,14 @@ def _plain(message: str) -> str:
         lambda m: " and ".join(_flag(word.split(".")[-1]) for word in m[1].split(", ")) + " must be given",
         text,
     )
-    text = re.sub(r'Parser key "(?:\w+\.)?(\w+)":', lambda m: f"{_flag(m[1])}:", text)
+    text = re.sub(r'Parser key "(?:\w+\.)*(\w+)":', lambda m: f"{_flag(m[1])}:", text)
     text = re.sub(r"[Ee]xpected an? typing\.Literal\[(.*?)\]\. Got value: (\S+)", r"\2 is not one of \1", text)
     text = re.sub(
         r"[Ee]xpected an? <class '(\w+)'>\. Got value: (\S+)", lambda m: f"{m[2]} is no {_KINDS.get(m[1], m[1])}", text
     )
-    text = re.sub(r'expected "command" to be one of .*', f"give a command: {', '.join(COMMANDS)}", text)
+    text = re.sub(
+        r'expected "(?:(\w+)\.)?command" to be one of .*', lambda m: f"give a command: {', '.join(_below(m[1]))}", text
+    )
     return re.sub(
         r"argument COMMAND: invalid choice: ('[^']*') \(choose from (.*)\)",
         r"there is no command \1; there are \2",
@@ -96,10 +104,26 @@ def _plain(message: str) -> str:
     )
 
 
+def _below(group: str | None) -> list[str]:
+    """The commands of a group; the first words of all without one."""
+    if group is not None:
+        return [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{group} ")]
+    return list(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
+
+
 _KINDS = {"int": "whole number", "float": "number", "bool": "switch"}
+
+_POSITIONAL = {
+    field.name
+    for options, _ in COMMANDS.values()
+    for field in dataclasses.fields(options)
+    if "positional" in field.metadata
+}
 
 
 def _flag(name: str) -> str:
+    if name in _POSITIONAL:
+        return name.upper()
     return "--" + name.replace("_", "-")
 
 
@@ -109,6 +133,9 @@ def _add_options(parser: ArgumentParser, options: Any) -> None:
     # Required options first: they are what a reader of --help looks for.
     for field in sorted(fields.values(), key=lambda f: f.default is not dataclasses.MISSING):
         words: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
+        if field.metadata.get("positional"):
+            parser.add_argument(field.name, type=hints[field.name], **words)
+            continue
         if field.default is dataclasses.MISSING:
             words["required"] = True
         else:
@@ -130,14 +157,24 @@ def build_parser() -> Parser:
         version=__version__,
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks; may stand anywhere")
-    subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands", description=None)
+    words: dict[str, Any] = {"dest": "command", "metavar": "COMMAND", "title": "commands", "description": None}
+    subcommands = parser.add_subcommands(**words)
+    groups: dict[str, Any] = {}
     for name, (options, summary) in COMMANDS.items():
         command = Parser(description=typing.cast(str, options.__doc__).splitlines()[0])
         command.add_argument(
             "--config", action="config", help="a YAML file of options, or the name of one in pipelines/"
         )
         _add_options(command, options)
-        subcommands.add_subcommand(name, command, help=summary)
+        group, _, rest = name.rpartition(" ")
+        if not group:
+            subcommands.add_subcommand(rest, command, help=summary)
+            continue
+        if group not in groups:
+            head = Parser(description=GROUPS[group])
+            subcommands.add_subcommand(group, head, help=GROUPS[group])
+            groups[group] = head.add_subcommands(**words)
+        groups[group].add_subcommand(rest, command, help=summary)
     return parser
 
 
@@ -152,10 +189,12 @@ def parse(argv: list[str]) -> tuple[str, Any]:
         parsed: Namespace = build_parser().parse_args(_values_joined(_named_config(argv)))
     except UnicodeDecodeError as error:
         raise InputError(f"the file after --config is no text: give YAML in UTF-8 ({error.reason})") from error
-    chosen = parsed[parsed.command]
-    options = COMMANDS[parsed.command][0]
+    name, chosen = parsed.command, parsed[parsed.command]
+    while (rest := chosen.get("command")) is not None:
+        name, chosen = f"{name} {rest}", chosen[rest]
+    options = COMMANDS[name][0]
     values = {field.name: chosen[field.name] for field in dataclasses.fields(options)}
-    return parsed.command, options(**values)
+    return name, options(**values)
 
 
 def _values_joined(argv: list[str]) -> list[str]:

@@ -164,11 +164,13 @@ class PictureCoder:
 
     def _whole_picture(self, stream: bytes) -> tuple[bytes, RegionLayout]:
         """The stream of a whole picture with its crop and colours, and its layout."""
-        # The whole picture has the CTU size of the preset, not that of the map.
-        layout = RegionLayout.single(self.yuv.width, self.yuv.height, inspect_stream(stream).pictures[0].ctu)
+        # The CTU size is that of the preset, not of the map; and an encoder may code a larger canvas than it shows.
+        coded = inspect_stream(stream).pictures[0]
+        layout = RegionLayout.single(self.yuv.width, self.yuv.height, coded.ctu)
         if not self.encoder.capabilities.regions:
             return stream, layout  # the encoder wrote them itself
-        return merge_regions([stream], layout, display_size=self.size, vui=self.spec.vui()), layout
+        canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
+        return merge_regions([stream], canvas, display_size=self.size, vui=self.spec.vui()), layout
 
     def native(self, qp_map: QpMap) -> CodedPicture:
         """The picture by the encoder's own map, bent to what the encoder can say."""

@@ -27,7 +27,9 @@ def prove(coder: PictureCoder, coded: CodedPicture, asked: QpMap) -> str:
     picture = inspect_stream(coded.data).pictures[0]
     if picture.cu_qp_delta_possible:
         return "no: blocks may depart from their region's QP"
-    signalled = [(region.rect, region.qp) for region in picture.regions]
+    # Below and to the right of what is shown there may be canvas of which no map speaks.
+    width, height = coded.layout.width, coded.layout.height
+    signalled = [(region.rect.within(width, height), region.qp) for region in picture.regions]
     if [rect for rect, _ in signalled] != list(coded.layout.regions()):
         return "no: the stream has other regions than those asked for"
     low, high = coder.encoder.capabilities.qp_range

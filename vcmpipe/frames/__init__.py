@@ -2,12 +2,12 @@
 
 from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
 from vcmpipe.frames.frame import MAX_PIXELS, MAX_SIDE, MIN_SIDE, Frame, natural_key
-from vcmpipe.frames.pictures import picture_size, read_picture
+from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
-from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, open_source
+from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, find_pictures, open_source
 from vcmpipe.frames.writers import Y4mWriter, write_png
-from vcmpipe.frames.yuv import Yuv, crop_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
+from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,6 +21,9 @@ __all__ = [
     "Y4mWriter",
     "Yuv",
     "crop_yuv",
+    "decode_picture",
+    "extend_yuv",
+    "find_pictures",
     "natural_key",
     "open_source",
     "pad_yuv",

@@ -57,7 +57,13 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, unreadable, truncated, damaged, of an unknown kind, or of a refused size.
     """
-    data = _read(path)
+    return decode_picture(_read(path), path)
+
+
+def decode_picture(data: bytes, path: Path) -> NDArray[np.uint8]:
+    """Decodes what was read from a picture file; see ``read_picture``. The path is for errors alone."""
+    if not data:
+        raise InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
     image = _open(data, path)
     check_size(*image.size, source=str(path))
     try:
@@ -98,12 +104,9 @@ def unreadable(path: Path, error: OSError) -> InputError:
 
 def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-    if not data:
-        raise InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
-    return data
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -145,3 +145,35 @@ def _list_pictures(folder: Path) -> tuple[Path, ...]:
             "sub-folders are not searched): name the folder that holds them"
         )
     return tuple(folder / name for name in sorted(pictures, key=natural_key))
+
+
+def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:
+    """The picture files of a folder and its sub-folders, by their path below it (with ``/``), in natural order.
+
+    Hidden files and folders are not looked at, nor are symbolic links to folders followed.
+
+    Args:
+        folder: where to look.
+        limit: the most pictures to give.
+
+    Raises:
+        InputError: the folder is missing, is none, cannot be read, or holds no pictures.
+    """
+    if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{one_line(str(folder))} is no folder: name the folder that holds the pictures")
+        raise unreadable(folder, FileNotFoundError())
+
+    def refuse(error: OSError) -> None:
+        raise unreadable(Path(error.filename), error) from error
+
+    found: dict[str, Path] = {}
+    for root, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = Path(root, name)
+            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+                found[path.relative_to(folder).as_posix()] = path
+    if not found:
+        raise InputError(f"{one_line(str(folder))} and its sub-folders hold no pictures (JPEG, PNG, WebP, BMP or TIFF)")
+    return {name: found[name] for name in sorted(found, key=natural_key)[:limit]}

@@ -83,7 +83,17 @@ def pad_yuv(yuv: Yuv, multiple: int = 8) -> Yuv:
     """Repeats the last column and row until both luma sides are multiples of an even number."""
     if multiple < 2 or multiple % 2:
         raise InputError(f"a 4:2:0 picture is padded to an even multiple, not {multiple}")
-    right, below = -yuv.width % multiple, -yuv.height % multiple
+    return _extended(yuv, -yuv.width % multiple, -yuv.height % multiple)
+
+
+def extend_yuv(yuv: Yuv, height: int) -> Yuv:
+    """Repeats the last row until the picture has an even ``height``, which must not be less than it has."""
+    if height % 2 or height < yuv.height:
+        raise InputError(f"a 4:2:0 picture of {yuv.height} rows cannot be extended to {height}")
+    return _extended(yuv, 0, height - yuv.height)
+
+
+def _extended(yuv: Yuv, right: int, below: int) -> Yuv:
     if not right and not below:
         return yuv
     return Yuv(

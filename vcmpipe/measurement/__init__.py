@@ -1,6 +1,18 @@
 """Thresholds found by coding and looking, instead of predicted."""
 
+from vcmpipe.measurement.labels import DEFAULT_RULE, RULES, fill, label
 from vcmpipe.measurement.measured import MeasuredPredictor
+from vcmpipe.measurement.search import search_qps
 from vcmpipe.measurement.sweep import Recognition, best_step, recognise
 
-__all__ = ["MeasuredPredictor", "Recognition", "best_step", "recognise"]
+__all__ = [
+    "DEFAULT_RULE",
+    "RULES",
+    "MeasuredPredictor",
+    "Recognition",
+    "best_step",
+    "fill",
+    "label",
+    "recognise",
+    "search_qps",
+]

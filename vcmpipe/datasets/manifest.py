@@ -1,0 +1,155 @@
+"""What a JRD store was made with: written once, compared whenever a build goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from vcmpipe.bitstream import Codec
+from vcmpipe.config import DatasetBuildOptions, parse_range
+from vcmpipe.errors import InputError
+from vcmpipe.evaluation import MatchRule
+from vcmpipe.frames import ColourSpec
+
+if TYPE_CHECKING:
+    from vcmpipe.detection import Detector
+    from vcmpipe.encoders import Encoder
+
+KIND = "jrd-store"
+VERSION = 1
+
+# Two stores that differ in one of these do not go together; the words are for people.
+_BINDING = {
+    "qps": "QPs",
+    "search": "search",
+    "rule": "matching rule",
+    "encoder": "encoder",
+    "encoder_build": "encoder's build",
+    "preset": "preset",
+    "colour": "colour",
+    "detector_digest": "detector's weights",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that the records of a store have in common.
+
+    Attributes:
+        images: The folder of pictures, as it was named when the store was made.
+        qps: QPs that pictures are coded at; those that may be, where ``search`` picks among them.
+        search: Whether each picture was coded only at the QPs that settle its labels.
+        rule: When an object counts, and when it counts as found.
+        codec: The standard of the streams.
+        encoder: The encoder's name.
+        encoder_build: Its version, as the binary states it.
+        preset: Its speed preset.
+        colour: Matrix, range and siting.
+        detector: What the detector is called.
+        detector_digest: SHA-256 of its weights.
+        classes: Its class names by number.
+        versions: Versions of vcmpipe, Python and packages when the store was made.
+    """
+
+    images: str
+    qps: tuple[int, ...]
+    search: bool
+    rule: MatchRule
+    codec: Codec
+    encoder: str
+    encoder_build: str
+    preset: str
+    colour: ColourSpec
+    detector: str
+    detector_digest: str
+    classes: dict[int, str]
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, options: DatasetBuildOptions, encoder: Encoder, detector: Detector, versions: dict[str, str]
+    ) -> Manifest:
+        """The manifest of the store that options ask for."""
+        return cls(
+            images=options.images,
+            qps=parse_range(options.qps, low=0, high=63, what="--qps"),
+            search=options.search,
+            rule=MatchRule(options.score, options.found_score, options.iou),
+            codec=encoder.capabilities.codec,
+            encoder=encoder.name,
+            encoder_build=encoder.build,
+            preset=options.preset,
+            colour=ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting),
+            detector=detector.name,
+            detector_digest=detector.digest,
+            classes={int(number): str(name) for number, name in detector.classes.items()},
+            versions=versions,
+        )
+
+    @property
+    def name(self) -> str:
+        """The data set's name: that of the folder of pictures."""
+        return Path(self.images).resolve().name
+
+    def refuse_other(self, other: Manifest, store: Path) -> None:
+        """Refuse to go on with a store that was made with another configuration.
+
+        Raises:
+            InputError: Naming the first difference.
+        """
+        for key, words in _BINDING.items():
+            ours, theirs = getattr(self, key), getattr(other, key)
+            if ours != theirs:
+                raise InputError(
+                    f"{store} was made with another configuration: its {words}: {_said(ours)}; asked for now: "
+                    f"{_said(theirs)}. Name another --out, or ask for the same"
+                )
+
+    def to_json(self) -> str:
+        """The manifest as it is written."""
+        values = dataclasses.asdict(self) | {"classes": {str(k): v for k, v in self.classes.items()}}
+        return json.dumps({"kind": KIND, "version": VERSION} | values, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            InputError: It is damaged, or of another kind or version.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            kind, version = values.pop("kind"), values.pop("version")
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise InputError(f"{source} is damaged or no manifest of a data set: {error}") from error
+        if kind != KIND:
+            raise InputError(f"{source} describes a data set of the kind {kind!r}, not a built JRD store")
+        if version != VERSION:
+            raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store anew")
+        try:
+            if values["codec"] not in get_args(Codec):
+                raise ValueError(f"there is no codec {values['codec']!r}")
+            values |= {
+                "qps": tuple(int(qp) for qp in values["qps"]),
+                "rule": MatchRule(**values["rule"]),
+                "colour": ColourSpec(**values["colour"]),
+                "classes": {int(number): str(name) for number, name in values["classes"].items()},
+            }
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{source} is damaged: {error}") from error
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple) and value and all(isinstance(qp, int) for qp in value):
+        step = value[1] - value[0] if len(value) > 1 else 1
+        regular = value == tuple(range(value[0], value[-1] + 1, step)) and step > 0
+        return f"{value[0]}:{value[-1]}:{step}" if regular else ",".join(map(str, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in dataclasses.asdict(value).items())
+    if isinstance(value, str) and len(value) == 64:
+        return f"SHA-256 {value[:12]}..."
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,224 @@
+"""A built JRD data set on disk: a manifest, one record per picture, and the coded versions as VVC streams.
+
+    STORE/manifest.json            what all records have in common
+    STORE/pictures/NAME.parquet    a picture's record; NAME is its path below the folder of pictures
+    STORE/streams/NAME.266         its versions, lowest QP first: one stream that any VVC decoder plays (.265: HEVC)
+    STORE/lock                     held by the one builder
+
+A picture is done when its record is there. The stream is published first, so a record never lacks its stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe import process
+from vcmpipe.datasets.manifest import Manifest
+from vcmpipe.datasets.records import PictureRecord
+from vcmpipe.decoder import decode_stream
+from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.frames import Frame, Yuv, read_picture, yuv_to_rgb
+
+if TYPE_CHECKING:
+    from vcmpipe.datasets.samples import Samples
+
+_RECORD = ".parquet"
+_STREAM = {"vvc": ".266", "hevc": ".265"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A JRD store, opened for reading; a builder also publishes into it.
+
+    Attributes:
+        path: The folder.
+        manifest: What its records have in common.
+    """
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str) -> Store:
+        """Open a store.
+
+        Raises:
+            InputError: There is none, or its manifest is damaged.
+        """
+        path = Path(path)
+        file = manifest_path(path)
+        if not file.is_file():
+            raise InputError(f"{path} is no JRD store (there is no manifest.json): make one with vcmpipe dataset build")
+        return cls(path, Manifest.from_json(file.read_text(encoding="utf-8", errors="replace"), str(file)))
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> Store:
+        """Make a new store, or open the one that is there to go on with it.
+
+        Raises:
+            InputError: The folder holds something else, or a store of another configuration.
+        """
+        file = manifest_path(path)
+        if file.is_file():
+            store = cls.open(path)
+            store.manifest.refuse_other(manifest, path)
+            return store
+        if path.exists() and (not path.is_dir() or any(each.name != "lock" for each in path.iterdir())):
+            raise InputError(f"--out {path} is there and is no JRD store: name another folder, or an empty one")
+        with process.publish(file) as part:
+            part.write_text(manifest.to_json(), encoding="utf-8")
+        return cls(path, manifest)
+
+    def names(self) -> list[str]:
+        """The pictures that are done, in order; a name is the picture's path below the folder of pictures."""
+        root = self.path / "pictures"
+        found = (file.relative_to(root).as_posix() for file in root.rglob(f"*{_RECORD}"))
+        # A hidden file is one that is being written.
+        return sorted(name.removesuffix(_RECORD) for name in found if not name.rsplit("/", 1)[-1].startswith("."))
+
+    def record_path(self, name: str) -> Path:
+        """Where a picture's record is, or would be."""
+        return self.path / "pictures" / f"{name}{_RECORD}"
+
+    def stream_path(self, name: str) -> Path:
+        """Where a picture's versions are, or would be."""
+        return self.path / "streams" / f"{name}{_STREAM[self.manifest.codec]}"
+
+    def has(self, name: str) -> bool:
+        """Whether a picture is done."""
+        return self.record_path(name).is_file()
+
+    def record(self, name: str) -> PictureRecord:
+        """A picture's record.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        path = self.record_path(name)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.path} has no picture {name!r}") from error
+        return PictureRecord.from_parquet(data, str(path))
+
+    def records(self) -> Iterator[PictureRecord]:
+        """All records, in order of names."""
+        return (self.record(name) for name in self.names())
+
+    def remove_leftovers(self) -> None:
+        """Remove what a builder that was killed was writing. For the one who holds the lock."""
+        for folder in ("pictures", "streams"):
+            for part in (self.path / folder).rglob(".vcmpipe-*"):
+                part.unlink(missing_ok=True)
+
+    def publish(self, record: PictureRecord, stream: bytes) -> None:
+        """Add a picture; it is there whole or not at all."""
+        with process.publish(self.stream_path(record.name)) as part:
+            part.write_bytes(stream)
+        with process.publish(self.record_path(record.name)) as part:
+            part.write_bytes(record.to_parquet())
+
+    def stream(self, name: str, qp: int) -> bytes:
+        """One version of a picture, a VVC stream of its own.
+
+        Raises:
+            InputError: It was not coded at that QP, or the stream file is gone or shorter than its record says.
+        """
+        return self.streams(self.record(name), [qp])[0]
+
+    def streams(self, record: PictureRecord, qps: Sequence[int]) -> list[bytes]:
+        """Several versions of a picture, each a VVC stream of its own; see ``stream``."""
+        path = self.stream_path(record.name)
+        places = {int(qp): i for i, qp in enumerate(record.qps)}
+        found = []
+        try:
+            with path.open("rb") as file:
+                for qp in qps:
+                    if qp not in places:
+                        raise InputError(f"{self.path}: {record.name} was not coded at QP {qp}")
+                    size = int(record.bits[places[qp]]) // 8
+                    file.seek(int(record.offsets[places[qp]]))
+                    data = file.read(size)
+                    if len(data) != size:
+                        raise InputError(f"{path} is shorter than its record says: vcmpipe dataset verify {self.path}")
+                    found.append(data)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}; vcmpipe dataset verify {self.path}") from error
+        return found
+
+    def versions(self, name: str, qps: Sequence[int]) -> list[Frame]:
+        """Versions of a picture, decoded, at the source's size.
+
+        Raises:
+            InputError: As ``stream``.
+            ProcessError: A stream does not decode to the picture.
+        """
+        record = self.record(name)
+        size = record.width, record.height
+        return [Frame(0, yuv_to_rgb(self.samples_of(record, qp), self.manifest.colour, size), name) for qp in qps]
+
+    def samples_of(self, record: PictureRecord, qp: int) -> Yuv:
+        """The decoded samples of one version; see ``versions``."""
+        pictures = list(decode_stream(self.streams(record, [qp])[0], threads=1))
+        if len(pictures) != 1:
+            raise ProcessError(f"{self.stream_path(record.name)}: QP {qp} decodes to {len(pictures)} pictures, not 1")
+        return pictures[0].yuv
+
+    @cached_property
+    def images(self) -> Path:
+        """The folder of the source pictures."""
+        return Path(self.manifest.images)
+
+    def source(self, name: str, images: Path | None = None) -> Frame:
+        """The source picture, from the folder of pictures.
+
+        Args:
+            name: The picture.
+            images: Where the folder is now, if it has moved.
+
+        Raises:
+            InputError: It is not there, or is another picture than the one that was coded.
+        """
+        path = (images or self.images) / name
+        rgb = read_picture(path)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != self.record(name).source_sha256:
+            raise InputError(f"{path} is not the picture that {self.path} was made of: it has changed since")
+        return Frame(0, rgb, str(path))
+
+    def samples(self, rule: str | None = None) -> Samples:
+        """One row per object: box, string and the label that a rule derives from it.
+
+        Args:
+            rule: One of ``labels.RULES``; None: the default.
+        """
+        from vcmpipe.datasets.label_table import label_table
+
+        return label_table(self, rule)
+
+
+def manifest_path(store: Path) -> Path:
+    """Where a store's manifest is."""
+    return store / "manifest.json"
+
+
+def strings(found: NDArray[np.bool_], qps: NDArray[np.int64], ladder: Sequence[int]) -> list[str]:
+    """Per object one character for each QP of a ladder: 1 recognised, 0 not, ? not coded.
+
+    Args:
+        found: (N, Q) bool.
+        qps: (Q,) the QPs that were coded, each in the ladder.
+        ladder: All QPs of the store.
+    """
+    places = {qp: i for i, qp in enumerate(ladder)}
+    columns = [places[int(qp)] for qp in qps]
+    marks = np.full((len(found), len(ladder)), "?", dtype="<U1")
+    marks[:, columns] = np.where(found, "1", "0")
+    return ["".join(row) for row in marks]

@@ -1,0 +1,173 @@
+"""Whether a store is what it says: digests, completeness, and versions that decode to what their record states."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vcmpipe.config import DatasetVerifyOptions
+from vcmpipe.datasets.records import PictureRecord
+from vcmpipe.datasets.store import Store
+from vcmpipe.datasets.workers import run_everywhere
+from vcmpipe.errors import InputError, VcmError
+from vcmpipe.frames import Frame, find_pictures, psnr_y, rgb_to_yuv
+from vcmpipe.pipeline import Progress, worker_count
+
+# dB by which a decoder may depart from the record: none, but for rounding in another build of numpy.
+_SAME_DB = 1e-6
+_SOME = 4
+
+
+@dataclass(frozen=True)
+class StoreReport:
+    """What was checked and every fault that was found.
+
+    Attributes:
+        store: The store.
+        pictures: Records.
+        objects: Objects in them.
+        versions: Coded versions.
+        decoded: Versions that were decoded, and compared where the source is there.
+        bytes: Size of the streams.
+        faults: A line each.
+    """
+
+    store: str
+    pictures: int
+    objects: int
+    versions: int
+    decoded: int
+    bytes: int
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    objects: int = 0
+    versions: int = 0
+    decoded: int = 0
+    bytes: int = 0
+    faults: tuple[str, ...] = ()
+
+
+def verify_store(
+    options: DatasetVerifyOptions,
+    *,
+    progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> StoreReport:
+    """Check a store.
+
+    Args:
+        options: Which store, and how thoroughly.
+        progress: Called after every picture.
+        warn: Told what could not be checked.
+
+    Raises:
+        InputError: There is no store.
+    """
+    store = Store.open(options.store)
+    names = store.names()
+    images = Path(options.images) if options.images else store.images
+    faults = list(_missing(store, images, names, warn))
+    there = images.is_dir()
+    results = []
+
+    def check(name: str) -> _Checked:
+        return check_picture(store, name, images if there else None, options.decode)
+
+    for result in run_everywhere(check, ((name,) for name in names), worker_count(options.jobs)):
+        results.append(result)
+        progress(len(results), len(names))
+    return StoreReport(
+        store=str(store.path),
+        pictures=len(names),
+        objects=sum(each.objects for each in results),
+        versions=sum(each.versions for each in results),
+        decoded=sum(each.decoded for each in results),
+        bytes=sum(each.bytes for each in results),
+        faults=faults + sorted(fault for each in results for fault in each.faults),
+    )
+
+
+def _missing(store: Store, images: Path, names: list[str], warn: Callable[[str], None]) -> Iterator[str]:
+    if not images.is_dir():
+        warn(f"the pictures ({images}) are not there: name their folder with --images to compare with them")
+        return
+    pictures = set(find_pictures(images))
+    missing = sorted(pictures - set(names))
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        yield f"{missing[0]}{more}: no record; vcmpipe dataset build goes on with them"
+    streams = store.path / "streams"
+    known = {store.stream_path(name) for name in names}
+    for stray in sorted(path for path in streams.rglob("*") if path.is_file() and path not in known):
+        if not stray.name.startswith("."):
+            yield f"{stray}: a stream without a record; the next build of its picture replaces it"
+
+
+def check_picture(store: Store, name: str, images: Path | None, decode: str) -> _Checked:
+    """Check one picture's record, stream and, where ``images`` are there, its source."""
+    try:
+        record = store.record(name)
+        faults = list(_record_faults(store, name, record))
+        data = store.stream_path(name).read_bytes()
+    except InputError as error:
+        return _Checked(faults=(str(error),))
+    except OSError as error:
+        return _Checked(faults=(f"{store.stream_path(name)} cannot be read: {error.strerror}",))
+    if len(data) != int(record.bits.sum()) // 8 or hashlib.sha256(data).hexdigest() != record.stream_sha256:
+        faults.append(f"{store.stream_path(name)} is not the stream that its record means (SHA-256 differs)")
+        return _Checked(len(record.xyxy), len(record.qps), 0, len(data), tuple(faults))
+    source = None
+    if images is not None:
+        try:
+            source = store.source(name, images)
+        except VcmError as error:
+            faults.append(str(error))
+    chosen = _chosen(record.qps, decode)
+    for qp in chosen:
+        faults += _version_faults(store, record, qp, source)
+    return _Checked(len(record.xyxy), len(record.qps), len(chosen), len(data), tuple(faults))
+
+
+def _record_faults(store: Store, name: str, record: PictureRecord) -> Iterator[str]:
+    where = store.record_path(name)
+    if record.name != name:
+        yield f"{where}: it is the record of {record.name}"
+    coded = [int(qp) for qp in record.qps]
+    wanted = list(store.manifest.qps)
+    if (not store.manifest.search and coded != wanted) or not set(coded) <= set(wanted):
+        yield f"{where}: coded at {len(coded)} QPs that are not the {len(wanted)} of the manifest"
+    own = record.matched(store.manifest.rule)
+    if own.found.shape != record.found.shape or (own.found != record.found).any():
+        yield f"{where}: its strings are not what its detections give under the manifest's rule"
+    if record.class_id.size and not set(record.class_id.tolist()) <= set(store.manifest.classes):
+        yield f"{where}: it has classes that the manifest does not know"
+
+
+def _chosen(qps: np.ndarray, decode: str) -> list[int]:
+    if decode == "none" or not len(qps):
+        return []
+    if decode == "all":
+        return [int(qp) for qp in qps]
+    return sorted({int(qps[round(i * (len(qps) - 1) / (_SOME - 1))]) for i in range(_SOME)})
+
+
+def _version_faults(store: Store, record: PictureRecord, qp: int, source: Frame | None) -> Iterator[str]:
+    where = f"{store.stream_path(record.name)}, QP {qp}"
+    try:
+        yuv = store.samples_of(record, qp)
+    except VcmError as error:
+        yield f"{where}: {error}"
+        return
+    if source is None:
+        return
+    stated = float(record.psnr_y[list(record.qps).index(qp)])
+    measured = psnr_y(rgb_to_yuv(source.rgb, store.manifest.colour), yuv)
+    if abs(measured - stated) > _SAME_DB:
+        yield f"{where}: PSNR {measured:.3f} dB, its record says {stated:.3f}"

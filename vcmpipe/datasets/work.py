@@ -1,0 +1,193 @@
+"""One picture of a JRD data set: coded at every QP, every version decoded and looked at.
+
+What a worker needs is picklable, and what it gives back are bytes: a worker may be a thread here or a process on
+another machine, and needs no folder in common with the one who asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vcmpipe.datasets.records import PictureRecord, Seen, matched
+from vcmpipe.detection import load_detector
+from vcmpipe.encoders import CodedPicture, PictureCoder, load_encoder
+from vcmpipe.encoders.faults import blamed_on, check_fidelity
+from vcmpipe.errors import InputError, VcmError
+from vcmpipe.evaluation import MatchRule
+from vcmpipe.frames import ColourSpec, Frame, decode_picture
+from vcmpipe.measurement import search_qps
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
+    from vcmpipe.encoders import Encoder
+
+# Versions decoded and looked at together: what a worker holds in memory.
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every picture is treated. Equal recipes share a detector within a process.
+
+    Attributes:
+        encoder: The encoder's name.
+        encoder_build: Its version: a worker with another one must not take part.
+        preset: Its speed preset.
+        colour: Matrix, range and siting.
+        detector: The detector, as ``load_detector`` takes it.
+        detector_digest: SHA-256 of its weights: likewise.
+        device: Where it runs.
+        jobs: Pictures that it may see at the same time.
+        qps: QPs to code at, ascending.
+        search: Code only those of them that settle every object's label.
+        rule: When an object counts, and when it counts as found.
+    """
+
+    encoder: str
+    encoder_build: str
+    preset: str
+    colour: ColourSpec
+    detector: str
+    detector_digest: str
+    device: str
+    jobs: int
+    qps: tuple[int, ...]
+    search: bool
+    rule: MatchRule
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that could not be done, and why, in one line."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A picture that is done: its record and its stream."""
+
+    record: PictureRecord
+    stream: bytes
+
+
+@lru_cache(maxsize=2)
+def _detector(spec: str, device: str, jobs: int) -> Detector:
+    return load_detector(spec, device=device, jobs=jobs)
+
+
+def load_parts(recipe: Recipe) -> tuple[Encoder, Detector]:
+    """The encoder and the detector of a recipe, the detector once per process.
+
+    Raises:
+        InputError: They are missing here, or are others than those that the recipe means.
+    """
+    encoder = load_encoder(recipe.encoder)
+    if encoder.build != recipe.encoder_build:
+        raise InputError(
+            f"{platform.node()} has the encoder {recipe.encoder} as {encoder.build}, the store was begun with "
+            f"{recipe.encoder_build}: install the same one there"
+        )
+    detector = _detector(recipe.detector, recipe.device, recipe.jobs)
+    if detector.digest != recipe.detector_digest:
+        raise InputError(
+            f"{platform.node()} has other weights as {recipe.detector}: SHA-256 {detector.digest[:12]}..., the store "
+            f"was begun with {recipe.detector_digest[:12]}...; copy the same file there"
+        )
+    return encoder, detector
+
+
+def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
+    """Code a picture, look at its versions, and write down what was seen.
+
+    Args:
+        recipe: How.
+        name: The picture's name in the store.
+        data: Its file.
+
+    Returns:
+        The picture, or why it failed: a fault in one picture must not stop the others.
+    """
+    try:
+        return _code(recipe, name, data)
+    except VcmError as error:
+        return Failure(name, str(error))
+    except Exception as error:  # a detector may raise anything
+        return Failure(name, f"{name}: {type(error).__name__}: {error}")
+
+
+def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
+    encoder, detector = load_parts(recipe)
+    frame = Frame(0, decode_picture(data, Path(name)), name)
+    versions = Versions(PictureCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset), detector)
+    source = detector.detect([frame])[0]
+    with blamed_on(encoder, frame):
+        if recipe.search:
+            objects = source[recipe.rule.select(source)]
+            search_qps(len(objects), recipe.qps, lambda qps: matched(source, versions.look(qps), recipe.rule).found)
+        else:
+            versions.look(recipe.qps)
+    return versions.finished(source, hashlib.sha256(data).hexdigest(), recipe.rule)
+
+
+@dataclass
+class Versions:
+    """The versions of one picture, each coded and looked at once."""
+
+    coder: PictureCoder
+    detector: Detector
+    seen: dict[int, tuple[CodedPicture, float, sv.Detections]] = field(default_factory=dict)
+
+    def look(self, qps: Sequence[int]) -> list[sv.Detections]:
+        """What the detector reports at each QP."""
+        missing = [qp for qp in qps if qp not in self.seen]
+        for start in range(0, len(missing), _BATCH):
+            batch = missing[start : start + _BATCH]
+            coded = self.coder.uniform(batch)
+            decoded = [self.coder.decode(version) for version in coded]
+            found = self.detector.detect([frame for frame, _ in decoded])
+            for qp, version, (_, psnr), detections in zip(batch, coded, decoded, found, strict=True):
+                # A QP that the encoder bent to its range would be a label of another QP.
+                assert version.qps == (qp,)
+                check_fidelity(psnr, (qp,))
+                self.seen[qp] = version, psnr, detections
+        return [self.seen[qp][2] for qp in qps]
+
+    def finished(self, source: sv.Detections, digest: str, rule: MatchRule) -> Finished:
+        """Everything that was coded and seen, as a record and one stream."""
+        qps = sorted(self.seen)
+        streams = [self.seen[qp][0].data for qp in qps]
+        stream = b"".join(streams)
+        objects = matched(source, [self.seen[qp][2] for qp in qps], rule)
+        sizes = np.array([len(data) for data in streams], dtype=np.int64)
+        record = PictureRecord(
+            name=self.coder.frame.source,
+            source_sha256=digest,
+            width=self.coder.frame.width,
+            height=self.coder.frame.height,
+            xyxy=objects.xyxy,
+            class_id=objects.class_id,
+            score=objects.score,
+            qps=np.array(qps, dtype=np.int64),
+            bits=8 * sizes,
+            psnr_y=np.array([self.seen[qp][1] for qp in qps], dtype=np.float64),
+            found=objects.found,
+            iou=objects.iou,
+            confidence=objects.confidence,
+            offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)[: len(qps)],
+            stream_sha256=hashlib.sha256(stream).hexdigest(),
+            seen_in_source=Seen.of([source]),
+            seen_in_versions=Seen.of([self.seen[qp][2] for qp in qps]),
+        )
+        return Finished(record, stream)
