@@ -1,0 +1,1 @@
+"""Verified encoding: the closed loop around the pipeline."""
