@@ -63,11 +63,18 @@ def words_of(command: str, whole: bool) -> list[str]:
     """The arguments, without comment and redirection; what a mention leaves out of required options is filled in."""
     words = shlex.split(command, comments=True)[1:]
     words = words[: next((i for i, word in enumerate(words) if word in (">", "|")), len(words))]
-    if words and words[0] in COMMANDS and not whole:
-        for field in dataclasses.fields(COMMANDS[words[0]][0]):
+    if command_of(words) in COMMANDS and not whole:
+        for field in dataclasses.fields(COMMANDS[command_of(words)][0]):
+            if field.metadata.get("positional"):
+                continue  # nothing tells which of the words they are: a mention has them all
             if field.default is dataclasses.MISSING and f"--{field.name}" not in words:
                 words += [f"--{field.name}", "x.bin"]
     return words
+
+
+def command_of(words: list[str]) -> str:
+    """The command that words begin with, of two words or of one."""
+    return " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else " ".join(words[:1])
 
 
 def own_names(page: str, group: str) -> list[str]:
@@ -77,7 +84,7 @@ def own_names(page: str, group: str) -> list[str]:
 
 
 def test_the_pages_show_commands() -> None:
-    assert {command.split()[1] for _, command, whole in shown_commands() if whole} >= set(COMMANDS)
+    assert {command_of(command.split()[1:]) for _, command, whole in shown_commands() if whole} >= set(COMMANDS)
 
 
 @pytest.mark.parametrize(("page", "command", "whole"), shown_commands())
@@ -94,7 +101,7 @@ def test_every_command_parses(
     except SystemExit as end:
         assert end.code == 0, f"{page}: {command}"
         return
-    assert name == words[0]
+    assert name == command_of(words)
     if isinstance(options, EncodeOptions):
         parse_scale(options.scale)
     if isinstance(options, BenchOptions):
@@ -139,6 +146,8 @@ def test_every_option_is_explained() -> None:
     mentioned = {flag for page in PAGES for flag in OPTION.findall(page.read_text())}
     for options, _ in COMMANDS.values():
         for field in dataclasses.fields(options):
+            if field.metadata.get("positional"):
+                continue
             # A switch that is on by default is of interest for how it is turned off.
             flag = "--" + ("no-" if field.default is True else "") + field.name.replace("_", "-")
             assert flag in mentioned, f"no page explains {flag}"

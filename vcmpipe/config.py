@@ -209,7 +209,8 @@ class DoctorOptions:
     json: bool = option(False, help="print the result as JSON")
 
 
-METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
+METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured")
+MAX_RESAMPLES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,11 +225,26 @@ class BenchOptions(PipelineOptions):
         None, help="ground truth in COCO's instances format; default: the detector's own view"
     )
     out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves")
+    second_detector: str | None = option(
+        None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
+    )
     predictor: str = option("measured", help="thresholds of the methods frame and jrd (as in encode)")
     methods: str = option(",".join(METHODS), help="methods to compare, comma-separated")
+    anchors: str = option(
+        "plain,plain-scaled", help="methods that the others are compared with, the one that counts most first"
+    )
+    average: Literal["pictures", "bpp", "classes"] = option(
+        "pictures",
+        help="averaging rule of rates: bytes per picture, bits per pixel of each picture, or bytes per picture of each "
+        "class (of which it holds objects)",
+    )
     qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
-    margins: str = option("-12:6:3", help="margins of the methods frame and jrd: FIRST:LAST[:STEP] or A,B,C")
+    margins: str = option("-12:6:3", help="margins of the methods frame and jrd*: FIRST:LAST[:STEP] or A,B,C")
     scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
+    resamples: int = option(1000, help="draws of the pictures that the 95 % intervals are made of; 0: no intervals")
+    seed: int = option(0, help="seed of these draws")
+    gallery: int = option(8, help="megabytes of pictures in the report, lost objects first; 0: none")
+    protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
     limit: int | None = option(None, help="take the first N pictures by name")
     cache: str | None = option(
         None, help="the folder that keeps encodes and detections; default: the user's cache folder"
@@ -239,10 +255,18 @@ class BenchOptions(PipelineOptions):
         super().__post_init__()
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit {self.limit}: give 1 or more pictures")
-        _check_names(self, "images", "annotations", "out", "cache")
-        unknown = set(self.methods.split(",")) - set(METHODS)
-        if unknown:
-            raise InputError(f"unknown method {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
+        _check_names(self, "images", "annotations", "out", "second_detector", "cache")
+        for name in ("methods", "anchors"):
+            unknown = set(getattr(self, name).split(",")) - set(METHODS)
+            if unknown:
+                what = "method" if name == "methods" else "method in --anchors"
+                raise InputError(f"unknown {what} {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
+        if not 0 <= self.resamples <= MAX_RESAMPLES:
+            raise InputError(f"--resamples {self.resamples}: give 0 (no intervals) to {MAX_RESAMPLES:,}")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: give 0 or more")
+        if self.gallery < 0:
+            raise InputError(f"--gallery {self.gallery}: give 0 (none) or more megabytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,3 +311,79 @@ class DatasetVerifyOptions:
 
     def __post_init__(self) -> None:
         _check_names(self, "store", "images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetImportOptions:
+    """Read a published data set into one table of samples, with its split, and say what is missing."""
+
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images"] = argument(
+        help="ow-jrd, videoset, mcl-jci, cpl-set or jrd-images (pictures with their coded versions)"
+    )
+    source: str = argument(help="its folder, or its one file")
+    out: str = option(help="the folder of samples to make")
+    originals: str | None = option(
+        None, help="names of pictures or crops below the folder, with {name}; default: the data set's own"
+    )
+    pattern: str | None = option(
+        None, help="names of coded versions below the folder, with {name} and {qp}; default: the data set's own"
+    )
+    labels: str | None = option(None, help="jrd-images: a JSON file of labels; default: JRD_info.json, if it is there")
+    qps: str = option("0:63", help="jrd-images: QPs of the coded versions: FIRST:LAST[:STEP] or A,B,C")
+    seed: int = option(0, help="of the split, where the data set has none of its own")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "source", "out", "originals", "pattern", "labels")
+        for name, kinds in {
+            "originals": ("ow-jrd", "jrd-images"),
+            "pattern": ("ow-jrd", "jrd-images"),
+            "labels": ("jrd-images",),
+        }.items():
+            if getattr(self, name) is not None and self.data_set not in kinds:
+                raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
+        parse_range(self.qps, low=0, high=63, what="--qps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetExportOptions:
+    """Write a store in a layout that others read."""
+
+    layout: Literal["ow-jrd", "labels"] = argument(
+        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)"
+    )
+    store: str = argument(help="the store; for labels and without crops, also a folder of samples or a label table")
+    out: str = option(help="the folder to make; for labels, a file ending in .parquet")
+    rule: str | None = option(
+        None,
+        help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
+    )
+    crops: bool = option(True, help="ow-jrd: write the crops, from the source pictures and from every coded version")
+    images: str | None = option(None, help="ow-jrd: the folder of source pictures, if it has moved")
+    originals: str | None = option(
+        None, help="ow-jrd: names of the crops, with {name}; default: data/original/{name}/{name}.png"
+    )
+    pattern: str | None = option(
+        None, help="ow-jrd: names of coded crops, with {name} and {qp}; default: data/distorted/{name}/{name}_{qp}.png"
+    )
+    seed: int | None = option(None, help="ow-jrd: split the pictures anew by this seed; default: the store's own split")
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out", "images", "originals", "pattern")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetStatsOptions:
+    """Say what is in a data set: counts, labels, what a constant guess would reach, rates."""
+
+    store: str = argument(help="a store, a folder of samples, or a label table (.parquet)")
+    rule: str | None = option(
+        None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
+    )
+    out: str | None = option(None, help="a folder for the drawings: labels.png, and rate.png where there are streams")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        _check_names(self, "store", "out")

@@ -38,12 +38,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def of_detector(detector: Detector) -> dict[str, Any]:
+    """Which detector it was."""
+    return {"name": detector.name, "digest": detector.digest, "classes": len(detector.classes)}
+
+
 def collect(encoder: Encoder, detector: Detector, predictor: str) -> dict[str, Any]:
     """Everything that a result depends on besides its configuration."""
     return {
         "versions": versions(),
         "commit": commit(),
         "encoder": {"name": encoder.name, "build": encoder.build},
-        "detector": {"name": detector.name, "digest": detector.digest, "classes": len(detector.classes)},
+        "detector": of_detector(detector),
         "predictor": predictor,
     }

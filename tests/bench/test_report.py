@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from vcmpipe.bench import BenchResult
+from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing
 from vcmpipe.bench.report import write_report
 from vcmpipe.errors import OutputError
 
 Make = Callable[..., BenchResult]
-FILES = ["methods.csv", "points.csv", "report.html", "report.md", "result.json"]
+FILES = ["classes.csv", "methods.csv", "pictures.csv", "points.csv", "report.html", "report.md", "result.json"]
 
 
 class Page(HTMLParser):
@@ -61,40 +62,98 @@ def test_the_same_result_gives_the_same_bytes(bench_result: Make, tmp_path: Path
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
+GALLERY = Gallery(
+    [
+        ShownPicture(
+            "<b>&.png",
+            (640, 480),
+            "data:image/webp;base64,AAAA",
+            [
+                ShownVersion(
+                    "jrd", "margin +0", 1_234, 30.5, (640, 480), "regions", "data:image/webp;base64,BBBB",
+                    [Thing((1.0, 2.0, 3.0, 4.0), "lost", "</script><script>x", 0.5)],
+                    (5.0, 6.667), [[30, 40]], [(0.0, 0.0, 50.0, 100.0, 30)],
+                )
+            ],
+        )
+    ],
+    of=12,
+    held=12,
+)  # fmt: skip
+
+
 def test_the_page_needs_nothing_else(bench_result: Make, tmp_path: Path) -> None:
-    write_report(bench_result(), tmp_path)
+    write_report(bench_result(), tmp_path, GALLERY)
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
-    assert all(link.startswith("#") for link in page.links)
+    assert not {"img", "iframe", "object"} & set(page.tags)
+    assert all(link.startswith("#") or link == "data:," for link in page.links)
     assert not re.findall(r"@import|url\((?!#)", text)
-    assert page.tags.count("svg") == 4
+    assert "default-src 'none'" in text  # the browser sees to it, too
+    assert page.tags.count("svg") == 5 + 2
     assert len(page.ids) == len(set(page.ids))
-    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     assert "prefers-color-scheme: dark" in text
 
 
-def test_page_and_markdown_hold_the_same_tables(bench_result: Make, tmp_path: Path) -> None:
+def test_the_pictures_stand_in_the_page_as_data(bench_result: Make, tmp_path: Path) -> None:
+    write_report(bench_result(), tmp_path, GALLERY)
+    text = (tmp_path / "report.html").read_text()
+    raw = text.partition('id="gallery-data">')[2].partition("</script>")[0]
+    (picture,) = json.loads(raw)
+    assert (picture["name"], picture["size"]) == ("<b>&.png", [640, 480])
+    (version,) = picture["versions"]
+    assert version["things"] == [[1.0, 2.0, 3.0, 4.0, "lost", "</script><script>x", 0.5]]
+    assert version["regions"] == [[0.0, 0.0, 50.0, 100.0, 30]] and version["qps"] == [[30, 40]]
+    assert "1 of 12 pictures, those with lost objects first" in text
+    write_report(bench_result(), tmp_path)
+    assert "gallery-data" not in (tmp_path / "report.html").read_text().partition("<script>")[0]
+
+
+def test_markdown_holds_the_tables_of_the_page(bench_result: Make, tmp_path: Path) -> None:
     write_report(bench_result(), tmp_path)
     page = [row for row in Page((tmp_path / "report.html").read_text()).rows if row]
     lines = [line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("| ")]
-    assert [[cell.strip() for cell in line[2:-2].split(" | ")] for line in lines] == page
-    assert page[1][0] == "plain"
-    assert len(page) > 4 + 3 + 8
+    cells = [[cell.strip() for cell in line[2:-2].split(" | ")] for line in lines]
+    for row in page:
+        if "against" not in row[0]:  # not a title over several columns
+            assert any(row[0] == own[0] for own in cells), row
+    # Figures in both: the page has each figure's interval in an element of its own.
+    plain = next(row for row in page if row[0] == "plain")
+    assert [cell.partition(" (")[0] for cell in next(own for own in cells if own[0] == "plain")] == [
+        cell.strip() for cell in plain
+    ]
 
 
 def test_csv_holds_the_unrounded_numbers(bench_result: Make, tmp_path: Path) -> None:
-    result = bench_result([("plain", "QP 22", 10_000 / 3, 97), ("jrd", "margin +0", 1_000 / 7, 60)], truth=False)
+    points = [("plain", "QP 22", 10_000 / 3, 97), ("jrd", "margin +0", 1_000 / 7, 60)]
+    result = bench_result(points, truth=False)
     write_report(result, tmp_path)
-    with (tmp_path / "points.csv").open(newline="") as file:
-        points = list(csv.DictReader(file))
-    assert [float(row["bytes_per_picture"]) for row in points] == [10_000 / 3, 1_000 / 7]
-    assert [row["ap"] for row in points] == ["", ""]
-    assert float(points[0]["retention"]) == 0.97
-    with (tmp_path / "methods.csv").open(newline="") as file:
-        methods = {row["method"]: row for row in csv.DictReader(file)}
-    assert float(methods["plain"]["bytes_at_0.95"]) == 10_000 / 3
-    assert (methods["jrd"]["bytes_at_0.95"], methods["jrd"]["bytes_at_0.95_reason"]) == ("", "not_reached")
+
+    def read(name: str) -> list[dict[str, str]]:
+        with (tmp_path / name).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    rows = read("points.csv")
+    assert [float(row["bytes_per_picture"]) for row in rows] == [p.bytes_per_picture.value for p in result.points]
+    assert float(rows[0]["bytes_per_picture"]) == pytest.approx(10_000 / 3, abs=0.5)
+    assert float(rows[0]["bytes_per_picture_low"]) < float(rows[0]["bytes_per_picture_high"])
+    assert "ap" not in rows[0] and float(rows[0]["retention"]) == 0.97
+    assert rows[1]["object_bytes"] and not rows[0]["object_bytes"]
+    methods = {row["method"]: row for row in read("methods.csv")}
+    assert float(methods["plain"]["rate_at_0.95"]) == result.points[0].rate.value
+    assert (methods["jrd"]["rate_at_0.95"], methods["jrd"]["rate_at_0.95_reason"]) == ("", "not_reached")
+    assert methods["jrd"]["saved_0.95_plain_reason"] == "not_reached"
+    assert float(methods["jrd"]["saved_0.95_plain_undefined"]) > 0.5
+    assert methods["plain"]["saved_0.95_plain"] == ""
+    assert float(methods["jrd"]["cost_analysis"]) == pytest.approx(2.01)
+    classes = read("classes.csv")
+    assert {(row["class"], row["method"]) for row in classes} == {
+        (name, method) for name in ("cat", "dog", "fish") for method in ("plain", "jrd")
+    }
+    pictures = read("pictures.csv")
+    assert len(pictures) == 20 and pictures[0]["picture"] == "p0.png" and pictures[0]["method"] == "plain"
+    assert sum(int(row["kept"]) for row in pictures if row["method"] == "plain") == 97
 
 
 def test_json_is_the_result(bench_result: Make, tmp_path: Path) -> None:
@@ -107,7 +166,7 @@ def test_names_cannot_break_out(bench_result: Make, tmp_path: Path) -> None:
     result = bench_result([("plain", nasty, 9_000.0, 99), (nasty, "a", 4_000.0, 99)])
     write_report(result, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1  # its own
     assert ["plain", nasty] in [row[:2] for row in page.rows]
     for line in (tmp_path / "report.md").read_text().splitlines():
         if nasty[:8] in line and line.startswith("|"):
@@ -120,7 +179,7 @@ def test_names_cannot_break_out(bench_result: Make, tmp_path: Path) -> None:
 def test_odd_results_have_a_report(bench_result: Make, tmp_path: Path, points: list[object], objects: int) -> None:
     write_report(bench_result(points, objects=objects, truth=False), tmp_path)
     page = Page((tmp_path / "report.html").read_text())
-    assert page.tags.count("svg") == (0 if not points else 1 + (objects > 0))
+    assert page.tags.count("svg") == (3 if points and objects else 0)
 
 
 def test_an_unwritable_folder_is_named(bench_result: Make, tmp_path: Path) -> None:

@@ -6,42 +6,58 @@ from collections.abc import Callable
 
 import pytest
 
-from vcmpipe.bench import BenchResult, tables
+from vcmpipe.bench import BenchResult, breakdowns, tables, words
+from vcmpipe.bench.result import Costs, LeftOut
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import BenchOptions
-from vcmpipe.evaluation import Outcome
+from vcmpipe.evaluation import Estimate, Outcome
 
 Make = Callable[..., BenchResult]
 
 
-def test_the_summary_has_the_anchor_first_and_words_where_there_is_no_figure(bench_result: Make) -> None:
-    table = tables.summary(bench_result())
-    rows = {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
-    assert next(iter(rows)) == "plain"
-    assert rows["plain"]["bytes per picture at 0.95"] == "10,000"
-    assert rows["plain"]["saved at 0.95"] == rows["plain"]["BD-rate AP"] == "anchor"
-    assert rows["jrd"]["bytes per picture at 0.95"] == "5,000"
-    assert rows["jrd"]["saved at 0.95"] == "50.0 %"
-    assert rows["jrd"]["BD-rate retention"].startswith("-")
-    assert rows["frame"]["bytes per picture at 0.95"] == rows["frame"]["saved at 0.95"] == "not reached"
+def rows_of(table: tables.Table) -> dict[str, dict[str, str]]:
+    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
+
+
+def named(result: BenchResult) -> dict[str, tables.Table]:
+    return {table.title: table for table in tables.summaries(result)}
+
+
+def test_the_summaries_have_the_anchor_first_and_words_where_there_is_no_figure(bench_result: Make) -> None:
+    found = named(bench_result(resamples=0))
+    assert list(found) == ["Bytes per picture", "Saved against plain", "BD-rate against plain"]
+    rates, saved, bd_rates = (rows_of(table) for table in found.values())
+    assert next(iter(rates)) == "plain"
+    assert [rates["plain"][f"at {key}"] for key in ("0.95", "0.99")] == ["10,000", "20,000"]
+    assert (rates["jrd"]["at 0.95"], saved["jrd"]["at 0.95"]) == ("5,000", "50.0 %")
+    assert rates["frame"]["at 0.95"] == saved["frame"]["at 0.95"] == "not reached"
+    assert bd_rates["jrd"]["retention"].startswith("-")
+    assert "plain" not in saved and "plain" not in bd_rates
+
+
+def test_intervals_stand_below_their_figures(bench_result: Make) -> None:
+    found = named(bench_result())
+    figure, interval = rows_of(found["Bytes per picture"])["jrd"]["at 0.9"].split("\n")
+    low, high = (float(end.replace(",", "")) for end in interval.split(" to "))
+    assert low < float(figure.replace(",", "")) < high
+    assert "\n" not in "".join("".join(row) for row in found["Bytes per picture"].plain().rows)
 
 
 def test_without_ground_truth_its_columns_are_left_out(bench_result: Make) -> None:
-    heads = tables.summary(bench_result(truth=False)).heads + tables.points(bench_result(truth=False)).heads
-    assert not {"AP", "AP50", "BD-rate AP", "BD-rate AP50"} & set(heads)
-    assert "BD-rate AP vs source" in heads
+    result = bench_result(truth=False)
+    heads = named(result)["BD-rate against plain"].heads + tables.points(result).heads
+    assert not {"AP", "AP50"} & set(heads)
+    assert "AP vs source" in heads
+    assert "no annotations: everything is measured against the source's detections" in tables.setting(result)
 
 
 @pytest.mark.parametrize(
-    ("points", "method", "saved", "rate"),
+    ("points", "saved", "rate"),
     [
-        # Without the anchor nothing can be compared.
-        ([("jrd", "a", 5_000.0, 99), ("jrd", "b", 4_000.0, 90)], "jrd", "no plain", "no plain"),
         # The method gets there and the anchor does not.
         (
             [("plain", "a", 5_000.0, 90), ("jrd", "a", 5_000.0, 99), ("jrd", "b", 4_000.0, 95)],
-            "jrd",
-            "plain: not reached",
+            "anchor: not reached",
             "one point only",
         ),
         (
@@ -51,16 +67,30 @@ def test_without_ground_truth_its_columns_are_left_out(bench_result: Make) -> No
                 ("jrd", "a", 5_000.0, 99),
                 ("jrd", "b", 4e3, 95),
             ],
-            "jrd",
-            "plain: not reached",
+            "anchor: not reached",
             "no overlap",
         ),
+        ([("plain", "a", 5_000.0, 50), ("jrd", "a", 5_000.0, 60)], "neither reaches it", "one point only"),
     ],
 )
-def test_reasons(bench_result: Make, points: list[object], method: str, saved: str, rate: str) -> None:
-    table = tables.summary(bench_result(points))
-    row = next(dict(zip(table.heads, row, strict=True)) for row in table.rows if row[0] == method)
-    assert (row["saved at 0.95"], row["BD-rate retention"]) == (saved, rate)
+def test_reasons(bench_result: Make, points: list[object], saved: str, rate: str) -> None:
+    found = named(bench_result(points))
+    assert rows_of(found["Saved against plain"])["jrd"]["at 0.95"] == saved
+    assert rows_of(found["BD-rate against plain"])["jrd"]["retention"] == rate
+
+
+def test_without_the_anchor_nothing_is_compared(bench_result: Make) -> None:
+    result = bench_result([("jrd", "a", 5_000.0, 99), ("jrd", "b", 4_000.0, 90)])
+    assert list(named(result)) == ["Bytes per picture"]
+    assert "saved" not in tables.points(result).heads
+
+
+def test_two_tables_beside_each_other(bench_result: Make) -> None:
+    found = named(bench_result())
+    both = tables.side_by_side(found["Saved against plain"], found["BD-rate against plain"], "Against plain")
+    assert both.heads[:5] == ("method", "at 0.9", "at 0.95", "at 0.98", "at 0.99") and both.heads[5] == "retention"
+    assert [len(row) for row in both.rows] == [len(both.heads)] * 2
+    assert sum(count for _, count in both.groups) == len(both.heads)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +107,37 @@ def test_reasons(bench_result: Make, points: list[object], method: str, saved: s
     ],
 )
 def test_percent(outcome: Outcome, signed: bool, text: str) -> None:
-    assert tables.percent(outcome, signed=signed) == text
+    assert words.percent(outcome, signed=signed) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(5.0), ""),
+        (Estimate(5.0, None, 4.0, 6.0), "4 to 6"),
+        (Estimate(5.0, None, 4.0, None, {"not_reached": 0.2}), "4 or more"),
+        (Estimate(5.0, None, None, 6.0, {"anchor_not_reached": 0.2}), "6 or less"),
+        (Estimate(5.0, None, 4.0, 6.0, {"single_point": 0.2, "no_overlap": 0.05}), "4 to 6, 75 % of draws"),
+        (Estimate(5.0, None, 4.0, 6.0, {"single_point": 0.001}), "4 to 6"),
+        (Estimate(5.0, None, None, None, {"single_point": 0.7}), "in 30 % of draws"),
+        (Estimate(5.0, None, None, None, {"not_reached": 0.2, "anchor_not_reached": 0.3}), "open on both sides"),
+    ],
+)
+def test_interval(estimate: Estimate, text: str) -> None:
+    assert words.interval(estimate, lambda value: f"{value:.0f}") == text
+
+
+def test_every_reason_has_words() -> None:
+    from vcmpipe.evaluation import REASONS
+
+    assert set(words.REASONS) == set(REASONS) - {None}
 
 
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        (None, "To keep 95 % of the objects jrd needs 5,000 bytes per picture, 50.0 % fewer than plain (10,000)."),
-        ([("plain", "a", 5_000.0, 99), ("jrd", "a", 6_000.0, 99)], "no method needs fewer bytes than plain (5,000"),
+        (None, "To keep 95 % of the objects jrd needs 5,000 bytes per picture, 50.0 % fewer than plain (10,000)"),
+        ([("plain", "a", 5_000.0, 99), ("jrd", "a", 6_000.0, 99)], "no method needs fewer bits than plain (5,000"),
         ([("plain", "a", 5_000.0, 90)], "No method keeps 95 %"),
         ([("plain", "a", 5_000.0, 90), ("jrd", "a", 6_000.0, 99)], "jrd needs 6,000 bytes per picture."),
         ([("plain", "a", 5_000.0, 99)], "plain needs 5,000 bytes per picture."),
@@ -98,7 +151,60 @@ def test_headline(bench_result: Make, points: list[object] | None, words: str) -
 def test_headline_without_objects(bench_result: Make) -> None:
     result = bench_result([("plain", "a", 5_000.0, 0)], objects=0)
     assert tables.headline(result) == "There was no object to keep: nothing can be compared."
-    assert [row[6] for row in tables.points(result).rows] == ["-"]
+    table = tables.points(result)
+    assert {row[table.heads.index("retention")] for row in table.rows} == {"no objects"}
+    assert "10 pictures hold no object" in " ".join(tables.cautions(result))
+    empty = next(table for table in breakdowns.tables(result) if table.title == "Pictures without objects")
+    assert empty.rows == [("plain", "a", "5,000")]
+    assert "p0.png, p1.png" in empty.notes[0]
+
+
+def test_what_one_must_know_is_said(bench_result: Make) -> None:
+    configuration = dataclasses.asdict(BenchOptions(protocol="A paper (2030)", resamples=100, seed=7))
+    left_out = (LeftOut("a.png", "the detector x failed: no"), LeftOut("b.png", "no"))
+    said = tables.cautions(bench_result(second=True, configuration=configuration, left_out=left_out, objects=40))
+    assert said[0] == "Protocol: A paper (2030)."
+    assert said[1].startswith(
+        "2 of 12 pictures were left out for every method: a.png (the detector x failed: no), and 1"
+    )
+    assert any("40 objects are few: each is 0.025" in line for line in said)
+    assert any("second detector 40 objects" in line for line in said)
+    assert any("100 draws of the pictures (seed 7)" in line for line in said)
+    assert not any("rule of three" in line for line in tables.cautions(bench_result()))
+    full = tables.cautions(bench_result([("plain", "a", 5_000.0, 100)]))
+    assert any("all 100 objects" in line and "up to 3.0 %" in line for line in full)
+
+
+def test_breakdowns(bench_result: Make) -> None:
+    result = bench_result(second=True)
+    found = {table.title: table for table in breakdowns.tables(result)}
+    assert list(found) == ["Under a second detector", "By class of picture", "Where the bits go", "Time"]
+    second = rows_of(found["Under a second detector"])
+    assert second["jrd"]["retention"].startswith("0.950") and second["jrd"]["point"] == "margin +0"
+    classes = found["By class of picture"]
+    assert classes.heads == ("class", "pictures", "objects", "plain, bytes", "jrd", "frame")
+    assert {row[0] for row in classes.rows} == {"cat", "dog", "fish"}
+    split = rows_of(found["Where the bits go"])
+    assert split["jrd"]["objects"] == "3,750 (75 %)" and split["plain"]["objects"] == "not separable"
+    time = rows_of(found["Time"])["jrd"]
+    assert (time["analysis"], time["encode"], time["coded"], time["remembered"]) == ("2.01", "0.50", "22.00", "25 %")
+
+
+def test_unknown_times_are_called_so(bench_result: Make) -> None:
+    result = bench_result()
+    methods = [dataclasses.replace(m, costs=Costs(0, 0, 0, 1.5, 1, 0.5, 3)) for m in result.methods]
+    table = breakdowns.costs(dataclasses.replace(result, methods=methods))
+    assert table is not None and rows_of(table)["jrd"]["encode"] == "at least 1.50"
+    assert breakdowns.costs(dataclasses.replace(result, methods=[])) is None
+
+
+@pytest.mark.parametrize(("average", "unit"), [("bpp", "Bits per pixel"), ("classes", "Bytes per picture, mean of cl")])
+def test_averaging_rules_name_their_unit(bench_result: Make, average: str, unit: str) -> None:
+    result = bench_result(average=average, resamples=0)
+    rates = tables.summaries(result)[0]
+    assert rates.title.startswith(unit)
+    assert len(tables.points(result).heads) == len(tables.points(bench_result(resamples=0)).heads) + 1
+    assert rows_of(tables.summaries(result)[1])["jrd"]["at 0.95"] == "50.0 %"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +213,10 @@ def test_headline_without_objects(bench_result: Make) -> None:
         BenchOptions(),
         BenchOptions(images="my frames", annotations="-a.json", margins="-12:6:3", background="-3"),
         BenchOptions(images="it's", limit=3, smooth=2, empty=40, device="cuda:0", methods="plain,jrd", risk=0.25),
+        BenchOptions(anchors="roi", average="bpp", protocol="it's one", seed=3, second_detector="demo", gallery=0),
     ],
 )
 def test_the_command_line_gives_the_same_options(options: BenchOptions) -> None:
-    words = shlex.split(tables.command_line(dataclasses.asdict(options)))
+    words = shlex.split(breakdowns.command_line(dataclasses.asdict(options)))
     assert words[0] == "vcmpipe"
     assert parse(words[1:])[:2] == ("bench", options)

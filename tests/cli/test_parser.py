@@ -82,7 +82,7 @@ def test_an_unknown_configuration_names_the_ready_ones() -> None:
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     out = capsys.readouterr().out
     assert caught.value.code == 0
     assert out.startswith(f"usage: vcmpipe {command}")

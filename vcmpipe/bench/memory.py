@@ -1,14 +1,18 @@
-"""What the bench remembers between runs: how coded pictures were seen, and what predictors said."""
+"""What the bench remembers between runs: how coded pictures were seen, and what predictors said and took."""
 
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vcmpipe import provenance
+from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder, content_key
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
@@ -21,50 +25,95 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One picture at one operating point."""
+class Seen:
+    """A coded picture as detectors see it.
 
-    bits: int
+    Attributes:
+        psnr_y: PSNR of the luma at the coded size, in dB.
+        detections: What each detector found, boxes in pixels of the source.
+    """
+
     psnr_y: float
-    detections: sv.Detections
+    detections: tuple[sv.Detections, ...]
 
 
-def seen(coder: PictureCoder, coded: CodedPicture, detector: Detector, cache: ContentCache) -> Cell:
-    """Decode a coded picture and look at it, or remember what was seen in the same stream before."""
+def seen(coder: PictureCoder, coded: CodedPicture, detectors: Sequence[Detector], cache: ContentCache) -> Seen:
+    """Decode a coded picture and have detectors look at it, or remember what they saw in the same stream before."""
     import supervision as sv
 
     size = f"{coder.frame.width}x{coder.frame.height} {coder.size}"
-    key = content_key("outcome", coded.data, size, coder.source_digest, detector.digest, _versions())
-    stored = _unpack(cache.get(key), "psnr", "xyxy", "confidence", "class_id")
-    if stored is not None:
-        psnr, xyxy, confidence, class_id = stored
-        return Cell(coded.bits, float(psnr), sv.Detections(xyxy, confidence=confidence, class_id=class_id))
+    keys = [
+        content_key("outcome", coded.data, size, coder.source_digest, detector.digest, _versions())
+        for detector in detectors
+    ]
+    stored = [_unpack(cache.get(key), "psnr", "xyxy", "confidence", "class_id") for key in keys]
+    known = {
+        place: sv.Detections(values[1], confidence=values[2], class_id=values[3])
+        for place, values in enumerate(stored)
+        if values is not None
+    }
+    if len(known) == len(detectors):
+        return Seen(float(stored[0][0]), tuple(known[place] for place in range(len(detectors))))  # type: ignore[index]
     decoded, psnr_y = coder.decode(coded)
-    found = detector.detect([decoded])[0]
-    values = {"xyxy": found.xyxy, "confidence": found.confidence, "class_id": found.class_id}
-    cache.put(key, _pack(psnr=np.float64(psnr_y), **values))
-    return Cell(coded.bits, psnr_y, found)
+    for place, (key, detector) in enumerate(zip(keys, detectors, strict=True)):
+        if place not in known:
+            found = known[place] = detector.detect([decoded])[0]
+            values = {"xyxy": found.xyxy, "confidence": found.confidence, "class_id": found.class_id}
+            cache.put(key, _pack(psnr=np.float64(psnr_y), **values))
+    return Seen(psnr_y, tuple(known[place] for place in range(len(detectors))))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predictor's answer and its price.
+
+    Attributes:
+        thresholds: The answer.
+        seconds: What it took, its encodes at the time that they really took.
+        samples: Luma samples coded for it.
+        unknown: Encodes whose time nobody noted.
+        remembered: Whether the answer is known from an earlier run.
+    """
+
+    thresholds: Thresholds
+    seconds: float
+    samples: int
+    unknown: int
+    remembered: bool
 
 
 def predicted(
-    predictor: ThresholdPredictor, coder: PictureCoder, detections: sv.Detections, cache: ContentCache
-) -> Thresholds:
-    """Ask a predictor, or remember its answer if it says what that depends on."""
+    predictor: ThresholdPredictor, coder: PictureCoder, detections: sv.Detections, cache: ContentCache, meter: Meter
+) -> Prediction:
+    """Ask a predictor, or remember its answer if it says what that depends on.
+
+    Args:
+        predictor: Whom to ask.
+        coder: Hands it coded versions; its encoder counts on ``meter``.
+        detections: The objects.
+        cache: Remembers.
+        meter: Counts what is done for the answer, and nothing else.
+    """
     digest = getattr(predictor, "digest", None)
-    if digest is None:
-        return predictor.predict(coder.frame, detections, coder)
-    boxes = detections.xyxy.tobytes() + np.asarray(detections.class_id).tobytes()
-    key = content_key("thresholds", digest, boxes, coder.source_digest, coder.description, _versions())
-    stored = _unpack(cache.get(key), "mass", "recognisable")
-    if stored is not None:
-        try:
-            mass, recognisable = stored
-            return Thresholds(mass.astype(np.float64), recognisable.astype(np.bool_))
-        except (InputError, ValueError):
-            pass  # a damaged entry is made again
-    answer = predictor.predict(coder.frame, detections, coder)
-    cache.put(key, _pack(mass=answer.mass, recognisable=answer.recognisable))
-    return answer
+    key = None
+    if digest is not None:
+        boxes = detections.xyxy.tobytes() + np.asarray(detections.class_id).tobytes()
+        key = content_key("prediction", digest, boxes, coder.source_digest, coder.description, _versions())
+        stored = _unpack(cache.get(key), "mass", "recognisable", "price")
+        if stored is not None:
+            try:
+                mass, recognisable, (seconds, samples, unknown) = stored
+                answer = Thresholds(mass.astype(np.float64), recognisable.astype(np.bool_))
+                return Prediction(answer, float(seconds), int(samples), int(unknown), True)
+            except (InputError, ValueError):
+                pass  # a damaged entry is made again
+    with meter.stage("predict"):
+        answer = predictor.predict(coder.frame, detections, coder)
+    spent: Account = meter["predict"]
+    if key is not None:
+        price = np.array([spent.seconds, spent.samples, spent.unknown])
+        cache.put(key, _pack(mass=answer.mass, recognisable=answer.recognisable, price=price))
+    return Prediction(answer, spent.seconds, spent.samples, spent.unknown, False)
 
 
 def _versions() -> str:
@@ -84,5 +133,5 @@ def _unpack(data: bytes | None, *names: str) -> list[NDArray[np.generic]] | None
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as values:
             return [values[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

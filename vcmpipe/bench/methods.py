@@ -1,18 +1,25 @@
-"""The methods that are compared, each as the list of ways in which it codes one picture."""
+"""The methods that are compared, each as the list of ways in which it codes one picture.
+
+A method is a function of ``PictureBench`` and ``Sweep`` in ``METHODS``, under a name that is also in
+``vcmpipe.config.METHODS``. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder
+counts what it is asked for; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.bench.memory import predicted
-from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder
+from vcmpipe.bench.memory import Prediction, predicted
+from vcmpipe.bench.meter import Meter, MeteredEncoder
+from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
-from vcmpipe.thresholds import Thresholds
+from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -43,53 +50,83 @@ class Sweep:
 
 
 class PictureBench:
-    """One picture under every method: coders by scale, and thresholds predicted once.
+    """One picture under every method: coders by scale, thresholds predicted once, and what all of it costs.
 
     Args:
         pipeline: Detector, predictor, encoder and policies.
         frame: The source picture.
         detections: The objects to keep in it.
         cache: Remembers what predictors said.
+        measured: The predictor of ``jrd-measured``.
+
+    Attributes:
+        meter: The accounts of the method that is at work.
     """
 
-    def __init__(self, pipeline: Pipeline, frame: Frame, detections: sv.Detections, cache: ContentCache) -> None:
-        self.pipeline = pipeline
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        frame: Frame,
+        detections: sv.Detections,
+        cache: ContentCache,
+        measured: ThresholdPredictor | None = None,
+    ) -> None:
         self.frame = frame
         self.detections = detections
         self.cache = cache
+        self.measured = measured or pipeline.predictor
+        self._whole = pipeline
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
-        self._thresholds: Thresholds | None = None
+        self._predictions: dict[str, Prediction] = {}
+        self.begin()
+
+    def begin(self) -> Meter:
+        """Begin another method: with accounts of its own, and without what others have coded at hand."""
+        self.meter = Meter()
+        self.pipeline = copy.copy(self._whole)
+        self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
+        self._coders.clear()
+        return self.meter
 
     def coder(self, scale: float = 1.0, *, constant_qp: bool = True) -> PictureCoder:
         """The coder at a scale; ``constant_qp`` False is the encoder as it comes."""
         key = (scale, constant_qp)
         if key not in self._coders:
-            options = self.pipeline.options
-            self._coders[key] = PictureCoder(
-                self.pipeline.encoder,
-                self.frame,
-                coded_size=scaled_size(self.frame.width, self.frame.height, scale),
-                spec=self.pipeline.spec,
-                preset=options.preset,
-                ctu=options.ctu,
-                form=options.form,
-                constant_qp=constant_qp,
-            )
+            self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
         return self._coders[key]
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """What the predictor says of the objects, asked once."""
-        if self._thresholds is None:
-            self._thresholds = predicted(self.pipeline.predictor, self.coder(), self.detections, self.cache)
-        return self._thresholds
+    def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> PictureCoder:
+        options = self.pipeline.options
+        return PictureCoder(
+            encoder,
+            self.frame,
+            coded_size=scaled_size(self.frame.width, self.frame.height, scale),
+            spec=self.pipeline.spec,
+            preset=options.preset,
+            ctu=options.ctu,
+            form=options.form,
+            constant_qp=constant_qp,
+        )
 
-    def decided(self, margin: int) -> tuple[np.ndarray, np.ndarray]:
+    def thresholds(self, predictor: ThresholdPredictor) -> Thresholds:
+        """What a predictor says of the objects: asked once, and charged to every method that wants to know."""
+        if predictor.name not in self._predictions:
+            meter = Meter()
+            # A coder of its own: what a method's encodes cost must not depend on who predicted before.
+            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), 1.0, True)
+            self._predictions[predictor.name] = predicted(predictor, coder, self.detections, self.cache, meter)
+        found = self._predictions[predictor.name]
+        self.meter.add(
+            "predict", found.seconds, remembered=found.remembered, samples=found.samples, unknown=found.unknown
+        )
+        return found.thresholds
+
+    def decided(self, thresholds: Thresholds, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes and QPs of the objects that can be kept, at a margin."""
         options = self.pipeline.options
         low, high = self.pipeline.encoder.capabilities.qp_range
-        qps = self.thresholds.decide(options.decision, options.risk, margin, low, high)
-        part = self.thresholds.recognisable
+        qps = thresholds.decide(options.decision, options.risk, margin, low, high)
+        part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
     def map(self, boxes: np.ndarray, qps: np.ndarray) -> QpMap:
@@ -101,14 +138,14 @@ Coded = tuple[Point, PictureCoder, CodedPicture]
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """VVenC at one QP for all pictures, nothing that moves the QP, every coding tool on."""
+    """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
     coder = bench.coder()
     coded = coder.uniform(sweep.qps)
     return [(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
 
 
 def plain_default(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """VVenC as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
+    """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
     coder = bench.coder(constant_qp=False)
     coded = coder.uniform(sweep.qps)
     return [(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
@@ -126,10 +163,10 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    coder = bench.coder()
+    coder, thresholds = bench.coder(), bench.thresholds(bench.pipeline.predictor)
     qps = []
     for margin in sweep.margins:
-        _, decided = bench.decided(margin)
+        _, decided = bench.decided(thresholds, margin)
         qps.append(int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided))
     coded = coder.uniform(qps)
     return [(Point("frame", f"margin {m:+d}"), coder, one) for m, one in zip(sweep.margins, coded, strict=True)]
@@ -147,12 +184,21 @@ def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """A QP per object: its threshold plus a margin, the background by the policy."""
-    coder = bench.coder()
+    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy."""
+    return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
+
+
+def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+    """The same with thresholds measured on the picture itself, whatever ``--predictor`` says."""
+    return _by_thresholds("jrd-measured", bench, sweep, bench.measured)
+
+
+def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
+    coder, thresholds = bench.coder(), bench.thresholds(predictor)
     points = []
     for margin in sweep.margins:
-        coded = coder.by_map(bench.map(*bench.decided(margin)), bench.pipeline.options.realise)
-        points.append((Point("jrd", f"margin {margin:+d}"), coder, coded))
+        coded = coder.by_map(bench.map(*bench.decided(thresholds, margin)), bench.pipeline.options.realise)
+        points.append((Point(name, f"margin {margin:+d}"), coder, coded))
     return points
 
 
@@ -163,4 +209,7 @@ METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "frame": frame,
     "roi": roi,
     "jrd": jrd,
+    "jrd-measured": jrd_measured,
 }
+# Methods that do not look at the picture before they code it.
+BLIND = frozenset({"plain", "plain-default", "plain-scaled"})

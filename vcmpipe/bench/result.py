@@ -1,16 +1,43 @@
-"""What a bench found: points, curves and the comparison with the anchor."""
+"""What a bench found: points, methods against their anchors, classes, pictures; every figure with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from vcmpipe.evaluation import Outcome, bd_rate, bits_at, bits_saved
+from vcmpipe.evaluation import Estimate
 
 ANCHOR = "plain"
-RETENTIONS = (0.95, 0.98)
-QUALITIES = ("retention", "ap", "ap50", "ap_source", "ap50_source")
+# Shares of the objects at which methods are compared; the report speaks of TARGET first.
+RETENTIONS = (0.90, 0.95, 0.98, 0.99)
+TARGET = 0.95
+QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source")
+Average = Literal["pictures", "bpp", "classes"]
+
+
+def key_of(retention: float) -> str:
+    """The retention as a key: 0.90 as ``0.9``."""
+    return f"{retention:g}"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the bits of region-coded pictures went, in bytes per picture of those pictures.
+
+    Attributes:
+        pictures: Pictures whose bits can be told apart: coded in regions, or without objects. In all others (one QP for
+            the picture, or a map that the encoder reads itself) bits of objects and background are not separable.
+        objects: Regions that touch an object.
+        background: All other regions.
+        headers: What belongs to the whole picture.
+    """
+
+    pictures: int
+    objects: float | None
+    background: float | None
+    headers: float | None
 
 
 @dataclass(frozen=True)
@@ -20,50 +47,148 @@ class PointResult:
     Attributes:
         method: The method.
         label: The point.
-        bytes_per_picture: Mean size of a picture's own stream, headers included.
+        rate: What it costs by the averaging rule of the bench; what the curves are drawn over.
+        bytes_per_picture: Mean size of a picture's own stream, headers included, with its interval.
         bpp: Bits per source pixel, over all pictures.
         psnr_y: Mean PSNR of the luma at the coded size, in dB (a coded size below the source's is not comparable).
         kept: Objects found again.
         total: Objects that had to be kept.
-        ap: COCO AP against ground truth, or None without it.
-        ap50: COCO AP50 against ground truth.
-        ap_source: AP against the source's detections.
-        ap50_source: AP50 against the source's detections.
+        qualities: By quality (``QUALITIES``) what was kept; those that were not measured are left out.
+        saved: By anchor and quality, the share of the bits that the anchor needs for what this point keeps.
+        split: Where the bits went.
     """
 
     method: str
     label: str
-    bytes_per_picture: float
+    rate: Estimate
+    bytes_per_picture: Estimate
     bpp: float
     psnr_y: float
     kept: int
     total: int
-    ap: float | None
-    ap50: float | None
-    ap_source: float | None
-    ap50_source: float | None
+    qualities: Mapping[str, Estimate]
+    saved: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    split: Split = field(default_factory=lambda: Split(0, None, None, None))
+
+    def quality(self, name: str) -> float | None:
+        """The value of a quality; None where it does not exist."""
+        found = self.qualities.get(name)
+        return found.value if found else None
 
     @property
     def retention(self) -> float | None:
         """The kept share of the objects, 0..1; None where there were none."""
-        return self.kept / self.total if self.total else None
+        return self.quality("retention")
 
 
 @dataclass(frozen=True)
-class MethodResult:
-    """One method against the anchor.
+class Comparison:
+    """A method against one anchor.
 
     Attributes:
-        method: The method.
-        bytes_at: By retention, the bytes per picture that it needs.
         saved: By retention, the share of the anchor's bits that it saves, in percent.
         bd_rate: By quality, its mean difference in bits to the anchor, in percent; negative saves.
     """
 
+    saved: Mapping[str, Estimate]
+    bd_rate: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a method costs in time, in seconds per picture and operating point, on one core more or less.
+
+    Attributes:
+        detect: Looking at the source, where the method does.
+        predict: Predicting thresholds; ``measured`` codes and looks for it.
+        search: Trying versions of a picture.
+        encode: Coding the picture, conversion and planning included.
+        coded: Luma samples coded for all of this, in whole source pictures.
+        remembered: The share of the seconds that is known from the run that filled the cache, 0..1.
+        unknown: Encodes from a cache that does not know their time: where there are any, all figures are too low.
+    """
+
+    detect: float
+    predict: float
+    search: float
+    encode: float
+    coded: float
+    remembered: float
+    unknown: int
+
+    @property
+    def analysis(self) -> float:
+        """Everything before the encode that is kept."""
+        return self.detect + self.predict + self.search
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """One method.
+
+    Attributes:
+        method: The method.
+        rate_at: By retention, what it costs there by the averaging rule.
+        against: By anchor, the comparison with it; not with itself.
+        costs: Its time, or None where nobody measured.
+    """
+
     method: str
-    bytes_at: dict[str, Outcome]
-    saved: dict[str, Outcome]
-    bd_rate: dict[str, Outcome]
+    rate_at: Mapping[str, Estimate]
+    against: Mapping[str, Comparison]
+    costs: Costs | None = None
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """The pictures that hold objects of a class; a picture stands in each class of which it holds objects.
+
+    Attributes:
+        name: The class.
+        pictures: How many pictures.
+        objects: Objects of this class in them.
+        rate_at: By method, bytes per picture at retention 0.95 of all objects in these pictures.
+        saved: By method, what that saves against the first anchor.
+    """
+
+    name: str
+    pictures: int
+    objects: int
+    rate_at: Mapping[str, Estimate]
+    saved: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class PictureResult:
+    """One picture; its lists stand in the order of ``BenchResult.points``.
+
+    Attributes:
+        name: File name.
+        width: Of the source.
+        height: Of the source.
+        objects: Objects that had to be kept.
+        classes: Their classes, each named once.
+        bits: Size at each point.
+        kept: Objects kept at each point.
+        psnr_y: PSNR of the luma at each point.
+    """
+
+    name: str
+    width: int
+    height: int
+    objects: int
+    classes: tuple[str, ...]
+    bits: tuple[int, ...]
+    kept: tuple[int, ...]
+    psnr_y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A picture that takes no part, for any method, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -73,11 +198,18 @@ class BenchResult:
     Attributes:
         pictures: How many pictures.
         objects: Objects that had to be kept, the same for every method.
+        empty: Pictures without an object to keep: they cost bits, and have no retention.
+        second_objects: What the second detector has to find again, or None without one.
         truth: What AP was measured against besides the source's detections, or None.
         source_ap: AP of the source pictures themselves against ground truth.
         source_ap50: Their AP50.
+        average: The averaging rule of the rates.
+        anchors: The methods that the others are compared with, those that took part.
         points: Every operating point.
-        methods: Every method against the anchor.
+        methods: Every method.
+        classes: Every class, that with the most pictures first.
+        per_picture: Every picture.
+        left_out: Pictures that took no part.
         seconds: Wall time.
         configuration: The options.
         provenance: Versions and tools.
@@ -85,43 +217,53 @@ class BenchResult:
 
     pictures: int
     objects: int
+    empty: int
+    second_objects: int | None
     truth: str | None
     source_ap: float | None
     source_ap50: float | None
-    points: list[PointResult]
-    methods: list[MethodResult]
+    average: Average
+    anchors: tuple[str, ...]
+    points: Sequence[PointResult]
+    methods: Sequence[MethodResult]
+    classes: Sequence[ClassResult]
+    per_picture: Sequence[PictureResult]
+    left_out: Sequence[LeftOut]
     seconds: float
-    configuration: dict[str, Any]
-    provenance: dict[str, Any]
+    configuration: Mapping[str, Any]
+    provenance: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain dictionaries and lists, with the retention of every point."""
-        result = asdict(self)
-        for raw, point in zip(result["points"], self.points, strict=True):
-            raw["retention"] = point.retention
+        """As plain dictionaries and lists."""
+        result = dataclasses.asdict(self)
         for raw, method in zip(result["methods"], self.methods, strict=True):
-            for name in ("bytes_at", "saved", "bd_rate"):
-                raw[name] = {key: asdict(value) for key, value in getattr(method, name).items()}
+            if method.costs is not None:
+                raw["costs"]["analysis"] = method.costs.analysis
         return result
+
+    def of(self, method: str) -> list[PointResult]:
+        """The points of a method."""
+        return [point for point in self.points if point.method == method]
+
+    def method(self, name: str) -> MethodResult | None:
+        """A method by its name."""
+        return next((method for method in self.methods if method.method == name), None)
 
 
 def curve(points: Sequence[PointResult], method: str, quality: str) -> list[tuple[float, float | None]]:
-    """(bytes per picture, quality) of a method's points."""
-    return [(p.bytes_per_picture, getattr(p, quality)) for p in points if p.method == method]
+    """(rate, quality) of a method's points."""
+    return [(p.rate.value, p.quality(quality)) for p in points if p.method == method and p.rate.value is not None]
 
 
-def compare(points: Sequence[PointResult]) -> list[MethodResult]:
-    """Every method against the anchor; without the anchor's points the comparisons say ``no_points``."""
-    anchor = {quality: curve(points, ANCHOR, quality) for quality in QUALITIES}
-    results = []
-    for method in dict.fromkeys(point.method for point in points):
-        own = {quality: curve(points, method, quality) for quality in QUALITIES}
-        results.append(
-            MethodResult(
-                method,
-                {f"{r:g}": bits_at(own["retention"], r) for r in RETENTIONS},
-                {f"{r:g}": bits_saved(anchor["retention"], own["retention"], r) for r in RETENTIONS},
-                {quality: bd_rate(anchor[quality], own[quality]) for quality in QUALITIES},
-            )
-        )
-    return results
+def chosen_point(result: BenchResult, method: str) -> PointResult | None:
+    """The point at which a method is shown: the cheapest that keeps TARGET of the objects.
+
+    Where none does it is the one that keeps most, and without objects to keep the cheapest.
+    """
+    points = [point for point in result.of(method) if point.rate.value is not None]
+    if not points:
+        return None
+    good = [point for point in points if (point.retention or 0.0) >= TARGET]
+    if good:
+        return min(good, key=lambda point: point.rate.value or 0.0)
+    return min(points, key=lambda point: (-(point.retention or 0.0), point.rate.value or 0.0))

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from vcmpipe import provenance
-from vcmpipe.bench.memory import Cell, seen
-from vcmpipe.bench.methods import METHODS, PictureBench, Point, Sweep
-from vcmpipe.bench.result import BenchResult, PointResult, compare
+from vcmpipe.bench.meter import Account, Stage
+from vcmpipe.bench.methods import Sweep
+from vcmpipe.bench.observations import Observations, observe, picture_results
+from vcmpipe.bench.pictures import (
+    Album,
+    DetectionError,
+    GuardedDetector,
+    Look,
+    PictureOutcome,
+    Setting,
+    looks,
+    run_picture,
+)
+from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
+from vcmpipe.bench.statistics import summarise
+from vcmpipe.bench.truth import check_truth
 from vcmpipe.config import BenchOptions, parse_range
+from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth, picture_retention, pseudo_truth
-from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
-from vcmpipe.pipeline import Pipeline, Progress, detected, in_order, tell, worker_pool
+from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
+from vcmpipe.frames import FrameSource, open_source
+from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
+from vcmpipe.thresholds import load_predictor
 
-if TYPE_CHECKING:
-    import supervision as sv
-
-
-@dataclass(frozen=True)
-class PictureOutcome:
-    """One picture at every operating point, with what the encoder could not be told as it was asked."""
-
-    name: str
-    pixels: int
-    reference: sv.Detections
-    cells: dict[Point, Cell]
-    notes: tuple[str, ...] = ()
+# Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
+ALBUM = 256 << 20
 
 
 def cache_folder(named: str | None) -> Path:
@@ -62,64 +65,6 @@ def parse_scales(text: str) -> tuple[float, ...]:
     return scales
 
 
-def run_picture(
-    pipeline: Pipeline, cache: ContentCache, methods: list[str], sweep: Sweep, frame: Frame, found: sv.Detections
-) -> PictureOutcome:
-    """One picture under every method."""
-    wanted = found[pipeline.rule.select(found)]
-    bench = PictureBench(pipeline, frame, wanted, cache)
-    cells: dict[Point, Cell] = {}
-    notes: list[str] = []
-    for name in methods:
-        for point, coder, coded in METHODS[name](bench, sweep):
-            cells[point] = seen(coder, coded, pipeline.detector, cache)
-            notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
-    return PictureOutcome(Path(frame.source).name, frame.width * frame.height, found, cells, tuple(notes))
-
-
-def gather(outcomes: list[PictureOutcome], pipeline: Pipeline, truth: GroundTruth | None) -> list[PointResult]:
-    """Add pictures up, point by point."""
-    classes = pipeline.detector.classes
-    own = pseudo_truth({o.name: o.reference for o in outcomes}, classes, score=pipeline.rule.reference_score)
-    results = []
-    for point in outcomes[0].cells if outcomes else ():
-        cells = [outcome.cells[point] for outcome in outcomes]
-        found = {outcome.name: cell.detections for outcome, cell in zip(outcomes, cells, strict=True)}
-        kept = [
-            picture_retention(o.reference, c.detections, pipeline.rule) for o, c in zip(outcomes, cells, strict=True)
-        ]
-        against_truth = coco_accuracy(truth, found, classes) if truth else None
-        against_source = coco_accuracy(own, found, classes)
-        bits = sum(cell.bits for cell in cells)
-        results.append(
-            PointResult(
-                point.method,
-                point.label,
-                bytes_per_picture=bits / 8 / len(cells),
-                bpp=bits / sum(outcome.pixels for outcome in outcomes),
-                psnr_y=float(np.mean([cell.psnr_y for cell in cells])),
-                kept=sum(r.kept for r in kept),
-                total=sum(r.total for r in kept),
-                ap=against_truth.ap if against_truth else None,
-                ap50=against_truth.ap50 if against_truth else None,
-                ap_source=against_source.ap,
-                ap50_source=against_source.ap50,
-            )
-        )
-    return results
-
-
-def _check_truth(truth: GroundTruth, source: FrameSource, classes: Mapping[int, str]) -> None:
-    """Refuse a ground truth of other pictures or classes before anything is coded."""
-    coco_accuracy(truth, {}, classes)
-    for path in source.paths if isinstance(source, PictureSource) else ():
-        if truth.image_id(path.name) is None:
-            raise InputError(
-                f"--annotations {truth.source}: {path.name} is not in it: name the annotations of these pictures, or "
-                "leave them out"
-            )
-
-
 def bench(
     options: BenchOptions,
     *,
@@ -129,20 +74,23 @@ def bench(
 ) -> BenchResult:
     """Compare methods over a folder of pictures (or the demo's scenes) and write the report to ``options.out``.
 
+    A picture on which a detector fails is left out for every method and named in the result; the others are done.
+
     Args:
         options: What to compare, on what.
         progress: Called after every picture.
         warn: Called with what the user should know.
-        **parts: ``detector``, ``predictor``, ``encoder`` objects to use instead of those that the options name.
+        **parts: ``detector``, ``second_detector``, ``predictor``, ``encoder`` objects to use instead of those that the
+            options name.
 
     Raises:
-        VcmError: Input, a tool, or the output fails.
+        VcmError: Input, a tool, or the output fails, or the detector on every picture.
     """
     from vcmpipe.bench.demo import default_inputs
+    from vcmpipe.bench.gallery import make_gallery
     from vcmpipe.bench.report import write_report
 
     started = time.monotonic()
-    methods = list(dict.fromkeys(options.methods.split(",")))
     encoder = parts.get("encoder") or load_encoder(options.encoder)
     low, high = encoder.capabilities.qp_range
     sweep = Sweep(
@@ -157,36 +105,152 @@ def bench(
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
     source = open_source(options.images, limit=options.limit)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
-    pipeline = Pipeline(options, warn=warn, **parts)
-
-    def work(item: tuple[Frame, sv.Detections]) -> PictureOutcome:
-        with blamed_on(pipeline.encoder, item[0]):
-            return run_picture(pipeline, cache, methods, sweep, *item)
-
+    setting = _setting(options, sweep, cache, warn, parts)
+    pipeline = setting.pipeline
     if truth is not None:
-        _check_truth(truth, source, pipeline.detector.classes)
-    outcomes: list[PictureOutcome] = []
+        check_truth(truth, source, pipeline.detector.classes)
+
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out)) as folder:
-        with worker_pool(pipeline.jobs) as pool:
-            for outcome in in_order(pool, work, detected(pipeline.detector, source), ahead=2 * pipeline.jobs):
-                outcomes.append(outcome)
-                progress(len(outcomes), source.count)
+        outcomes, left_out = _run(setting, source, progress)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
-        points = gather(outcomes, pipeline, truth)
-        sources = {outcome.name: outcome.reference for outcome in outcomes}
-        accuracy = coco_accuracy(truth, sources, pipeline.detector.classes) if truth else None
-        result = BenchResult(
-            pictures=len(outcomes),
-            objects=points[0].total if points else 0,
-            truth=truth.source if truth else None,
-            source_ap=accuracy.ap if accuracy else None,
-            source_ap50=accuracy.ap50 if accuracy else None,
-            points=points,
-            methods=compare(points),
-            seconds=time.monotonic() - started,
-            configuration=asdict(options) | {"detector": pipeline.detector_spec},
-            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
+        observed = observe(outcomes, pipeline.detector, pipeline.rule, truth)
+        configuration = asdict(options) | {"detector": pipeline.detector_spec}
+        result = _result(observed, outcomes, setting, truth, options)
+        result = replace(
+            result,
+            left_out=left_out,
+            configuration=configuration,
+            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name)
+            | ({"second_detector": provenance.of_detector(setting.second)} if setting.second else {}),
         )
-        write_report(result, folder)
+        gallery = make_gallery(result, outcomes, source, setting, options.gallery)
+        result = replace(result, seconds=time.monotonic() - started)
+        write_report(result, folder, gallery)
     return result
+
+
+def _setting(
+    options: BenchOptions, sweep: Sweep, cache: ContentCache, warn: Callable[[str], None], parts: dict[str, Any]
+) -> Setting:
+    """Detectors, predictors and methods, loaded once."""
+    jobs = worker_count(options.jobs)
+
+    def guarded(name: str, spec: str | None) -> GuardedDetector:
+        found = parts.pop(name, None) or load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
+        return GuardedDetector(found)
+
+    detector = guarded("detector", options.detector)
+    wants_second = options.second_detector is not None or "second_detector" in parts
+    second = guarded("second_detector", options.second_detector) if wants_second else None
+    pipeline = Pipeline(options, warn=warn, detector=detector, **parts)
+    methods = list(dict.fromkeys(options.methods.split(",")))
+    measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
+    if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
+        warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
+        methods.remove("jrd-measured")
+    album = Album(ALBUM if options.gallery else 0)
+    return Setting(pipeline, second, measured, methods, sweep, cache, album)
+
+
+def _run(setting: Setting, source: FrameSource, progress: Progress) -> tuple[list[PictureOutcome], list[LeftOut]]:
+    """Every picture under every method, and those that a detector failed on.
+
+    Raises:
+        DetectionError: It failed on all of them.
+    """
+    pipeline = setting.pipeline
+
+    def work(look: Look | LeftOut) -> PictureOutcome | LeftOut:
+        if isinstance(look, LeftOut):
+            return look
+        try:
+            with blamed_on(pipeline.encoder, look.frame):
+                return run_picture(setting, look)
+        except DetectionError as error:
+            return LeftOut(Path(look.frame.source).name, str(error))
+
+    outcomes: list[PictureOutcome] = []
+    left_out: list[LeftOut] = []
+    with worker_pool(pipeline.jobs) as pool:
+        seen = looks(pipeline.detector, setting.second, source)
+        for outcome in in_order(pool, work, seen, ahead=2 * pipeline.jobs):
+            if isinstance(outcome, LeftOut):
+                left_out.append(outcome)
+            else:
+                outcomes.append(outcome)
+            progress(len(outcomes) + len(left_out), source.count)
+    if not outcomes:
+        first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
+        raise DetectionError(f"no picture could be looked at{first}")
+    return outcomes, left_out
+
+
+def _result(
+    observed: Observations,
+    outcomes: Sequence[PictureOutcome],
+    setting: Setting,
+    truth: GroundTruth | None,
+    options: BenchOptions,
+) -> BenchResult:
+    """All figures."""
+    anchors = tuple(name for name in dict.fromkeys(options.anchors.split(",")) if name in setting.methods)
+    figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
+    accuracy = None
+    if truth is not None:
+        sources = {outcome.name: outcome.reference for outcome in outcomes}
+        accuracy = coco_accuracy(truth, sources, setting.pipeline.detector.classes)
+    return BenchResult(
+        pictures=len(outcomes),
+        objects=int(observed.objects.total.sum()),
+        empty=int((observed.objects.total == 0).sum()),
+        second_objects=None if observed.second is None else int(observed.second.total.sum()),
+        truth=truth.source if truth else None,
+        source_ap=accuracy.ap if accuracy else None,
+        source_ap50=accuracy.ap50 if accuracy else None,
+        average=options.average,
+        anchors=anchors,
+        points=figures.points,
+        methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in figures.methods],
+        classes=figures.classes,
+        per_picture=picture_results(observed),
+        left_out=(),
+        seconds=0.0,
+        configuration={},
+        provenance={},
+    )
+
+
+def _costs(method: MethodResult, outcomes: Sequence[PictureOutcome], observed: Observations) -> Costs:
+    """A method's mean time per picture and operating point.
+
+    Looking at the source and predicting are done once for all points of a picture, as they would be for one; the rest
+    is shared out among the points.
+    """
+    points = sum(point.method == method.method for point in observed.points) or 1
+    total: dict[Stage, Account] = {}
+    coded = 0.0
+    for outcome in outcomes:
+        for stage, account in outcome.accounts[method.method].items():
+            whole = total.setdefault(stage, Account())
+            for field in dataclasses.fields(Account):
+                setattr(whole, field.name, getattr(whole, field.name) + getattr(account, field.name))
+            coded += account.samples / (outcome.width * outcome.height) / _share(stage, points)
+
+    def seconds(stage: Stage) -> float:
+        return total.get(stage, Account()).seconds / _share(stage, points) / len(outcomes)
+
+    everything = sum(account.seconds for account in total.values())
+    return Costs(
+        detect=seconds("detect"),
+        predict=seconds("predict"),
+        search=seconds("search"),
+        encode=seconds("encode"),
+        coded=coded / len(outcomes),
+        remembered=sum(account.remembered for account in total.values()) / everything if everything else 0.0,
+        unknown=sum(account.unknown for account in total.values()),
+    )
+
+
+def _share(stage: Stage, points: int) -> int:
+    return points if stage in ("search", "encode") else 1

@@ -1,25 +1,19 @@
-"""A bench in words and numbers: the tables that the report and the terminal both print."""
+"""A bench in words and numbers: the tables that the report and the terminal both print.
+
+A cell may have a second line: the 95 % interval of the figure in its first.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from vcmpipe.bench.result import ANCHOR, RETENTIONS, BenchResult, MethodResult, PointResult
-from vcmpipe.config import BenchOptions
-from vcmpipe.evaluation import Outcome
+from vcmpipe.bench import words
+from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, MethodResult, key_of
+from vcmpipe.bench.words import number_cell, percent_cell
 
-NOTHING = "-"
-REASONS = {
-    "no_points": "not measured",
-    "single_point": "one point only",
-    "no_overlap": "no overlap",
-    "not_reached": "not reached",
-    "not_finite": "out of range",
-}
+_KEYS = tuple(key_of(retention) for retention in RETENTIONS)
+_AT = tuple(f"at {key}" for key in _KEYS)
 
 
 @dataclass(frozen=True)
@@ -31,30 +25,20 @@ class Table:
         rows: Cells, one row per line, as many as there are titles.
         words: How many columns hold words.
         notes: What has to be said to read it.
+        title: What it shows.
+        groups: Titles over columns: (title, how many columns), the first over those of words.
     """
 
     heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     words: int = 1
     notes: tuple[str, ...] = ()
+    title: str = ""
+    groups: tuple[tuple[str, int], ...] = ()
 
-
-def number(value: float | None, digits: int = 0) -> str:
-    """A number with thousands separators, or a dash where there is none."""
-    return NOTHING if value is None else f"{value:,.{digits}f}"
-
-
-def percent(outcome: Outcome, *, signed: bool = True) -> str:
-    """A percentage with one digit, or the reason why there is none."""
-    if outcome.value is None:
-        return reason(outcome)
-    value = round(outcome.value, 1) + 0.0  # no minus before a zero
-    return f"{value:+,.1f} %" if signed and value else f"{value:,.1f} %"
-
-
-def reason(outcome: Outcome) -> str:
-    """Why a figure is missing, in words."""
-    return REASONS.get(outcome.reason or "", outcome.reason or NOTHING)
+    def plain(self) -> Table:
+        """The same without intervals."""
+        return replace(self, rows=[tuple(cell.partition("\n")[0] for cell in row) for row in self.rows])
 
 
 def in_order(result: BenchResult) -> list[MethodResult]:
@@ -62,190 +46,166 @@ def in_order(result: BenchResult) -> list[MethodResult]:
     return sorted(result.methods, key=lambda method: method.method != ANCHOR)
 
 
-def has_anchor(result: BenchResult) -> bool:
-    """Whether there is something to compare with."""
-    return any(method.method == ANCHOR for method in result.methods)
-
-
 def qualities(result: BenchResult) -> list[tuple[str, str]]:
-    """The qualities that were measured, as (attribute of a point, title)."""
-    titles = [("retention", "retention")]
-    if result.truth is not None:
-        titles += [("ap", "AP"), ("ap50", "AP50")]
-    return [*titles, ("ap_source", "AP vs source")]
+    """The qualities that were measured, as (name, title)."""
+    present = {name for point in result.points for name in point.qualities}
+    return [(name, title) for name, title in words.QUALITY_TITLES.items() if name in present]
 
 
-def saved(result: BenchResult, method: MethodResult, key: str) -> str:
-    """The share of bits that a method saves at a retention, or why it cannot be said."""
-    if method.method == ANCHOR:
-        return "anchor"
-    if not has_anchor(result):
-        return f"no {ANCHOR}"
-    outcome = method.saved[key]
-    if outcome.value is None and method.bytes_at[key].value is not None:
-        return f"{ANCHOR}: {reason(outcome)}"
-    return percent(outcome, signed=False)
-
-
-def summary(result: BenchResult) -> Table:
-    """One row per method: what it needs at the retentions of interest, and what that saves."""
-    measured = qualities(result)
-    keys = [f"{retention:g}" for retention in RETENTIONS]
-    rows = []
-    for method in in_order(result):
-        sizes = [
-            reason(method.bytes_at[key]) if method.bytes_at[key].value is None else number(method.bytes_at[key].value)
-            for key in keys
-        ]
-        if method.method == ANCHOR:
-            rates = ["anchor" for _ in measured]
-        elif not has_anchor(result):
-            rates = [f"no {ANCHOR}" for _ in measured]
-        else:
-            rates = [percent(method.bd_rate[quality]) for quality, _ in measured]
-        rows.append((method.method, *sizes, *(saved(result, method, key) for key in keys), *rates))
-    heads = (
-        "method",
-        *(f"bytes per picture at {key}" for key in keys),
-        *(f"saved at {key}" for key in keys),
-        *(f"BD-rate {title}" for _, title in measured),
-    )
+def rates(result: BenchResult) -> Table:
+    """What every method needs at the retentions of interest."""
+    digits = 4 if result.average == "bpp" else 0
+    rows = [(m.method, *(number_cell(m.rate_at[key], digits) for key in _KEYS)) for m in in_order(result)]
     notes = (
-        f"at {' and '.join(keys)}: at that retention, the share of objects that the detector finds again.",
-        f"saved: bytes saved against {ANCHOR} at equal retention; above 0 is better.",
-        f"BD-rate: mean change in bytes against {ANCHOR} at equal quality; below 0 is better.",
+        "At a retention of 0.95 the detector finds 0.95 of the objects again. Below a figure stands its interval.",
     )
-    return Table(heads, rows, notes=notes)
+    return Table(("method", *_AT), rows, notes=notes, title=_capital(words.RATE_TITLES[result.average]))
+
+
+def saved(result: BenchResult, anchor: str) -> Table:
+    """What every other method saves against an anchor, at the retentions of interest."""
+    rows = [
+        (m.method, *(percent_cell(m.against[anchor].saved[key], signed=False) for key in _KEYS))
+        for m in in_order(result)
+        if anchor in m.against
+    ]
+    notes = (f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better.",)
+    return Table(("method", *_AT), rows, notes=notes, title=f"Saved against {anchor}")
+
+
+def bd_rates(result: BenchResult, anchor: str) -> Table:
+    """The BD-rate of every other method against an anchor."""
+    shown = [(name, title) for name, title in qualities(result) if name != "ap50_source"]
+    rows = [
+        (m.method, *(percent_cell(m.against[anchor].bd_rate[name]) for name, _ in shown))
+        for m in in_order(result)
+        if anchor in m.against
+    ]
+    notes = (f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better.",)
+    return Table(("method", *(title for _, title in shown)), rows, notes=notes, title=f"BD-rate against {anchor}")
+
+
+def summaries(result: BenchResult) -> list[Table]:
+    """What every method needs, and what it saves against every anchor by either measure."""
+    tables = [rates(result)]
+    for anchor in result.anchors:
+        both = (saved(result, anchor), bd_rates(result, anchor))
+        tables += [table for table in both if table.rows]
+    return tables
+
+
+def side_by_side(first: Table, second: Table, title: str) -> Table:
+    """Two tables with the same first column as one."""
+    return Table(
+        (*first.heads, *second.heads[1:]),
+        [(*left, *right[1:]) for left, right in zip(first.rows, second.rows, strict=True)],
+        notes=(*first.notes, *second.notes),
+        title=title,
+        groups=(("", 1), (first.title, len(first.heads) - 1), (second.title, len(second.heads) - 1)),
+    )
 
 
 def points(result: BenchResult) -> Table:
     """One row per operating point, in the order of the methods."""
-    measured = [(quality, title) for quality, title in qualities(result) if quality != "retention"]
-    measured.append(("ap50_source", "AP50 vs source"))
+    measured = qualities(result)
     order = {method.method: place for place, method in enumerate(in_order(result))}
-    rows = [
-        (
-            point.method,
-            point.label,
-            number(point.bytes_per_picture),
-            number(point.bpp, 3),
-            number(point.psnr_y, 2),
-            f"{point.kept:,}/{point.total:,}",
-            number(point.retention, 3),
-            *(number(getattr(point, quality), 3) for quality, _ in measured),
-        )
-        for point in sorted(result.points, key=lambda point: order.get(point.method, len(order)))
-    ]
-    notes = ("PSNR-Y is taken at the coded size: it does not compare between scales.",)
-    heads = (
-        "method",
-        "point",
-        "bytes per picture",
-        "bpp",
-        "PSNR-Y",
-        "kept",
-        "retention",
-        *(title for _, title in measured),
-    )
-    return Table(heads, rows, words=2, notes=notes)
+    own_rate = result.average != "pictures"
+    anchor = result.anchors[0] if result.anchors else None
+    rows = []
+    for point in sorted(result.points, key=lambda point: order.get(point.method, len(order))):
+        row = [point.method, point.label, number_cell(point.bytes_per_picture)]
+        if own_rate:
+            row.append(number_cell(point.rate, 4 if result.average == "bpp" else 0))
+        row += [words.number(point.bpp, 3), words.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
+        row += [
+            number_cell(point.qualities[name], 3) if name in point.qualities else words.NOTHING for name, _ in measured
+        ]
+        if anchor:
+            saved = point.saved.get(anchor, {}).get("retention")
+            row.append("anchor" if saved is None else percent_cell(saved, signed=False))
+        rows.append(tuple(row))
+    notes = ["PSNR-Y is taken at the coded size: it does not compare between scales."]
+    if anchor:
+        notes.append(f"saved: of the bits that {anchor} needs to keep as many objects as this point does.")
+    heads = ["method", "point", "bytes per picture", *([words.RATE_TITLES[result.average]] if own_rate else [])]
+    heads += ["bpp", "PSNR-Y", "kept", *(title for _, title in measured), *(["saved"] if anchor else [])]
+    return Table(tuple(heads), rows, words=2, notes=tuple(notes), title="Operating points")
 
 
 def headline(result: BenchResult) -> str:
-    """The finding in one sentence: what the best method saves at the first retention of interest."""
-    key = f"{RETENTIONS[0]:g}"
+    """The finding in one sentence: what the best method saves at the retention of most interest."""
+    key = key_of(TARGET)
     if not result.objects:
         return "There was no object to keep: nothing can be compared."
-    reached = [
-        (outcome.value, method) for method in result.methods if (outcome := method.bytes_at[key]).value is not None
-    ]
-    share = f"{100 * RETENTIONS[0]:g} %"
+    reached = [(value, method) for method in result.methods if (value := method.rate_at[key].value) is not None]
+    share = f"{100 * TARGET:g} %"
     if not reached:
         return f"No method keeps {share} of the objects at any of its points."
     least, best = min(reached, key=lambda pair: pair[0])
-    needs = f"{number(least)} bytes per picture"
+    unit = words.RATE_TITLES[result.average]
+    needs = f"{words.rate(least, result.average)} {unit}"
     anchor = next((size for size, method in reached if method.method == ANCHOR), None)
     if best.method == ANCHOR and len(result.methods) > 1:
-        return f"To keep {share} of the objects no method needs fewer bytes than {ANCHOR} ({needs})."
+        return f"To keep {share} of the objects no method needs fewer bits than {ANCHOR} ({needs})."
     if best.method == ANCHOR or anchor is None:
         return f"To keep {share} of the objects {best.method} needs {needs}."
+    found = best.against[ANCHOR].saved[key] if ANCHOR in best.against else None
+    more = words.interval(found, lambda value: f"{value:.1f}") if found else ""
     return (
-        f"To keep {share} of the objects {best.method} needs {needs}, "
-        f"{100 * (1 - least / anchor):.1f} % fewer than {ANCHOR} ({number(anchor)})."
+        f"To keep {share} of the objects {best.method} needs {needs}, {100 * (1 - least / anchor):.1f} % fewer than "
+        f"{ANCHOR} ({words.rate(anchor, result.average)}){f'; 95 % interval {more} %' if more else ''}."
     )
 
 
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
-    text = f"{result.pictures:,} pictures, {result.objects:,} objects to keep"
+    text = f"{_count(result.pictures, 'picture')}, {_count(result.objects, 'object')} to keep"
     if result.truth is None:
-        return f"{text}; no ground truth"
-    source = f", on the source pictures AP {number(result.source_ap, 3)}, AP50 {number(result.source_ap50, 3)}"
+        return f"{text}; no annotations: everything is measured against the source's detections"
+    source = (
+        f", on the source pictures AP {words.number(result.source_ap, 3)}, AP50 {words.number(result.source_ap50, 3)}"
+    )
     return f"{text}; ground truth {result.truth}{source}"
 
 
-def command_line(configuration: Mapping[str, Any]) -> str:
-    """The command that repeats the bench: every option that differs from its default."""
-    words = ["vcmpipe", "bench"]
-    for option in dataclasses.fields(BenchOptions):
-        value = configuration.get(option.name)
-        if option.name == "json" or value is None or value == option.default:
-            continue
-        flag = "--" + option.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(flag if value else flag.replace("--", "--no-", 1))
-        else:
-            words.append(f"{flag}={shlex.quote(str(value))}")  # joined: a value may begin with a hyphen
-    return " ".join(words)
+def cautions(result: BenchResult) -> list[str]:
+    """What has to be known to judge the figures, a sentence each."""
+    said = []
+    if protocol := result.configuration.get("protocol"):
+        said.append(f"Protocol: {protocol}.")
+    if result.left_out:
+        first = result.left_out[0]
+        more = f", and {len(result.left_out) - 1:,} more" if len(result.left_out) > 1 else ""
+        of = result.pictures + len(result.left_out)
+        said.append(
+            f"{len(result.left_out):,} of {of:,} pictures were left out for every method: {first.name} ({first.reason})"
+            f"{more}."
+        )
+    if result.empty:
+        which = "1 picture holds" if result.empty == 1 else f"{result.empty:,} pictures hold"
+        said.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
+    if 0 < result.objects < 100:
+        weight = 1 / result.objects
+        said.append(f"{_count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
+    if result.second_objects is not None:
+        said.append(f"Under the second detector {_count(result.second_objects, 'object')} are to be kept.")
+    resamples = result.configuration.get("resamples")
+    if resamples:
+        said.append(
+            f"Intervals are those that hold 95 % of {resamples:,} draws of the pictures (seed "
+            f"{result.configuration.get('seed')}), the same draws for every method."
+        )
+        if any(point.total and point.kept == point.total for point in result.points):
+            said.append(
+                f"Where all {result.objects:,} objects are kept no draw loses one; of other objects up to "
+                f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
+            )
+    return said
 
 
-def configuration(result: BenchResult) -> Table:
-    """Every option with its value."""
-    return Table(
-        ("option", "value"), [(name.replace("_", "-"), _plain(v)) for name, v in result.configuration.items()], 2
-    )
+def _count(value: int, what: str) -> str:
+    return f"{value:,} {what}{'' if value == 1 else 's'}"
 
 
-def provenance(result: BenchResult) -> Table:
-    """Versions and tools, nested names joined."""
-    rows: list[tuple[str, ...]] = []
-
-    def add(name: str, value: Any) -> None:
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                add(f"{name} {key}".strip(), inner)
-        else:
-            rows.append((name, _plain(value)))
-
-    add("", result.provenance)
-    rows.append(("wall time", f"{result.seconds:,.1f} s"))
-    return Table(("what", "value"), rows, 2)
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def flat_points(result: BenchResult) -> list[dict[str, Any]]:
-    """The operating points as flat records of unrounded numbers."""
-    return [_flat_point(point) for point in result.points]
-
-
-def _flat_point(point: PointResult) -> dict[str, Any]:
-    return dataclasses.asdict(point) | {"retention": point.retention}
-
-
-def flat_methods(result: BenchResult) -> list[dict[str, Any]]:
-    """The methods as flat records: each figure in a column, why it is missing in the next."""
-    records = []
-    for method in in_order(result):
-        record: dict[str, Any] = {"method": method.method}
-        for name in ("bytes_at", "saved", "bd_rate"):
-            for key, outcome in getattr(method, name).items():
-                record[f"{name}_{key}"] = outcome.value
-                record[f"{name}_{key}_reason"] = outcome.reason
-        records.append(record)
-    return records
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vcmpipe.cli import show
+
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
+    from vcmpipe.datasets.exporters import ExportReport
+    from vcmpipe.datasets.importers import ImportReport
+    from vcmpipe.datasets.statistics import Spread, Statistics
     from vcmpipe.datasets.verification import StoreReport
+
+# Rows of the tables by class and by QP that a person looks through; --json has them all.
+CLASSES = 12
+QPS = 14
 
 
 def built(report: BuildReport, *, planned: bool) -> None:
@@ -38,3 +47,76 @@ def verified(report: StoreReport) -> None:
         f"({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
     print("sound" if not report.faults else f"{len(report.faults)} fault{'s' * (len(report.faults) != 1)}")
+
+
+def imported(report: ImportReport) -> None:
+    """What an import yielded."""
+    unlabelled = report.samples - report.labelled
+    without = f", {unlabelled:,} of them without a label" if unlabelled else ""
+    print(f"{report.out}: {report.samples:,} samples of {report.pictures:,} pictures ({report.scale}){without}")
+    print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+
+
+def exported(report: ExportReport) -> None:
+    """What an export wrote."""
+    rule = f", labels by {report.rule}" if report.rule else ""
+    crops = f", {report.crops:,} crops" if report.crops else ""
+    print(f"{report.out}: {report.objects:,} objects of {report.pictures:,} pictures{rule}{crops}")
+    print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+
+
+def described(report: Statistics) -> None:
+    """What is in a data set."""
+    screen = show.console()
+    bare = f", {report.without_objects:,} of them without objects" if report.without_objects else ""
+    facts = [
+        ("data set", f"{report.name} ({report.path})"),
+        ("pictures", f"{report.pictures:,}{bare}"),
+        ("samples", f"{report.samples:,}: " + ", ".join(f"{name} {count:,}" for name, count in report.splits.items())),
+        ("labels", f"{report.labelled:,} ({report.scale}{f', rule {report.rule}' if report.rule else ''})"),
+    ]
+    if report.strings:
+        facts.append(("never recognised", f"{report.unrecognisable:,} (in no figure below)"))
+        share = 100 * report.not_monotone / report.strings
+        facts.append(("not monotone", f"{report.not_monotone:,} of {report.strings:,} strings ({share:.1f} %)"))
+    show.print_facts(screen, facts)
+    if report.labels is not None:
+        groups = [report.labels, *report.by_split, *report.by_level, *report.by_size, *report.by_class[:CLASSES]]
+        heads = ["labels", "count", "mean", "sd", "5th", "25th", "median", "75th", "95th", "MAE"]
+        print()
+        show.print_table(screen, heads, [_spread(group) for group in groups])
+        if len(report.by_class) > CLASSES:
+            print(f"and {len(report.by_class) - CLASSES} more classes (--json has them)")
+    if report.baselines:
+        rows = [
+            [each.group, f"{each.guess:g}", f"{each.count:,}", f"{each.mae:.3f}", _or_dash(each.inner_mae)]
+            for each in report.baselines
+        ]
+        print()
+        show.print_table(screen, ["constant", "guess", "count", "E_A", "E[27,51]"], rows)
+    if report.rates:
+        step = -(-len(report.rates) // QPS)
+        rows = [
+            [
+                str(rate.qp),
+                f"{rate.pictures:,}",
+                f"{rate.bits / 8000:,.2f}",
+                f"{rate.bpp:.4f}",
+                f"{rate.psnr_y:.2f}",
+                "-" if rate.found is None else f"{100 * rate.found:.1f}",
+            ]
+            for rate in report.rates[step // 2 :: step]
+        ]
+        print()
+        show.print_table(
+            screen, ["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, words=0
+        )
+
+
+def _spread(group: Spread) -> list[str]:
+    values = [f"{round(value, 1):g}" for value in group.percentiles]
+    return [group.group, f"{group.count:,}", f"{group.mean:.2f}", f"{group.sd:.2f}", *values, f"{group.mae:.3f}"]
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

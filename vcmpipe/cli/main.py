@@ -129,6 +129,11 @@ def _bench(options: config.BenchOptions) -> int:
         _print_json(result.to_dict())
     else:
         show.benched(result, Path(options.out))
+    if result.left_out:
+        first = result.left_out[0]
+        more = f" (and {len(result.left_out) - 1} more)" if len(result.left_out) > 1 else ""
+        _say(f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures")
+        return 1
     return 0
 
 
@@ -166,6 +171,50 @@ def _dataset_verify(options: config.DatasetVerifyOptions) -> int:
     return 1 if report.faults else 0
 
 
+def _dataset_import(options: config.DatasetImportOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.datasets.importers import import_dataset
+
+    report = import_dataset(options)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.imported(report)
+    for line in report.missing:
+        _warn(f"missing: {line}")
+    return 0
+
+
+def _dataset_export(options: config.DatasetExportOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.exporters import export_dataset
+
+    with progress_bar("export") as progress:
+        report = export_dataset(options, progress=progress)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.exported(report)
+    if report.left_out:
+        _warn(f"{_count(report.left_out, 'object')} left out: never recognised, so that there is no JRD")
+    return 0
+
+
+def _dataset_stats(options: config.DatasetStatsOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.datasets.statistics import statistics
+
+    report = statistics(options)
+    if options.json:
+        _print_json(report.to_dict())
+    else:
+        dataset.described(report)
+    for line in report.missing:
+        _warn(f"missing: {line}")
+    return 0
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
@@ -190,6 +239,9 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "bench": _bench,
     "dataset build": _dataset_build,
     "dataset verify": _dataset_verify,
+    "dataset import": _dataset_import,
+    "dataset export": _dataset_export,
+    "dataset stats": _dataset_stats,
     "doctor": _doctor,
 }
 

@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "bench": (config.BenchOptions, "compare methods: what they keep and what they cost"),
     "dataset build": (config.DatasetBuildOptions, "code every picture at every QP and look at each version"),
     "dataset verify": (config.DatasetVerifyOptions, "check a store: digests, completeness, decodability"),
+    "dataset import": (config.DatasetImportOptions, "read a published data set into one table of samples"),
+    "dataset export": (config.DatasetExportOptions, "write a store in a layout that others read"),
+    "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }
 # Commands of two words, by the first.

@@ -59,14 +59,21 @@ def console() -> Console:
     return out
 
 
-def _table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
+    tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
     widths = _widths([heads, *rows], words, screen.width - gaps)
     for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
         left = place < words
-        table.add_column(head, justify="left" if left else "right", width=width, overflow="fold", vertical="bottom")
+        table.add_column(
+            head,
+            justify="left" if left else "right",
+            width=width,
+            overflow="fold",
+            vertical="top" if tall else "bottom",
+        )
     for row in rows:
         table.add_row(*row)
     # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
@@ -75,7 +82,8 @@ def _table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]],
 
 def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
     """Widths of columns: of whole cells where there is room, else numbers wrap between words, then words fold."""
-    columns = list(zip(*rows, strict=True))
+    # A cell may have a second line.
+    columns = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
     longest = [max(len(part) for cell in column for part in cell.split() or [""]) for column in columns]
     # Titles may always wrap: it is the cells that are read along the line.
     widths = [max(wide, *map(len, column[1:]), 0) for wide, column in zip(longest, columns, strict=True)]
@@ -88,7 +96,7 @@ def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
     return widths
 
 
-def _facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
+def print_facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
     """Names and values, a line each, in two columns; never cut or wrapped: they hold paths and commands."""
     lines = list(facts)
     wide = max((len(name) for name, _ in lines), default=0)
@@ -133,9 +141,9 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     ]
     if 0 < len(pictures) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
-        _table(screen, heads, [_picture_row(record) for record in pictures])
+        print_table(screen, heads, [_picture_row(record) for record in pictures])
         screen.print()
-    _facts(screen, facts)
+    print_facts(screen, facts)
 
 
 def _realisations(pictures: Sequence[PictureRecord]) -> str:
@@ -198,7 +206,7 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
         ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
         ("parameter sets", _sets(info)),
     ]
-    _facts(screen, facts)
+    print_facts(screen, facts)
     screen.print()
     _regions(screen, pictures[:PICTURES])
     if len(pictures) > PICTURES:
@@ -263,7 +271,7 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
             place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
             rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
             own = [""] * len(own)
-    _table(screen, heads, rows, words=2)
+    print_table(screen, heads, rows, words=2)
 
 
 def _verdict(screen: Console, check: MapCheck) -> None:
@@ -289,22 +297,24 @@ def benched(result: BenchResult, out: Path) -> None:
     from vcmpipe.bench import tables
 
     screen = console()
-    summary = tables.summary(result)
-    _cells(screen, tables.points(result))
-    screen.print()
-    _cells(screen, summary)
-    for note in summary.notes:
-        screen.print(note, soft_wrap=True)
+    _cells(screen, tables.points(result).plain())
+    for place, summary in enumerate(tables.summaries(result)):
+        screen.print()
+        screen.print(summary.title, soft_wrap=True)
+        # The rates and what they save against the first anchor have their intervals; the report has all.
+        _cells(screen, summary if place < 2 else summary.plain())
     screen.print()
     screen.print(f"{tables.setting(result)}.", soft_wrap=True)
+    for line in tables.cautions(result):
+        screen.print(line, soft_wrap=True)
     screen.print(tables.headline(result), soft_wrap=True)
     screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
 def _cells(screen: Console, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
-    shown = [place for place, head in enumerate(table.heads) if head != "kept"]
-    _table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
+    shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
+    print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
 
 
 def examined(report: DoctorReport) -> None:
@@ -369,7 +379,7 @@ def examined(report: DoctorReport) -> None:
 
 def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
     screen.print(title)
-    _facts(screen, [(f"   {name}", value) for name, value in facts])
+    print_facts(screen, [(f"   {name}", value) for name, value in facts])
     screen.print()
 
 

@@ -78,7 +78,7 @@ def build(
     images, out = Path(options.images), Path(options.out)
     pictures = find_pictures(images, limit=options.limit)
     jobs = worker_count(options.jobs)
-    spec = resolve_detector_spec(options.detector)
+    spec = _everywhere(resolve_detector_spec(options.detector))
     encoder, detector = load_encoder(options.encoder), load_detector(spec, device=options.device, jobs=jobs)
     manifest = Manifest.of(options, encoder, detector, provenance.versions())
     low, high = encoder.capabilities.qp_range
@@ -170,6 +170,12 @@ def _run(
         failures=failures,
         estimate=expected,
     )
+
+
+def _everywhere(detector: str) -> str:
+    """A detector's file by its whole path: a worker of a cluster runs in another folder."""
+    kind, colon, path = detector.partition(":") if detector.startswith("onnx:") else ("", "", detector)
+    return f"{kind}{colon}{Path(path).absolute()}" if Path(path).is_file() else detector
 
 
 def _done(store: Store, pictures: Mapping[str, Path], warn: Warn) -> set[str]:

@@ -123,7 +123,7 @@ class Manifest:
         try:
             values: dict[str, Any] = json.loads(text)
             kind, version = values.pop("kind"), values.pop("version")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise InputError(f"{source} is damaged or no manifest of a data set: {error}") from error
         if kind != KIND:
             raise InputError(f"{source} describes a data set of the kind {kind!r}, not a built JRD store")
@@ -138,7 +138,11 @@ class Manifest:
                 "colour": ColourSpec(**values["colour"]),
                 "classes": {int(number): str(name) for number, name in values["classes"].items()},
             }
-            return cls(**values)
+            manifest = cls(**values)
+            for each in dataclasses.fields(cls):
+                if each.type == "str" and not isinstance(getattr(manifest, each.name), str):
+                    raise ValueError(f"{each.name} is no text")
+            return manifest
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{source} is damaged: {error}") from error
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +71,21 @@ def content_key(*parts: bytes | str) -> str:
 
 
 @dataclass(frozen=True)
+class PricedStream:
+    """A stream and its price.
+
+    Attributes:
+        data: The stream.
+        seconds: What coding it took; None where it comes from a cache that does not know.
+        remembered: Whether it comes from the cache.
+    """
+
+    data: bytes
+    seconds: float | None
+    remembered: bool
+
+
+@dataclass(frozen=True)
 class CachedEncoder:
     """An encoder that codes nothing twice: streams are kept by samples, QP, mode, and the encoder's build."""
 
@@ -93,6 +109,13 @@ class CachedEncoder:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code what is not in the cache. See ``Encoder.encode``."""
+        return [one.data for one in self.priced(jobs)]
+
+    def priced(self, jobs: Sequence[Job]) -> list[PricedStream]:
+        """The same with the seconds that each stream takes, also where it comes out of the cache.
+
+        Jobs that are coded together share the time that passes, each by its samples.
+        """
         samples: dict[int, bytes] = {}
         for job in jobs:
             if id(job.yuv) not in samples:
@@ -105,10 +128,28 @@ class CachedEncoder:
             # A colour is part of the stream only where the encoder writes it.
             colour = [repr(job.colour)] if job.colour else []
             keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.yuv)], *colour))
-        streams = [self.cache.get(key) for key in keys]
-        missing = [i for i, stream in enumerate(streams) if not stream]
+        found: dict[int, PricedStream] = {}
+        for i, key in enumerate(keys):
+            if data := self.cache.get(key):
+                found[i] = PricedStream(data, self._seconds(key), True)
+        missing = [i for i in range(len(jobs)) if i not in found]
         if missing:
-            for i, stream in zip(missing, self.encoder.encode([jobs[i] for i in missing]), strict=True):
+            started = time.monotonic()
+            streams = self.encoder.encode([jobs[i] for i in missing])
+            passed = time.monotonic() - started
+            area = [jobs[i].yuv.width * jobs[i].yuv.height for i in missing]
+            for i, own, stream in zip(missing, area, streams, strict=True):
+                seconds = passed * own / sum(area)
+                # First its time: a stream that is there has one.
+                self.cache.put(content_key("seconds", keys[i]), repr(seconds).encode())
                 self.cache.put(keys[i], stream)
-                streams[i] = stream
-        return [stream for stream in streams if stream is not None]
+                found[i] = PricedStream(stream, seconds, False)
+        return [found[i] for i in range(len(jobs))]
+
+    def _seconds(self, key: str) -> float | None:
+        """What the encode of an entry took; None where that was not noted."""
+        try:
+            seconds = float(self.cache.get(content_key("seconds", key)) or b"")
+        except ValueError:
+            return None
+        return seconds if 0.0 <= seconds < float("inf") else None

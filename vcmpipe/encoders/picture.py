@@ -51,6 +51,7 @@ class CodedPicture:
         realisation: How the QPs reached the stream.
         native: The map that the encoder was given, where it reads maps itself.
         notes: What the encoder could not be told as it was asked, a line each.
+        asked: The map that was asked for, where there was one.
     """
 
     data: bytes
@@ -60,6 +61,7 @@ class CodedPicture:
     realisation: Literal["uniform", "regions", "native"]
     native: QpMap | None = None
     notes: tuple[str, ...] = ()
+    asked: QpMap | None = None
 
     @property
     def bits(self) -> int:
@@ -230,6 +232,9 @@ class PictureCoder:
                 f"the map is for {qp_map.width}x{qp_map.height} samples, the coded picture has "
                 f"{self.yuv.width}x{self.yuv.height}"
             )
+        return replace(self._by_map(qp_map, how), asked=qp_map)
+
+    def _by_map(self, qp_map: QpMap, how: Realisation) -> CodedPicture:
         can = self.encoder.capabilities
         if how == "native":
             return self.native(qp_map)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,14 @@ class GroundTruth:
         annotations: COCO annotations: ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), ``area``,
             ``iscrowd``.
         source: Where it comes from, for messages.
+        sizes: Width and height by image id, where they are stated.
     """
 
     images: Mapping[str, int]
     categories: Mapping[int, str]
     annotations: tuple[Mapping[str, Any], ...]
     source: str = "ground truth"
+    sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def image_id(self, name: str) -> int | None:
         """The id of a picture, by file name or, where that is unknown, by the name without its suffix."""
@@ -88,6 +90,11 @@ def load_ground_truth(path: Path) -> GroundTruth:
         raise InputError(f"the annotations {path} are no JSON: {error}") from error
     try:
         images = {PurePath(image["file_name"]).name: int(image["id"]) for image in content["images"]}
+        sizes = {
+            int(image["id"]): (int(image["width"]), int(image["height"]))
+            for image in content["images"]
+            if image.get("width") and image.get("height")
+        }
         categories = {int(category["id"]): str(category["name"]) for category in content["categories"]}
         annotations = tuple(
             _annotation(int(a["image_id"]), int(a["category_id"]), a["bbox"], a.get("area"), int(a.get("iscrowd", 0)))
@@ -99,7 +106,7 @@ def load_ground_truth(path: Path) -> GroundTruth:
     strangers = {a["category_id"] for a in annotations} - set(categories)
     if strangers:
         raise InputError(f"the annotations {path} use category {min(strangers)}, which they do not name")
-    return GroundTruth(images, categories, annotations, str(path))
+    return GroundTruth(images, categories, annotations, str(path), sizes)
 
 
 def pseudo_truth(
@@ -136,14 +143,36 @@ def coco_accuracy(truth: GroundTruth, detections: Mapping[str, sv.Detections], c
     Raises:
         InputError: A picture is not in the truth, or detector and truth have no class in common.
     """
-    categories = _map_classes(truth, classes)
-    image_ids: list[int] = []
+    evaluation, objects = coco_evaluation(truth, detections, classes)
+    if not objects:
+        return Accuracy(None, None, len(detections), 0)
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, detections); -1 = class without objects
+    at50 = precision[0]
+    ap, ap50 = float(precision[precision > -1].mean()), float(at50[at50 > -1].mean())
+    return Accuracy(ap, ap50, len(detections), objects)
+
+
+def coco_evaluation(
+    truth: GroundTruth, detections: Mapping[str, sv.Detections], classes: Mapping[int, str]
+) -> tuple[Any, int]:
+    """What pycocotools matches in every picture; see ``coco_accuracy``.
+
+    Returns:
+        The ``COCOeval`` after ``evaluate()``, which sees no files and prints nothing, and the number of objects. Only
+        classes that occur are in it, and only objects of all sizes at 100 detections per picture and class.
+    """
+    categories = map_classes(truth, classes)
+    image_ids: dict[int, str] = {}
     results: list[dict[str, Any]] = []
     for name, found in detections.items():
         image_id = truth.image_id(name)
         if image_id is None:
             raise InputError(f"the picture {name} is not in {truth.source}")
-        image_ids.append(image_id)
+        if image_id in image_ids:
+            raise InputError(f"the pictures {image_ids[image_id]} and {name} are one picture in {truth.source}")
+        image_ids[image_id] = name
         for box, confidence, class_id in _rows(found):
             if class_id in categories:
                 x0, y0, x1, y1 = box
@@ -155,22 +184,17 @@ def coco_accuracy(truth: GroundTruth, detections: Mapping[str, sv.Detections], c
                         "score": confidence,
                     }
                 )
-    wanted = set(image_ids)
-    annotations = [dict(a) for a in truth.annotations if a["image_id"] in wanted]
-    objects = sum(1 for a in annotations if not a["iscrowd"])
-    if not objects:
-        return Accuracy(None, None, len(wanted), 0)
-    ap, ap50 = _evaluate(sorted(wanted), truth.categories, annotations, results)
-    return Accuracy(ap, ap50, len(wanted), objects)
+    annotations = [dict(a) for a in truth.annotations if a["image_id"] in image_ids]
+    evaluation = _evaluation(sorted(image_ids), truth.categories, annotations, results)
+    return evaluation, sum(1 for a in annotations if not a["iscrowd"])
 
 
-def _evaluate(
+def _evaluation(
     image_ids: list[int],
     categories: Mapping[int, str],
     annotations: list[dict[str, Any]],
     results: list[dict[str, Any]],
-) -> tuple[float, float]:
-    """AP and AP50 by COCOeval, which sees no files and prints nothing."""
+) -> Any:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -197,13 +221,10 @@ def _evaluate(
         evaluation.params.areaRngLbl = ["all"]
         evaluation.params.maxDets = [_MAX_DETECTIONS]
         evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, detections); -1 = class without objects
-    at50 = precision[0]
-    return float(precision[precision > -1].mean()), float(at50[at50 > -1].mean())
+    return evaluation
 
 
-def _map_classes(truth: GroundTruth, classes: Mapping[int, str]) -> dict[int, int]:
+def map_classes(truth: GroundTruth, classes: Mapping[int, str]) -> dict[int, int]:
     """Category id of the truth by the detector's class id."""
     by_name = {_plain(name): number for number, name in truth.categories.items()}
     mapped = {index: by_name[_plain(name)] for index, name in classes.items() if _plain(name) in by_name}

@@ -1,22 +1,17 @@
 """Comparing methods by their rate-quality points: monotone envelope, bits at a retention, BD-rate.
 
 Nothing here raises on odd measurements. Real curves have ties, dents and gaps; the answer is a value, or the reason
-why there is none.
+why there is none. The arithmetic is that of ``vcmpipe.evaluation.curves``, here for one curve.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-Reason = Literal["no_points", "single_point", "no_overlap", "not_reached", "not_finite"]
-
-# Qualities closer than this, relative to the curve's span, are one: slopes between them would be noise.
-_SAME = 1e-9
+from vcmpipe.evaluation.curves import REASONS, Codes, Curves, Floats, Reason, bd_rates, rate_at, saved_at
 
 
 class RdPoint(NamedTuple):
@@ -39,7 +34,9 @@ class Outcome:
         value: The figure; always finite.
         reason: Set exactly where ``value`` is None. ``no_points``: no usable point on a side. ``single_point``: a
             curve has but one. ``no_overlap``: the two curves share no range of quality. ``not_reached``: no point is
-            that good. ``not_finite``: the numbers are too wild for arithmetic.
+            that good; ``anchor_not_reached``: the method's are, but none of the anchor's; ``neither_reached``: none of
+            either. ``not_finite``: the numbers
+            are too wild for arithmetic. ``no_objects``: there was nothing to keep.
     """
 
     value: float | None = None
@@ -54,17 +51,12 @@ def envelope(points: Iterable[tuple[float, float | None]]) -> tuple[RdPoint, ...
     Returns:
         Points with strictly ascending bits and quality.
     """
-    usable = [
-        RdPoint(float(bits), float(quality))
-        for bits, quality in points
-        if quality is not None and math.isfinite(bits) and bits > 0 and math.isfinite(quality)
-    ]
-    usable.sort(key=lambda point: (point.bits, -_quality(point)))
-    rising: list[RdPoint] = []
-    for point in usable:
-        if not rising or _quality(point) > _quality(rising[-1]):
-            rising.append(point)
-    return tuple(rising)
+    curve = _curve(points)
+    count = int(curve.count[0])
+    return tuple(
+        RdPoint(bits, quality)
+        for bits, quality in zip(curve.rate[0, :count].tolist(), curve.quality[0, :count].tolist(), strict=True)
+    )
 
 
 def bits_at(points: Iterable[tuple[float, float | None]], quality: float) -> Outcome:
@@ -77,29 +69,14 @@ def bits_at(points: Iterable[tuple[float, float | None]], quality: float) -> Out
         points: (bits, quality) of the method's operating points, in any order.
         quality: What has to be reached, for example retention 0.95.
     """
-    curve = envelope(points)
-    if not curve:
-        return Outcome(reason="no_points")
-    qualities = [_quality(point) for point in curve]
-    if not quality <= qualities[-1]:  # also for NaN
-        return Outcome(reason="not_reached")
-    upper = next(i for i, value in enumerate(qualities) if value >= quality)
-    if upper == 0 or qualities[upper] == quality:
-        return Outcome(curve[upper].bits)
-    low, high = curve[upper - 1], curve[upper]
-    share = (quality - qualities[upper - 1]) / (qualities[upper] - qualities[upper - 1])
-    with np.errstate(all="ignore"):
-        return _checked(float(np.exp((1.0 - share) * math.log(low.bits) + share * math.log(high.bits))))
+    return _outcome(*rate_at(_curve(points), quality))
 
 
 def bits_saved(
     anchor: Iterable[tuple[float, float | None]], test: Iterable[tuple[float, float | None]], quality: float
 ) -> Outcome:
     """How many of the anchor's bits the test saves at a quality, in percent; negative where it needs more."""
-    ours, theirs = bits_at(test, quality), bits_at(anchor, quality)
-    if ours.value is None or theirs.value is None:
-        return Outcome(reason=ours.reason or theirs.reason)
-    return _checked(100.0 * (1.0 - ours.value / theirs.value))
+    return _outcome(*saved_at(_curve(anchor), _curve(test), quality))
 
 
 def bd_rate(anchor: Iterable[tuple[float, float | None]], test: Iterable[tuple[float, float | None]]) -> Outcome:
@@ -113,51 +90,14 @@ def bd_rate(anchor: Iterable[tuple[float, float | None]], test: Iterable[tuple[f
         anchor: (bits, quality) of the method compared against, in any order.
         test: (bits, quality) of the method in question, same units.
     """
-    curves = (_separate(envelope(anchor)), _separate(envelope(test)))
-    if not all(curves):
-        return Outcome(reason="no_points")
-    if min(map(len, curves)) < 2:
-        return Outcome(reason="single_point")
-    low = max(_quality(curve[0]) for curve in curves)
-    high = min(_quality(curve[-1]) for curve in curves)
-    span = max(_quality(curve[-1]) - _quality(curve[0]) for curve in curves)
-    if not high - low > _SAME * span:
-        return Outcome(reason="no_overlap")
-    with np.errstate(all="ignore"):
-        means = [_mean_log_bits(curve, low, high) for curve in curves]
-        difference = means[1] - means[0]
-    if not math.isfinite(difference) or difference > 700.0:  # exp() overflows from there on
-        return Outcome(reason="not_finite")
-    return _checked(100.0 * math.expm1(difference))
+    return _outcome(*bd_rates(_curve(anchor), _curve(test)))
 
 
-def _separate(curve: Sequence[RdPoint]) -> list[RdPoint]:
-    """Of points with nearly equal qualities the cheapest only."""
-    kept = list(curve[:1])
-    for point in curve[1:]:
-        if _quality(point) - _quality(kept[-1]) > _SAME * (_quality(curve[-1]) - _quality(curve[0])):
-            kept.append(point)
-    return kept
+def _curve(points: Iterable[tuple[float, float | None]]) -> Curves:
+    pairs = [(float(bits), math.nan if quality is None else float(quality)) for bits, quality in points]
+    return Curves.of([[bits for bits, _ in pairs]], [[quality for _, quality in pairs]])
 
 
-def _mean_log_bits(curve: Sequence[RdPoint], low: float, high: float) -> float:
-    """Mean of log(bits) over low..high of quality."""
-    from scipy.interpolate import PchipInterpolator
-
-    # Over 0..1 instead of the qualities themselves, whose unit may be tiny or huge.
-    start, span = _quality(curve[0]), _quality(curve[-1]) - _quality(curve[0])
-    x = np.array([(_quality(point) - start) / span for point in curve])
-    y = np.log([point.bits for point in curve])
-    if not (np.isfinite(x).all() and (np.diff(x) > 0).all()):
-        return math.nan
-    left, right = (low - start) / span, (high - start) / span
-    return float(PchipInterpolator(x, y).integrate(left, right)) / (right - left)
-
-
-def _quality(point: RdPoint) -> float:
-    assert point.quality is not None  # envelopes hold measured points only
-    return point.quality
-
-
-def _checked(value: float) -> Outcome:
-    return Outcome(value) if math.isfinite(value) else Outcome(reason="not_finite")
+def _outcome(values: Floats, codes: Codes) -> Outcome:
+    reason = REASONS[int(codes[0])]
+    return Outcome(reason=reason) if reason else Outcome(float(values[0]))

@@ -6,7 +6,7 @@ from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
 from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, find_pictures, open_source
-from vcmpipe.frames.writers import Y4mWriter, write_png
+from vcmpipe.frames.writers import Y4mWriter, png_bytes, write_png
 from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "open_source",
     "pad_yuv",
     "picture_size",
+    "png_bytes",
     "psnr_y",
     "read_picture",
     "rgb_to_yuv",

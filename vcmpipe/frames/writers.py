@@ -17,11 +17,12 @@ from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line, publish
 
 
-def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
-    """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all.
+def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 RGB as the bytes of a PNG file.
 
     Raises:
-        OutputError: it cannot be written.
+        InputError: it is no such picture.
+        OutputError: it cannot be coded.
     """
     import cv2
 
@@ -30,9 +31,19 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     # Encoded in memory: cv2.imwrite says neither why nor where it failed. Level 1 is fast and a few per cent larger.
     done, data = cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
-        raise OutputError(f"{one_line(str(path))} could not be coded as PNG")
+        raise OutputError(f"a picture of {rgb.shape[1]}x{rgb.shape[0]} pixels could not be coded as PNG")
+    return bytes(data.tobytes())
+
+
+def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
+    """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    data = png_bytes(rgb)
     with publish(path) as part:
-        part.write_bytes(data.tobytes())
+        part.write_bytes(data)
 
 
 class Y4mWriter:

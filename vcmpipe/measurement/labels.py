@@ -55,6 +55,11 @@ def label(found: _Found, qps: _Qps, rule: str = DEFAULT_RULE) -> tuple[NDArray[n
     return np.where(recognisable, labels, 0), recognisable
 
 
+def default_rule(qps: Sequence[int] | _Qps) -> str:
+    """The rule for strings that nobody named one for: ``DEFAULT_RULE``, or best-step where that is not defined."""
+    return DEFAULT_RULE if np.array_equal(qps, _FULL) else "best-step"
+
+
 def fill(found: _Found, coded: Sequence[int] | _Qps, ladder: Sequence[int] | _Qps) -> _Found:
     """Complete strings of which only some QPs were coded, as a search leaves them.
 

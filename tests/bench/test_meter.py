@@ -1,0 +1,96 @@
+"""What a method costs is the same with a full cache and with an empty one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vcmpipe.bench.meter import Meter, MeteredEncoder
+from vcmpipe.encoders import CachedEncoder, CodingMode, ContentCache, Job
+from vcmpipe.frames import ColourSpec, rgb_to_yuv
+
+
+def test_inner_stages_are_left_out_of_outer_ones() -> None:
+    meter = Meter()
+    with meter.stage("encode"):
+        time.sleep(0.02)
+        with meter.stage("search"):
+            time.sleep(0.05)
+        time.sleep(0.02)
+    assert 0.04 <= meter["encode"].wall < 0.06 + 0.03
+    assert 0.05 <= meter["search"].wall < 0.08
+    assert meter["encode"].seconds == meter["encode"].wall
+
+
+def test_a_stage_costs_its_own_work_and_what_its_encodes_took_without_a_cache() -> None:
+    meter = Meter()
+    with meter.stage("encode"):
+        time.sleep(0.03)
+        # 0.01 s to read from the cache what once took 2 s.
+        time.sleep(0.01)
+        meter.encoded(waited=0.01, charged=2.0, remembered=2.0, unknown=0, samples=100)
+    meter.add("predict", 3.0, remembered=True, samples=50)
+    assert 2.03 <= meter["encode"].seconds < 2.08
+    assert (meter["encode"].remembered, meter["encode"].samples) == (2.0, 100)
+    assert (meter["predict"].seconds, meter["predict"].remembered, meter["predict"].samples) == (3.0, 3.0, 50)
+
+
+def test_calls_from_other_threads_count_in_the_stage_that_runs() -> None:
+    meter = Meter()
+    with meter.stage("search"):
+        threads = [threading.Thread(target=meter.encoded, args=(0.0, 1.0, 0.0, 0, 10)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (meter["search"].charged, meter["search"].samples) == (8.0, 80)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, counting_encoder, cached: bool) -> None:
+    encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path)) if cached else counting_encoder
+    yuv = rgb_to_yuv(make_frame(96, 64).rgb, ColourSpec())
+    jobs = [Job(yuv, qp, CodingMode()) for qp in (30, 40)]
+    accounts = []
+    for _ in range(2):
+        meter = Meter()
+        with meter.stage("encode"):
+            streams = MeteredEncoder(encoder, meter).encode(jobs)
+        assert len(streams) == 2 and meter["encode"].samples == 2 * 96 * 64 and meter["encode"].unknown == 0
+        accounts.append(meter["encode"])
+    first, second = accounts
+    assert first.remembered == 0.0 and first.charged > 0.0
+    assert counting_encoder.jobs == (2 if cached else 4)
+    if cached:
+        assert second.charged == pytest.approx(first.charged, rel=0.05)
+        assert second.remembered == second.charged
+        assert second.waited < first.waited
+        assert MeteredEncoder(encoder, Meter()).capabilities == counting_encoder.capabilities
+
+
+def test_jobs_of_one_call_share_its_time_by_their_samples(tmp_path: Path, make_frame, counting_encoder) -> None:
+    encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path))
+    small, large = (rgb_to_yuv(make_frame(width, 64).rgb, ColourSpec()) for width in (64, 192))
+    priced = encoder.priced([Job(small, 30, CodingMode()), Job(large, 30, CodingMode())])
+    assert priced[1].seconds == pytest.approx(3 * priced[0].seconds)
+    again = encoder.priced([Job(large, 30, CodingMode())])
+    assert again == [replace(priced[1], remembered=True)]
+
+
+@pytest.mark.parametrize("content", [b"", b"soon", b"nan", b"-1", b"inf", None])
+def test_a_time_that_nobody_noted_is_unknown(tmp_path: Path, make_frame, counting_encoder, content) -> None:
+    encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path))
+    job = Job(rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec()), 40, CodingMode())
+    encoder.encode([job])
+    (note,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 30]
+    if content is None:
+        note.unlink()
+    else:
+        note.write_bytes(content)
+    meter = Meter()
+    MeteredEncoder(encoder, meter).encode([job])
+    assert (meter["encode"].unknown, meter["encode"].charged) == (1, 0.0)

@@ -1,0 +1,43 @@
+"""The descriptions of published data sets: complete, installed, and with commands that parse."""
+
+from __future__ import annotations
+
+import shlex
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vcmpipe.cli.parser import parse
+from vcmpipe.config import DatasetBuildOptions, DatasetImportOptions
+from vcmpipe.datasets.importers import IMPORTERS
+
+ROOT = Path(__file__).parents[2] / "datasets"
+FILES = sorted(path.name for path in ROOT.glob("*.yaml"))
+KEYS = {"name", "what", "paper", "where", "licence", "layout", "importer", "import", "figures"}
+
+
+def test_every_importer_has_a_description() -> None:
+    assert {yaml.safe_load((ROOT / name).read_text())["importer"] for name in FILES} == {*IMPORTERS, "none"}
+
+
+def test_the_descriptions_are_installed() -> None:
+    installed = Path(str(resources.files("vcmpipe_datasets")))
+    if installed.resolve().parent != ROOT.resolve().parent and (installed.parent / "setup.cfg").is_file():
+        pytest.skip("another checkout is installed")
+    assert sorted(path.name for path in installed.glob("*.yaml")) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_description_is_complete_and_its_commands_parse(name: str) -> None:
+    text = yaml.safe_load((ROOT / name).read_text())
+    assert set(text) >= KEYS and all(text[key] for key in KEYS)
+    if text["importer"] == "none":
+        assert text["import"].startswith("none")
+        return
+    command, options = parse(shlex.split(text["import"])[1:])
+    assert (command, type(options)) == ("dataset import", DatasetImportOptions)
+    assert options.data_set == text["importer"]
+    if "build" in text:
+        assert isinstance(parse(shlex.split(text["build"])[1:])[1], DatasetBuildOptions)

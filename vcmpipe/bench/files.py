@@ -1,0 +1,119 @@
+"""A bench as flat records of unrounded numbers, for CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vcmpipe.bench.result import QUALITIES, BenchResult, Split
+from vcmpipe.bench.tables import in_order
+from vcmpipe.evaluation import Estimate
+
+Record = dict[str, Any]
+
+
+def as_csv(records: Sequence[Record]) -> str:
+    """Records of equal keys as CSV; a missing value is an empty field. Without records: nothing."""
+    buffer = io.StringIO()
+    if records:
+        writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    return buffer.getvalue()
+
+
+def point_records(result: BenchResult) -> list[Record]:
+    """A record per operating point: every figure with the ends of its interval."""
+    measured = [name for name in QUALITIES if any(name in point.qualities for point in result.points)]
+    records = []
+    for point in result.points:
+        record: Record = {"method": point.method, "label": point.label}
+        record |= _figure("rate", point.rate, why=False)
+        record |= _figure("bytes_per_picture", point.bytes_per_picture, why=False)
+        record |= {"bpp": point.bpp, "psnr_y": point.psnr_y, "kept": point.kept, "total": point.total}
+        for name in measured:
+            record |= _figure(name, point.qualities[name], why=False)
+        for anchor in result.anchors:
+            for name in ("retention", "ap", "ap50"):
+                found = point.saved.get(anchor, {}).get(name, Estimate())
+                if name in measured:
+                    record |= _figure(f"saved_{name}_{anchor}", found)
+        split: Split = point.split
+        record |= {
+            "split_pictures": split.pictures,
+            "object_bytes": split.objects,
+            "background_bytes": split.background,
+            "header_bytes": split.headers,
+        }
+        records.append(record)
+    return records
+
+
+def method_records(result: BenchResult) -> list[Record]:
+    """A record per method: each figure, why it is missing, and the ends of its interval."""
+    records = []
+    for method in in_order(result):
+        record: Record = {"method": method.method}
+        for key, found in method.rate_at.items():
+            record |= _figure(f"rate_at_{key}", found)
+        for anchor in result.anchors:
+            against = method.against.get(anchor)
+            for part in ("saved", "bd_rate"):
+                for key in _keys(result, anchor, part):
+                    found = getattr(against, part)[key] if against else Estimate()
+                    record |= _figure(f"{part}_{key}_{anchor}", found)
+        costs = method.costs
+        for name in ("detect", "predict", "search", "analysis", "encode", "coded", "remembered", "unknown"):
+            record[f"cost_{name}"] = getattr(costs, name) if costs else None
+        records.append(record)
+    return records
+
+
+def _keys(result: BenchResult, anchor: str, part: str) -> list[str]:
+    """The retentions or qualities that any method has against an anchor."""
+    others = [method.against[anchor] for method in result.methods if anchor in method.against]
+    return list(dict.fromkeys(key for comparison in others for key in getattr(comparison, part)))
+
+
+def class_records(result: BenchResult) -> list[Record]:
+    """A record per class and method."""
+    records = []
+    for each in result.classes:
+        for method, found in each.rate_at.items():
+            record: Record = {"class": each.name, "pictures": each.pictures, "objects": each.objects, "method": method}
+            record |= _figure("rate_at_0.95", found)
+            record |= _figure("saved_0.95", each.saved.get(method, Estimate()))
+            records.append(record)
+    return records
+
+
+def picture_records(result: BenchResult) -> Iterator[Record]:
+    """A record per picture and operating point."""
+    for picture in result.per_picture:
+        for place, point in enumerate(result.points):
+            yield {
+                "picture": picture.name,
+                "width": picture.width,
+                "height": picture.height,
+                "classes": ";".join(picture.classes),
+                "objects": picture.objects,
+                "method": point.method,
+                "label": point.label,
+                "bits": picture.bits[place],
+                "kept": picture.kept[place],
+                "psnr_y": picture.psnr_y[place],
+            }
+
+
+def _figure(name: str, found: Estimate, *, why: bool = True) -> Record:
+    """The columns of one figure."""
+    columns: Record = {name: found.value}
+    if why:
+        columns[f"{name}_reason"] = found.reason
+    columns |= {f"{name}_low": found.low, f"{name}_high": found.high}
+    if why:
+        # The share of the resamples without a figure, whatever the reason; result.json has it by reason.
+        columns[f"{name}_undefined"] = sum(found.undefined.values())
+    return columns

@@ -1,0 +1,278 @@
+"""The pictures of a report: source and decoded, boxes kept, lost and new, QP maps and regions; lost objects first."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vcmpipe.bench.methods import BLIND
+from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
+from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
+from vcmpipe.encoders import PictureCoder
+from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.frames import Frame, FrameSource, PictureSource
+
+if TYPE_CHECKING:
+    import supervision as sv
+    from numpy.typing import NDArray
+
+# Methods that look at pictures and are shown, the cheapest first; the anchor comes with them.
+_METHODS = 3
+# Pictures at most, however small they are.
+_PICTURES = 60
+# The longest side that is shown: as wide as a picture ever gets on the page, at twice the resolution.
+_SIDE = 960
+_SOURCE_QUALITY, _DECODED_QUALITY = 80, 85
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A box over a picture.
+
+    Attributes:
+        box: Left, top, width, height in percent of the picture.
+        state: ``kept``, ``lost``, or ``new``: found in the decoded picture and not in the source.
+        name: Its class.
+        score: Confidence, of a lost object that in the source.
+    """
+
+    box: Box
+    state: str
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class ShownVersion:
+    """A picture as one method codes it.
+
+    Attributes:
+        method: The method.
+        label: Its operating point.
+        bytes: Size of the stream.
+        psnr_y: PSNR of the luma at the coded size, dB.
+        size: Width and height that it was coded at.
+        how: ``uniform``, ``regions`` or ``native``.
+        image: The decoded picture as a data URI.
+        things: Its objects.
+        cell: Width and height of a CTU of the map in percent of the picture.
+        qps: The map: rows of QPs.
+        regions: (left, top, width, height, QP) in percent of the picture.
+    """
+
+    method: str
+    label: str
+    bytes: int
+    psnr_y: float
+    size: tuple[int, int]
+    how: str
+    image: str
+    things: Sequence[Thing]
+    cell: tuple[float, float]
+    qps: Sequence[Sequence[int]]
+    regions: Sequence[tuple[float, float, float, float, int]]
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """One picture of the gallery.
+
+    Attributes:
+        name: File name.
+        size: Width and height of the source.
+        image: The source as a data URI.
+        versions: What the methods make of it.
+    """
+
+    name: str
+    size: tuple[int, int]
+    image: str
+    versions: Sequence[ShownVersion]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All pictures that are shown.
+
+    Attributes:
+        pictures: Those with lost objects first.
+        of: How many there were to choose from.
+        held: How many of these could be held in memory to be shown.
+    """
+
+    pictures: Sequence[ShownPicture] = field(default_factory=tuple)
+    of: int = 0
+    held: int = 0
+
+
+def make_gallery(
+    result: BenchResult, outcomes: Sequence[PictureOutcome], source: FrameSource, setting: Setting, megabytes: int
+) -> Gallery:
+    """Choose pictures, decode them again and pack them, until the room is used up.
+
+    Args:
+        result: The bench, for the operating points to show.
+        outcomes: Its pictures; those that kept their versions can be shown.
+        source: Where the source pictures are read again.
+        setting: Detector and encoder.
+        megabytes: Room for all pictures, as they stand in the page.
+    """
+    points = _points(result)
+    held = [outcome for outcome in outcomes if outcome.versions]
+    if not points or not megabytes:
+        return Gallery(of=len(outcomes))
+    room = megabytes * 1_000_000
+    names = setting.pipeline.detector.classes
+    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.rule))[:_PICTURES]
+    shown: list[ShownPicture] = []
+    for outcome, frame in _frames(source, chosen):
+        picture = _shown(outcome, frame, points, setting, names)
+        size = len(picture.image) + sum(len(version.image) for version in picture.versions)
+        if size > room:
+            break
+        room -= size
+        shown.append(picture)
+    return Gallery(shown, len(outcomes), len(held))
+
+
+def _points(result: BenchResult) -> list[PointResult]:
+    """The operating points to show: of the cheapest methods that look at pictures, and of the anchor."""
+    chosen = {method.method: point for method in result.methods if (point := chosen_point(result, method.method))}
+
+    def cost(name: str) -> tuple[bool, float]:
+        found = result.method(name)
+        rate = found.rate_at[key_of(TARGET)].value if found else None
+        return rate is None, rate if rate is not None else chosen[name].rate.value or 0.0
+
+    looking = sorted((name for name in chosen if name not in BLIND), key=cost)[:_METHODS]
+    anchors = [name for name in result.anchors if name in chosen][:1]
+    names = list(dict.fromkeys([*looking, *anchors])) or sorted(chosen, key=cost)[:1]
+    return [chosen[name] for name in names]
+
+
+def _worst_first(outcome: PictureOutcome, point: PointResult, rule: MatchRule) -> tuple[int, int, str]:
+    cell = next(cell for key, cell in outcome.cells.items() if (key.method, key.label) == (point.method, point.label))
+    states = [state for _, state, _ in _states(outcome.reference, cell.detections, rule)]
+    return -states.count("lost"), -states.count("new"), outcome.name
+
+
+def _frames(source: FrameSource, outcomes: Sequence[PictureOutcome]) -> Iterator[tuple[PictureOutcome, Frame]]:
+    """The source pictures again, in the order of the outcomes."""
+    if isinstance(source, PictureSource):
+        places = {path.name: place for place, path in enumerate(source.paths)}
+        yield from ((outcome, source[places[outcome.name]]) for outcome in outcomes)
+        return
+    wanted = {outcome.name for outcome in outcomes}
+    frames = {name: frame for frame in source if (name := Path(frame.source).name) in wanted}
+    yield from ((outcome, frames[outcome.name]) for outcome in outcomes)
+
+
+def _states(
+    reference: sv.Detections, found: sv.Detections, rule: MatchRule
+) -> list[tuple[tuple[sv.Detections, int], str, int]]:
+    """((detections, place), state, class) of what was kept, lost, and is new.
+
+    New is what counts as an object in the decoded picture and has no partner among all that was seen in the source,
+    sure or not.
+    """
+    wanted = reference[rule.select(reference)]
+    matches = match(wanted, found, iou=rule.iou, min_score=rule.found_score)
+    states = []
+    for place, partner in enumerate(matches.found.tolist()):
+        where = (found, partner) if partner >= 0 else (wanted, place)
+        states.append((where, "kept" if partner >= 0 else "lost", int(wanted.class_id[place])))
+    strong = rule.select(found)
+    back = match(found[strong], reference, iou=rule.iou, min_score=rule.found_score)
+    partners = set(matches.found.tolist())
+    for place, kept in zip(strong.tolist(), back.kept.tolist(), strict=True):
+        if not kept and place not in partners:
+            states.append(((found, place), "new", int(found.class_id[place])))
+    return states
+
+
+def _shown(
+    outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting, names: Any
+) -> ShownPicture:
+    versions = []
+    by_name = {(point.method, point.label): point for point in outcome.cells}
+    for point in points:
+        key = by_name[point.method, point.label]
+        cell, version = outcome.cells[key], outcome.versions[key]
+        options = setting.pipeline.options
+        coder = PictureCoder(
+            setting.pipeline.encoder,
+            frame,
+            coded_size=version.size,
+            spec=setting.pipeline.spec,
+            preset=options.preset,
+            ctu=options.ctu,
+            form=options.form,
+        )
+        decoded, _ = coder.decode(version.coded)
+        things = [
+            _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
+            for (detections, place), state, class_id in _states(
+                outcome.reference, cell.detections, setting.pipeline.rule
+            )
+        ]
+        versions.append(_version(point, version, cell.psnr_y, data_uri(decoded.rgb, _DECODED_QUALITY), things))
+    return ShownPicture(outcome.name, (frame.width, frame.height), data_uri(frame.rgb, _SOURCE_QUALITY), versions)
+
+
+def _thing(detections: sv.Detections, place: int, state: str, name: str, frame: Frame) -> Thing:
+    x0, y0, x1, y1 = (float(value) for value in detections.xyxy[place])
+    score = float(detections.confidence[place]) if detections.confidence is not None else 1.0
+    return Thing(_percent((x0, y0, x1 - x0, y1 - y0), frame.width, frame.height), state, name, round(score, 2))
+
+
+def _percent(box: Box, width: int, height: int) -> Box:
+    x, y, w, h = box
+    return (
+        round(100 * x / width, 2),
+        round(100 * y / height, 2),
+        round(100 * w / width, 2),
+        round(100 * h / height, 2),
+    )
+
+
+def _version(point: PointResult, version: Version, psnr_y: float, image: str, things: Sequence[Thing]) -> ShownVersion:
+    coded, (width, height) = version.coded, version.size
+    regions = [
+        (*_percent((rect.x, rect.y, rect.width, rect.height), width, height), qp)
+        for rect, qp in zip(coded.layout.regions(), coded.qps, strict=True)
+    ]
+    shown = coded.asked or coded.native
+    cell = (100 * shown.ctu / width, 100 * shown.ctu / height) if shown else (100.0, 100.0)
+    return ShownVersion(
+        method=point.method,
+        label=point.label,
+        bytes=coded.bits // 8,
+        psnr_y=round(psnr_y, 2),
+        size=version.size,
+        how=coded.realisation,
+        image=image,
+        things=things,
+        cell=(round(cell[0], 4), round(cell[1], 4)),
+        qps=shown.qp.tolist() if shown else [[coded.qps[0]]],
+        regions=regions if coded.realisation == "regions" else [],
+    )
+
+
+def data_uri(rgb: NDArray[np.uint8], quality: int) -> str:
+    """A picture as a WebP data URI, its longer side at most ``_SIDE``."""
+    import cv2
+
+    factor = _SIDE / max(rgb.shape[:2])
+    if factor < 1:
+        size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    done, packed = cv2.imencode(".webp", np.ascontiguousarray(rgb[:, :, ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    assert done  # a picture in memory can always be packed
+    return "data:image/webp;base64," + base64.b64encode(packed.tobytes()).decode()

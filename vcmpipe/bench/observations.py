@@ -1,0 +1,164 @@
+"""What a bench measured, as arrays: pictures by operating points. Statistics are made of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.bench.result import PictureResult
+from vcmpipe.evaluation import ApTable, GroundTruth, MatchRule, ap_table, match, pseudo_truth
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.bench.methods import Point
+    from vcmpipe.bench.pictures import PictureOutcome
+    from vcmpipe.detection import Detector
+
+# The class of pictures that hold no object.
+NO_OBJECTS = "(no objects)"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Objects under one detector.
+
+    Attributes:
+        total: (N,) objects of each source that have to be kept.
+        kept: (P, N) those found again.
+    """
+
+    total: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """N pictures at P operating points.
+
+    Attributes:
+        names: (N) file names.
+        sizes: (N, 2) width and height of the sources.
+        classes: (C) names of the classes of the objects, ``NO_OBJECTS`` last where a picture has none.
+        members: (N, C) objects of each class in each picture; 1 in the column ``NO_OBJECTS``.
+        points: (P) the operating points, each method's together.
+        bits: (P, N) size of each picture's stream.
+        psnr_y: (P, N) PSNR of the luma at the coded size.
+        split: (P, N, 3) bits of objects, background and headers; -1 where they cannot be told apart.
+        objects: Kept and lost objects.
+        second: The same under the second detector.
+        tables: By truth (``truth``, ``source``) and point what average precision is counted from.
+    """
+
+    names: Sequence[str]
+    sizes: NDArray[np.int64]
+    classes: Sequence[str]
+    members: NDArray[np.int64]
+    points: Sequence[Point]
+    bits: NDArray[np.int64]
+    psnr_y: NDArray[np.float64]
+    split: NDArray[np.int64]
+    objects: Kept
+    second: Kept | None
+    tables: Mapping[str, Sequence[ApTable]]
+
+    @property
+    def pixels(self) -> NDArray[np.int64]:
+        """(N,) pixels of the sources."""
+        result: NDArray[np.int64] = self.sizes.prod(axis=1)
+        return result
+
+
+def observe(
+    outcomes: Sequence[PictureOutcome],
+    detector: Detector,
+    rule: MatchRule,
+    truth: GroundTruth | None = None,
+) -> Observations:
+    """Count what was kept in every picture at every point, and match it for average precision.
+
+    Args:
+        outcomes: The pictures, at least one, all at the same points.
+        detector: Its classes name the objects.
+        rule: When an object counts, and when as found.
+        truth: Ground truth, where there is one.
+    """
+    points = list(outcomes[0].cells)
+    cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
+    wanted = [outcome.reference[rule.select(outcome.reference)] for outcome in outcomes]
+    shape = (len(points), len(outcomes))
+    own = pseudo_truth({o.name: o.reference for o in outcomes}, detector.classes, score=rule.reference_score)
+    found = [{o.name: cell.detections for o, cell in zip(outcomes, row, strict=True)} for row in cells]
+    tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
+    if truth is not None:
+        tables["truth"] = [ap_table(truth, each, detector.classes) for each in found]
+    classes, members = _classes(wanted, detector.classes)
+    second = None
+    if outcomes[0].second is not None:
+        pairs = [[cell.second for cell in row] for row in cells]
+        references = [outcome.second for outcome in outcomes]
+        second = _kept([r[rule.select(r)] for r in references if r is not None], pairs, rule)
+    return Observations(
+        names=[outcome.name for outcome in outcomes],
+        sizes=np.array([(outcome.width, outcome.height) for outcome in outcomes], dtype=np.int64),
+        classes=classes,
+        members=members,
+        points=points,
+        bits=np.array([[cell.bits for cell in row] for row in cells], dtype=np.int64).reshape(shape),
+        psnr_y=np.array([[cell.psnr_y for cell in row] for row in cells]).reshape(shape),
+        split=np.array([[cell.split or (-1, -1, -1) for cell in row] for row in cells], dtype=np.int64).reshape(
+            *shape, 3
+        ),
+        objects=_kept(wanted, [[cell.detections for cell in row] for row in cells], rule),
+        second=second,
+        tables=tables,
+    )
+
+
+def _kept(wanted: list[sv.Detections], found: list[list[sv.Detections | None]], rule: MatchRule) -> Kept:
+    kept = [
+        [
+            int(match(own, seen, iou=rule.iou, min_score=rule.found_score).kept.sum()) if seen is not None else 0
+            for own, seen in zip(wanted, row, strict=True)
+        ]
+        for row in found
+    ]
+    total = np.array([len(own) for own in wanted], dtype=np.int64)
+    return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(wanted)))
+
+
+def _classes(wanted: list[sv.Detections], names: Mapping[int, str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The classes that occur, by their ids, and how many objects of each every picture holds."""
+    ids = [np.asarray(own.class_id if len(own) else [], dtype=np.int64) for own in wanted]
+    present = sorted(set(np.concatenate(ids).tolist())) if ids else []
+    members = np.array([[int((own == number).sum()) for number in present] for own in ids], dtype=np.int64)
+    members = members.reshape(len(ids), len(present))
+    empty = (members.sum(axis=1) == 0).astype(np.int64)
+    if empty.any():
+        members = np.concatenate([members, empty[:, None]], axis=1)
+    return [names.get(number, str(number)) for number in present] + [NO_OBJECTS] * bool(empty.any()), members
+
+
+def picture_results(observed: Observations) -> list[PictureResult]:
+    """Every picture at every operating point."""
+    return [
+        PictureResult(
+            name=name,
+            width=int(observed.sizes[i, 0]),
+            height=int(observed.sizes[i, 1]),
+            objects=int(observed.objects.total[i]),
+            classes=tuple(
+                own
+                for own, count in zip(observed.classes, observed.members[i], strict=True)
+                if count and observed.objects.total[i]
+            ),
+            bits=tuple(observed.bits[:, i].tolist()),
+            kept=tuple(observed.objects.kept[:, i].tolist()),
+            psnr_y=tuple(observed.psnr_y[:, i].tolist()),
+        )
+        for i, name in enumerate(observed.names)
+    ]

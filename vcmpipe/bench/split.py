@@ -1,0 +1,43 @@
+"""Which bits of a coded picture pay for objects, and which for the background."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.encoders import CodedPicture, PictureCoder
+
+Bits = tuple[int, int, int]
+
+
+def split_bits(coder: PictureCoder, coded: CodedPicture, boxes_xyxy: NDArray[np.floating]) -> Bits | None:
+    """Bits of the regions that touch an object, of the other regions, and of what belongs to the whole picture.
+
+    A region is the smallest part whose bits are known without decoding: inside a slice, CABAC has no borders between
+    CTUs. So a picture coded in one piece has no such split, unless it holds no objects: then all is background.
+
+    Args:
+        coder: The picture's coder.
+        coded: What it made.
+        boxes_xyxy: (N, 4) the objects in source pixels, not dilated.
+
+    Returns:
+        (objects, background, headers), or None where they cannot be told apart.
+    """
+    if coded.realisation != "regions" and len(boxes_xyxy):
+        return None
+    factor = np.array([coder.size[0] / coder.frame.width, coder.size[1] / coder.frame.height] * 2)
+    boxes = boxes_xyxy * factor
+    objects = background = 0
+    for rect, bits in zip(coded.layout.regions(), coded.region_bits, strict=True):
+        touched = (
+            (boxes[:, 0] < rect.x + rect.width)
+            & (boxes[:, 2] > rect.x)
+            & (boxes[:, 1] < rect.y + rect.height)
+            & (boxes[:, 3] > rect.y)
+        )
+        if touched.any():
+            objects += bits
+        else:
+            background += bits
+    return objects, background, coded.bits - objects - background

@@ -1,0 +1,237 @@
+"""From observations to figures: averaging, intervals, comparisons. One draw of the pictures serves every figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.bench.observations import NO_OBJECTS, Observations
+from vcmpipe.bench.result import (
+    QUALITIES,
+    RETENTIONS,
+    TARGET,
+    Average,
+    ClassResult,
+    Comparison,
+    MethodResult,
+    PointResult,
+    Split,
+    key_of,
+)
+from vcmpipe.evaluation import Curves, Estimate, Reason, bd_rates, draw_pictures, estimate, rate_at, saved_at
+
+Floats = NDArray[np.float64]
+
+# A rate that was not reached is above all that were; what it would save lies below all that was saved. Where it is the
+# anchor that does not get there, the saving lies above.
+_RATE_ENDS: Mapping[Reason, float] = {"not_reached": math.inf}
+_SAVED_ENDS: Mapping[Reason, float] = {"not_reached": -math.inf, "anchor_not_reached": math.inf}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Figures of every point in every draw; the first row is the set of pictures itself.
+
+    Attributes:
+        weights: (1 + R, N) how often each picture counts.
+        rates: (1 + R, P) by the averaging rule.
+        sizes: (1 + R, P) mean bytes per picture.
+        qualities: By name (1 + R, P); NaN where there was nothing to keep.
+    """
+
+    weights: Floats
+    rates: Floats
+    sizes: Floats
+    qualities: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a bench that intervals are made of."""
+
+    points: Sequence[PointResult]
+    methods: Sequence[MethodResult]
+    classes: Sequence[ClassResult]
+
+
+def summarise(
+    observed: Observations, anchors: Sequence[str], average: Average = "pictures", resamples: int = 1000, seed: int = 0
+) -> Figures:
+    """Every figure with its interval, from one draw of the pictures.
+
+    Args:
+        observed: What was measured.
+        anchors: Methods that the others are compared with; those that took no part are passed over.
+        average: The averaging rule of rates.
+        resamples: Draws of the pictures; 0 for no intervals.
+        seed: Of the draws.
+    """
+    rows = rows_of(observed, average, resamples, seed)
+    there = {point.method for point in observed.points}
+    anchors = [anchor for anchor in anchors if anchor in there]
+    return Figures(
+        point_results(observed, rows, anchors),
+        method_results(observed, rows, anchors),
+        class_results(observed, rows, anchors),
+    )
+
+
+def rows_of(observed: Observations, average: Average, resamples: int, seed: int) -> Rows:
+    """Draw the pictures and compute every point's rate and qualities in every draw."""
+    weights = draw_pictures(len(observed.names), resamples, seed)
+    qualities = {"retention": _share(weights, observed.objects.kept, observed.objects.total)}
+    if observed.second is not None:
+        qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)
+    for truth, names in (("truth", ("ap", "ap50")), ("source", ("ap_source", "ap50_source"))):
+        if truth in observed.tables:
+            values = [table.values(weights) for table in observed.tables[truth]]
+            for i, name in enumerate(names):
+                qualities[name] = np.array([value[i] for value in values]).reshape(-1, len(weights)).T
+    return Rows(
+        weights,
+        _rates(observed, weights, average),
+        weights @ observed.bits.T / 8 / len(observed.names),
+        {name: qualities[name] for name in QUALITIES if name in qualities},
+    )
+
+
+def _share(weights: Floats, kept: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
+    with np.errstate(invalid="ignore"):
+        share: Floats = (weights @ kept.T) / (weights @ total)[:, None]
+    return share
+
+
+def _rates(observed: Observations, weights: Floats, average: Average) -> Floats:
+    """(1 + R, P) rates: every picture counts once, or every class does.
+
+    ``pictures``: mean bytes per picture. ``bpp``: mean of the pictures' bits per source pixel. ``classes``: bytes per
+    picture averaged over the pictures of each class (of which they hold objects), then over the classes.
+    """
+    if average == "bpp":
+        densities: Floats = weights @ (observed.bits / observed.pixels).T / len(observed.names)
+        return densities
+    if average == "pictures":
+        sizes: Floats = weights @ observed.bits.T / 8 / len(observed.names)
+        return sizes
+    member = (observed.members > 0).astype(np.float64)
+    counts = weights @ member  # (1 + R, C)
+    share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
+    # What a picture weighs: a share of each of its classes, each class weighing the same.
+    own = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None]
+    rates: Floats = own @ observed.bits.T / 8
+    return rates
+
+
+def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[PointResult]:
+    """Every operating point with its intervals."""
+    results = []
+    curves = {
+        (anchor, quality): _curves(observed, rows, anchor, quality)
+        for anchor in anchors
+        for quality in ("retention", "ap", "ap50")
+        if quality in rows.qualities
+    }
+    pixels = int(observed.pixels.sum())
+    for place, point in enumerate(observed.points):
+        saved: dict[str, dict[str, Estimate]] = {}
+        for (anchor, quality), curve in curves.items():
+            if anchor != point.method:
+                wanted = rows.qualities[quality][:, place]
+                own = Curves.of(rows.rates[:, [place]], wanted[:, None])
+                saved.setdefault(anchor, {})[quality] = estimate(*saved_at(curve, own, wanted), ends=_SAVED_ENDS)
+        results.append(
+            PointResult(
+                method=point.method,
+                label=point.label,
+                rate=estimate(rows.rates[:, place]),
+                bytes_per_picture=estimate(rows.sizes[:, place]),
+                bpp=int(observed.bits[place].sum()) / pixels,
+                psnr_y=float(observed.psnr_y[place].mean()),
+                kept=int(observed.objects.kept[place].sum()),
+                total=int(observed.objects.total.sum()),
+                qualities={name: estimate(values[:, place]) for name, values in rows.qualities.items()},
+                saved=saved,
+                split=_split(observed.split[place]),
+            )
+        )
+    return results
+
+
+def _split(bits: NDArray[np.int64]) -> Split:
+    told = bits[bits[:, 0] >= 0]
+    if not len(told):
+        return Split(0, None, None, None)
+    objects, background, headers = (float(part) for part in told.mean(axis=0) / 8)
+    return Split(len(told), objects, background, headers)
+
+
+def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[MethodResult]:
+    """Every method at the retentions of interest and against every anchor."""
+    methods = list(dict.fromkeys(point.method for point in observed.points))
+    curves = {
+        (method, quality): _curves(observed, rows, method, quality) for method in methods for quality in rows.qualities
+    }
+    results = []
+    for method in methods:
+        against = {}
+        for anchor in anchors:
+            if anchor == method:
+                continue
+            pair = curves[anchor, "retention"], curves[method, "retention"]
+            saved = {key_of(r): estimate(*saved_at(*pair, r), ends=_SAVED_ENDS) for r in RETENTIONS}
+            rates = {
+                quality: estimate(*bd_rates(curves[anchor, quality], curves[method, quality]))
+                for quality in rows.qualities
+            }
+            against[anchor] = Comparison(saved, rates)
+        own = curves[method, "retention"]
+        at = {key_of(r): estimate(*rate_at(own, r), ends=_RATE_ENDS) for r in RETENTIONS}
+        results.append(MethodResult(method, at, against))
+    return results
+
+
+def class_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[ClassResult]:
+    """Every class by itself: its pictures, with all objects in them, compared at TARGET."""
+    methods = list(dict.fromkeys(point.method for point in observed.points))
+    results = []
+    for column, name in enumerate(observed.classes):
+        member = observed.members[:, column] > 0
+        weights = rows.weights[:, member]
+        with np.errstate(invalid="ignore"):
+            sizes = weights @ observed.bits[:, member].T / 8 / weights.sum(axis=1)[:, None]
+        share = _share(weights, observed.objects.kept[:, member], observed.objects.total[member])
+        curves = {
+            method: Curves.of(sizes[:, places], share[:, places])
+            for method in methods
+            if (places := _places(observed, method))
+        }
+        saved = {}
+        if anchors:
+            saved = {
+                method: estimate(*saved_at(curves[anchors[0]], curves[method], TARGET), ends=_SAVED_ENDS)
+                for method in methods
+                if method != anchors[0]
+            }
+        results.append(
+            ClassResult(
+                name,
+                int(member.sum()),
+                0 if name == NO_OBJECTS else int(observed.members[:, column].sum()),
+                {method: estimate(*rate_at(curves[method], TARGET), ends=_RATE_ENDS) for method in methods},
+                saved,
+            )
+        )
+    return sorted(results, key=lambda result: (result.name == NO_OBJECTS, -result.pictures, -result.objects))
+
+
+def _places(observed: Observations, method: str) -> list[int]:
+    return [place for place, point in enumerate(observed.points) if point.method == method]
+
+
+def _curves(observed: Observations, rows: Rows, method: str, quality: str) -> Curves:
+    places = _places(observed, method)
+    return Curves.of(rows.rates[:, places], rows.qualities[quality][:, places])

@@ -1,0 +1,104 @@
+"""Figures in words: numbers, intervals, and why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vcmpipe.bench.result import Average
+from vcmpipe.evaluation import Estimate, Outcome
+from vcmpipe.evaluation.bootstrap import LEAST_DEFINED
+
+NOTHING = "-"
+REASONS = {
+    "no_points": "not measured",
+    "single_point": "one point only",
+    "no_overlap": "no overlap",
+    "not_reached": "not reached",
+    "anchor_not_reached": "anchor: not reached",
+    "neither_reached": "neither reaches it",
+    "not_finite": "out of range",
+    "no_objects": "no objects",
+}
+QUALITY_TITLES = {
+    "retention": "retention",
+    "second_retention": "2nd detector",
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap_source": "AP vs source",
+    "ap50_source": "AP50 vs source",
+}
+RATE_TITLES: dict[Average, str] = {
+    "pictures": "bytes per picture",
+    "bpp": "bits per pixel, mean of pictures",
+    "classes": "bytes per picture, mean of classes",
+}
+# Shares below this are not worth a word in a table; files have them all.
+_SHARE = 0.01
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number with thousands separators, or a dash where there is none."""
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def rate(value: float | None, average: Average) -> str:
+    """A rate in its unit's digits."""
+    return number(value, 4 if average == "bpp" else 0)
+
+
+def percent(outcome: Outcome, *, signed: bool = True) -> str:
+    """A percentage with one digit, or the reason why there is none."""
+    if outcome.value is None:
+        return reason(outcome)
+    return f"{_signed(outcome.value, signed)} %"
+
+
+def _signed(value: float, signed: bool) -> str:
+    value = round(value, 1) + 0.0  # no minus before a zero
+    return f"{value:+,.1f}" if signed and value else f"{value:,.1f}"
+
+
+def reason(outcome: Outcome) -> str:
+    """Why a figure is missing, in words."""
+    return REASONS.get(outcome.reason or "", outcome.reason or NOTHING)
+
+
+def interval(found: Estimate, write: Callable[[float], str], between: str = ", ") -> str:
+    """An interval in words, with open ends, and the share of the draws that it is made of where some have no figure.
+
+    Empty where no draws were made.
+    """
+    parts = []
+    if found.low is not None and found.high is not None:
+        parts.append(f"{write(found.low)} to {write(found.high)}")
+    elif found.low is not None:
+        parts.append(f"{write(found.low)} or more")
+    elif found.high is not None:
+        parts.append(f"{write(found.high)} or less")
+    sides = ("not_reached", "anchor_not_reached")
+    defined = 1.0 - sum(share for name, share in found.undefined.items() if name not in sides)
+    if found.undefined and not parts and defined >= LEAST_DEFINED:
+        parts.append("open on both sides")
+    if defined <= 1.0 - _SHARE:
+        parts.append(f"in {100 * defined:.0f} % of draws" if not parts else f"{100 * defined:.0f} % of draws")
+    return between.join(parts)
+
+
+def with_interval(text: str, found: Estimate, write: Callable[[float], str]) -> str:
+    """A cell of a table: the figure, its interval, and its share of draws, each on a line of its own.
+
+    A figure that is missing shows no interval: that some of the resamples have one would only confuse.
+    """
+    more = interval(found, write, "\n") if found.value is not None else ""
+    return f"{text}\n{more}" if more else text
+
+
+def percent_cell(found: Estimate, *, signed: bool = True) -> str:
+    """A percentage with its interval."""
+    return with_interval(percent(found, signed=signed), found, lambda value: _signed(value, signed))
+
+
+def number_cell(found: Estimate, digits: int = 0) -> str:
+    """A number with its interval, or why there is none."""
+    text = reason(found) if found.value is None else number(found.value, digits)
+    return with_interval(text, found, lambda value: number(value, digits))

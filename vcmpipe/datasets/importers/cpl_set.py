@@ -1,0 +1,87 @@
+"""CPL-Set: pictures and the same pictures at their critical perceptual level, which people just cannot tell apart.
+
+``Dataset/{train,valid}/{data_crop,label_crop}``: pristine pictures and their partners under the same names; ``test``
+likewise, where it is there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from vcmpipe.config import DatasetImportOptions
+from vcmpipe.datasets.importers.imported import Imported
+from vcmpipe.datasets.importers.reading import and_more, shown
+from vcmpipe.datasets.samples import Samples, make_table
+from vcmpipe.errors import InputError
+from vcmpipe.frames import picture_size
+from vcmpipe.frames.pictures import looks_like_picture
+
+PAIRS = 882
+_SPLITS = {"train": "train", "valid": "val", "test": "test"}
+_PRISTINE, _CRITICAL = "data_crop", "label_crop"
+
+
+def read(options: DatasetImportOptions) -> Imported:
+    """Read names and sizes of the pairs; see the module.
+
+    A sample is a pristine picture, ``path`` leads to it. The partners are kept as ``pairs``: sample, path, critical,
+    both below the data set's folder. There are no labels: the pictures themselves are what is learnt.
+
+    Raises:
+        InputError: A folder is missing, or a picture lacks its partner or has another size.
+    """
+    source = Path(options.source)
+    root = source / "Dataset" if (source / "Dataset").is_dir() else source
+    # A test part is not known to be published with pairs in it.
+    needed = [part for part in _SPLITS if part != "test" or (root / part / _CRITICAL).is_dir()]
+    absent = [part for part in needed if not (root / part).is_dir()]
+    if len(absent) == len(needed):
+        raise InputError(f"{source} has no Dataset/train or Dataset/valid: name CPL-Set's folder")
+    rows = []
+    for part in needed:
+        if part in absent:
+            continue
+        pristine, critical = (_pictures(root / part / kind) for kind in (_PRISTINE, _CRITICAL))
+        for first, second, kind in ((pristine, critical, _CRITICAL), (critical, pristine, _PRISTINE)):
+            lone = [name for name in first if name not in second]
+            if lone:
+                raise InputError(f"{root / part}: {shown(lone[0])}{and_more(len(lone) - 1)} has no partner in {kind}")
+        for name, path in pristine.items():
+            size, other = picture_size(path), picture_size(critical[name])
+            if size != other:
+                raise InputError(f"{path} has {size[0]}x{size[1]} pixels, {critical[name]} {other[0]}x{other[1]}")
+            below = [each.relative_to(root).as_posix() for each in (path, critical[name])]
+            rows.append((f"{part}/{name}", _SPLITS[part], *size, *below))
+    if not rows:
+        raise InputError(f"{root} holds no pairs of pictures")
+    names, splits, widths, heights, paths, partners = zip(*rows, strict=True)
+    table = make_table(
+        sample=list(names),
+        picture=list(names),
+        split=list(splits),
+        width=list(widths),
+        height=list(heights),
+        path=list(paths),
+    )
+    missing = [f"the {part} pairs" for part in absent]
+    if len(rows) < PAIRS:
+        missing.append(f"{PAIRS - len(rows)} of {PAIRS} pairs")
+    samples = Samples(table, "cpl-set", "none", tuple(missing), root=str(root.resolve()), source={"kind": "cpl-set"})
+    pairs = pd.DataFrame({"sample": names, "path": paths, "critical": partners})
+    return Imported(samples, {"pairs": pairs})
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Pictures of a folder by their names without ending."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not there: CPL-Set has {_PRISTINE} and {_CRITICAL} in each part")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_file() or not looks_like_picture(path):
+            continue
+        if path.stem in found:
+            raise InputError(f"{folder}: {found[path.stem].name} and {path.name} have one name")
+        found[path.stem] = path
+    return found

@@ -1,0 +1,124 @@
+"""Reading JSON and numbers that others wrote: whatever is wrong with them becomes one line that names the place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vcmpipe.errors import InputError
+from vcmpipe.process import one_line
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value.
+
+    Raises:
+        InputError: It is not there, no JSON, or an object in it has a key twice.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+            raise InputError(f"{path}: {shown(twice)} is there twice: names must be unique")
+        return found
+
+    def refuse(text: str) -> None:
+        raise ValueError(f"{text} is no number")
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once, parse_constant=refuse)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; the data set has such a file") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged, cut off, or no JSON: {one_line(str(error))}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        InputError: As ``read_json``, or it holds something else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path} must hold an object {{...}}, not {kind(value)}")
+    return value
+
+
+def read_names(path: Path) -> list[str]:
+    """A list of names, written ``{"names": [...]}``.
+
+    Raises:
+        InputError: As ``read_object``, there is no such key, or a name is no text or there twice.
+    """
+    value = read_object(path)
+    if "names" not in value:
+        raise InputError(f'{path} has no key "names": it should hold {{"names": ["00020_1", ...]}}')
+    names = value["names"]
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f'{path}: "names" must be a list of names')
+    refuse_twice(names, path)
+    return names
+
+
+def refuse_twice(names: Iterable[str], where: Path) -> None:
+    """Refuse names that stand in a list twice.
+
+    Raises:
+        InputError: One does.
+    """
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InputError(f"{where}: {shown(twice[0])} is there twice{and_more(len(twice) - 1)}: names must be unique")
+
+
+def whole(value: Any, low: int, high: int, what: str) -> int:
+    """A whole number in a range.
+
+    Raises:
+        InputError: It is another kind of value, or outside; the message begins with ``what``.
+    """
+    number = finite(value, what)
+    if number != math.floor(number) or not low <= number <= high:
+        raise InputError(f"{what} is {shown(value)}: it must be a whole number from {low} to {high}")
+    return int(number)
+
+
+def finite(value: Any, what: str) -> float:
+    """A finite number.
+
+    Raises:
+        InputError: It is none; the message begins with ``what``.
+    """
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{what} is {shown(value)}: it must be a number") from error
+    return number
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, and on one line."""
+    text = one_line(value if isinstance(value, str) else str(value)[:200])
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def kind(value: Any) -> str:
+    """What JSON calls a value's type."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def and_more(count: int) -> str:
+    """How many others have the same fault."""
+    return f" (and {count} more)" if count > 0 else ""

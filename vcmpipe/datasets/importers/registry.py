@@ -1,0 +1,74 @@
+"""Importers by name, and the one way from a published data set to a folder of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcmpipe.config import DatasetImportOptions
+from vcmpipe.datasets.importers import cpl_set, jrd_images, mcl_jci, ow_jrd, videoset
+from vcmpipe.datasets.importers.imported import Imported
+from vcmpipe.datasets.samples import SPLITS, write_samples
+from vcmpipe.errors import InputError
+
+IMPORTERS: dict[str, Callable[[DatasetImportOptions], Imported]] = {
+    "ow-jrd": ow_jrd.read,
+    "videoset": videoset.read,
+    "mcl-jci": mcl_jci.read,
+    "cpl-set": cpl_set.read,
+    "jrd-images": jrd_images.read,
+}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import yielded.
+
+    Attributes:
+        out: The folder of samples.
+        name: The data set.
+        samples: Rows.
+        pictures: Pictures or clips that they belong to.
+        labelled: Samples with a label.
+        splits: Samples by split.
+        scale: What a label counts.
+        missing: What the data set should hold and does not, a line each.
+    """
+
+    out: str
+    name: str
+    samples: int
+    pictures: int
+    labelled: int
+    splits: dict[str, int]
+    scale: str
+    missing: tuple[str, ...]
+
+
+def import_dataset(options: DatasetImportOptions) -> ImportReport:
+    """Read a published data set and write it as a folder of samples.
+
+    Args:
+        options: Which data set, where it is, and where to write to.
+
+    Raises:
+        InputError: A file is missing, damaged, or contradicts another; the message names it.
+        OutputError: The samples cannot be written.
+    """
+    if not Path(options.source).exists():
+        raise InputError(f"{options.source} is not there: name the folder of the data set")
+    imported = IMPORTERS[options.data_set](options)
+    samples = imported.samples
+    write_samples(samples, Path(options.out), imported.companions)
+    table = samples.table
+    return ImportReport(
+        out=options.out,
+        name=samples.name,
+        samples=len(samples),
+        pictures=int(table["picture"].nunique()),
+        labelled=int(table["label"].notna().sum()),
+        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        scale=samples.scale,
+        missing=samples.missing,
+    )

@@ -1,0 +1,121 @@
+"""Samples out of a built store, and out of whatever else holds samples."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from vcmpipe.datasets.manifest import KIND as STORE_KIND
+from vcmpipe.datasets.samples import Samples, make_table, read_samples, split_by_picture
+from vcmpipe.datasets.store import Store, manifest_path, strings
+from vcmpipe.errors import InputError
+
+
+def label_table(store: Store, rule: str | None = None) -> Samples:
+    """One row per object of a store: box, string and the label that a rule derives from it.
+
+    Args:
+        store: The store. Pictures without objects have no rows.
+        rule: One of ``labels.RULES``; None: the default for the store's QPs.
+
+    Raises:
+        InputError: A record is damaged, or the rule does not take the store's QPs.
+    """
+    names = store.names()
+    split = dict(zip(names, split_by_picture(names), strict=True))
+    short = short_names(names)
+    rows = []
+    for record in store.records():
+        marks = strings(record.found, record.qps, store.manifest.qps)
+        for n, (box, number, score, mark) in enumerate(
+            zip(record.xyxy.tolist(), record.class_id.tolist(), record.score.tolist(), marks, strict=True), 1
+        ):
+            rows.append((record.name, n, *box, number, score, mark, record.width, record.height))
+    columns = list(zip(*rows, strict=True)) or [()] * 11
+    pictures, numbers, x1, y1, x2, y2, classes, scores, marks_, widths, heights = columns
+    table = make_table(
+        sample=[f"{short[name]}_{n}" for name, n in zip(pictures, numbers, strict=True)],
+        picture=list(pictures),
+        split=[split[name] for name in pictures],
+        label=np.zeros(len(rows)),
+        class_id=list(classes),
+        class_name=[store.manifest.classes.get(number, str(number)) for number in classes],
+        x1=list(x1),
+        y1=list(y1),
+        x2=list(x2),
+        y2=list(y2),
+        width=list(widths),
+        height=list(heights),
+        score=list(scores),
+        string=list(marks_),
+        path=list(pictures),
+    )
+    manifest = store.manifest
+    return Samples(
+        table,
+        manifest.name,
+        "vvc-qp",
+        (),
+        manifest.qps,
+        root=manifest.images,
+        source={
+            "kind": STORE_KIND,
+            "pictures": len(names),
+            "search": manifest.search,
+            "encoder": manifest.encoder,
+            "encoder_build": manifest.encoder_build,
+            "preset": manifest.preset,
+            "detector": manifest.detector,
+            "detector_digest": manifest.detector_digest,
+            "classes": {str(number): name for number, name in manifest.classes.items()},
+        },
+    ).relabelled(rule)
+
+
+def load_samples(path: Path | str, rule: str | None = None) -> Samples:
+    """Open a folder of samples, a label table (.parquet) or a built store.
+
+    Args:
+        path: Where it is.
+        rule: Derive the labels anew, from the strings, by this rule; None: as they are (a store: the default rule).
+
+    Raises:
+        InputError: It is none of these, is damaged, or has no strings for the rule.
+    """
+    path = Path(path)
+    if is_store(path):
+        return label_table(Store.open(path), rule)
+    if not path.exists():
+        raise InputError(f"{path} is not there: name a folder of samples, a label table (.parquet) or a built store")
+    if path.is_dir() and not (manifest_path(path).is_file() and (path / "samples.parquet").is_file()):
+        raise InputError(f"{path} holds no samples: make them with vcmpipe dataset build or vcmpipe dataset import")
+    samples = read_samples(path)
+    return samples if rule is None else samples.relabelled(rule)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a built store.
+
+    Raises:
+        InputError: It has a manifest that is damaged.
+    """
+    return path.is_dir() and manifest_path(path).is_file() and _kind(manifest_path(path)) == STORE_KIND
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names of pictures without their endings, which stay where two pictures would else have one name."""
+    short = {name: str(PurePosixPath(name).with_suffix("")) for name in names}
+    while clashes := {name for name, times in Counter(short.values()).items() if times > 1}:
+        short = {name: name if value in clashes else value for name, value in short.items()}
+    return short
+
+
+def _kind(manifest: Path) -> object:
+    try:
+        return json.loads(manifest.read_text(encoding="utf-8", errors="replace"))["kind"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{manifest} is damaged or no manifest of a data set: {error}") from error

@@ -1,0 +1,285 @@
+"""What is in a data set: counts, how labels are distributed, what a constant guess reaches, and what QPs cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vcmpipe.config import DatasetStatsOptions
+from vcmpipe.datasets.label_table import is_store, load_samples
+from vcmpipe.datasets.samples import SPLITS, Samples
+from vcmpipe.datasets.store import Store
+from vcmpipe.staging import publish_folder
+
+# Areas in pixels at which COCO calls an object medium and large.
+SIZES = (("small, below 32x32", 0.0, 32.0**2), ("medium, below 96x96", 32.0**2, 96.0**2), ("large", 96.0**2, np.inf))
+# The labels of DT-JRD's second error figure.
+INNER = (27, 51)
+_PERCENTILES = (5, 25, 50, 75, 95)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The labels of one group of recognisable samples.
+
+    Attributes:
+        group: What they have in common.
+        count: How many there are.
+        mean: Their mean.
+        sd: Their standard deviation.
+        percentiles: The 5th, 25th, 50th, 75th and 95th.
+        mae: Mean distance to their own median: no constant does better on them.
+    """
+
+    group: str
+    count: int
+    mean: float
+    sd: float
+    percentiles: tuple[float, ...]
+    mae: float
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What always guessing one label reaches.
+
+    Attributes:
+        group: The samples that are guessed: all, a split, or a JND level of one.
+        guess: The median of the train split's labels (of that level); of all labels where there is no train split.
+        count: Samples in the group.
+        mae: Mean absolute error, E_A.
+        inner_mae: The same over labels in 27..51, E[27,51]; None on other scales than VVC QPs, or without such labels.
+    """
+
+    group: str
+    guess: float
+    count: int
+    mae: float
+    inner_mae: float | None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What one QP costs in a built store, over the pictures that were coded at it.
+
+    Attributes:
+        qp: The QP.
+        pictures: Pictures coded at it.
+        bits: Mean bits of a picture.
+        bpp: Median of bits per pixel.
+        bpp_quartiles: The 25th and the 75th percentile of bits per pixel.
+        psnr_y: Mean luma PSNR, dB.
+        found: Share of the source's objects that are found; None where there are none.
+    """
+
+    qp: int
+    pictures: int
+    bits: float
+    bpp: float
+    bpp_quartiles: tuple[float, float]
+    psnr_y: float
+    found: float | None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All figures of a data set.
+
+    Attributes:
+        path: Where it is.
+        name: What it is called.
+        scale: What a label counts.
+        rule: The rule of its labels, None where they came otherwise.
+        pictures: Pictures; of a store those without objects, too.
+        without_objects: Pictures of a store without objects.
+        samples: Rows.
+        labelled: Samples with a label, those included that are never recognised.
+        unrecognisable: Samples that are never recognised: label 0, left out of every figure below.
+        strings: Samples with a string of found and lost.
+        not_monotone: Strings in which a find follows a loss.
+        splits: Samples by split.
+        labels: Spread of all labels.
+        by_split: By split.
+        by_level: By JND level, where there are levels.
+        by_class: By class, the most frequent first.
+        by_size: By size of the box.
+        baselines: Constant guesses: on all samples and on each split.
+        recognised: (QP, share of objects found) from the strings.
+        rates: By QP, of a built store.
+        missing: What the data set should hold and does not.
+    """
+
+    path: str
+    name: str
+    scale: str
+    rule: str | None
+    pictures: int
+    without_objects: int | None
+    samples: int
+    labelled: int
+    unrecognisable: int
+    strings: int
+    not_monotone: int
+    splits: dict[str, int]
+    labels: Spread | None
+    by_split: list[Spread]
+    by_level: list[Spread]
+    by_class: list[Spread]
+    by_size: list[Spread]
+    baselines: list[Baseline]
+    recognised: list[tuple[int, float]]
+    rates: list[Rate]
+    missing: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return dataclasses.asdict(self)
+
+
+def statistics(options: DatasetStatsOptions) -> Statistics:
+    """Count and measure; with ``--out`` draw, too.
+
+    Raises:
+        InputError: There is no data set, or it is damaged, or the rule does not fit.
+        OutputError: The drawings cannot be written.
+    """
+    samples = load_samples(options.store, options.rule)
+    store = Store.open(options.store) if is_store(Path(options.store)) else None
+    found = describe(samples, options.store, store)
+    if options.out is not None:
+        from vcmpipe.datasets import drawings
+
+        with publish_folder(Path(options.out)) as folder:
+            for name, png in drawings.draw(samples, found).items():
+                (folder / name).write_bytes(png)
+    return found
+
+
+def describe(samples: Samples, path: str, store: Store | None = None) -> Statistics:
+    """The figures of samples, and of the store that they come from."""
+    table = samples.table
+    use = usable(samples)
+    in_store = None if store is None else len(store.names())
+    pictures = int(table["picture"].nunique())
+    broken = not_monotone(samples)
+    return Statistics(
+        path=path,
+        name=samples.name,
+        scale=samples.scale,
+        rule=samples.rule,
+        pictures=pictures if in_store is None else in_store,
+        without_objects=None if in_store is None else in_store - pictures,
+        samples=len(table),
+        labelled=int(table["label"].notna().sum()),
+        unrecognisable=int((~table["recognisable"]).sum()),
+        strings=int(table["string"].notna().sum()),
+        not_monotone=int(broken.sum()),
+        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        labels=_spread("all", use["label"]),
+        by_split=_by(use, use["split"], list(SPLITS)),
+        by_level=_by(use, "JND " + use["level"].astype("string")),
+        by_class=_by(use, use["class_name"], use["class_name"].value_counts().index.tolist()),
+        by_size=_by(use, sizes(use), [name for name, _, _ in SIZES]),
+        baselines=list(_baselines(use, samples.scale)),
+        recognised=_recognised(samples),
+        rates=list(_rates(store)) if store is not None else [],
+        missing=samples.missing,
+    )
+
+
+def usable(samples: Samples) -> pd.DataFrame:
+    """The rows that figures of labels are about: labelled and recognisable."""
+    table = samples.table
+    return table[table["label"].notna() & table["recognisable"]]
+
+
+def sizes(table: pd.DataFrame) -> pd.Series:
+    """What COCO calls each object's size, by the area of its box; <NA> where there is no box."""
+    area = ((table["x2"] - table["x1"]) * (table["y2"] - table["y1"])).to_numpy()
+    named = pd.Series(pd.NA, index=table.index, dtype="string")
+    for name, low, high in SIZES:
+        named[(area >= low) & (area < high)] = name
+    return named
+
+
+def not_monotone(samples: Samples) -> NDArray[np.bool_]:
+    """Per sample with a string: whether a find follows a loss, at QPs that were coded."""
+    table = samples.table["string"].dropna().str.replace("?", "", regex=False)
+    return table.str.contains("01", regex=False).to_numpy(dtype=np.bool_)
+
+
+def _spread(group: str, labels: pd.Series) -> Spread | None:
+    values = labels.to_numpy(dtype=np.float64)
+    if not values.size:
+        return None
+    return Spread(
+        group,
+        len(values),
+        float(values.mean()),
+        float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        tuple(float(value) for value in np.percentile(values, _PERCENTILES)),
+        float(np.abs(values - np.median(values)).mean()),
+    )
+
+
+def _by(table: pd.DataFrame, key: pd.Series, order: list[str] | None = None) -> list[Spread]:
+    groups = dict(iter(table["label"].groupby(key)))
+    names = sorted(groups) if order is None else [name for name in order if name in groups]
+    return [spread for name in names if (spread := _spread(str(name), groups[name])) is not None]
+
+
+def _baselines(use: pd.DataFrame, scale: str) -> Iterator[Baseline]:
+    levels = sorted(use["level"].dropna().unique().tolist()) or [None]
+    for level in levels:
+        rows = use if level is None else use[use["level"] == level]
+        train = rows["label"][rows["split"] == "train"]
+        guess = float((train if len(train) else rows["label"]).median()) if len(rows) else 0.0
+        for split in ("all", *SPLITS):
+            labels = rows["label"] if split == "all" else rows["label"][rows["split"] == split]
+            if labels.empty:
+                continue
+            error = (labels - guess).abs()
+            inner = error[labels.between(*INNER)] if scale == "vvc-qp" else error[:0]
+            yield Baseline(
+                split if level is None else f"{split}, JND {level}",
+                guess,
+                len(labels),
+                float(error.mean()),
+                float(inner.mean()) if len(inner) else None,
+            )
+
+
+def _recognised(samples: Samples) -> list[tuple[int, float]]:
+    if samples.qps is None or samples.table["string"].isna().any() or not len(samples):
+        return []
+    return list(zip(samples.qps, samples.found().mean(axis=0).tolist(), strict=True))
+
+
+def _rates(store: Store) -> Iterator[Rate]:
+    rows = []
+    for record in store.records():
+        objects = len(record.xyxy)
+        for place, qp in enumerate(record.qps.tolist()):
+            kept = int(record.found[:, place].sum())
+            bits, psnr = int(record.bits[place]), float(record.psnr_y[place])
+            rows.append((qp, bits, bits / (record.width * record.height), psnr, objects, kept))
+    table = pd.DataFrame(rows, columns=["qp", "bits", "bpp", "psnr", "objects", "kept"])
+    for qp, group in table.groupby("qp"):
+        objects = int(group["objects"].sum())
+        low, high = np.percentile(group["bpp"], (25, 75))
+        yield Rate(
+            qp=int(str(qp)),
+            pictures=len(group),
+            bits=float(group["bits"].mean()),
+            bpp=float(group["bpp"].median()),
+            bpp_quartiles=(float(low), float(high)),
+            psnr_y=float(group["psnr"].mean()),
+            found=float(group["kept"].sum()) / objects if objects else None,
+        )
