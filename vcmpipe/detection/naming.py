@@ -19,26 +19,24 @@ def detect_named(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detecti
     """What a detector finds in each frame.
 
     Raises:
-        VcmError: It failed; the message names the picture and the detector.
+        VcmError: It failed; the message names the picture and the detector. An error of a kind of its own stays one.
     """
     try:
         found = detector.detect(frames)
+    except MemoryError:
+        raise
     except Exception as error:
-        if len(frames) == 1:
-            raise _blamed(detector, frames[0], error) from error
-        # One of them is to blame: asked singly, the detector shows which.
-        return [detect_named(detector, [frame])[0] for frame in frames]
+        if len(frames) > 1:
+            # One of them is to blame: asked singly, the detector shows which.
+            return [detect_named(detector, [frame])[0] for frame in frames]
+        kind = type(error) if isinstance(error, VcmError) else VcmError
+        raise kind(
+            f"{frames[0].source}: detector {detector.name} failed on this picture ({reason(error)}): take the picture "
+            "out, or name another detector"
+        ) from error
     if len(found) != len(frames):
         raise VcmError(
-            f"detector {detector.name} answered {len(found)} times for {len(frames)} pictures, "
-            f"the first of them {frames[0].source}: the detector is broken"
+            f"detector {detector.name} gave {len(found)} answers for {len(frames)} pictures (the first is "
+            f"{frames[0].source}): it must give one each"
         )
     return found
-
-
-def _blamed(detector: Detector, frame: Frame, error: Exception) -> VcmError:
-    text = str(error) if isinstance(error, VcmError) else reason(error)
-    return VcmError(
-        f"{frame.source}: detector {detector.name} failed on this picture ({text}): take the picture out, or name "
-        "another detector"
-    )

@@ -297,6 +297,17 @@ class PictureCoder:
             )
         return decoded
 
+    def uncoded(self) -> Frame:
+        """The samples that are coded, as if coding did nothing to them: what no QP can be better than."""
+        return self._restored(self.source)
+
+    def _restored(self, yuv: Yuv) -> Frame:
+        """Samples at the coded size as a picture of the source's size."""
+        rgb = yuv_to_rgb(yuv, self.spec, self.size)
+        if self.size != (self.frame.width, self.frame.height):
+            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
+        return replace(self.frame, rgb=rgb)
+
     def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
         """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
 
@@ -304,10 +315,7 @@ class PictureCoder:
             ProcessError: The stream does not decode to one picture of the coded size.
         """
         decoded = self.samples(coded)
-        rgb = yuv_to_rgb(decoded, self.spec, self.size)
-        if self.size != (self.frame.width, self.frame.height):
-            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
-        return replace(self.frame, rgb=rgb), psnr_y(self.source, decoded)
+        return self._restored(decoded), psnr_y(self.source, decoded)
 
 
 def _region_bits(data: bytes) -> tuple[int, ...]:

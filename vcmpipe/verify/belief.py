@@ -148,9 +148,7 @@ class Belief:
         own = (prior.local_noise + prior.context_noise) * harm**2
         return np.asarray(own + prior.ring_noise * outer**2 + _RESOLUTION**2)
 
-    def log_chance(
-        self, octaves: float, qp: Floats, ring: Floats, samples: NDArray[np.int64] | None = None
-    ) -> Floats:
+    def log_chance(self, octaves: float, qp: Floats, ring: Floats, samples: NDArray[np.int64] | None = None) -> Floats:
         """Logarithm of the chance that each object is found again, (N, Q); arguments as of :meth:`strength`."""
         from scipy.special import ndtr
 

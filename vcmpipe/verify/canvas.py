@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 # Bits of a picture's parameter sets and headers, which the rate model leaves out.
 _HEADER_BITS = 1100.0
 _OVERHEAD = RegionOverhead()
+# Of an object's surroundings, maps treat the inner half (as far as they reach) apart.
+_NEAR = 0.5
 # A trial tells how far the rate model is off for its picture; this much of a trial stands for the model itself.
 _MODEL_WEIGHT = 0.15
 
@@ -149,9 +151,11 @@ class Canvas:
         # An object that fills the picture has no surroundings but itself.
         self._around = np.where(total > 0, around / np.maximum(total, 1e-9), self._inside)
         self.core = self._areas(np.hstack([boxes[:, :2] - dilate_px, boxes[:, 2:] + dilate_px])) > 0
-        self.ring = (self._around > 0) & ~self.core
-        # Share of each object's surroundings that its core does not cover.
+        near = self._areas(np.hstack([boxes[:, :2] - _NEAR * out, boxes[:, 2:] + _NEAR * out])) > 0
+        self.ring = near & ~self.core
+        # Shares of each object's surroundings that lie in its ring, and beyond.
         self.ring_share: Floats = (self._around * self.ring).sum(axis=1)
+        self.far_share: Floats = (self._around * ~(near | self.core)).sum(axis=1)
 
     @property
     def octaves(self) -> float:

@@ -92,11 +92,9 @@ class Claims:
 
     Attributes:
         views: One per detector.
-        before_look: Called before every look, for progress.
     """
 
     views: Sequence[View]
-    before_look: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         return sum(len(view.reference) for view in self.views)

@@ -81,14 +81,18 @@ class Prior:
     ring_size: float = -0.3
     ring_mean: float = 0.4
     ring_noise: float = 0.3
-    ring_reach: float = 40.0
+    ring_reach: float = 64.0
     firmness: float = 5.0
     surprise: float = 0.01
     knots_qp: tuple[float, ...] = (12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 60.0)
     knots_size: tuple[float, ...] = (-1.8, -1.0, -0.2, 0.6)
 
     def harm(
-        self, source: NDArray[np.float64], size: NDArray[np.float64], qp: NDArray[np.float64], octaves: NDArray[np.float64]
+        self,
+        source: NDArray[np.float64],
+        size: NDArray[np.float64],
+        qp: NDArray[np.float64],
+        octaves: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """The harm D; arguments broadcast.
 
@@ -103,7 +107,11 @@ class Prior:
         return np.asarray((shrunk + self._quantised(qp, octaves)) * np.exp2(terms))
 
     def surroundings(
-        self, size: NDArray[np.float64], qp: NDArray[np.float64], ring: NDArray[np.float64], octaves: NDArray[np.float64]
+        self,
+        size: NDArray[np.float64],
+        qp: NDArray[np.float64],
+        ring: NDArray[np.float64],
+        octaves: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """The harm C that surroundings at QP ``ring`` do to an object at QP ``qp``; arguments as of :meth:`harm`."""
         inner, outer = self._quantised(qp, octaves), self._quantised(np.maximum(qp, ring), octaves)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class PictureProblem:
         step_limit: Largest step between neighbouring CTUs of a map.
         maps: How the encoder takes maps: ``regions``, ``native`` or ``none``.
         prior: What is believed before.
+        on_trial: Called before every trial.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class PictureProblem:
         step_limit: int | None = None,
         maps: Maps = "regions",
         prior: Prior = PRIOR,
+        on_trial: Callable[[], None] = lambda: None,
     ) -> None:
         self.claims = claims
         self.scales = sorted({1.0, *scales}, reverse=True)
@@ -77,11 +79,12 @@ class PictureProblem:
         self.clock = Clock()
         self.tried: dict[Design, Tried] = {}
         self._coder_at = coder_at
+        self._on_trial = on_trial
         self._dilate_px = dilate_px
         self._step_limit = step_limit
         self._errors = RateError()
         self._canvases: dict[float, Canvas] = {}
-        self._best: float | None = None
+        self._lost_uncoded: bool | None = None
         frame = coder_at(1.0).frame
         self.belief = Belief(_subjects(claims, frame.width, frame.height), prior)
         self._reach = prior.ring_reach * np.exp2(self.belief.subjects.zoom)
@@ -105,16 +108,27 @@ class PictureProblem:
             )
         return self._canvases[scale]
 
-    def candidates(self) -> list[Candidate[Design]]:
+    @property
+    def doubtful(self) -> bool:
+        """Whether an object is lost already in the samples that are coded, before any coding."""
+        if self._lost_uncoded is None:
+            started = time.perf_counter()
+            coder = self.canvas(1.0).coder
+            self._lost_uncoded = not self.claims.look(coder.uncoded()).kept.all()
+            self.clock.looking += time.perf_counter() - started
+        return self._lost_uncoded
+
+    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[Candidate[Design]]:
         """Versions at every scale, with their expected bits and chances."""
         started = time.perf_counter()
         canvases = [self.canvas(scale) for scale in self.scales]
-        found = propose(canvases, self.belief, tuple(self.tried), self._best, maps=self.maps)
+        found = propose(canvases, self.belief, tuple(self.tried), wanted, best, maps=self.maps)
         self.clock.thinking += time.perf_counter() - started
         return found
 
     def attempt(self, design: Design) -> Attempt[Design]:
         """Code a version, decode it, look at it and learn from it."""
+        self._on_trial()
         started = time.perf_counter()
         canvas = self.canvas(design.scale)
         try:
@@ -129,8 +143,6 @@ class PictureProblem:
         batch = canvas.of_design(design)
         exposure = Exposure(canvas.octaves, batch.own[0], batch.ring[0], batch.samples[0])
         self.belief.tell(exposure, logit(look.score))
-        if look.kept.all() and (self._best is None or coded.bits < self._best):
-            self._best = coded.bits
         self.clock.coding += middle - started
         self.clock.looking += time.perf_counter() - middle
         return Attempt(design, coded.bits, look.kept)
@@ -144,8 +156,12 @@ class PictureProblem:
         """The same version, every QP so many steps lower."""
         canvas = self.canvas(design.scale)
         low = canvas.qp_range[0]
-        lowered = QpMap(np.maximum(design.map.qp.astype(np.int64) - steps, low), design.map.ctu, design.map.width, design.map.height)
-        return Design(design.scale, design.how, lowered, design.layout, tuple(max(qp - steps, low) for qp in design.qps))
+        lowered = QpMap(
+            np.maximum(design.map.qp.astype(np.int64) - steps, low), design.map.ctu, design.map.width, design.map.height
+        )
+        return Design(
+            design.scale, design.how, lowered, design.layout, tuple(max(qp - steps, low) for qp in design.qps)
+        )
 
 
 def _subjects(claims: Claims, width: int, height: int) -> Subjects:

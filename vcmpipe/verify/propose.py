@@ -1,4 +1,4 @@
-"""Which versions of a picture are worth a thought: whole at every QP, and maps that weigh each object's risk and bits."""
+"""Which versions of a picture are worth a thought: whole at every QP, and maps that weigh each object's risk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout
 from vcmpipe.verify.belief import Belief, Floats
@@ -37,7 +38,13 @@ class Appraised:
 
 
 def propose(
-    canvases: Sequence[Canvas], belief: Belief, tried: Sequence[Design], best: float | None, *, maps: Maps
+    canvases: Sequence[Canvas],
+    belief: Belief,
+    tried: Sequence[Design],
+    wanted: NDArray[np.bool_],
+    best: float | None,
+    *,
+    maps: Maps,
 ) -> list[Candidate[Design]]:
     """Versions at all scales that no other is expected to beat, both in bits and in chance.
 
@@ -45,6 +52,7 @@ def propose(
         canvases: The picture at each scale.
         belief: What is known of the objects.
         tried: Versions that were attempted.
+        wanted: (N,) the objects that count.
         best: Bits of the best verified version, or None: what cannot be cheaper is left out.
         maps: How the encoder takes maps.
     """
@@ -53,26 +61,28 @@ def propose(
     for canvas in canvases:
         low, high = canvas.qp_range
         qps = _QPS[(low <= _QPS) & (high >= _QPS)]
-        found.append(_appraised(canvas, belief, canvas.uniform(qps)))
+        found.append(_appraised(canvas, belief, wanted, canvas.uniform(qps)))
         if maps == "none":
             continue
         own = [design for design in tried if design.scale == canvas.scale]
-        for layout, drawn in _maps(canvas, belief, own, qps).items():
+        for layout, drawn in _maps(canvas, belief, own, wanted, qps).items():
             if layout is not None:
-                found.append(_appraised(canvas, belief, canvas.batch(drawn, layout)))
+                found.append(_appraised(canvas, belief, wanted, canvas.batch(drawn, layout)))
             # As if the encoder took the map itself: what regions are planned for, where it does not.
-            (found if maps == "native" else rough).append(_appraised(canvas, belief, canvas.batch(drawn, None)))
+            (found if maps == "native" else rough).append(_appraised(canvas, belief, wanted, canvas.batch(drawn, None)))
     if rough:
-        found += _planned(rough, belief, best)
+        found += _planned(rough, belief, wanted, best)
     return _front(found, {design.identity for design in tried}, best)
 
 
-def _appraised(canvas: Canvas, belief: Belief, batch: Batch) -> Appraised:
-    chance = belief.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T).sum(axis=0)
+def _appraised(canvas: Canvas, belief: Belief, wanted: NDArray[np.bool_], batch: Batch) -> Appraised:
+    chance = belief.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T)[wanted].sum(axis=0)
     return Appraised(canvas, batch, np.exp(chance))
 
 
-def _maps(canvas: Canvas, belief: Belief, tried: Sequence[Design], qps: Ints) -> dict[RegionLayout | None, Ints]:
+def _maps(
+    canvas: Canvas, belief: Belief, tried: Sequence[Design], wanted: NDArray[np.bool_], qps: Ints
+) -> dict[RegionLayout | None, Ints]:
     """Maps, (M, CTUs), by the regions of the tried version that they come from, or None."""
     top = canvas.qp_range[1]
     core, ring = canvas.core.astype(np.float64), canvas.ring.astype(np.float64)
@@ -82,7 +92,7 @@ def _maps(canvas: Canvas, belief: Belief, tried: Sequence[Design], qps: Ints) ->
     chances, costs = [], []
     for steps in _STEPS_AROUND:
         rings = np.minimum(qps + steps, top)
-        around = levels + canvas.ring_share[:, None] * (rings - qps)
+        around = levels + canvas.ring_share[:, None] * (rings - qps) + canvas.far_share[:, None] * (top - qps)
         chances.append(belief.log_chance(canvas.octaves, levels, around))
         costs.append((core_bits[:, qps] + ring_bits[:, rings] - ring_bits[:, [top]]) / whole)
     chance, cost = np.concatenate(chances, axis=1), np.concatenate(costs, axis=1)
@@ -91,9 +101,11 @@ def _maps(canvas: Canvas, belief: Belief, tried: Sequence[Design], qps: Ints) ->
         table = chance if design is None else _sticky(canvas, belief, design, chance, qps)
         for rate in _RATES:
             best = (table - rate * cost).argmax(axis=1)
-            inner, steps = qps[best % len(qps)], np.array(_STEPS_AROUND)[best // len(qps)]
+            # What does not count is background.
+            inner = np.where(wanted, qps[best % len(qps)], top)
+            steps = np.array(_STEPS_AROUND)[best // len(qps)]
             for behind in _STEPS_BEHIND:
-                background = min(int(inner.max()) + behind, top)
+                background = min(int(inner[wanted].max()) + behind, top)
                 drawn = canvas.map_of(inner, np.minimum(inner + steps, top), background)
                 found.setdefault(design.layout if design else None, []).append(drawn)
     return {layout: np.unique(np.stack(drawn), axis=0) for layout, drawn in found.items()}
@@ -115,7 +127,7 @@ def _sticky(canvas: Canvas, belief: Belief, design: Design, chance: Floats, qps:
     return table
 
 
-def _planned(rough: list[Appraised], belief: Belief, best: float | None) -> list[Appraised]:
+def _planned(rough: list[Appraised], belief: Belief, wanted: NDArray[np.bool_], best: float | None) -> list[Appraised]:
     """Regions for the most promising maps."""
     bits = np.concatenate([each.batch.bits for each in rough])
     chance = np.concatenate([each.chance for each in rough])
@@ -129,7 +141,7 @@ def _planned(rough: list[Appraised], belief: Belief, best: float | None) -> list
             canvas, values = rough[owner[at]].canvas, rough[owner[at]].batch.maps[place[at]]
             layout = canvas.planned(values)
             if len(layout.regions()) > 1:
-                found.append(_appraised(canvas, belief, canvas.batch(values[None], layout)))
+                found.append(_appraised(canvas, belief, wanted, canvas.batch(values[None], layout)))
     return found
 
 

@@ -56,8 +56,18 @@ class Problem(Protocol[D]):
         """How many objects are to be kept."""
         ...
 
-    def candidates(self) -> Sequence[Candidate[D]]:
-        """What may be tried next, by all that the attempts so far have told."""
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is an object that probably no version keeps."""
+        ...
+
+    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> Sequence[Candidate[D]]:
+        """What may be tried next, by all that the attempts so far have told; nothing that was attempted.
+
+        Args:
+            wanted: (N,) the objects that count: a candidate's chance is of keeping these.
+            best: Bits of the best version so far that kept them, or None; what cannot be cheaper may be left out.
+        """
         ...
 
     def attempt(self, design: D) -> Attempt[D]:
@@ -133,7 +143,7 @@ class _Search(Generic[D]):
         """Every object may be keepable until the safest version has been looked at."""
         if not self.proved:
             return np.ones(self.problem.objects, dtype=np.bool_)
-        return np.any([attempt.kept for attempt in self.attempts], axis=0).astype(np.bool_)
+        return np.asarray(np.any([attempt.kept for attempt in self.attempts], axis=0), np.bool_)
 
     def verified(self, attempt: Attempt[D]) -> bool:
         return bool(np.isfinite(attempt.bits)) and bool((attempt.kept | ~self.keepable()).all())
@@ -157,9 +167,8 @@ class _Search(Generic[D]):
             left = self.left - reserve - (best is None)
             if left <= 0:
                 return
-            tried = {attempt.design for attempt in self.attempts}
-            offered = [c for c in self.problem.candidates() if c.design not in tried and c.chance > 0]
-            choice = choose(offered, None if best is None else best.bits, left, self.limits.worth)
+            bits = None if best is None else best.bits
+            choice = choose(self.problem.candidates(self.keepable(), bits), bits, left, self.limits.worth)
             if choice is None:
                 return
             self.attempt(choice.design)
@@ -184,8 +193,13 @@ class _Search(Generic[D]):
 
 
 def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
-    """Find the cheapest version that keeps every object that can be kept."""
+    """Find the cheapest version that keeps every object that can be kept.
+
+    Without an object nothing has to be looked at, and there is nothing to search for: see ``vcmpipe.verify.picture``.
+    """
     run = _Search(problem, limits)
+    if problem.doubtful and limits.trials > 1:
+        run.prove()  # rather than spend every attempt on an object that none can keep
     run.explore(_MARGIN_RESERVE if limits.margin and limits.trials > _MARGIN_RESERVE + 1 else 0)
     if run.best() is None:
         run.prove()
