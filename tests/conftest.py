@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from vcmpipe.frames import Frame
+
+if TYPE_CHECKING:
+    from vcmpipe.bench import BenchResult
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -77,3 +81,12 @@ class CountingEncoder:
 def counting_encoder() -> CountingEncoder:
     """VVenC, which counts in ``jobs`` what it was asked to code."""
     return CountingEncoder()
+
+
+@pytest.fixture
+def bench_result(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BenchResult]:
+    """A function that makes a bench of three methods, or of the points given: see ``tests/bench/bench_made.py``."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "bench")
+    from bench_made import make_result
+
+    return make_result

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,24 @@ import pytest
 import supervision as sv
 
 from vcmpipe import sidecar
-from vcmpipe.bench import report, tables
-from vcmpipe.bench.result import BenchResult, PointResult, compare
+from vcmpipe.bench import files
+from vcmpipe.bench.result import (
+    QUALITIES,
+    BenchResult,
+    ClassResult,
+    Costs,
+    LeftOut,
+    MethodResult,
+    PictureResult,
+    PointResult,
+    Split,
+)
 from vcmpipe.cli.parser import COMMANDS, parse
 from vcmpipe.cli.pipelines import find_pipeline
 from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
 from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation import REASONS, Estimate
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.pipeline import parse_scale
 from vcmpipe.qpmap import parse_background, rate
@@ -178,7 +189,7 @@ def test_lines_are_wrapped() -> None:
 
 
 def test_every_ready_configuration_that_is_named_exists() -> None:
-    for name in ("encode-safe", "encode-extractable", "bench-quick"):
+    for name in ("encode-safe", "encode-extractable", "bench-quick", "bench-coco", "mpeg-vcm", "dt-jrd"):
         assert f"`{name}`" in (ROOT / "docs" / "guide.md").read_text()
         assert Path(find_pipeline(name)).is_file()
     with pytest.raises(InputError):
@@ -193,14 +204,31 @@ def test_every_field_of_the_sidecar_is_described(kind: type) -> None:
     assert {field.name for field in dataclasses.fields(kind)} <= described
 
 
-def test_every_column_of_the_bench_is_described() -> None:
-    point = PointResult("plain", "QP 22", 100.0, 1.0, 40.0, 1, 1, None, None, None, None)
-    result = BenchResult(1, 1, None, None, None, [point], compare([point]), 1.0, {}, {})
-    text = report.as_csv(tables.flat_points(result)), report.as_csv(tables.flat_methods(result))
-    columns = {column for table in text for column in table.splitlines()[0].split(",")}
+def described_in(text: str, column: str, anchors: Sequence[str]) -> bool:
+    """A column, or its pattern: ``saved_RETENTION_ANCHOR``, ``..._low``."""
+    for anchor in anchors:
+        column = re.sub(rf"_{anchor}(?=$|_)", "_ANCHOR", column, count=1)
+    column = re.sub(r"(?<=_)0\.\d+", "RETENTION", column)
+    column = re.sub(r"_(low|high|reason|undefined)$", "", column)
+    names = {column, re.sub(rf"_({'|'.join(QUALITIES)})(?=_ANCHOR)", "_QUALITY", column)}
+    return bool(names & set(re.findall(r"`([^`\n]+)`", text)))
+
+
+def test_every_column_of_the_bench_is_described(bench_result: Callable[..., BenchResult]) -> None:
+    points = [(method, f"QP {i}", 10_000.0 / (1 + i), 99 - i) for method in ("plain", "jrd") for i in range(3)]
+    result = bench_result([*points, ("plain-scaled", "a", 5_000.0, 90)], second=True)
+    text = FENCE.sub("", (ROOT / "docs" / "formats.md").read_text())
+    for make in (files.point_records, files.method_records, files.class_records, files.picture_records):
+        records = list(make(result))
+        for column in records[0]:
+            assert described_in(text, column, result.anchors[::-1]), f"{make.__name__}: {column}"
     described = set(spans(ROOT / "docs" / "formats.md"))
-    assert {column for column in columns if not column.endswith("_reason")} <= described
-    assert {field.name for field in dataclasses.fields(BenchResult)} <= described
+    for kind in (BenchResult, PointResult, MethodResult, Costs, ClassResult, PictureResult, LeftOut, Estimate, Split):
+        assert {field.name for field in dataclasses.fields(kind)} <= described, kind.__name__
+
+
+def test_every_reason_is_described() -> None:
+    assert set(filter(None, REASONS)) <= set(spans(ROOT / "docs" / "bench.md"))
 
 
 def test_the_rate_model_is_described_with_its_constants() -> None:

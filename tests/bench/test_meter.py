@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vcmpipe.bench import meter as meter_module
 from vcmpipe.bench.meter import Meter, MeteredEncoder
 from vcmpipe.encoders import CachedEncoder, CodingMode, ContentCache, Job
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 
 
-def test_inner_stages_are_left_out_of_outer_ones() -> None:
-    meter = Meter()
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(meter_module.time, "monotonic", lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_inner_stages_are_left_out_of_outer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, meter = Clock(monkeypatch), Meter()
     with meter.stage("encode"):
-        time.sleep(0.02)
+        clock.sleep(2)
         with meter.stage("search"):
-            time.sleep(0.05)
-        time.sleep(0.02)
-    assert 0.04 <= meter["encode"].wall < 0.06 + 0.03
-    assert 0.05 <= meter["search"].wall < 0.08
-    assert meter["encode"].seconds == meter["encode"].wall
+            clock.sleep(5)
+            with pytest.raises(ValueError), meter.stage("predict"):
+                clock.sleep(1)
+                raise ValueError
+        clock.sleep(3)
+    clock.sleep(7)  # belongs to nobody
+    assert {stage: account.wall for stage, account in meter.accounts.items()} == {
+        "encode": 5, "search": 5, "predict": 1,
+    }  # fmt: skip
+    assert meter["encode"].seconds == 5
 
 
-def test_a_stage_costs_its_own_work_and_what_its_encodes_took_without_a_cache() -> None:
-    meter = Meter()
+def test_a_stage_costs_its_own_work_and_what_its_encodes_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, meter = Clock(monkeypatch), Meter()
     with meter.stage("encode"):
-        time.sleep(0.03)
-        # 0.01 s to read from the cache what once took 2 s.
-        time.sleep(0.01)
-        meter.encoded(waited=0.01, charged=2.0, remembered=2.0, unknown=0, samples=100)
+        clock.sleep(0.5)
+        # A tenth of a second to read from the cache what once took 2 s.
+        clock.sleep(0.1)
+        meter.encoded(waited=0.1, charged=2.0, remembered=2.0, unknown=0, samples=100)
     meter.add("predict", 3.0, remembered=True, samples=50)
-    assert 2.03 <= meter["encode"].seconds < 2.08
+    assert meter["encode"].seconds == pytest.approx(2.5)
     assert (meter["encode"].remembered, meter["encode"].samples) == (2.0, 100)
     assert (meter["predict"].seconds, meter["predict"].remembered, meter["predict"].samples) == (3.0, 3.0, 50)
 
@@ -68,7 +84,6 @@ def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, countin
     if cached:
         assert second.charged == pytest.approx(first.charged, rel=0.05)
         assert second.remembered == second.charged
-        assert second.waited < first.waited
         assert MeteredEncoder(encoder, Meter()).capabilities == counting_encoder.capabilities
 
 

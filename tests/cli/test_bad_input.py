@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -351,8 +352,8 @@ def benched(here: Path, frames: Path, vcmpipe):
     return lambda *words: vcmpipe("bench", "--images", "frames", "--cache", here.parent / "cache", *QUICK, *words)
 
 
-def truth(names: list[str], category: str) -> str:
-    images = [{"id": n, "file_name": name, "width": 96, "height": 64} for n, name in enumerate(names)]
+def truth(names: list[str], category: str, size: tuple[int, int] = (96, 64)) -> str:
+    images = [{"id": n, "file_name": name, "width": size[0], "height": size[1]} for n, name in enumerate(names)]
     box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
     return json.dumps({"images": images, "annotations": [box], "categories": [{"id": 1, "name": category}]})
 
@@ -365,6 +366,10 @@ def truth(names: list[str], category: str) -> str:
         (["--annotations", "none.json"], 2, "none.json are not in COCO's"),
         (["--annotations", "other.json"], 2, "p1.png is not in it"),
         (["--annotations", "classes.json"], 2, "no class in common"),
+        (["--annotations", "small.json"], 2, "p1.png is 96x64, but its annotations are for 48x32"),
+        (["--anchors", "best"], 2, "method in --anchors 'best'"),
+        (["--resamples", "-1"], 2, "--resamples -1"),
+        (["--second-detector", "nonsense"], 2, "unknown detector"),
         (["--out", "none.json"], 2, "none.json is a file"),
         (["--out", "none.json/x"], 1, "part of its path is a file"),
         (["--qps", "99"], 2, "--qps"),
@@ -377,8 +382,39 @@ def test_benches_that_cannot_be(here, frames, benched, untouched, words, code: i
     (here / "none.json").write_text("{}")
     (here / "other.json").write_text(truth(["x.png"], "star"))
     (here / "classes.json").write_text(truth(["p1.png", "p2.png"], "no such thing"))
+    (here / "small.json").write_text(truth(["p1.png", "p2.png"], "star", (48, 32)))
     with untouched():
         benched("--out", "new/report", *words).refused(code, named)
+
+
+def test_annotations_of_one_picture_for_two(here: Path, frames: Path, benched, make_picture, untouched) -> None:
+    (frames / "p1.jpg").write_bytes(make_picture(96, 64, 1, ".jpg"))
+    (here / "one.json").write_text(truth(["p1.png", "p2.png"], "star"))
+    with untouched():
+        benched("--out", "new/report", "--annotations", "one.json").refused(2, "p1.jpg and p1.png are one picture")
+
+
+def test_a_detector_that_fails_on_one_picture(here: Path, frames: Path, benched, make_picture, monkeypatch) -> None:
+    from vcmpipe.detection.demo import DemoDetector
+
+    detect = DemoDetector.detect
+
+    def brittle(self: DemoDetector, pictures: Any) -> Any:
+        if any(frame.rgb.shape[1] == 104 for frame in pictures):
+            raise RuntimeError("CUDA error:\n an illegal memory access")
+        return detect(self, pictures)
+
+    monkeypatch.setattr(DemoDetector, "detect", brittle)
+    (frames / "p3.png").write_bytes(make_picture(104, 64, 3))
+    done = benched("--out", "report", "--json")
+    assert done.code == 1
+    result = json.loads(done.out)
+    assert [picture["name"] for picture in result["per_picture"]] == ["p1.png", "p2.png"]
+    assert [left["name"] for left in result["left_out"]] == ["p3.png"]
+    said = done.err.splitlines()[-1]
+    assert said.startswith("vcmpipe: p3.png was left out: the detector ") and "CUDA error: an illegal" in said
+    assert "1 of 3 pictures were left out" in (here / "report" / "report.md").read_text()
+    monkeypatch.undo()
 
 
 def test_a_bench_in_which_nothing_is_found(here: Path, benched) -> None:
@@ -386,7 +422,7 @@ def test_a_bench_in_which_nothing_is_found(here: Path, benched) -> None:
     assert done.code == 0, done.err
     result = json.loads(done.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (result["pictures"], result["objects"]) == (1, 0)
-    assert {point["retention"] for point in result["points"]} == {None}
+    assert {point["qualities"]["retention"]["reason"] for point in result["points"]} == {"no_objects"}
     assert (here / "report" / "report.html").is_file()
     assert benched("--out", "report", "--score", "1", "--limit", 1).code == 0
 

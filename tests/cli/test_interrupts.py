@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from vcmpipe.bench import bench
 from vcmpipe.bitstream import concatenate
+from vcmpipe.cli.parser import parse
+from vcmpipe.encoders import CachedEncoder, ContentCache
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 
@@ -74,6 +77,35 @@ def test_encode(here: Path, frames: Path, encoding, interrupted, signals: tuple[
 def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:
     words = ["bench", "--images", frames, "--out", "report", "--cache", here.parent / "cache", "--preset", "slow"]
     interrupted(words, encoding, signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, counting_encoder, number: int) -> None:
+    cache = here.parent / "cache"
+    words = ["--images", frames, "--out", "report", "--predictor", "constant:36", "--jobs", "1", "--seed", "5"]
+    words += ["--methods", "plain,jrd", "--qps", "20:48:2", "--margins", "0", "--resamples", "50"]
+    running = start("bench", *words, "--cache", cache)
+    wait_for(lambda: sum(path.is_file() for path in cache.rglob("*")) >= 8, running)
+    running.send_signal(number)
+    running.communicate(timeout=CLEANING)
+    assert running.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert not (here / "report").exists()
+
+    results, jobs = [], []
+    for folder in (cache, here.parent / "fresh"):
+        _, options = parse(["bench", *map(str, words), "--cache", str(folder), "--detector", "demo"])
+        before = counting_encoder.jobs
+        encoder = CachedEncoder(counting_encoder, ContentCache(folder))
+        result = bench(options, encoder=encoder).to_dict()
+        for name in ("seconds", "configuration"):
+            del result[name]
+        for method in result["methods"]:
+            del method["costs"]
+        results.append(result)
+        jobs.append(counting_encoder.jobs - before)
+    resumed, fresh = jobs
+    assert resumed <= fresh - 4, "what was coded before is not coded again"
+    assert results[0] == results[1], "and the figures are those of a run in one piece"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
-from vcmpipe.bench import BenchResult, PointResult
-from vcmpipe.bench.result import compare
 from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
 from vcmpipe.cli import show
 from vcmpipe.doctor import (
@@ -159,31 +158,31 @@ def test_the_map_s_verdict(printed, faults: list[MapFault], lines: list[str]) ->
     assert shown[-len(lines) :] == lines
 
 
-def _bench(truth: bool = True) -> BenchResult:
-    ap = (0.5, 0.6) if truth else (None, None)
-    points = [
-        PointResult(method, f"QP {qp}, scale 0.75", 1_234_567.0 / qp, 1.234, 40.0, kept, 1_000, *ap, 0.5, 0.6)
-        for method in ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
-        for qp, kept in ((22, 990), (32, 940))
-    ]
-    return BenchResult(4, 1_000, "t.json" if truth else None, *ap, points, compare(points), 1.0, {}, {})
-
-
 @pytest.mark.parametrize("columns", [None, "40"])
-def test_benched_fits_a_hundred_columns_in_a_pipe_uncut(printed, monkeypatch, columns: str | None) -> None:
+def test_benched_fits_a_hundred_columns_in_a_pipe_uncut(
+    printed, bench_result, monkeypatch, columns: str | None
+) -> None:
     if columns:
         monkeypatch.setenv("COLUMNS", columns)
-    show.benched(_bench(), Path("a-long-path/" * 12))
+    points = [
+        (method, f"QP {qp}, scale 0.75", 1_234_568.0 / qp, kept)
+        for method in ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
+        for qp, kept in ((22, 99), (32, 94))
+    ]
+    show.benched(bench_result(points), Path("a-long-path/" * 12))
     lines = printed()
     tables = [line for line in lines if line.startswith(("plain", "frame", "roi", "jrd", "method"))]
-    assert len(tables) == 12 + 6 + 2
+    # Points and rates, then savings and BD-rates against two anchors.
+    assert len(tables) == (12 + 1) + (6 + 1) + 4 * (5 + 1)
     assert max(map(len, tables)) <= 100
     assert sum(line.startswith("plain-default  QP 22, scale 0.75") for line in tables) == 1
     assert not any("…" in line for line in lines)
     assert lines[-1] == "report: " + "a-long-path/" * 12 + "report.html"
-    summary = [line.split() for line in tables[-7:]]
-    assert summary[0][0] == "method"
-    assert summary[1][:2] == ["plain", f"{1_234_567 / 32 * (22 / 32) ** -0.2:,.0f}"]
+    rates = tables[13 : 13 + 7]
+    assert rates[0].split()[0] == "method"
+    assert rates[1].split()[:3] == ["plain", f"{1_234_568 / 32:,.0f}", f"{1_234_568 / 32 * (22 / 32) ** -0.2:,.0f}"]
+    # Their intervals stand below.
+    assert re.fullmatch(r" +[\d,]+ to [\d,]+ +[\d,]+ .*", lines[lines.index(rates[1]) + 1])
 
 
 def test_examined(printed) -> None:

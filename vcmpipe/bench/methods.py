@@ -18,7 +18,6 @@ from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Meter, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
-from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
@@ -47,6 +46,9 @@ class Sweep:
     qps: Sequence[int]
     margins: Sequence[int]
     scales: Sequence[float]
+
+
+Coded = tuple[Point, PictureCoder, CodedPicture]
 
 
 class PictureBench:
@@ -95,6 +97,10 @@ class PictureBench:
             self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
         return self._coders[key]
 
+    def fresh_coder(self) -> PictureCoder:
+        """A coder at scale 1 with nothing at hand: what a point costs must not depend on the points before it."""
+        return self._coder(self.pipeline.encoder, 1.0, True)
+
     def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> PictureCoder:
         options = self.pipeline.options
         return PictureCoder(
@@ -129,12 +135,11 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
-    def map(self, boxes: np.ndarray, qps: np.ndarray) -> QpMap:
-        """The map at scale 1."""
-        return self.coder().map_of(boxes, qps, self.pipeline.policy)
-
-
-Coded = tuple[Point, PictureCoder, CodedPicture]
+    def by_map(self, method: str, label: str, boxes: np.ndarray, qps: np.ndarray) -> Coded:
+        """One operating point: the picture by the map of its objects, at scale 1."""
+        coder = self.fresh_coder()
+        coded = coder.by_map(coder.map_of(boxes, qps, self.pipeline.policy), self.pipeline.options.realise)
+        return Point(method, label), coder, coded
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -174,13 +179,8 @@ def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
-    coder = bench.coder()
     boxes = bench.detections.xyxy
-    points = []
-    for qp in sweep.qps:
-        coded = coder.by_map(bench.map(boxes, np.full(len(boxes), qp)), bench.pipeline.options.realise)
-        points.append((Point("roi", f"QP {qp}"), coder, coded))
-    return points
+    return [bench.by_map("roi", f"QP {qp}", boxes, np.full(len(boxes), qp)) for qp in sweep.qps]
 
 
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -194,12 +194,8 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
-    coder, thresholds = bench.coder(), bench.thresholds(predictor)
-    points = []
-    for margin in sweep.margins:
-        coded = coder.by_map(bench.map(*bench.decided(thresholds, margin)), bench.pipeline.options.realise)
-        points.append((Point(name, f"margin {margin:+d}"), coder, coded))
-    return points
+    thresholds = bench.thresholds(predictor)
+    return [bench.by_map(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
 
 
 METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {

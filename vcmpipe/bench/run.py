@@ -147,7 +147,8 @@ def _setting(
     methods = list(dict.fromkeys(options.methods.split(",")))
     measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
     if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
-        warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
+        if options.methods != BenchOptions.methods:
+            warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
         methods.remove("jrd-measured")
     album = Album(ALBUM if options.gallery else 0)
     return Setting(pipeline, second, measured, methods, sweep, cache, album)
