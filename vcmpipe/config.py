@@ -290,7 +290,7 @@ class DoctorOptions:
     json: bool = option(False, help="print the result as JSON")
 
 
-METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured")
+METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured", "verified")
 MAX_RESAMPLES = 100_000
 
 
