@@ -20,6 +20,7 @@ from vcmpipe.config import METHODS as NAMED
 from vcmpipe.config import BenchOptions
 from vcmpipe.encoders import CachedEncoder, ContentCache, PictureCoder
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.frames import ColourSpec, Y4mWriter, rgb_to_yuv
 from vcmpipe.qpmap import MapPolicy
 
 
@@ -157,6 +158,34 @@ def test_jrd_measured_measures_whatever_the_predictor_is(options: BenchOptions, 
     assert [point.method for point in again.points] == ["jrd"]
     assert again.points[0].bytes_per_picture == result.points[1].bytes_per_picture
     assert any("jrd-measured is left out" in note for note in notes)
+
+
+def test_every_method_with_an_encoder_that_reads_maps(options: BenchOptions) -> None:
+    methods = ",".join(NAMED)
+    options = dataclasses.replace(options, encoder="kvazaar", methods=methods, qps="24,40", margins="0", limit=1)
+    result = bench(options, detector=SharpnessDetector())
+    assert {point.method for point in result.points} == set(NAMED)
+    assert result.provenance["encoder"]["name"] == "kvazaar"
+    for point in result.points:
+        assert point.split.pictures == 0, "what is in a map's slices cannot be told apart"
+        assert point.bytes_per_picture.value > 0
+
+
+def test_frames_that_the_annotations_do_not_have_are_refused_before_they_are_coded(
+    options: BenchOptions, tmp_path: Path, make_frame, counting_encoder
+) -> None:
+    with Y4mWriter(tmp_path / "v.y4m", (128, 96)) as writer:
+        writer.write(rgb_to_yuv(make_frame(128, 96).rgb, ColourSpec()))
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "texture"}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(content))
+    options = dataclasses.replace(options, images=str(tmp_path / "v.y4m"), annotations=str(tmp_path / "truth.json"))
+    with pytest.raises(InputError, match=r"truth\.json: v\.y4m#0 is not in it"):
+        bench(options, detector=SharpnessDetector(), encoder=counting_encoder)
+    assert counting_encoder.jobs == 0 and not Path(options.out).exists()
 
 
 def test_a_second_detector_has_objects_of_its_own(options: BenchOptions) -> None:

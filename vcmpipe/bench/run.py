@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ from vcmpipe.bench.pictures import (
 )
 from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
-from vcmpipe.bench.truth import check_truth
+from vcmpipe.bench.truth import check_truth, known_frames
 from vcmpipe.config import BenchOptions, parse_range
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
-from vcmpipe.frames import FrameSource, open_source
+from vcmpipe.frames import Frame, open_source
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import load_predictor
@@ -112,7 +112,7 @@ def bench(
 
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out)) as folder:
-        outcomes, left_out = _run(setting, source, progress)
+        outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         observed = observe(outcomes, pipeline.detector, pipeline.rule, truth)
         configuration = asdict(options) | {"detector": pipeline.detector_spec}
@@ -154,7 +154,9 @@ def _setting(
     return Setting(pipeline, second, measured, methods, sweep, cache, album)
 
 
-def _run(setting: Setting, source: FrameSource, progress: Progress) -> tuple[list[PictureOutcome], list[LeftOut]]:
+def _run(
+    setting: Setting, frames: Iterable[Frame], count: int | None, progress: Progress
+) -> tuple[list[PictureOutcome], list[LeftOut]]:
     """Every picture under every method, and those that a detector failed on.
 
     Raises:
@@ -174,13 +176,13 @@ def _run(setting: Setting, source: FrameSource, progress: Progress) -> tuple[lis
     outcomes: list[PictureOutcome] = []
     left_out: list[LeftOut] = []
     with worker_pool(pipeline.jobs) as pool:
-        seen = looks(pipeline.detector, setting.second, source)
+        seen = looks(pipeline.detector, setting.second, frames)
         for outcome in in_order(pool, work, seen, ahead=2 * pipeline.jobs):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
             else:
                 outcomes.append(outcome)
-            progress(len(outcomes) + len(left_out), source.count)
+            progress(len(outcomes) + len(left_out), count)
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
         raise DetectionError(f"no picture could be looked at{first}")

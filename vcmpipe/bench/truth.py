@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy
-from vcmpipe.frames import FrameSource, PictureSource
+from vcmpipe.frames import Frame, FrameSource, PictureSource
 
 
 def check_truth(truth: GroundTruth, source: FrameSource, classes: Mapping[int, str]) -> None:
@@ -36,3 +37,18 @@ def check_truth(truth: GroundTruth, source: FrameSource, classes: Mapping[int, s
                 f"{where}: {path.name} is {size[0]}x{size[1]}, but its annotations are for {stated[0]}x{stated[1]}: "
                 "name the annotations of these very pictures"
             )
+
+
+def known_frames(truth: GroundTruth | None, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames; one that the ground truth does not have (of a video, whose frames have no files) ends them.
+
+    Raises:
+        InputError: A frame is not in the ground truth.
+    """
+    for frame in frames:
+        name = Path(frame.source).name
+        if truth is not None and truth.image_id(name) is None:
+            raise InputError(
+                f"--annotations {truth.source}: {name} is not in it: name annotations with such frames, or leave them out"
+            )
+        yield frame
