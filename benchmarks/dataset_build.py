@@ -37,6 +37,13 @@ from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, find_pictures, read_picture
 from vcmpipe.measurement.labels import RULES, fill, label
 
+WAYS = {
+    "single": "naive, one thread",
+    "threaded": "naive, VVenC's threads",
+    "build": "build",
+    "search": "search",
+}
+
 
 @dataclass
 class Way:
@@ -98,17 +105,24 @@ def ours(way: Way, images: Path, names: list[str], options: DatasetBuildOptions)
 
 
 def print_results(ways: dict[str, Way], qps: tuple[int, ...], cores: int) -> None:
-    single, threaded, full, search = ways.values()
     for name, way in ways.items():
         busy = 100 * way.processor / way.seconds / cores
         print(f"{name:24} {way.seconds:7.1f} s  {way.encodes:6d} encodes  {busy:5.1f} % of {cores} cores busy")
-    same = all(
-        np.array_equal(way.strings[name], full.strings[name]) for way in (single, threaded) for name in full.strings
-    )
-    print(f"identical strings: {'yes' if same else 'NO'}")
-    ratio = single.seconds / full.seconds
-    print(f"build against naive, one thread:       {ratio:.2f} times faster (1.8 asked, {cores} the limit)")
-    print(f"build against naive, VVenC's threads:  {threaded.seconds / full.seconds:.2f} times faster (1.25 asked)")
+    full = ways["build"]
+    for name, asked in (
+        ("naive, one thread", f"1.8 asked, {cores} the limit"),
+        ("naive, VVenC's threads", "1.25 asked"),
+    ):
+        if name in ways:
+            same = all(np.array_equal(ways[name].strings[each], full.strings[each]) for each in full.strings)
+            strings = "identical" if same else "OTHER"
+            ratio = ways[name].seconds / full.seconds
+            print(f"build against {name}: {ratio:.2f} times faster ({asked}); {strings} strings")
+    if "search" in ways:
+        print_search(full, ways["search"], qps)
+
+
+def print_search(full: Way, search: Way, qps: tuple[int, ...]) -> None:
     print(f"search against build:                  {full.seconds / search.seconds:.2f} times faster (3.5 asked)")
     with_objects = [name for name, found in full.strings.items() if len(found)]
     encodes = np.mean([len(search.coded[name]) for name in with_objects])
@@ -134,6 +148,7 @@ def main() -> None:
     parser.add_argument("--detector", required=True)
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--qps", default="0:63")
+    parser.add_argument("--ways", default=",".join(WAYS), help="which of them: build, and others, comma-separated")
     parser.add_argument("--rounds", type=int, default=2, help="turns that the ways take")
     arguments = parser.parse_args()
     qps = parse_range(arguments.qps, low=0, high=63, what="--qps")
@@ -142,7 +157,7 @@ def main() -> None:
         raise SystemExit("the comparison is about VVenC in FFmpeg: unset VCMPIPE_VVENC")
     pictures = find_pictures(arguments.images, limit=arguments.limit)
     names = list(pictures)
-    ways = {name: Way() for name in ("naive, one thread", "naive, VVenC's threads", "build", "search")}
+    ways = {WAYS[name]: Way() for name in ["build", *arguments.ways.split(",")]}
     cores = len(os.sched_getaffinity(0))
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {cores} cores, {len(names)} pictures, {len(qps)} QPs")
     with tempfile.TemporaryDirectory() as folder:
@@ -152,9 +167,10 @@ def main() -> None:
             for name, path in part.items():
                 (images / name).parent.mkdir(parents=True, exist_ok=True)
                 (images / name).symlink_to(path.resolve())
-            naive(ways["naive, one thread"], part, replace(encoder, threads=1), arguments.detector, qps)
-            naive(ways["naive, VVenC's threads"], part, encoder, arguments.detector, qps)
-            for name in ("build", "search"):
+            for name, threads in (("naive, one thread", 1), ("naive, VVenC's threads", None)):
+                if name in ways:
+                    naive(ways[name], part, replace(encoder, threads=threads), arguments.detector, qps)
+            for name in ways.keys() & {"build", "search"}:
                 options = DatasetBuildOptions(
                     images=str(images),
                     out=str(Path(folder, "store")),

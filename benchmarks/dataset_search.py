@@ -20,8 +20,8 @@ from vcmpipe.measurement import fill, label, search, search_qps
 from vcmpipe.measurement.labels import RULES
 
 QPS = np.arange(64)
-GRIDS = [(27, 32, 37, 42, 47, 52, 57), (32, 37, 42, 47, 52, 57), (32, 38, 44, 50, 56), (30, 36, 42, 48, 54)]
-BEYOND = [0, 1, 2]
+GRIDS = [(32, 37, 42, 47, 52, 57), (34, 40, 46, 52, 58), (34, 41, 48, 55), (36, 44, 52), (38, 45, 52)]
+BEYOND = [0, 1]
 
 
 def replay(pictures: Sequence[NDArray[np.bool_]]) -> str:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame as Frame
     from vcmpipe.frames import open_source as open_source
     from vcmpipe.pipeline import Pipeline as Pipeline
-    from vcmpipe.pipeline import encode as encode
     from vcmpipe.qpmap import QpMap as QpMap
     from vcmpipe.restore import decode as decode
     from vcmpipe.sidecar import Sidecar as Sidecar
     from vcmpipe.thresholds import Thresholds as Thresholds
     from vcmpipe.thresholds import load_predictor as load_predictor
+    from vcmpipe.verify import encode as encode
 
 _HOME = {
     "BenchOptions": "config",
@@ -45,7 +45,7 @@ _HOME = {
     "Thresholds": "thresholds",
     "VcmError": "errors",
     "decode": "restore",
-    "encode": "pipeline",
+    "encode": "verify",
     "load_detector": "detection",
     "load_encoder": "encoders",
     "load_predictor": "thresholds",

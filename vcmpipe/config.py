@@ -51,6 +51,21 @@ def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]
     return values
 
 
+def parse_scales(text: str, what: str) -> tuple[float, ...]:
+    """Read ``1,0.75,0.5``.
+
+    Raises:
+        InputError: A value is no number in (0, 1].
+    """
+    try:
+        scales = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0.0 < scale <= 1.0 for scale in scales):
+        raise InputError(f"{what} {text!r}: give factors above 0 and at most 1, such as 1,0.75,0.5")
+    return scales
+
+
 def _check_names(options: Any, *names: str) -> None:
     """Refuse an empty file name, which would otherwise stand for the working folder."""
     for name in names:
@@ -118,6 +133,10 @@ class ThresholdOptions:
 class MapOptions(ThresholdOptions):
     """How detections become a QP map."""
 
+    min_score: float = option(
+        0.2, help="a detection in the coded picture needs this confidence to count as found (0..1)"
+    )
+    iou: float = option(0.5, help="and this overlap (IoU) with the object's box in the source (above 0, up to 1)")
     background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
     empty: int | None = option(None, help="QP of a picture without objects; default: the background's")
     dilate: int = option(8, help="margin around every box, in coded luma samples")
@@ -128,6 +147,10 @@ class MapOptions(ThresholdOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 0.0 <= self.min_score <= 1.0:
+            raise InputError(f"--min-score {self.min_score} is outside 0..1")
+        if not 0.0 < self.iou <= 1.0:
+            raise InputError(f"--iou {self.iou}: give more than 0 and at most 1")
         if self.empty is not None and not 0 <= self.empty <= 63:
             raise InputError(f"--empty {self.empty} is no QP: give 0..63")
         if not 0 <= self.dilate <= MAX_DILATE:
@@ -146,7 +169,46 @@ class PipelineOptions(CodingOptions, MapOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(PipelineOptions):
+class VerifyOptions:
+    """The closed loop: how far it searches, and how sure it has to be."""
+
+    verify: bool = option(
+        False, help="search for the cheapest version of every picture in which the detector finds every object again"
+    )
+    max_trials: int = option(12, help="with --verify: encodes tried per picture at most")
+    scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="with --verify: scales to try; 1 is always tried")
+    verify_with: str | None = option(
+        None, help="with --verify: further detectors, comma-separated, that must keep what they see, too"
+    )
+    qp_margin: int = option(
+        0, help="with --verify: QP steps below a version that kept everything, where everything has to be kept again"
+    )
+    score_margin: float = option(
+        0.0, help="with --verify: by how much a confidence has to exceed --min-score (up to half of what there is)"
+    )
+    background_blur: float = option(
+        0.0, help="with --verify: low-pass what lies outside the objects, standard deviation in pixels; 0: off"
+    )
+    strict: bool = option(False, help="with --verify: fail, and write nothing, where an object cannot be kept")
+
+    def __post_init__(self) -> None:
+        parse_scales(self.scales, "--scales")
+        if not 1 <= self.max_trials <= 1000:
+            raise InputError(f"--max-trials {self.max_trials}: give 1 to 1000")
+        if not 0 <= self.qp_margin <= 32:
+            raise InputError(f"--qp-margin {self.qp_margin}: give 0 to 32 steps")
+        if not 0.0 <= self.score_margin <= 1.0:
+            raise InputError(f"--score-margin {self.score_margin} is outside 0..1")
+        if not 0.0 <= self.background_blur <= 100.0:
+            raise InputError(f"--background-blur {self.background_blur}: give 0 (off) to 100 pixels")
+        if not self.verify:
+            for field_ in dataclasses.fields(VerifyOptions):
+                if getattr(self, field_.name) != field_.default:
+                    raise InputError(f"--{field_.name.replace('_', '-')} needs --verify")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions(PipelineOptions, VerifyOptions):
     """Detect, predict thresholds, build QP maps and code pictures into one VVC (or HEVC) stream."""
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
@@ -155,6 +217,9 @@ class EncodeOptions(PipelineOptions):
         None, help="QP steps added to every threshold; negative is safer; default: the predictor's own (measured: -8)"
     )
     scale: str = option("1", help="code a smaller picture: a factor in (0, 1], or detector (the size it resizes to)")
+    keep_classes: str | None = option(
+        None, help="only objects of these classes have to be kept: names, comma-separated"
+    )
     check: bool = option(True, help="rerun the detector on what was coded and report kept and lost objects")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
     limit: int | None = option(None, help="code only the first N pictures")
@@ -163,7 +228,12 @@ class EncodeOptions(PipelineOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_names(self, "input", "out", "map_out", "cache")
+        VerifyOptions.__post_init__(self)
+        _check_names(self, "input", "out", "map_out", "cache", "keep_classes", "verify_with")
+        if self.verify and self.scale != "1":
+            raise InputError(f"--scale {self.scale} with --verify: the search chooses the scale; --scales bounds it")
+        if self.verify and not self.check:
+            raise InputError("--no-check with --verify: looking is what verifies")
         if self.margin is not None and not -63 <= self.margin <= 63:
             raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
         if self.limit is not None and self.limit < 1:
@@ -220,7 +290,7 @@ class DoctorOptions:
     json: bool = option(False, help="print the result as JSON")
 
 
-METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured")
+METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured", "verified")
 MAX_RESAMPLES = 100_000
 
 
@@ -293,7 +363,7 @@ class DatasetBuildOptions(WholeCodingOptions):
     qps: str = option("0:63", help="QPs to code at: FIRST:LAST[:STEP], both ends included, or A,B,C")
     search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
     score: float = option(0.3, help="detections on the source below this confidence are no objects (0..1)")
-    found_score: float = option(0.2, help="least confidence at which an object counts as recognised (0..1)")
+    min_score: float = option(0.2, help="least confidence at which an object counts as recognised (0..1)")
     iou: float = option(0.5, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)")
     limit: int | None = option(None, help="take only the first N pictures")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
@@ -371,8 +441,11 @@ class ObjectsOptions:
 class TrainOptions(ObjectsOptions):
     """Train a threshold predictor; the same command goes on where a run was interrupted."""
 
-    model: str = argument(help="dt_jrd or bc_jrd")
+    model: str = argument(help="dt_jrd, bc_jrd or detector_aware")
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
+    detector: str | None = option(
+        None, help="detector_aware: the detector that the store was made with; default: VCMPIPE_DETECTOR, else auto"
+    )
     init: str = option(
         "pretrained", help="weights to start from: pretrained (timm's, downloaded), random, or a file of weights"
     )

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe import interrupt, process, provenance
+from vcmpipe import process, provenance
 from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.config import EncodeOptions, PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection.naming import detect_named
 from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder, prove
 from vcmpipe.encoders.faults import blamed_on, check_fidelity
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, write_csv, write_png, write_roi
-from vcmpipe.sidecar import (
-    MapRecord,
-    NoSidecarError,
-    ObjectRecord,
-    PictureRecord,
-    RegionRecord,
-    Sidecar,
-    sidecar_path,
-)
+from vcmpipe.records import object_records, picture_record
+from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, sidecar_path
 from vcmpipe.staging import publish_folder, safe_stem, same_file
 from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.workers import in_order as in_order
+from vcmpipe.workers import worker_count as worker_count
+from vcmpipe.workers import worker_pool as worker_pool
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -50,15 +44,6 @@ if TYPE_CHECKING:
 BATCH = 16
 
 Progress = Callable[[int, int | None], None]
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def worker_count(jobs: int) -> int:
-    """Pictures worked on side by side: what was asked for, or one per core that this process may use."""
-    if jobs:
-        return jobs
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parse_scale(text: str) -> float | None:
@@ -76,6 +61,22 @@ def parse_scale(text: str) -> float | None:
     if not 0.0 < factor <= 1.0:
         raise InputError(f"--scale {text}: give a factor above 0 and at most 1, or detector")
     return factor
+
+
+def _class_names(text: str | None, detector: Detector) -> list[str]:
+    """Read ``--keep-classes``: names that the detector has.
+
+    Raises:
+        InputError: It has no such class.
+    """
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in detector.classes.values():
+            some = ", ".join(list(detector.classes.values())[:8])
+            raise InputError(f"--keep-classes: {detector.name} has no class {name!r}; it has {some}, ...")
+    return names
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Pipeline:
         options: How to map and how to code.
         scale: ``--scale``'s value.
         margin: ``--margin``'s value; None: the predictor's own.
+        classes: ``--keep-classes``'s value; None: all.
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
@@ -112,6 +114,7 @@ class Pipeline:
         *,
         scale: str = "1",
         margin: int | None = None,
+        classes: str | None = None,
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
@@ -124,10 +127,11 @@ class Pipeline:
             background=options.background, dilate_px=options.dilate, step_limit=options.smooth, empty=options.empty
         )
         self.spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
-        self.rule = MatchRule(reference_score=options.score)
+        self.rule = MatchRule(reference_score=options.score, found_score=options.min_score, iou=options.iou)
         self.encoder = encoder or load_encoder(options.encoder)
         self.detector_spec = resolve_detector_spec(options.detector)
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
+        self.classes = frozenset(_class_names(classes, self.detector))
         self.predictor = predictor or choose_predictor(options.predictor, self.detector, warn)
         self.margin = own_margin(self.predictor) if margin is None else margin
 
@@ -138,21 +142,29 @@ class Pipeline:
             return min(wanted[0], frame.width), min(wanted[1], frame.height)
         return scaled_size(frame.width, frame.height, self.scale)
 
-    def coder(self, frame: Frame) -> PictureCoder:
-        """The coder of one picture."""
+    def coder(self, frame: Frame, size: tuple[int, int] | None = None) -> PictureCoder:
+        """The coder of one picture, at a size or at that of ``--scale``."""
         return PictureCoder(
             self.encoder,
             frame,
-            coded_size=self.coded_size(frame),
+            coded_size=size or self.coded_size(frame),
             spec=self.spec,
             preset=self.options.preset,
             ctu=self.options.ctu,
             form=self.options.form,
         )
 
+    def wanted(self, detections: sv.Detections, detector: Detector) -> NDArray[np.int64]:
+        """Positions of a detector's objects that have to be kept: by score, and by ``--keep-classes``."""
+        chosen = self.rule.select(detections)
+        if not self.classes:
+            return chosen
+        numbers = [number for number, name in detector.classes.items() if name in self.classes]
+        return chosen[np.isin(np.asarray(detections.class_id)[chosen], numbers)]
+
     def objects(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> Objects:
         """The objects to keep in a picture and the QP that each bears."""
-        kept = detections[self.rule.select(detections)]
+        kept = detections[self.wanted(detections, self.detector)]
         thresholds = self.predictor.predict(frame, kept, coder)
         low, high = self.encoder.capabilities.qp_range
         qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
@@ -173,6 +185,9 @@ class EncodedPicture:
     asked: QpMap
 
 
+PictureCoding = Callable[[Frame, "sv.Detections"], EncodedPicture]
+
+
 def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, *, check: bool) -> EncodedPicture:
     """Code one picture with its detections; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(frame)
@@ -181,34 +196,24 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
-    realised = coded.realised(asked).qp
-    check_fidelity(psnr, (int(realised.max()),))
+    check_fidelity(psnr, (int(coded.realised(asked).qp.max()),))
     honoured = prove(coder, coded, asked)
     if honoured.startswith("no: ") and coded.realisation != "native":
         # Read from the headers, without doubt; a native map is only measured.
         raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
     kept: list[bool | None] = [None] * len(objects.detections)
     if check:
-        found = pipeline.detector.detect([decoded])[0]
+        found = detect_named(pipeline.detector, [decoded])[0]
         matches = match(objects.detections, found, iou=pipeline.rule.iou, min_score=pipeline.rule.found_score)
         kept = [bool(value) for value in matches.kept]
-    record = PictureRecord(
-        index=frame.index,
-        source=Path(frame.source).name,
-        timestamp=frame.timestamp,
-        source_size=(frame.width, frame.height),
-        coded_size=coder.size,
-        bits=coded.bits,
-        realisation=coded.realisation,
-        psnr_y=round(psnr, 3),
-        objects=_object_records(pipeline.detector, objects, kept),
-        qp_map=MapRecord(asked.ctu, asked.qp.tolist(), realised.tolist()),
-        regions=[
-            RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
-            for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)
-        ],
-        map_honoured=honoured,
-        notes=list(coded.notes),
+    record = picture_record(
+        frame,
+        coder,
+        coded,
+        asked,
+        object_records(pipeline.detector, objects.detections, objects.thresholds, objects.recognisable, kept),
+        psnr_y=psnr,
+        honoured=honoured,
     )
     return EncodedPicture(coded, record, asked)
 
@@ -227,68 +232,11 @@ def write_maps(picture: EncodedPicture, folder: Path) -> tuple[str, ...]:
     return write_roi(f"{stem}.roi.txt", [picture.asked], base, span=KVAZAAR_SPAN).notes
 
 
-def _object_records(detector: Detector, objects: Objects, kept: list[bool | None]) -> list[ObjectRecord]:
-    found = objects.detections
-    return [
-        ObjectRecord(
-            bbox_xyxy=(round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)),
-            class_id=int(found.class_id[i]),
-            class_name=detector.classes.get(int(found.class_id[i]), str(found.class_id[i])),
-            score=round(float(found.confidence[i]), 4),
-            threshold=int(objects.thresholds[i]) if objects.recognisable[i] else None,
-            recognisable=bool(objects.recognisable[i]),
-            kept=kept[i],
-        )
-        for i, (x1, y1, x2, y2) in enumerate(found.xyxy.tolist())
-    ]
-
-
-@contextmanager
-def worker_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that wait for encoders; on an error or an interrupt what they started is ended at once."""
-    workers: list[threading.Thread] = []
-    pool = ThreadPoolExecutor(
-        jobs, thread_name_prefix="vcmpipe", initializer=lambda: workers.append(threading.current_thread())
-    )
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        # A worker may be between two encodes: what it starts next is ended, too, until none is left.
-        while any(worker.is_alive() for worker in workers):
-            process.stop_all()
-            time.sleep(0.02)
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _awaited(future: Future[R]) -> R:
-    while not wait([future], timeout=0.5).done:
-        interrupt.check()
-    return future.result()
-
-
-def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
-    """Results of ``work`` in the order of the items, with at most ``ahead`` items under way: memory stays bounded."""
-    waiting: list[Future[R]] = []
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            while len(waiting) >= ahead:
-                yield _awaited(waiting.pop(0))
-        while waiting:
-            yield _awaited(waiting.pop(0))
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
 def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Frame, sv.Detections]]:
     """Frames with their detections, the detector being given a batch at a time."""
     stream = iter(frames)
     while batch := list(islice(stream, BATCH)):
-        yield from zip(batch, detector.detect(batch), strict=True)
+        yield from zip(batch, detect_named(detector, batch), strict=True)
 
 
 def _refuse_overwriting(out: Path, beside: Path, source: FrameSource) -> None:
@@ -314,14 +262,18 @@ def encode(
     *,
     progress: Progress = lambda done, total: None,
     warn: Callable[[str], None] = lambda message: None,
+    coding: Callable[[Pipeline], PictureCoding] | None = None,
     **parts: Any,
 ) -> Sidecar:
-    """Code pictures into one stream with its sidecar; both appear together, or neither.
+    """Code pictures into one stream with its sidecar, open loop; both appear together, or neither.
+
+    ``vcmpipe.encode`` is this with the closed loop of ``--verify`` on top.
 
     Args:
         options: What to code and how.
         progress: Called after every picture with the number done and the total, where it is known.
         warn: Called with what the user should know.
+        coding: Makes what codes one picture with its detections, instead of ``encode_picture``.
         **parts: ``detector``, ``predictor``, ``encoder`` objects to use instead of those that the options name.
 
     Returns:
@@ -330,6 +282,8 @@ def encode(
     Raises:
         VcmError: Input, a tool, or the output fails; nothing is left behind.
     """
+    if options.verify and coding is None:
+        raise InputError("this function codes open loop: call vcmpipe.encode for --verify")
     out = Path(options.out)
     beside = sidecar_path(out)
     if out == beside:
@@ -340,11 +294,17 @@ def encode(
     _refuse_overwriting(out, beside, source)
     if options.cache and "encoder" not in parts:
         parts["encoder"] = CachedEncoder(load_encoder(options.encoder), ContentCache(Path(options.cache), warn))
-    pipeline = Pipeline(options, scale=options.scale, margin=options.margin, warn=warn, **parts)
+    # A search needs no thresholds, and so no remark that there are none.
+    quiet = lambda message: None  # noqa: E731
+    told = quiet if options.verify else warn
+    pipeline = Pipeline(
+        options, scale=options.scale, margin=options.margin, classes=options.keep_classes, warn=told, **parts
+    )
+    code = coding(pipeline) if coding else partial(encode_picture, pipeline, check=options.check)
 
     def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
         with blamed_on(pipeline.encoder, item[0]):
-            return encode_picture(pipeline, *item, check=options.check)
+            return code(*item)
 
     records: list[PictureRecord] = []
     notes: list[str] = []

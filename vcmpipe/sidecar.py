@@ -21,7 +21,7 @@ _MAX_SIDE = 16384
 _MAX_PIXELS = 89_478_485
 
 # Fields that sidecars of the same schema may lack: they were added later, and have defaults.
-_LATER = frozenset({"codec", "map_honoured", "notes"})
+_LATER = frozenset({"codec", "map_honoured", "notes", "verification"})
 
 T = TypeVar("T")
 
@@ -84,6 +84,38 @@ class RegionRecord:
 
 
 @dataclass(frozen=True)
+class SecondRecord:
+    """What a further detector says of a verified picture: its own objects, and whether it finds them again."""
+
+    detector: str
+    digest: str
+    objects: list[ObjectRecord]
+
+
+@dataclass(frozen=True)
+class VerificationRecord:
+    """What the search for a picture's cheapest version found, and promises.
+
+    Attributes:
+        verified: Every object of every detector is kept, but those that no version keeps.
+        scale: Scale of the coded picture, above 0 and at most 1.
+        trials: Versions that were coded, decoded and looked at.
+        margin: Whether a version ``qp_margin`` steps coarser or more has kept everything, too; true without a margin.
+        unkeepable: Positions in ``objects`` of those that were lost in every version, scale 1 at the lowest QP too.
+        blur: Standard deviation of the low-pass over the background in source pixels; 0: none.
+        seconds: The further detectors, in the order of ``--verify-with``.
+    """
+
+    verified: bool
+    scale: float
+    trials: int
+    margin: bool
+    unkeepable: list[int]
+    blur: float
+    seconds: list[SecondRecord]
+
+
+@dataclass(frozen=True)
 class PictureRecord:
     """One picture.
 
@@ -101,6 +133,7 @@ class PictureRecord:
         regions: The regions, in stream order.
         map_honoured: Whether the stream carries the map: ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``.
         notes: What the encoder could not be told as it was asked.
+        verification: What a search found; None without ``--verify``.
     """
 
     index: int
@@ -116,6 +149,7 @@ class PictureRecord:
     regions: list[RegionRecord]
     map_honoured: str = "cannot tell: not looked at"
     notes: list[str] = field(default_factory=list)
+    verification: VerificationRecord | None = None
 
     def __post_init__(self) -> None:
         for name in ("source_size", "coded_size"):

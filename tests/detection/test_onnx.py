@@ -152,9 +152,50 @@ def test_an_open_input_size_is_640(tmp_path: Path) -> None:
     assert OnnxDetector(path).classes[79] == "toothbrush"
 
 
-def test_fastestdet_is_not_taken_for_something_else(shared_data: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown detector head with outputs 1x85x22x22; understood are YOLOX"):
-        load_detector(str(shared_data / "models" / "fastestdet.onnx"))
+def test_fastestdet_finds_what_is_in_real_pictures(bench: list[Frame], shared_data: Path, nano: Path) -> None:
+    detector = load_detector(str(shared_data / "models" / "fastestdet.onnx"))
+    assert detector.classes[0] == "person" and len(detector.classes) == 80
+    assert detector.input_size(640, 480) == (352, 352)
+    found = detector.detect(bench)
+    # It is a weak detector, built otherwise: most of what YOLOX-Nano is sure of and that is large, it sees, too.
+    sure = load_detector(str(nano), min_score=0.7).detect(bench)
+    large = [each[each.box_area > 96**2] for each in sure]
+    kept = retention(zip(large, found, strict=True))
+    assert kept.total > 30 and kept.value > 0.8
+    truth = load_ground_truth(shared_data / "coco-dev" / "instances.json")
+    accuracy = coco_accuracy(truth, {f.source: d for f, d in zip(bench, found, strict=True)}, detector.classes)
+    assert 0.25 < accuracy.ap50 < 0.4  # its card says 0.253 on all of COCO val
+
+
+def test_fastestdet_agrees_with_the_arithmetic_written_out(bench: list[Frame], shared_data: Path) -> None:
+    import cv2
+    import onnxruntime
+
+    path = shared_data / "models" / "fastestdet.onnx"
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    boxes = 0
+    for frame, found in zip(bench[:8], load_detector(str(path), min_score=0.3).detect(bench[:8]), strict=True):
+        small = cv2.resize(frame.rgb[..., ::-1], (352, 352)).astype(np.float32) / 255
+        (raw,) = session.run(None, {"input.1": small.transpose(2, 0, 1)[None]})
+        cells = {}
+        for row, column in np.ndindex(22, 22):
+            values = raw[0, :, row, column].astype(np.float64)
+            score, class_id = values[0] ** 0.6 * values[5:].max() ** 0.4, int(values[5:].argmax())
+            centre = (np.array([column, row]) + np.tanh(values[1:3])) / 22
+            half = 0.5 / (1 + np.exp(-values[3:5]))
+            box = np.concatenate([centre - half, centre + half]) * ([frame.width, frame.height] * 2)
+            cells[round(score, 4), class_id] = np.clip(box, 0, [frame.width, frame.height] * 2)
+        for box, score, class_id in zip(found.xyxy, found.confidence, found.class_id, strict=True):
+            near = [b for (s, c), b in cells.items() if abs(s - score) < 2e-4 and c == class_id]
+            assert any(np.allclose(box, other, atol=0.05) for other in near)
+            boxes += 1
+    assert boxes > 15
+
+
+def test_a_head_of_no_known_family_is_named(tmp_path: Path) -> None:
+    path = build(tmp_path / "odd.onnx", np.zeros((85, 11, 11), np.float32), [1, 3, 352, 352])
+    with pytest.raises(InputError, match=r"unknown detector head with outputs 1x85x11x11; understood are YOLOX"):
+        load_detector(str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07" * 40])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vcmpipe.detection.coco_names import COCO_80
 from vcmpipe.detection.onnx_heads import (
+    FastestDetHead,
     Fit,
     ModelFacts,
     UltralyticsHead,
@@ -30,6 +31,7 @@ NAMES = {0: "cat", 1: "dog", 2: "cow"}
         (UltralyticsHead(NAMES), (640, 480), (320, 320), Fit((320, 240), (0, 40), (0.5, 0.5))),
         (UltralyticsHead(NAMES), (427, 640), (640, 640), Fit((427, 640), (106, 0), (1.0, 1.0))),  # 106.5 on the left
         (UltralyticsHead(NAMES), (10000, 16), (320, 320), Fit((320, 1), (0, 159), (0.032, 0.032))),
+        (FastestDetHead(NAMES), (704, 176), (352, 352), Fit((352, 352), (0, 0), (0.5, 2.0))),
     ],
 )
 def test_where_the_picture_lies(head: YoloxHead, size: tuple[int, int], canvas: tuple[int, int], fit: Fit) -> None:
@@ -110,6 +112,29 @@ def test_ultralytics_boxes_come_back() -> None:
     assert (found.xyxy.tolist(), found.class_id.tolist()) == ([[1, 2, 30, 40]], [2])
 
 
+def test_fastestdet_boxes_come_back() -> None:
+    """Against the arithmetic written out cell by cell."""
+    rng = np.random.default_rng(4)
+    raw = rng.normal(0, 1.5, (8, 4, 6)).astype(np.float32)
+    raw[0], raw[5:] = rng.random((4, 6)), rng.dirichlet([0.3] * 3, (4, 6)).transpose(2, 0, 1)
+    raw[0, 0, 0] = -1e-9  # a rounding error of the network's sigmoid
+    expected = []
+    for row in range(4):
+        for column in range(6):
+            objectness, dx, dy, w, h, *classes = (float(v) for v in raw[:, row, column])
+            score = max(objectness, 0) ** 0.6 * max(classes) ** 0.4
+            if score >= 0.4:
+                x, y = (column + np.tanh(dx)) * 96 / 6, (row + np.tanh(dy)) * 64 / 4
+                w, h = 96 / (1 + np.exp(-w)), 64 / (1 + np.exp(-h))
+                expected.append(([x - w / 2, y - h / 2, x + w / 2, y + h / 2], score, int(np.argmax(classes))))
+    assert 5 < len(expected) < 24
+    with np.errstate(all="raise"):
+        found = FastestDetHead(NAMES).decode(raw, CANVAS, 0.4)
+    assert found.xyxy == pytest.approx(np.array([e[0] for e in expected]), abs=1e-3)
+    assert found.score == pytest.approx([e[1] for e in expected], rel=1e-5)
+    assert found.class_id.tolist() == [e[2] for e in expected]
+
+
 @pytest.mark.parametrize(
     ("outputs", "canvas", "metadata", "expected"),
     [
@@ -122,7 +147,9 @@ def test_ultralytics_boxes_come_back() -> None:
         ([(1, 84, 8400)], (640, 640), {"task": "pose"}, None),
         ([(1, 116, 8400), (1, 32, 160, 160)], (640, 640), {"task": "segment"}, None),
         ([(1, 25200, 85)], (640, 640), {}, None),  # YOLOv5 with anchors
-        ([(1, 85, 22, 22)], (352, 352), {}, None),
+        ([(1, 85, 22, 22)], (352, 352), {}, FastestDetHead(dict(enumerate(COCO_80)))),
+        ([(1, 8, 4, 6)], (96, 64), {"names": str(NAMES)}, FastestDetHead(NAMES)),
+        ([(1, 85, 44, 44)], (352, 352), {}, None),  # cells of another stride
         ([(1, 1000)], (224, 224), {}, None),
     ],
 )

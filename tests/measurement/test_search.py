@@ -45,7 +45,7 @@ def test_a_monotone_string_is_read_exactly(boundary: int) -> None:
 
 
 def test_low_qps_are_coded_only_for_objects_that_need_them() -> None:
-    assert search_qps(1, ALL, Picture(until(40)).look).min() == 32
+    assert search_qps(1, ALL, Picture(until(40)).look).min() == 36
     assert search_qps(2, ALL, Picture(until(40), until(5)).look).min() < 10
 
 

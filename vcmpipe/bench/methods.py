@@ -19,6 +19,7 @@ from vcmpipe.bench.meter import Meter, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
+from vcmpipe.verify import VerifyRules, View, verify_picture
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -198,6 +199,25 @@ def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: Thre
     return [bench.by_map(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
 
 
+# What of the promise is asked beyond "found again": the price of a reserve.
+VERIFIED = {
+    "no reserve": VerifyRules(),
+    "QP margin 2": VerifyRules(qp_margin=2),
+    "score margin 0.1": VerifyRules(score_margin=0.1),
+}
+
+
+def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+    """The cheapest version found in which the detector finds every object again; see ``vcmpipe.verify``."""
+    points = []
+    for label, rules in VERIFIED.items():
+        view = View.of(bench.pipeline.detector, bench.detections, bench.pipeline.rule, rules.score_margin)
+        with bench.meter.stage("search"):
+            found = verify_picture(bench.pipeline, bench.frame, [view], rules)
+        points.append((Point("verified", label), found.coder, found.coded))
+    return points
+
+
 METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "plain": plain,
     "plain-default": plain_default,
@@ -206,6 +226,7 @@ METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "roi": roi,
     "jrd": jrd,
     "jrd-measured": jrd_measured,
+    "verified": verified,
 }
 # Methods that do not look at the picture before they code it.
 BLIND = frozenset({"plain", "plain-default", "plain-scaled"})

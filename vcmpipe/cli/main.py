@@ -39,15 +39,18 @@ def _print_json(value: Any) -> None:
 def _encode(options: config.EncodeOptions) -> int:
     from vcmpipe.cli import show
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.pipeline import encode
+    from vcmpipe.verify import encode
 
     with progress_bar("encode") as progress:
-        sidecar = encode(options, progress=progress, warn=_warn)
+        trials = {"on_trial": lambda count: progress.note(f"{count} trials")} if options.verify else {}
+        sidecar = encode(options, progress=progress, warn=_warn, **trials)
     if options.json:
         _print_json(asdict(sidecar))
     else:
         show.encoded(sidecar, Path(options.out))
-    if sidecar.lost:
+    if options.verify:
+        show.unkept(sidecar, _warn)
+    elif sidecar.lost:
         margin = sidecar.configuration["margin"]
         _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or --background keep loses fewer")
     return 0

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 # Seconds between plain lines where stderr is no terminal.
 _PLAIN_EVERY = 10.0
 
 
+class Reporter(Protocol):
+    """What shows how far a command is."""
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """So many are done, of so many, where that is known."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something beside it; may be called from any thread."""
+        ...
+
+
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A function to call with the number done and the total, where it is known."""
+def progress_bar(what: str) -> Iterator[Reporter]:
+    """A reporter on stderr for the time of a command."""
     if not sys.stderr.isatty():
-        yield _plain_lines(what)
+        yield _PlainLines(what)
         return
     from rich.console import Console
     from rich.progress import (
@@ -27,20 +44,48 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
         TimeRemainingColumn,
     )
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        *(TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")),
+        *(TimeElapsedColumn(), TimeRemainingColumn()),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield _Bar(bar, bar.add_task(what, total=None, note=""))
 
 
-def _plain_lines(what: str) -> Callable[[int, int | None], None]:
-    last = time.monotonic()
+class _Bar:
+    """rich's bar."""
 
-    def report(done: int, total: int | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _PLAIN_EVERY:
-            last = now
-            print(f"vcmpipe: {what}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
 
-    return report
+    def __call__(self, done: int, total: int | None) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+    def note(self, text: str) -> None:
+        self._bar.update(self._task, note=text)
+
+
+class _PlainLines:
+    """A line now and then."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._last = time.monotonic()
+        self._state = ""
+        self._note = ""
+        self._lock = threading.Lock()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._state = f"{done} of {total}" if total else str(done)
+        self._print()
+
+    def note(self, text: str) -> None:
+        self._note = f", {text}"
+        self._print()
+
+    def _print(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._last >= _PLAIN_EVERY:
+                self._last = now
+                print(f"vcmpipe: {self._what}: {self._state or 0}{self._note}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,6 +138,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
             f"{sidecar.bytes:,} bytes, {each:,.0f} per picture, {8 * sidecar.bytes / max(pixels, 1):.3f} bits a pixel",
         ),
         ("objects", _objects(sidecar)),
+        *_verified(sidecar),
     ]
     if 0 < len(pictures) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
@@ -167,6 +168,39 @@ def _objects(sidecar: Sidecar) -> str:
         return f"{total:,}; whether they are kept was not checked"
     share = f" ({100 * sidecar.kept / total:.1f} %)" if total else ""
     return f"{sidecar.kept:,} of {total:,} kept{share}, {sidecar.lost:,} lost"
+
+
+def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
+    """What a search says of all pictures together."""
+    found = [record.verification for record in sidecar.pictures if record.verification]
+    if not found:
+        return []
+    good = sum(each.verified for each in found)
+    facts = [("verified", f"{good:,} of {_count(len(found), 'picture')}")]
+    trials = sum(each.trials for each in found)
+    facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
+    if short := sum(not each.margin for each in found):
+        facts.append(("margin", f"not reached in {_count(short, 'picture')}"))
+    for seconds in zip(*(each.seconds for each in found), strict=True):
+        objects = [thing for second in seconds for thing in second.objects]
+        kept = sum(bool(thing.kept) for thing in objects)
+        facts.append((f"also {seconds[0].detector}", f"{kept:,} of {len(objects):,} kept"))
+    return facts
+
+
+def unkept(sidecar: Sidecar, say: Callable[[str], None]) -> None:
+    """Name the objects that a search could not keep."""
+    for record in sidecar.pictures:
+        found = record.verification
+        if found is None:
+            continue
+        views = [("", record.objects), *((f" (for {each.detector})", each.objects) for each in found.seconds)]
+        for whose, objects in views:
+            for thing in objects:
+                if not thing.kept:
+                    place = ",".join(str(round(value)) for value in thing.bbox_xyxy)
+                    why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
+                    say(f"{record.source}: {thing.class_name} at {place} is lost{whose}: {why}")
 
 
 def _picture_row(record: PictureRecord) -> tuple[str, ...]:

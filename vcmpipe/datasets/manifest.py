@@ -77,7 +77,7 @@ class Manifest:
             images=options.images,
             qps=parse_range(options.qps, low=0, high=63, what="--qps"),
             search=options.search,
-            rule=MatchRule(options.score, options.found_score, options.iou),
+            rule=MatchRule(options.score, options.min_score, options.iou),
             codec=encoder.capabilities.codec,
             encoder=encoder.name,
             encoder_build=encoder.build,

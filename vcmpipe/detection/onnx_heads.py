@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from vcmpipe.detection.coco_names import COCO_80
 
-PAD_VALUE = 114  # the grey that both families of detectors were trained with
+PAD_VALUE = 114  # the grey that letterboxed detectors were trained with
 _YOLOX_STRIDES = (8, 16, 32)
+_FASTESTDET_STRIDE = 16
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,43 @@ class UltralyticsHead:
         return self
 
 
+@dataclass(frozen=True)
+class FastestDetHead:
+    """FastestDet: output 1 x (5 + C) x H x W, a box per cell of stride 16: objectness, place, size, class scores.
+
+    Per cell: objectness and a softmax over the classes, both probabilities already; the centre's distance from the cell
+    in cells (before its tanh); width and height as shares of the picture (before their sigmoid). The score is
+    objectness^0.6 x class^0.4. Source: the model card of FastestDet (BSD-3-Clause).
+    """
+
+    classes: Mapping[int, str]
+    nms_iou: float | None = 0.45
+    title: str = "FastestDet"
+    bgr: bool = True
+    divisor: float = 255.0
+
+    def fit(self, width: int, height: int, canvas: tuple[int, int]) -> Fit:
+        """Stretched over the whole canvas: its aspect is not kept."""
+        return Fit(canvas, (0, 0), (canvas[0] / width, canvas[1] / height))
+
+    def decode(self, output: NDArray[np.float32], canvas: tuple[int, int], min_score: float) -> Candidates:
+        """The box of each cell whose best class reaches the score."""
+        _, rows, columns = output.shape
+        class_id = output[5:].argmax(axis=0)
+        # A rounding error below 0 would have no root.
+        score = np.maximum(output[0], 0) ** 0.6 * np.maximum(output[5:].max(axis=0), 0) ** 0.4
+        y, x = np.nonzero(score >= min_score)
+        raw = output[1:5, y, x]
+        centre = (np.stack([x, y]) + np.tanh(raw[:2])) / np.array([[columns], [rows]])
+        size = 1 / (1 + np.exp(-np.clip(raw[2:], -80, 80)))
+        corners = np.concatenate([centre - size / 2, centre + size / 2]).T * np.array(canvas * 2)
+        return Candidates(corners.astype(np.float32), score[y, x], class_id[y, x].astype(np.int64))
+
+    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> FastestDetHead:
+        """Nothing is left open."""
+        return self
+
+
 @lru_cache(maxsize=8)
 def _yolox_grid(canvas: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(N, 2) top-left corners of the cells in canvas pixels, x first, and their (N, 1) strides."""
@@ -237,9 +275,21 @@ def _recognise_ultralytics(facts: ModelFacts) -> Head | None:
     return None
 
 
-# Asked in this order. FastestDet (1 x 85 x 22 x 22) would be the next one.
-RECOGNISERS: tuple[Callable[[ModelFacts], Head | None], ...] = (_recognise_yolox, _recognise_ultralytics)
-SUPPORTED = "YOLOX 1xNx(5+C); ultralytics detection 1x(4+C)xN or end-to-end 1xMx6"
+def _recognise_fastestdet(facts: ModelFacts) -> Head | None:
+    shape = facts.outputs[0]
+    if len(facts.outputs) != 1 or len(shape) != 4 or shape[1] < 6:
+        return None
+    cells = (facts.canvas[1] // _FASTESTDET_STRIDE, facts.canvas[0] // _FASTESTDET_STRIDE)
+    return FastestDetHead(class_names(facts.metadata, shape[1] - 5)) if shape[2:] == cells else None
+
+
+# Asked in this order.
+RECOGNISERS: tuple[Callable[[ModelFacts], Head | None], ...] = (
+    _recognise_yolox,
+    _recognise_ultralytics,
+    _recognise_fastestdet,
+)
+SUPPORTED = "YOLOX 1xNx(5+C); ultralytics detection 1x(4+C)xN or end-to-end 1xMx6; FastestDet 1x(5+C)xHxW"
 
 
 def recognise_head(facts: ModelFacts) -> Head | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import NalType, RegionLayout, inspect_stream, merge_regions, split_nal_units
+from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
 from vcmpipe.errors import InputError, ProcessError
@@ -124,6 +125,7 @@ class PictureCoder:
         self.yuv: Yuv = pad_yuv(self.source, 8)
         self.trials: dict[int, CodedPicture] = {}
         self._textures: dict[int, RateModel] = {}
+        self._pieces: dict[tuple[Rect, int, CodingMode], bytes] = {}
 
     @cached_property
     def source_digest(self) -> str:
@@ -194,9 +196,14 @@ class PictureCoder:
             Job(crop_yuv(self.yuv, rect), qp, replace(self._region, alf=i in largest))
             for i, (rect, qp) in enumerate(zip(rects, plan.qps, strict=True))
         ]
-        streams: list[bytes] = []
-        for start in range(0, len(jobs), JOBS_PER_PROCESS):
-            streams += self.encoder.encode(jobs[start : start + JOBS_PER_PROCESS])
+        # Between two versions of a picture often a few regions differ only.
+        keys = [(rect, qp, job.mode) for rect, qp, job in zip(rects, plan.qps, jobs, strict=True)]
+        missing = [i for i, key in enumerate(keys) if key not in self._pieces]
+        for start in range(0, len(missing), JOBS_PER_PROCESS):
+            chunk = missing[start : start + JOBS_PER_PROCESS]
+            for i, stream in zip(chunk, self.encoder.encode([jobs[i] for i in chunk]), strict=True):
+                self._pieces[keys[i]] = stream
+        streams = [self._pieces[key] for key in keys]
         data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=self.spec.vui())
         return CodedPicture(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
 
@@ -234,14 +241,14 @@ class PictureCoder:
         if how == "regions":
             if not can.regions:
                 raise InputError(f"encoder {self.encoder.name} codes no regions: use --realise auto, native or uniform")
-            return self.regions(self._plan(qp_map, None))
+            return self.regions(self.plan(qp_map))
         whole = self._at_minimum(qp_map)
         if how == "uniform" or qp_map.is_uniform:
             return whole
         ways = [whole]
         if can.native_map:
             ways.append(self.native(qp_map))
-        if can.regions and len((plan := self._plan(qp_map, whole)).qps) > 1:
+        if can.regions and len((plan := self.plan(qp_map, whole)).qps) > 1:
             # A small region of low QP may be one that the encoder has no room for.
             with contextlib.suppress(TooDenseError):
                 ways.append(self.regions(plan))
@@ -254,17 +261,19 @@ class PictureCoder:
             return whole
         return replace(whole, notes=(f"the map's smallest QP {wanted} became {whole.qps[0]}, the encoder's limit",))
 
-    def _plan(self, qp_map: QpMap, whole: CodedPicture | None) -> RegionPlan:
+    def plan(self, qp_map: QpMap, whole: CodedPicture | None = None) -> RegionPlan:
+        """The cheapest regions for a map, by the rate model (see ``rate_model``)."""
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
         limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
-        return plan_regions(qp_map, self._rate(qp_map.ctu, whole), limits=limits)
+        return plan_regions(qp_map, self.rate_model(qp_map.ctu, whole), limits=limits)
 
-    def _rate(self, ctu: int, whole: CodedPicture | None) -> RateModel:
+    def rate_model(self, ctu: int | None = None, whole: CodedPicture | None = None) -> RateModel:
         """Bits by CTU and QP, from the texture and from the whole picture where it was coded.
 
         No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
         than 0.2 % (24 COCO pictures).
         """
+        ctu = ctu or self.ctu
         if ctu not in self._textures:
             self._textures[ctu] = RateModel.from_texture(self.yuv.y, ctu)
         texture = self._textures[ctu]
@@ -288,6 +297,17 @@ class PictureCoder:
             )
         return decoded
 
+    def uncoded(self) -> Frame:
+        """The samples that are coded, as if coding did nothing to them: what no QP can be better than."""
+        return self._restored(self.source)
+
+    def _restored(self, yuv: Yuv) -> Frame:
+        """Samples at the coded size as a picture of the source's size."""
+        rgb = yuv_to_rgb(yuv, self.spec, self.size)
+        if self.size != (self.frame.width, self.frame.height):
+            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
+        return replace(self.frame, rgb=rgb)
+
     def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
         """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
 
@@ -295,10 +315,7 @@ class PictureCoder:
             ProcessError: The stream does not decode to one picture of the coded size.
         """
         decoded = self.samples(coded)
-        rgb = yuv_to_rgb(decoded, self.spec, self.size)
-        if self.size != (self.frame.width, self.frame.height):
-            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
-        return replace(self.frame, rgb=rgb), psnr_y(self.source, decoded)
+        return self._restored(decoded), psnr_y(self.source, decoded)
 
 
 def _region_bits(data: bytes) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# The first look, where most boundaries lie. Lower QPs, which cost most, are coded only for objects that are lost here.
-_GRID = (32, 37, 42, 47, 52, 57)
+# The first look, where most boundaries lie. QPs far below, which cost most, are coded only for objects lost here.
+_GRID = (36, 44, 52)
 # QPs by which the search goes down for an object that is lost everywhere so far.
 _DOWN = 8
 # QPs beyond the first one lost that are coded: strings of found and lost are not monotone.

@@ -164,6 +164,14 @@ class DetectorAware:
         return Thresholds(model.mass(rows, ids), np.ones(count, dtype=np.bool_))
 
 
+def is_aware(weights: Path) -> bool:
+    """Whether the card beside a file of weights says that they are of this predictor."""
+    try:
+        return bool(json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))["kind"] == NAME)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def class_ids(detections: sv.Detections) -> NDArray[np.int64]:
     """(N,) classes; -1, a class of its own, where there are none."""
     if detections.class_id is None:

@@ -27,6 +27,7 @@ from vcmpipe.evaluation.threshold_errors import (
 from vcmpipe.frames import Frame
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
+from vcmpipe.thresholds.detector_aware import is_aware
 from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
 
@@ -168,6 +169,8 @@ def _predictor(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, s
     weights = Path(cast(str, options.weights))
     if not weights.is_file():
         raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
+    if is_aware(weights):
+        return load_predictor(f"detector_aware:{weights}"), None
     card = read_card(weights)
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")

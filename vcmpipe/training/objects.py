@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -90,7 +90,7 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
         )
     table = samples.table
     if options.exclude:
-        table = table[~_named(table["picture"], Path(options.exclude))]
+        table = table[~named_in(table["picture"], Path(options.exclude))]
     if not table.empty and table["path"].isna().all():
         raise InputError(f"{options.data} holds no crops and no pictures, only labels: {'; '.join(samples.missing)}")
     table = table[table["path"].notna()]  # the others are told of in samples.missing
@@ -121,7 +121,7 @@ def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
     return samples, SamplePictures(samples, options)
 
 
-def _named(pictures: pd.Series, file: Path) -> pd.Series:
+def named_in(pictures: Iterable[str], file: Path) -> NDArray[np.bool_]:
     """Which pictures a list names, by their whole name, its last part, or that without ending."""
     try:
         names = {line.strip() for line in file.read_text(encoding="utf-8").splitlines()} - {""}
@@ -133,7 +133,7 @@ def _named(pictures: pd.Series, file: Path) -> pd.Series:
     unknown = names - found
     if unknown == names and names:
         raise InputError(f"--exclude {file}: none of its {len(names)} names is a picture of this data set")
-    return np.array(marks, dtype=bool)  # type: ignore[return-value]
+    return np.array(marks, dtype=bool)
 
 
 class StorePictures:

@@ -33,6 +33,7 @@ Say = Callable[[str], None]
 # here as well.
 TRAINERS: dict[str, str] = {
     "bc_jrd": "vcmpipe.training.run:train_network",
+    "detector_aware": "vcmpipe.training.aware_run:train_aware",
     "dt_jrd": "vcmpipe.training.run:train_network",
 }
 
