@@ -3,6 +3,9 @@ r"""Train the ``detector_aware`` weights that ship in the package, from a JRD st
     python benchmarks/train_detector_aware.py --data STORE --detector yolox_nano.onnx --leave-out FOLDER:40 \
         --out vcmpipe/thresholds/weights/yolox_nano.safetensors
 
+Those of the demo's detector come from 30 scenes, ``write_demo_dataset(FOLDER, 30, 850_000)`` in
+``vcmpipe.datasets.scenes``, and ``vcmpipe dataset build --images FOLDER/images --detector demo --search --out STORE``.
+
 The card beside them says what they were trained on, and the cross-validated error. The same store gives the same file.
 """
 

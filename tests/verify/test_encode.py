@@ -1,0 +1,76 @@
+"""``encode --verify`` for real: what it promises is looked at again, from the published stream."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcmpipe.cli.main import main
+from vcmpipe.config import DecodeOptions
+from vcmpipe.datasets.scenes import render_scene
+from vcmpipe.detection import load_detector
+from vcmpipe.evaluation import MatchRule, picture_retention
+from vcmpipe.frames import open_source, write_png
+from vcmpipe.restore import decode
+
+SEED = 920_000
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("verified") / "frames"
+    folder.mkdir()
+    for i in range(2):
+        write_png(folder / f"scene{i}.png", render_scene(SEED + i).rgb)
+    write_png(folder / "wall.png", np.full((120, 160, 3), 128, np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def verified(frames: Path) -> Path:
+    out = frames.parent / "out.bin"
+    words = ["encode", "--input", str(frames), "--out", str(out), "--detector", "demo", "--verify", "--max-trials", "6"]
+    assert main(words) == 0
+    return out
+
+
+def test_every_object_is_found_again_in_the_published_stream(frames: Path, verified: Path, tmp_path: Path) -> None:
+    decode(DecodeOptions(input=str(verified), out=str(tmp_path / "decoded")))
+    detector = load_detector("demo")
+    pairs = zip(open_source(frames), open_source(tmp_path / "decoded"), strict=True)
+    found = [detector.detect(list(pair)) for pair in pairs]
+    record = json.loads(verified.with_suffix(".json").read_text())
+    total = 0
+    for (source, coded), picture in zip(found, record["pictures"], strict=True):
+        promise = picture["verification"]
+        retention = picture_retention(source, coded, MatchRule())
+        total += retention.total
+        assert promise["verified"] and 0 < promise["scale"] <= 1 and promise["trials"] <= 6
+        assert retention.total - retention.kept <= len(promise["unkeepable"])
+    assert total >= 4
+    assert main(["inspect", "--input", str(verified), "--verify-map"]) == 0
+
+
+def test_a_picture_without_objects_costs_next_to_nothing(verified: Path) -> None:
+    wall = json.loads(verified.with_suffix(".json").read_text())["pictures"][2]
+    assert wall["objects"] == [] and wall["bits"] < 8 * 200
+
+
+def test_it_is_cheaper_than_the_same_quality_everywhere(frames: Path, verified: Path, tmp_path: Path) -> None:
+    words = ["--input", str(frames), "--detector", "demo", "--predictor", "constant:22", "--realise", "uniform"]
+    assert main(["encode", *words, "--background", "22", "--out", str(tmp_path / "plain.bin")]) == 0
+    assert verified.stat().st_size < 0.5 * (tmp_path / "plain.bin").stat().st_size
+
+
+def test_strict_publishes_nothing_where_an_object_is_lost(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "strict.bin"
+    words = ["encode", "--input", str(frames), "--out", str(out), "--detector", "demo", "--verify", "--strict"]
+    # Nothing that is coded overlaps so exactly.
+    assert main([*words, "--max-trials", "2", "--iou", "0.9999"]) == 1
+    assert not out.exists() and list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err.splitlines()[-1].startswith("vcmpipe: ")
