@@ -1,4 +1,4 @@
-"""What is believed of objects before anything is coded; fitted by ``benchmarks/verify_prior.py``.
+"""What is believed of objects before anything is coded; fitted to trials of photos outside the bench set.
 
 An object's *strength* in a coded picture is the logit of the score at which the detector finds it again. Coding does
 something to it that grows with the *harm* D, a number made of the QP, the coded size as the detector sees it, and the
