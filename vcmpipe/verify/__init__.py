@@ -5,22 +5,7 @@
 """
 
 from vcmpipe.verify.claims import Claims, Look, View
-from vcmpipe.verify.picture import Verified, VerifyRules, verify_picture
+from vcmpipe.verify.picture import SCALES, TRIALS, Verified, VerifyRules, verify_picture
 from vcmpipe.verify.run import encode
-from vcmpipe.verify.search import Attempt, Candidate, Limits, Outcome, Problem, search
 
-__all__ = [
-    "Attempt",
-    "Candidate",
-    "Claims",
-    "Limits",
-    "Look",
-    "Outcome",
-    "Problem",
-    "Verified",
-    "VerifyRules",
-    "View",
-    "encode",
-    "search",
-    "verify_picture",
-]
+__all__ = ["SCALES", "TRIALS", "Claims", "Look", "Verified", "VerifyRules", "View", "encode", "verify_picture"]

@@ -154,7 +154,11 @@ class Belief:
 
         mean, sigma = self.strength(octaves, qp, ring, samples)
         above = ndtr((mean - self.subjects.limit[:, None]) / sigma)
-        return np.asarray(np.log(np.maximum(above * (1 - self.prior.surprise), 1e-12)))
+        surprise = np.full(above.shape, self.prior.surprise)
+        if samples is not None and self._told.shape[1]:
+            known = (samples[:, :, None] == self._samples[:, None, :]).any(-1)
+            surprise[known] = self.prior.surprise_again
+        return np.asarray(np.log(np.maximum(above * (1 - surprise), 1e-12)))
 
     def _solve(self) -> tuple[Floats, float, float, Floats]:
         """Inverse covariances (N, T, T); mean and variance of what the objects share; (N,) factors on variances."""

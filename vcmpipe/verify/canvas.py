@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout
+from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.encoders import CodedPicture, PictureCoder
+from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead, RegionPlan, limit_steps
 from vcmpipe.verify.belief import Floats
 
@@ -141,6 +143,8 @@ class Canvas:
         self._cuts: dict[RegionLayout | None, Cut] = {}
         self._numbers: dict[Hashable, int] = {}
         self._measured: dict[tuple[RegionLayout, int, int], float] = {}
+        # By region the largest QP at which it seemed to take more bits than the encoder has room for.
+        self._refused: dict[Rect, int] = {}
         factor = np.array([coder.size[0] / coder.frame.width, coder.size[1] / coder.frame.height] * 2)
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) * factor
         inside = self._areas(boxes)
@@ -229,13 +233,16 @@ class Canvas:
         pieces = cut.bits[np.arange(len(cut.bits)), qps]
         factor = self.errors.factor(how)
         total = factor * (pieces.sum(axis=1) + _HEADER_BITS)
-        if layout is not None and self._measured:
-            total = factor * _HEADER_BITS + np.array(
-                [
-                    sum(self._measured.get((layout, r, int(qp)), factor * pieces[m, r]) for r, qp in enumerate(row))
-                    for m, row in enumerate(qps)
-                ]
-            )
+        if layout is not None:
+            if self._measured:
+                total = factor * _HEADER_BITS + np.array(
+                    [
+                        sum(self._measured.get((layout, r, int(qp)), factor * pieces[m, r]) for r, qp in enumerate(row))
+                        for m, row in enumerate(qps)
+                    ]
+                )
+            for number, rect in enumerate(layout.regions() if self._refused else ()):
+                total[qps[:, number] <= self._refused.get(rect, -1)] = np.inf
         realised = qps[:, cut.region].astype(np.float64)
         samples = [
             [self._number((layout, i, tuple(row[touched].tolist()))) for i, touched in enumerate(cut.touched)]
@@ -280,15 +287,29 @@ class Canvas:
         return Design(self.scale, "regions", qp_map, layout, tuple(batch.qps[number].tolist()))
 
     def code(self, design: Design) -> CodedPicture:
-        """Code a version, and learn what it took."""
+        """Code a version, and learn what it took.
+
+        Raises:
+            TooDenseError: The encoder has no room for so many bits; versions like it are expected to fail likewise.
+        """
         expected = float(self.of_design(design).bits[0]) / self.errors.factor(design.how)
         if design.how == "native":
             coded = self.coder.native(design.map)
         elif design.layout is None:
             coded = self.coder.uniform([design.map.minimum()])[0]
         else:
-            coded = self.coder.regions(RegionPlan(design.layout, design.qps, expected, expected))
+            coded = self._regions(design, design.layout, expected)
             for number, (qp, bits) in enumerate(zip(design.qps, coded.region_bits, strict=True)):
                 self._measured[design.layout, number, qp] = float(bits)
         self.errors.tell(design.how, expected, coded.bits)
         return coded
+
+    def _regions(self, design: Design, layout: RegionLayout, expected: float) -> CodedPicture:
+        try:
+            return self.coder.regions(RegionPlan(layout, design.qps, expected, expected))
+        except TooDenseError:
+            # Which region it was is not told: one of those at the lowest QPs.
+            for rect, qp in zip(layout.regions(), design.qps, strict=True):
+                if qp <= min(design.qps) + 3:
+                    self._refused[rect] = max(qp, self._refused.get(rect, -1))
+            raise

@@ -56,6 +56,7 @@ class Prior:
         ring_reach: How far an object's surroundings reach, in pixels of the detector's input.
         firmness: So many trials' worth of trust that an object is no more volatile than others.
         surprise: Chance that an object is lost or moved for no reason that strength tells.
+        surprise_again: The same where its samples have been looked at before.
     """
 
     size_harm: float = 0.0144
@@ -75,15 +76,16 @@ class Prior:
     qp_length: float = 9.0
     size_length: float = 1.2
     local_noise: float = 0.15
-    context_noise: float = 0.05
+    context_noise: float = 0.03
     ring_harm: float = 2.6
     ring_half: float = 2.4
     ring_size: float = -0.3
     ring_mean: float = 0.4
-    ring_noise: float = 0.3
+    ring_noise: float = 0.15
     ring_reach: float = 64.0
     firmness: float = 5.0
-    surprise: float = 0.01
+    surprise: float = 0.02
+    surprise_again: float = 0.005
     knots_qp: tuple[float, ...] = (12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 60.0)
     knots_size: tuple[float, ...] = (-1.8, -1.0, -0.2, 0.6)
 

@@ -78,6 +78,7 @@ class PictureProblem:
         self.maps = maps
         self.clock = Clock()
         self.tried: dict[Design, Tried] = {}
+        self._failed: list[Design] = []
         self._coder_at = coder_at
         self._on_trial = on_trial
         self._dilate_px = dilate_px
@@ -122,7 +123,7 @@ class PictureProblem:
         """Versions at every scale, with their expected bits and chances."""
         started = time.perf_counter()
         canvases = [self.canvas(scale) for scale in self.scales]
-        found = propose(canvases, self.belief, tuple(self.tried), wanted, best, maps=self.maps)
+        found = propose(canvases, self.belief, tuple(self.tried), self._failed, wanted, best, maps=self.maps)
         self.clock.thinking += time.perf_counter() - started
         return found
 
@@ -134,6 +135,7 @@ class PictureProblem:
         try:
             coded = canvas.code(design)
         except TooDenseError:
+            self._failed.append(design)
             return Attempt(design, float("inf"), np.zeros(self.objects, np.bool_))
         decoded, psnr = canvas.coder.decode(coded)
         check_fidelity(psnr, (int(coded.realised(design.map).qp.max()),))

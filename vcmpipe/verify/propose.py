@@ -41,6 +41,7 @@ def propose(
     canvases: Sequence[Canvas],
     belief: Belief,
     tried: Sequence[Design],
+    failed: Sequence[Design],
     wanted: NDArray[np.bool_],
     best: float | None,
     *,
@@ -51,7 +52,8 @@ def propose(
     Args:
         canvases: The picture at each scale.
         belief: What is known of the objects.
-        tried: Versions that were attempted.
+        tried: Versions that were coded.
+        failed: Versions that could not be coded.
         wanted: (N,) the objects that count.
         best: Bits of the best verified version, or None: what cannot be cheaper is left out.
         maps: How the encoder takes maps.
@@ -72,7 +74,7 @@ def propose(
             (found if maps == "native" else rough).append(_appraised(canvas, belief, wanted, canvas.batch(drawn, None)))
     if rough:
         found += _planned(rough, belief, wanted, best)
-    return _front(found, {design.identity for design in tried}, best)
+    return _front(found, {design.identity for design in (*tried, *failed)}, best)
 
 
 def _appraised(canvas: Canvas, belief: Belief, wanted: NDArray[np.bool_], batch: Batch) -> Appraised:
@@ -154,7 +156,7 @@ def _front(found: list[Appraised], tried: set[object], best: float | None) -> li
     front: list[Candidate[Design]] = []
     highest = 0.0
     for at in np.lexsort((-chance, bits)):
-        if best is not None and bits[at] >= best:
+        if not np.isfinite(bits[at]) or (best is not None and bits[at] >= best):
             break
         if chance[at] > highest:
             design = found[owner[at]].canvas.design(found[owner[at]].batch, int(place[at]))

@@ -122,8 +122,10 @@ class Outcome(Generic[D]):
 _MARGIN_RESERVE = 2
 # A candidate that is expected to be better than the best by less than this share is not tried.
 _LEAST_GAIN = 0.002
-# Attempts fail for the same reasons: so many of them are worth one that is independent of those before.
-_TRIES_PER_ANSWER = 3
+# Where nothing is verified yet: the share of the highest chance from which on a candidate counts as safe, and what
+# finding nothing costs, as a multiple of the cheapest safe candidate; with all attempts left, and with none.
+_SAFE = (0.8, 0.95)
+_DEAR = (1.3, 2.0)
 
 
 class _Search(Generic[D]):
@@ -168,7 +170,9 @@ class _Search(Generic[D]):
             if left <= 0:
                 return
             bits = None if best is None else best.bits
-            choice = choose(self.problem.candidates(self.keepable(), bits), bits, left, self.limits.worth)
+            choice = choose(
+                self.problem.candidates(self.keepable(), bits), bits, left / self.limits.trials, self.limits.worth
+            )
             if choice is None:
                 return
             self.attempt(choice.design)
@@ -214,16 +218,17 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
     )
 
 
-def choose(candidates: Sequence[Candidate[D]], best: float | None, left: int, worth: float) -> Candidate[D] | None:
+def choose(candidates: Sequence[Candidate[D]], best: float | None, left: float, worth: float) -> Candidate[D] | None:
     """The candidate to attempt next, or None where none is worth it.
 
-    With a verified version of ``best`` bits: the one with the largest expected saving. Without: the one that a player
-    would take who has ``left`` tries, pays for the first one that keeps everything, and pays very much if none does.
+    With a verified version of ``best`` bits it is the one with the largest expected saving. Without, what there is to
+    lose is the cheapest candidate that is safe, and the more so the fewer attempts are left: attempts fail for the same
+    reasons, so that a bold one after another is no way to a version that keeps everything.
 
     Args:
         candidates: In any order; of equals the first is taken.
         best: Bits of the best verified version, or None.
-        left: Attempts that are left, at least 1.
+        left: Share of the attempts that are left, 0..1.
         worth: See ``Limits``.
     """
     if not candidates:
@@ -234,8 +239,7 @@ def choose(candidates: Sequence[Candidate[D]], best: float | None, left: int, wo
         saving = chance * np.where(bits < best * (1 - _LEAST_GAIN), best - bits, 0.0)
         first = int(saving.argmax())
         return candidates[first] if saving[first] > worth * best else None
-    # What it costs, in expectation, to have only so many tries left.
-    value = 4.0 * float(bits.max())
-    for _ in range((left - 1) // _TRIES_PER_ANSWER):
-        value = min(value, float((chance * bits + (1 - chance) * value).min()))
-    return candidates[int((chance * (value - bits)).argmax())]
+    safe, dear = (late + (early - late) * left for early, late in (_SAFE, _DEAR))
+    # With many objects no chance is high: what counts is how near it comes to the best that there is.
+    price = dear * float(bits[chance >= safe * float(chance.max())].min())
+    return candidates[int((chance * (price - bits)).argmax())]
