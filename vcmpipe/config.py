@@ -291,7 +291,7 @@ class DoctorOptions:
 
 
 METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured", "verified")
-MAX_RESAMPLES = 100_000
+MAX_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)

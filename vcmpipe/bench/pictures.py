@@ -15,11 +15,11 @@ from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import Bits, split_bits
+from vcmpipe.detection.reason import reason
 from vcmpipe.encoders import CodedPicture, ContentCache
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame
 from vcmpipe.pipeline import BATCH, Pipeline
-from vcmpipe.process import one_line
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -60,14 +60,14 @@ class GuardedDetector:
     def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         """See ``Detector.detect``."""
         try:
-            return self.detector.detect(frames)
+            found = self.detector.detect(frames)
         except MemoryError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, VcmError) else f"{type(error).__name__}: {error}"
-            # A reason of several lines becomes one.
-            said = one_line(" ".join(f"the detector {self.name} failed: {reason}".split()))
-            raise DetectionError(said) from error
+            raise DetectionError(f"the detector {self.name} failed: {reason(error)}") from error
+        if len(found) != len(frames):
+            raise DetectionError(f"the detector {self.name} failed: {len(found)} answers for {len(frames)} pictures")
+        return found
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """See ``Detector.input_size``."""

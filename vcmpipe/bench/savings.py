@@ -175,7 +175,7 @@ def _strips(result: BenchResult) -> Plot | None:
         for number, (place, style, point, ratio, lost) in enumerate(rows):
             _strip(axes, -number, place, style, ratio, lost)
             _name(axes, -number + 0.13, point.method)
-            small = {"fontsize": TYPE * 0.8, "color": MUTED}
+            small = {"fontsize": TYPE * 0.85, "color": MUTED}
             axes.text(_NAMES, -number - 0.2, point.label, transform=_mixed(axes), va="center", **small)
         axes.set_ylim(-len(rows) + 0.45, 0.55)
         described = f"{title}: a dot per picture; hollow where an object is lost; a bar at the median"
