@@ -111,8 +111,9 @@ def test_nothing_is_promised_that_was_not_seen(problem: Synthetic, trials: int, 
             coarser = [a for a in good if problem.safer(a.design, margin)[1] >= outcome.chosen.design[1]]
             assert any(a.design[0] == outcome.chosen.design[0] and a is not outcome.chosen for a in coarser)
     else:
-        # Then every object was kept somewhere, and what is published keeps as many as any version does.
-        assert outcome.keepable.all() and max(int(a.kept.sum()) for a in attempts) == int(outcome.chosen.kept.sum())
+        # Then no version keeps every keepable object, and what is published keeps as many as any that was coded.
+        coded = [int(a.kept.sum()) for a in attempts if np.isfinite(a.bits)]
+        assert not coded or max(coded) == int(outcome.chosen.kept.sum())
 
 
 @pytest.mark.parametrize("objects", [1, 3])
