@@ -173,7 +173,11 @@ class PictureCoder:
         layout = RegionLayout.single(self.yuv.width, self.yuv.height, coded.ctu)
         if not self.encoder.capabilities.regions:
             return stream, layout  # the encoder wrote them itself
-        canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
+        shown = coded.display_width, coded.display_height
+        # A stream that shows another size than was asked for is refused there, by its sizes.
+        canvas = layout
+        if shown == (self.yuv.width, self.yuv.height):
+            canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
         return merge_regions([stream], canvas, display_size=self.size, vui=self.spec.vui()), layout
 
     def native(self, qp_map: QpMap) -> CodedPicture:
