@@ -145,8 +145,15 @@ class Browser:
         """Load a file and wait until it is there."""
         self.requests.clear()
         self.complaints.clear()
+        self._go("Page.navigate", url=path.resolve().as_uri())
+
+    def reload(self) -> None:
+        """Load the same page again and wait until it is there."""
+        self._go("Page.reload")
+
+    def _go(self, method: str, **values: Any) -> None:
         self._loaded = False
-        self._ask("Page.navigate", url=path.resolve().as_uri())
+        self._ask(method, **values)
         deadline = time.monotonic() + PATIENCE
         while not self._loaded:
             assert time.monotonic() < deadline, "the page does not load"

@@ -210,8 +210,7 @@ def test_light_and_dark(page: Browser) -> None:
         assert page.run("document.getElementById('theme').textContent") == f"Theme: {wanted}"
         assert (paper() > 250) == light
     page.dark(False)
-    page.run("location.reload()")
-    page.settle()
+    page.reload()
     assert page.run("document.documentElement.dataset.theme") == "dark"
 
 

@@ -95,6 +95,16 @@ def test_hints_count_as_far_as_they_are_sure_of_themselves() -> None:
         assert (fallen >= least - 1e-9).all() and (fallen <= most).all()
 
 
+def test_what_scaling_alone_takes_is_not_hoped_for_at_that_scale_and_weighs_on_coding() -> None:
+    belief, told = Belief(subjects()), Belief(subjects())
+    told.tell_scaled(-1.0, told.subjects.source - np.array([0.0, 0.5, 1.5]))
+    grid = np.tile(np.array([1.0, 36.0]), (3, 1))
+    drop = belief.strength(-1.0, grid, grid)[0] - told.strength(-1.0, grid, grid)[0]
+    assert drop[:, 0] == pytest.approx(PRIOR.base_weight * np.array([0.0, 0.5, 1.5]), abs=0.1)
+    assert drop[0] == pytest.approx(0.0) and (drop[1:, 1] > drop[1:, 0] + 0.05).all()
+    assert told.strength(-0.5, grid, grid)[0] == pytest.approx(belief.strength(-0.5, grid, grid)[0])
+
+
 def test_what_was_not_seen_is_below_the_floor_whatever_was_expected() -> None:
     """Far above the threshold, "not seen" is news; far below it, it is not."""
     belief = Belief(subjects())
@@ -116,7 +126,7 @@ def test_it_is_the_gaussian_process_that_it_claims_to_be() -> None:
 
     def parts(version: tuple) -> tuple:
         octaves, qp, ring, _ = version
-        harm = prior.scale * prior.harm(s.source, s.size, qp, octaves + s.zoom)
+        harm = prior.scale * prior.harm(s.source, s.source, qp, octaves + s.zoom)
         outer = prior.surroundings(s.size, qp, ring, octaves + s.zoom)
         return belief._expected(octaves, qp, ring)[0], harm, outer, belief._features(octaves, qp)
 

@@ -181,6 +181,14 @@ def test_a_margin_is_a_version_further_down_that_was_seen_itself() -> None:
     assert none_left.verified and none_left.chosen.design[1] <= 1
 
 
+def test_an_object_that_only_the_margin_shows_to_be_keepable_is_kept_from_then_on() -> None:
+    """Lost at QP 0 and 57 but kept at 51: 57 was verified for as long as that object seemed lost for good."""
+    problem = Synthetic({1.0: [-1, 57]}, flickers={(1.0, 51, 0)}, sure=2.0, doubtful=True)
+    outcome = search(problem, Limits(trials=12, margin=6, worth=1e-4))
+    assert outcome.keepable.all() and outcome.chosen.design == (1.0, 51)
+    assert outcome.verified and not outcome.margin
+
+
 @pytest.mark.parametrize(
     ("offered", "best", "expected"),
     [

@@ -69,6 +69,7 @@ class Belief:
         self.subjects = subjects
         self.prior = prior
         count = len(subjects.source)
+        self._scaled: dict[float, Floats] = {}
         self._bumps = np.zeros((count, 0, _size(prior)))
         # Per object and trial: what it told beyond expectation, the harms, the noise, the samples.
         self._told = np.zeros((count, 0))
@@ -77,6 +78,10 @@ class Belief:
         self._noise = np.zeros((count, 0))
         self._samples = np.zeros((count, 0), np.int64)
         self._solved: tuple[Floats, float, float, Floats] | None = None
+
+    def tell_scaled(self, octaves: float, strength: Floats) -> None:
+        """Learn what scaling alone does: the strength, (N,) logits, of each object in the picture before coding."""
+        self._scaled[octaves] = strength
 
     def tell(self, exposure: Exposure, strength: Floats) -> None:
         """Learn from a trial: the strength, (N,) logits, at which each object was found."""
@@ -184,11 +189,12 @@ class Belief:
         """(N,) or (N, Q) strengths before any trial, and the two harms that scale what is not known."""
         s, prior = self.subjects, self.prior
         wide = (slice(None),) + (None,) * (np.ndim(qp) - 1)
-        size, zoom = s.size[wide], (octaves + s.zoom)[wide]
-        harm = prior.harm(s.source[wide], size, qp, zoom)
+        size, zoom, source = s.size[wide], (octaves + s.zoom)[wide], s.source[wide]
+        scaled = self._scaled.get(octaves, s.source)[wide]
+        harm = prior.harm(source, scaled, qp, zoom)
         outer = prior.surroundings(size, qp, ring, zoom)
-        mean = s.source[wide] - prior.drop * harm**prior.drop_power - prior.ring_mean * outer
-        return mean, prior.scale * harm, outer
+        base = prior.base_weight * scaled + (1 - prior.base_weight) * source
+        return base - prior.drop * harm**prior.drop_power - prior.ring_mean * outer, prior.scale * harm, outer
 
     def _features(self, octaves: float, qp: Floats) -> Floats:
         """The bumps at a version: (N, ..., F), such that their products are the smooth covariance."""

@@ -85,7 +85,7 @@ class PictureProblem:
         self._step_limit = step_limit
         self._errors = RateError()
         self._canvases: dict[float, Canvas] = {}
-        self._lost_uncoded: bool | None = None
+        self._lost_uncoded = False
         frame = coder_at(1.0).frame
         self.belief = Belief(_subjects(claims, frame.width, frame.height), prior)
         self._reach = prior.ring_reach * np.exp2(self.belief.subjects.zoom)
@@ -96,7 +96,7 @@ class PictureProblem:
         return len(self.claims)
 
     def canvas(self, scale: float) -> Canvas:
-        """The picture at a scale."""
+        """The picture at a scale, looked at once before anything is coded."""
         if scale not in self._canvases:
             self._canvases[scale] = Canvas(
                 scale,
@@ -107,16 +107,22 @@ class PictureProblem:
                 step_limit=self._step_limit,
                 errors=self._errors,
             )
+            self._look_uncoded(self._canvases[scale])
         return self._canvases[scale]
+
+    def _look_uncoded(self, canvas: Canvas) -> None:
+        """See what the scale alone does: no encode is needed for that."""
+        started = time.perf_counter()
+        look = self.claims.look(canvas.coder.uncoded())
+        self.belief.tell_scaled(canvas.octaves, logit(look.score))
+        if canvas.scale == 1.0:
+            self._lost_uncoded = not look.kept.all()
+        self.clock.looking += time.perf_counter() - started
 
     @property
     def doubtful(self) -> bool:
         """Whether an object is lost already in the samples that are coded, before any coding."""
-        if self._lost_uncoded is None:
-            started = time.perf_counter()
-            coder = self.canvas(1.0).coder
-            self._lost_uncoded = not self.claims.look(coder.uncoded()).kept.all()
-            self.clock.looking += time.perf_counter() - started
+        self.canvas(1.0)
         return self._lost_uncoded
 
     def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[Candidate[Design]]:

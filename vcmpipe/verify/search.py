@@ -207,12 +207,17 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
     run.explore(_MARGIN_RESERVE if limits.margin and limits.trials > _MARGIN_RESERVE + 1 else 0)
     if run.best() is None:
         run.prove()
-    best = run.best()
+    best, lowered = run.best(), None
+    while best is not None and limits.margin:
+        lowered = run.lower(best)
+        if run.verified(best):
+            break
+        # The lowered version kept what seemed unkeepable: nothing is promised now that does not keep it, too.
+        best, lowered = run.best(), None
     if best is None:
         # Each object was kept somewhere, but all of them nowhere.
         chosen = max(run.attempts, key=lambda a: (np.isfinite(a.bits), int(a.kept.sum()), -a.bits))
         return Outcome(chosen, False, run.keepable(), tuple(run.attempts), limits.margin == 0)
-    lowered = run.lower(best) if limits.margin else None
     return Outcome(
         lowered or best, True, run.keepable(), tuple(run.attempts), limits.margin == 0 or lowered is not None
     )
