@@ -1,0 +1,51 @@
+"""The options of every command, each described once: in this package.
+
+The command line, ``--config`` files and the Python functions all read these dataclasses. A field's ``help`` is the text
+of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
+"""
+
+from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales
+from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
+from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
+from vcmpipe.config.datasets import (
+    DatasetBuildOptions,
+    DatasetExportOptions,
+    DatasetImportOptions,
+    DatasetStatsOptions,
+    DatasetVerifyOptions,
+)
+from vcmpipe.config.encode import EncodeOptions, VerifyOptions
+from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions, TrainOptions
+from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
+
+__all__ = [
+    "MAX_DILATE",
+    "MAX_JOBS",
+    "MAX_RESAMPLES",
+    "METHODS",
+    "BenchOptions",
+    "CodingOptions",
+    "DatasetBuildOptions",
+    "DatasetExportOptions",
+    "DatasetImportOptions",
+    "DatasetStatsOptions",
+    "DatasetVerifyOptions",
+    "DecodeOptions",
+    "DoctorOptions",
+    "EncodeOptions",
+    "EvaluatePredictorOptions",
+    "ExtractOptions",
+    "InspectOptions",
+    "MapOptions",
+    "ObjectsOptions",
+    "PipelineOptions",
+    "PredictOptions",
+    "ThresholdOptions",
+    "TrainOptions",
+    "VerifyOptions",
+    "WholeCodingOptions",
+    "argument",
+    "option",
+    "parse_range",
+    "parse_scales",
+]

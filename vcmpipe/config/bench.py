@@ -1,0 +1,71 @@
+"""Options of ``bench``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vcmpipe.config.base import check_names, option
+from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.errors import InputError
+
+METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured", "verified")
+
+
+MAX_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(PipelineOptions):
+    """Compare methods: what each keeps and what it costs, against plain VVC."""
+
+    images: str | None = option(
+        None,
+        help="a folder of pictures, or demo for the built-in scenes; default: ./frames where it is there, else demo",
+    )
+    annotations: str | None = option(
+        None, help="ground truth in COCO's instances format; default: the detector's own view"
+    )
+    out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves")
+    second_detector: str | None = option(
+        None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
+    )
+    predictor: str = option("measured", help="thresholds of the methods frame and jrd (as in encode)")
+    methods: str = option(",".join(METHODS), help="methods to compare, comma-separated")
+    anchors: str = option(
+        "plain,plain-scaled", help="methods that the others are compared with, the one that counts most first"
+    )
+    average: Literal["pictures", "bpp", "classes"] = option(
+        "pictures",
+        help="averaging rule of rates: bytes per picture, bits per pixel of each picture, or bytes per picture of each "
+        "class (of which it holds objects)",
+    )
+    qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
+    margins: str = option("-12:6:3", help="margins of the methods frame and jrd*: FIRST:LAST[:STEP] or A,B,C")
+    scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
+    resamples: int = option(1000, help="draws of the pictures that the 95 % intervals are made of; 0: no intervals")
+    seed: int = option(0, help="seed of these draws")
+    gallery: int = option(8, help="megabytes of pictures in the report, lost objects first; 0: none")
+    protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
+    limit: int | None = option(None, help="take the first N pictures by name")
+    cache: str | None = option(
+        None, help="the folder that keeps encodes and detections; default: the user's cache folder"
+    )
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
+        check_names(self, "images", "annotations", "out", "second_detector", "cache")
+        for name in ("methods", "anchors"):
+            unknown = set(getattr(self, name).split(",")) - set(METHODS)
+            if unknown:
+                what = "method" if name == "methods" else "method in --anchors"
+                raise InputError(f"unknown {what} {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
+        if not 0 <= self.resamples <= MAX_RESAMPLES:
+            raise InputError(f"--resamples {self.resamples}: give 0 (no intervals) to {MAX_RESAMPLES:,}")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: give 0 or more")
+        if self.gallery < 0:
+            raise InputError(f"--gallery {self.gallery}: give 0 (none) or more megabytes")
