@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from vcmpipe.evaluation.threshold_errors import ErrorSummary, Interval
     from vcmpipe.prediction import Prediction
     from vcmpipe.training.evaluate import PredictorReport
-    from vcmpipe.training.run import TrainReport
+    from vcmpipe.training.report import TrainReport
 
 # Classes and objects beyond these are in the files and in --json.
 CLASSES = 12
@@ -49,9 +49,9 @@ def trained(report: TrainReport) -> None:
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.metrics.items())
     print(f"{report.weights}: {report.model} after {report.epochs} epochs, best was {report.best_epoch}")
     if figures:
-        constant = "" if report.baseline is None else f" (always the median: error {report.baseline:.4f})"
+        constant = "" if report.baseline is None else f" ({report.constant}: error {report.baseline:.4f})"
         print(f"{figures}{constant}")
-    print(", ".join(f"{count:,} objects in {split}" for split, count in report.objects.items()))
+    print(", ".join(f"{count:,} {report.noun} in {split}" for split, count in report.objects.items()))
 
 
 def evaluated(report: PredictorReport) -> None:

@@ -15,8 +15,9 @@ from vcmpipe.config.datasets import (
     DatasetVerifyOptions,
 )
 from vcmpipe.config.encode import EncodeOptions, VerifyOptions
-from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions, TrainOptions
+from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
+from vcmpipe.config.training import TrainOptions
 
 __all__ = [
     "MAX_DILATE",

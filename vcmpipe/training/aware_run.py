@@ -17,7 +17,7 @@ from vcmpipe.thresholds import Thresholds
 from vcmpipe.training.aware_data import collect
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate, train
 from vcmpipe.training.objects import named_in
-from vcmpipe.training.run import TrainReport
+from vcmpipe.training.report import TrainReport
 
 # Pictures that cross-validation needs: a fold must not be empty.
 _FOLDS = 5
