@@ -1,0 +1,1 @@
+"""Thresholds of human eyes: networks, and the scales that their labels count on."""
