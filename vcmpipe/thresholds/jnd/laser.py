@@ -8,6 +8,7 @@ three autoencoders and answer with three levels.
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 from typing import TYPE_CHECKING
 
@@ -93,11 +94,12 @@ class Autoencoder(nn.Module):
 
 
 class _LatHead(nn.Module):
-    """One or three latents -> QPs (B, levels)."""
+    """One or three latents -> QPs (B, levels). Layers stand in the order in which Keras numbers the published ones."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.stems = nn.ModuleList(nn.Sequential(batch_norm(_LATENT), LatBlock(_LATENT, 64)) for _ in range(count))
+        self.norms = nn.ModuleList(batch_norm(_LATENT) for _ in range(count))
+        self.stems = nn.ModuleList(LatBlock(_LATENT, 64) for _ in range(count))
         self.trunk = nn.Sequential(
             LatBlock(64, 128),
             nn.MaxPool2d(2),
@@ -110,16 +112,17 @@ class _LatHead(nn.Module):
         self.outputs = nn.ModuleList(dense(features, 256, 128, 1) for _ in range(count))
 
     def forward(self, latents: list[Tensor]) -> Tensor:
-        features = self.trunk(_product([stem(latent) for stem, latent in zip(self.stems, latents, strict=True)]))
+        features = self.trunk(_combined(self.norms, self.stems, latents))
         return torch.cat([output(features) for output in self.outputs], dim=1)
 
 
 class _RecHead(nn.Module):
-    """One or three reconstructions -> QPs (B, levels)."""
+    """One or three reconstructions -> QPs (B, levels). Layers in order, as in the other head."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.stems = nn.ModuleList(nn.Sequential(batch_norm(3), RecBlock(3, 512)) for _ in range(count))
+        self.norms = nn.ModuleList(batch_norm(3) for _ in range(count))
+        self.stems = nn.ModuleList(RecBlock(3, 512) for _ in range(count))
         widths = (512, 256, 128, 64, 32)
         blocks = [RecBlock(inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
         features = widths[-1] * (SIZE[0] // 32) * (SIZE[1] // 32)
@@ -127,15 +130,14 @@ class _RecHead(nn.Module):
         self.outputs = nn.ModuleList(dense(512, 1) for _ in range(count))
 
     def forward(self, pictures: list[Tensor]) -> Tensor:
-        features = self.trunk(_product([stem(picture) for stem, picture in zip(self.stems, pictures, strict=True)]))
+        features = self.trunk(_combined(self.norms, self.stems, pictures))
         return torch.cat([output(features) for output in self.outputs], dim=1)
 
 
-def _product(maps: list[Tensor]) -> Tensor:
-    result = maps[0]
-    for other in maps[1:]:
-        result = result * other
-    return result
+def _combined(norms: nn.ModuleList, stems: nn.ModuleList, seen: list[Tensor]) -> Tensor:
+    """The product, element by element, of what each branch makes of its own input."""
+    branches = [stem(norm(each)) for norm, stem, each in zip(norms, stems, seen, strict=True)]
+    return functools.reduce(torch.mul, branches)
 
 
 class Laser(nn.Module):
