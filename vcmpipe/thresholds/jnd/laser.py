@@ -7,14 +7,13 @@ three autoencoders and answer with three levels.
 
 from __future__ import annotations
 
-import difflib
+import functools
 import itertools
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from vcmpipe.errors import InputError
 from vcmpipe.thresholds.jnd.blocks import (
     FlattenHwc,
     LatBlock,
@@ -22,6 +21,7 @@ from vcmpipe.thresholds.jnd.blocks import (
     SameConv2d,
     SameConvTranspose2d,
     batch_norm,
+    check_variant,
     dense,
     initialise,
     last_layers,
@@ -48,10 +48,7 @@ def levels(variant: str) -> int:
     Raises:
         InputError: There is no such variant; the nearest is said.
     """
-    if variant not in VARIANTS:
-        close = difflib.get_close_matches(variant, VARIANTS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"{MODEL} has no variant {variant!r}; it has {', '.join(VARIANTS)}{hint}")
+    check_variant(MODEL, variant, VARIANTS)
     return 3 if variant.startswith("mj_") else 1
 
 
@@ -93,11 +90,12 @@ class Autoencoder(nn.Module):
 
 
 class _LatHead(nn.Module):
-    """One or three latents -> QPs (B, levels)."""
+    """One or three latents -> QPs (B, levels). Layers stand in the order in which Keras numbers the published ones."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.stems = nn.ModuleList(nn.Sequential(batch_norm(_LATENT), LatBlock(_LATENT, 64)) for _ in range(count))
+        self.norms = nn.ModuleList(batch_norm(_LATENT) for _ in range(count))
+        self.stems = nn.ModuleList(LatBlock(_LATENT, 64) for _ in range(count))
         self.trunk = nn.Sequential(
             LatBlock(64, 128),
             nn.MaxPool2d(2),
@@ -110,16 +108,17 @@ class _LatHead(nn.Module):
         self.outputs = nn.ModuleList(dense(features, 256, 128, 1) for _ in range(count))
 
     def forward(self, latents: list[Tensor]) -> Tensor:
-        features = self.trunk(_product([stem(latent) for stem, latent in zip(self.stems, latents, strict=True)]))
+        features = self.trunk(_combined(self.norms, self.stems, latents))
         return torch.cat([output(features) for output in self.outputs], dim=1)
 
 
 class _RecHead(nn.Module):
-    """One or three reconstructions -> QPs (B, levels)."""
+    """One or three reconstructions -> QPs (B, levels). Layers in order, as in the other head."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.stems = nn.ModuleList(nn.Sequential(batch_norm(3), RecBlock(3, 512)) for _ in range(count))
+        self.norms = nn.ModuleList(batch_norm(3) for _ in range(count))
+        self.stems = nn.ModuleList(RecBlock(3, 512) for _ in range(count))
         widths = (512, 256, 128, 64, 32)
         blocks = [RecBlock(inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
         features = widths[-1] * (SIZE[0] // 32) * (SIZE[1] // 32)
@@ -127,15 +126,15 @@ class _RecHead(nn.Module):
         self.outputs = nn.ModuleList(dense(512, 1) for _ in range(count))
 
     def forward(self, pictures: list[Tensor]) -> Tensor:
-        features = self.trunk(_product([stem(picture) for stem, picture in zip(self.stems, pictures, strict=True)]))
+        features = self.trunk(_combined(self.norms, self.stems, pictures))
         return torch.cat([output(features) for output in self.outputs], dim=1)
 
 
-def _product(maps: list[Tensor]) -> Tensor:
-    result = maps[0]
-    for other in maps[1:]:
-        result = result * other
-    return result
+def _combined(norms: nn.ModuleList, stems: nn.ModuleList, seen: list[Tensor]) -> Tensor:
+    """The product, element by element, of what each branch makes of its own input."""
+    branches = [stem(norm(each)) for norm, stem, each in zip(norms, stems, seen, strict=True)]
+    product: Tensor = functools.reduce(torch.mul, branches)
+    return product
 
 
 class Laser(nn.Module):
@@ -171,8 +170,9 @@ class Laser(nn.Module):
 
         Args:
             pictures: (B, 3, 352, 640) BGR 0..255, as ``prepare`` gives one.
-            in_order: False: the heads' own answers, which training takes: under the running maximum a head that lies
-                below the one before gets no gradient and never learns.
+            in_order: False: the heads' own answers. Training takes these, since under the running maximum a head that
+                lies below the one before gets no gradient; and so does who predicts on a scale that falls
+                (``blocks.ordered``).
 
         Returns:
             (B, levels) QPs on the scale of the labels, not clipped; they never fall from level to level.
