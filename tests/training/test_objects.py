@@ -15,8 +15,8 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture, write_png
 from vcmpipe.thresholds import bc_jrd
 from vcmpipe.training.bc_jrd import Pairs
-from vcmpipe.training.objects import groups, open_objects
 from vcmpipe.training.object_run import ObjectPlan
+from vcmpipe.training.objects import groups, open_objects
 
 
 def objects(data: Path | str, **changes: object):

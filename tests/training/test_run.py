@@ -21,7 +21,6 @@ from vcmpipe.training.optimisers import cosine
 from vcmpipe.training.run import train
 
 
-
 @pytest.fixture(autouse=True)
 def one_thread():
     threads = torch.get_num_threads()

@@ -25,7 +25,9 @@ _MODELS = ("dt_jrd", "bc_jrd", "detector_aware", "laser", "mtjnd", "resjnd")
 class TrainOptions(ObjectsOptions):
     """Train a threshold predictor; the same command goes on where a run was interrupted."""
 
-    model: str = argument(help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (people)")
+    model: str = argument(
+        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (people)"
+    )
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
     variant: str | None = option(
         None,
@@ -72,9 +74,7 @@ class TrainOptions(ObjectsOptions):
     lr: float | None = option(
         None, help="learning rate at the start; default: 0.01 (dt_jrd, bc_jrd), 1e-5 (laser, mtjnd), 0.1 (resjnd)"
     )
-    weight_decay: float | None = option(
-        None, help="default: 5e-5 (dt_jrd), 1e-4 (bc_jrd, resjnd), 0 (laser, mtjnd)"
-    )
+    weight_decay: float | None = option(None, help="default: 5e-5 (dt_jrd), 1e-4 (bc_jrd, resjnd), 0 (laser, mtjnd)")
     patience: int | None = option(
         None,
         help="stop after so many epochs without a better validation, 0: never; default: 3 (dt_jrd, bc_jrd), 0 (others)",

@@ -110,9 +110,7 @@ def train_objects(options: TrainOptions, *, progress: Progress, warn: Say, say: 
         "detector": source.get("detector"),
         "detector_digest": source.get("detector_digest"),
     }
-    work = Work(
-        plan, recipe, ObjectMaterial(plan, recipe, objects), lambda: make_network(options, plan, recipe), card
-    )
+    work = Work(plan, recipe, ObjectMaterial(plan, recipe, objects), lambda: make_network(options, plan, recipe), card)
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 
 

@@ -16,6 +16,7 @@ from vcmpipe.training.loading import EpochBatches, ResumableLoader
 from vcmpipe.training.recipe import Material, Plan, Recipe
 from vcmpipe.training.report import Progress, Say
 
+
 class Task(pl.LightningModule):
     """A network under training.
 
