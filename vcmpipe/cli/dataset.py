@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
     from vcmpipe.datasets.exporters import ExportReport
     from vcmpipe.datasets.importers import ImportReport
+    from vcmpipe.datasets.patches import CropReport
     from vcmpipe.datasets.statistics import Spread, Statistics
     from vcmpipe.datasets.verification import StoreReport
 
@@ -63,6 +64,14 @@ def exported(report: ExportReport) -> None:
     crops = f", {report.crops:,} crops" if report.crops else ""
     print(f"{report.out}: {report.objects:,} objects of {report.pictures:,} pictures{rule}{crops}")
     print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+
+
+def cropped(report: CropReport) -> None:
+    """What was cut into patches."""
+    print(
+        f"{report.out}: patches of {report.size}x{report.size}, a stride of {report.stride}, of {report.pictures} pairs"
+    )
+    print(", ".join(f"{split} {count:,}" for split, count in report.patches.items()))
 
 
 def described(report: Statistics) -> None:

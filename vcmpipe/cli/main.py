@@ -260,6 +260,24 @@ def _dataset_stats(options: config.DatasetStatsOptions) -> int:
     return 0
 
 
+def _dataset_crop(options: config.DatasetCropOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.patches import crop_pairs
+
+    with progress_bar("crop") as progress:
+        report = crop_pairs(options, progress=progress)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.cropped(report)
+    if report.too_small:
+        _warn(f"{_count(len(report.too_small), 'picture')} too small for a patch, such as {report.too_small[0]}")
+    if not report.patches["val"]:
+        _warn("no picture fell into valid: another --seed, or more pictures")
+    return 0
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
@@ -290,6 +308,7 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "dataset import": _dataset_import,
     "dataset export": _dataset_export,
     "dataset stats": _dataset_stats,
+    "dataset crop": _dataset_crop,
     "doctor": _doctor,
 }
 

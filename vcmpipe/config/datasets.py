@@ -128,3 +128,24 @@ class DatasetStatsOptions:
 
     def __post_init__(self) -> None:
         check_names(self, "store", "out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCropOptions:
+    """Cut pairs of pictures into patches for resjnd: both partners at the same places, a picture in one split."""
+
+    source: str = argument(
+        help="a folder of samples with pairs (dataset import cpl-set), or one with the folders data and label"
+    )
+    out: str = option(help="the folder to make: CPL-Set's layout, which dataset import cpl-set reads")
+    size: int = option(64, help="side of the patches in pixels")
+    stride: int | None = option(None, help="pixels from one patch to the next; default: --size, so that none overlap")
+    seed: int = option(0, help="of the split, where the source has none of its own")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        check_names(self, "source", "out")
+        if not 16 <= self.size <= 16384:
+            raise InputError(f"--size {self.size}: give 16 to 16384 pixels")
+        if self.stride is not None and not 1 <= self.stride <= 16384:
+            raise InputError(f"--stride {self.stride}: give 1 to 16384 pixels")

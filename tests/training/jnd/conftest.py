@@ -56,13 +56,15 @@ def write_jnd_set(
                 label = 20.0 + 3 * number + 4 * level
                 rows.append((f"p{number}_{level}", f"p{number}", split, label, level, path))
     columns = ("sample", "picture", "split", "label", "level", "path")
-    table = change(make_table(**{name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}))
+    table = change(
+        make_table(**{name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)})
+    )
     samples = Samples(table, "made", scale, root=str(folder / "images"), source={"kind": "made"})
     write_samples(samples, folder / "samples")
     return folder / "samples"
 
 
-def write_pairs(folder: Path, counts: dict[str, int], size: tuple[int, int] = (12, 12)) -> Path:
+def write_pairs(folder: Path, counts: dict[str, int], size: tuple[int, int] = (16, 16)) -> Path:
     """CPL-Set's layout: the partner is the pristine patch, a little blurred."""
     number = 0
     for part, count in counts.items():

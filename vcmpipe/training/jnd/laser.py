@@ -27,7 +27,7 @@ from vcmpipe.training.jnd.material import (
     level_loss,
 )
 from vcmpipe.training.jnd.pictures import PictureSet, open_pictures
-from vcmpipe.training.jnd.start import card_of, resolve, take
+from vcmpipe.training.jnd.start import arranged, card_of, resolve, take
 from vcmpipe.training.optimisers import adam
 from vcmpipe.training.recipe import Defaults, Recipe, Work, settings
 from vcmpipe.training.report import Progress, Say, TrainReport
@@ -137,7 +137,7 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
         autoencoder = laser.Autoencoder()
         for file in files:
             take(autoencoder, file)
-        return autoencoder
+        return arranged(autoencoder)
     network = laser.build(plan.variant)
     if len(files) == 1 and holds_head(files[0], plan.variant):
         take(network, files[0])
@@ -149,7 +149,7 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
         begin_at_medians(network.output_layers(), pictures)
     if plan.freeze:
         network.freeze()
-    return network
+    return arranged(network)
 
 
 def check_start(files: list[Path], stage: str, variant: str, levels: tuple[int, ...]) -> None:

@@ -26,7 +26,7 @@ from vcmpipe.training.jnd.material import (
     level_loss,
 )
 from vcmpipe.training.jnd.pictures import PictureSet, open_pictures
-from vcmpipe.training.jnd.start import card_of, resolve, take
+from vcmpipe.training.jnd.start import arranged, card_of, resolve, take
 from vcmpipe.training.optimisers import adam
 from vcmpipe.training.recipe import Defaults, Recipe, Work, settings
 from vcmpipe.training.report import Progress, Say, TrainReport
@@ -106,7 +106,7 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
         begin_at_medians(network.output_layers(), pictures)
     if plan.freeze:
         network.freeze()
-    return network
+    return arranged(network)
 
 
 def _check_start(files: list[Path], variant: str) -> None:

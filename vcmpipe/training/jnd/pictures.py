@@ -62,8 +62,8 @@ class PictureSet:
         """Pictures whose labels do not go from fine to coarse."""
         labels = self.table[list(self.levels)].to_numpy(dtype=np.float64)
         steps = np.diff(labels, axis=1) * (-1 if self.falling else 1)
-        wrong = (steps < 0).any(axis=1).tolist()
-        return [str(path) for path, bad in zip(self.table["path"], wrong, strict=True) if bad]
+        wrong = np.flatnonzero((steps < 0).any(axis=1))
+        return [str(self.table["path"].iloc[int(row)]) for row in wrong]
 
 
 def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:

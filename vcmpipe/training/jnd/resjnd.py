@@ -23,7 +23,7 @@ from vcmpipe.thresholds.jnd import resjnd
 from vcmpipe.thresholds.weights import fill
 from vcmpipe.training.engine import carry_out
 from vcmpipe.training.jnd.material import Examples, Row
-from vcmpipe.training.jnd.start import card_of, resolve, take
+from vcmpipe.training.jnd.start import arranged, card_of, resolve, take
 from vcmpipe.training.objects import named_in
 from vcmpipe.training.optimisers import sgd_steps
 from vcmpipe.training.recipe import Defaults, Plan, Recipe, Work, settings
@@ -119,7 +119,7 @@ def make_network(plan: Plan, files: Sequence[Path]) -> nn.Module:
     network = resjnd.build()
     for file in files:
         take(network, file)
-    return network
+    return arranged(network)
 
 
 def one_size(pairs: PairSet) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from vcmpipe.errors import InputError
@@ -56,6 +57,11 @@ def resolve(init: str, *, pretrained: bool, model: str) -> tuple[str, list[Path]
         return init, []
     files = named(init)
     return ",".join(f"sha256:{digest_of(file)}" for file in files), files
+
+
+def arranged(network: nn.Module) -> nn.Module:
+    """A network whose maps have their channels last, which the convolutions of a CPU and of tensor cores want."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def take(network: nn.Module, file: Path) -> None:
