@@ -103,10 +103,19 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
     else:
         if plan.init == "pretrained":
             mtjnd.load_pretrained(network)
+        else:
+            _begin_at_random(network)
         begin_at_medians(network.output_layers(), pictures)
     if plan.freeze:
         network.freeze()
     return arranged(network)
+
+
+def _begin_at_random(network: mtjnd.Mtjnd) -> None:
+    """Random weights that let a signal through thirteen convolutions (He et al. 2015); Glorot's leave a hundredth."""
+    for layer in network.backbone.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
 
 def _check_start(files: list[Path], variant: str) -> None:
