@@ -113,6 +113,18 @@ def test_what_was_not_seen_is_below_the_floor_whatever_was_expected() -> None:
     assert belief.strength(0.0, np.full((3, 1), 60.0), np.full((3, 1), 60.0))[0] == pytest.approx(start, rel=0.2)
 
 
+@pytest.mark.parametrize("pixels", [200, 416, 640, 1920, 7680])
+def test_large_pictures_are_no_surer_than_small_ones(pixels: int) -> None:
+    """At equal harm what is not known of an object is the same, however large the picture that shows it."""
+    s = replace(subjects(1), zoom=np.full(1, np.log2(pixels / 416)))
+    belief, one = Belief(s, GAUSSIAN), np.ones(1)
+    qp = 34.0 + PRIOR.qp_octave * PRIOR.zoom_slope * s.zoom
+    sigma = belief.strength(0.0, qp[:, None], qp[:, None])[1]
+    harm = PRIOR.scale * PRIOR.harm(s.source, s.source, 34.0 * one, 0 * one)
+    parts = PRIOR.shared + PRIOR.offset + PRIOR.own + PRIOR.local_noise + PRIOR.context_noise
+    assert sigma[0] == pytest.approx(harm * parts**0.5, rel=0.05)
+
+
 def test_it_is_the_gaussian_process_that_it_claims_to_be() -> None:
     """Against one large covariance of all objects and versions, written out from the model's definition."""
     prior, s = GAUSSIAN, subjects(3)

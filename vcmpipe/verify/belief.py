@@ -199,7 +199,13 @@ class Belief:
     def _features(self, octaves: float, qp: Floats) -> Floats:
         """The bumps at a version: (N, ..., F), such that their products are the smooth covariance."""
         prior = self.prior
-        size = (octaves + self.subjects.zoom).reshape((-1,) + (1,) * (np.ndim(qp) - 1))
+        # Sizes far beyond the knots count as the last ones, or pictures much larger than the detector's input would
+        # seem to have nothing of their own.
+        size = np.clip(
+            octaves + self.subjects.zoom,
+            prior.knots_size[0] - prior.size_length / 2,
+            prior.knots_size[-1] + prior.size_length / 2,
+        ).reshape((-1,) + (1,) * (np.ndim(qp) - 1))
         at_qp = np.exp(-0.5 * ((np.asarray(qp)[..., None] - np.array(prior.knots_qp)) / prior.qp_length) ** 2)
         at_size = np.exp(-0.5 * ((size[..., None] - np.array(prior.knots_size)) / prior.size_length) ** 2)
         at_size = np.broadcast_to(at_size, (*np.shape(qp), len(prior.knots_size)))
