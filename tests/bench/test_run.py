@@ -105,9 +105,9 @@ def test_points_comparisons_and_a_rerun_from_the_cache(options: BenchOptions, tm
     assert by_label["plain", "QP 22"].retention == 1.0
     sizes = {key: point.bytes_per_picture.value or 0.0 for key, point in by_label.items()}
     assert sizes["plain", "QP 22"] > sizes["plain", "QP 40"]
-    assert sizes["plain-scaled", "QP 22, scale 1"] == sizes["plain", "QP 22"]
+    assert sizes["plain-scaled", "QP 22 at 1"] == sizes["plain", "QP 22"]
     # One draw for all: the same points have the same intervals, and save exactly nothing.
-    assert by_label["plain-scaled", "QP 22, scale 1"].qualities == by_label["plain", "QP 22"].qualities
+    assert by_label["plain-scaled", "QP 22 at 1"].qualities == by_label["plain", "QP 22"].qualities
     assert result.method("plain").against.keys() == {"plain-scaled"}
     assert result.anchors == ("plain", "plain-scaled")
     assert [picture.objects for picture in result.per_picture] == [1, 1, 0]

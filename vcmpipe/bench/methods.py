@@ -166,7 +166,7 @@ class PictureBench:
 
 def _at(scale: float) -> str:
     """The scale in a label, where it is not that of the source."""
-    return "" if scale == 1.0 else f", scale {scale:g}"
+    return "" if scale == 1.0 else f" at {scale:g}"
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -189,7 +189,7 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     for scale in sweep.scales:
         coder = bench.coder(scale)
         for qp, coded in zip(sweep.qps, coder.uniform(sweep.qps), strict=True):
-            points.append(Coded(Point("plain-scaled", f"QP {qp}, scale {scale:g}"), coder, coded))
+            points.append(Coded(Point("plain-scaled", f"QP {qp} at {scale:g}"), coder, coded))
     return points
 
 
