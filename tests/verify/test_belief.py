@@ -85,16 +85,6 @@ def test_an_object_that_surprised_is_less_certain_than_before() -> None:
     assert (surprised.strength(0.0, grid, grid)[1] > 2 * calm.strength(0.0, grid, grid)[1]).all()
 
 
-def test_hints_count_as_far_as_they_are_sure_of_themselves() -> None:
-    exposure = uniform(Belief(subjects()), 0.0, 36.0)
-    start = chances(Belief(subjects()), 0.0, [36.0])
-    for sigma, least, most in ((0.1, 0.2, 1.0), (5.0, -0.02, 0.15), (np.inf, -0.03, 0.0)):
-        belief = Belief(subjects())
-        belief.suspect(exposure, np.full(3, -4.0), np.full(3, sigma))
-        fallen = start - chances(belief, 0.0, [36.0])
-        assert (fallen >= least - 1e-9).all() and (fallen <= most).all()
-
-
 def test_what_scaling_alone_takes_is_not_hoped_for_at_that_scale_and_weighs_on_coding() -> None:
     belief, told = Belief(subjects()), Belief(subjects())
     told.tell_scaled(-1.0, told.subjects.source - np.array([0.0, 0.5, 1.5]))
