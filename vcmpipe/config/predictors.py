@@ -16,9 +16,6 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     out: str | None = option(None, help="a JSON file to write the thresholds to")
-    weights: str | None = option(
-        None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
-    )
     margin: int | None = option(None, help="QP steps added to every threshold; default: the predictor's own")
     limit: int | None = option(None, help="look only at the first N pictures")
     json: bool = option(False, help="print the result as JSON")
@@ -26,9 +23,7 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
     def __post_init__(self) -> None:
         WholeCodingOptions.__post_init__(self)
         ThresholdOptions.__post_init__(self)
-        check_names(self, "input", "out", "weights")
-        if self.weights is not None and self.predictor == "auto":
-            raise InputError("--weights is of a predictor: name it, as in --predictor laser:lat")
+        check_names(self, "input", "out")
         if self.margin is not None and not -63 <= self.margin <= 63:
             raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
         if self.limit is not None and self.limit < 1:
@@ -63,6 +58,9 @@ class EvaluatePredictorOptions(ObjectsOptions):
     """Say how far a predictor's thresholds are off, next to a constant."""
 
     weights: str | None = option(None, help="weights that vcmpipe train wrote, with their card")
+    detector: str | None = option(
+        None, help="detector_aware: the detector that looks once more, as in encode; default: judged without that look"
+    )
     predictor: str | None = option(None, help="instead of weights: a predictor as in encode, such as constant:41")
     split: Literal["test", "val", "train", "all"] = option("test", help="the objects to look at")
     decision: Literal["quantile", "argmax", "mean"] = option(
@@ -75,7 +73,7 @@ class EvaluatePredictorOptions(ObjectsOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "weights", "predictor", "out")
+        check_names(self, "weights", "predictor", "detector", "out")
         if (self.weights is None) == (self.predictor is None):
             raise InputError("give --weights FILE or --predictor NAME, one of them")
         if not 0.0 <= self.risk < 1.0:

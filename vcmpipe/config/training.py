@@ -63,7 +63,9 @@ class TrainOptions(ObjectsOptions):
     freeze: Literal["auto", "yes", "no"] = option(
         "auto", help="train only what the paper trains; auto: yes, unless the weights start at random"
     )
-    sigma: float = option(3.0, help="dt_jrd: spread of the soft labels in QP steps")
+    sigma: float | None = option(
+        None, help="spread of the soft labels in QP steps; default: 3 (dt_jrd), 1 (detector_aware)"
+    )
     versions: int = option(8, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)")
     epochs: int | None = option(
         None, help="epochs; default: 20 (dt_jrd), 60 (bc_jrd), 300 (laser), 500 (mtjnd), 200 (resjnd)"
@@ -96,7 +98,7 @@ class TrainOptions(ObjectsOptions):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: give 1 or more")
-        if not self.sigma > 0:
+        if self.sigma is not None and not self.sigma > 0:
             raise InputError(f"--sigma {self.sigma}: give more than 0 QP steps")
         if self.lr is not None and not self.lr > 0:
             raise InputError(f"--lr {self.lr}: give more than 0")

@@ -48,6 +48,9 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Sa
         warn(f"{out} is a finished run: nothing is left to train; name another --out for a new one")
         return done
     network = work.network()
+    # Only now: weights that cannot be had leave nothing behind that a second try would stumble over.
+    _begin(out, plan)
+    work.prepare()
     last = out / "last.ckpt"
     if last.is_file():
         say(f"going on from {last}")
@@ -77,13 +80,11 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Sa
 
 
 def _enter(out: Path, plan: Plan) -> TrainReport | None:
-    """Begin or go on in a folder; the report where the run in it is finished."""
+    """Whether a folder can be begun or gone on in; the report where the run in it is finished."""
     file = out / "run.json"
     if not file.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
-        with publish(file) as part:
-            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
         return None
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
@@ -105,6 +106,12 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
         except (ValueError, TypeError) as error:
             raise InputError(f"{done} is damaged ({error}): remove it") from error
     return None
+
+
+def _begin(out: Path, plan: Plan) -> None:
+    if not (out / "run.json").is_file():
+        with publish(out / "run.json") as part:
+            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.weights import digest_of, read_state
 from vcmpipe.training.engine import carry_out
+from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
 from vcmpipe.training.recipe import Plan, Recipe, Work, settings
 from vcmpipe.training.report import Progress, Say, TrainReport
@@ -24,7 +25,8 @@ from vcmpipe.training.report import Progress, Say, TrainReport
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vcmpipe.training.objects import Pictures
+    from vcmpipe.training.losses import SIGMA
+from vcmpipe.training.objects import Pictures
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def make_plan(options: TrainOptions, recipe: ObjectRecipe, objects: ObjectSet) -
         **settings(options, recipe.defaults, objects=digest, init=init, freeze=freeze),
         backbone=options.backbone or recipe.backbone,
         size=options.size or recipe.size,
-        sigma=options.sigma,
+        sigma=SIGMA if options.sigma is None else options.sigma,
         versions=options.versions,
     )
 

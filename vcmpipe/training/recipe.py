@@ -116,6 +116,7 @@ class Work:
         material: What it learns from.
         network: Makes the network with the weights that it starts from.
         card: What the card says of this model, besides what it says of all.
+        prepare: Makes what the material needs and keeps in the run's folder, before the first batch.
     """
 
     plan: Plan
@@ -123,6 +124,7 @@ class Work:
     material: Material
     network: Callable[[], nn.Module]
     card: Mapping[str, Any]
+    prepare: Callable[[], None] = lambda: None
 
 
 def settings(options: TrainOptions, defaults: Defaults, *, objects: str, init: str, freeze: bool) -> dict[str, Any]:

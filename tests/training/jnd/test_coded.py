@@ -78,7 +78,7 @@ def test_all_are_made_before_training(jnd_set: Path, options, tmp_path: Path, mo
     pictures = open_pictures(options("laser", jnd_set, tmp_path / "run"), (1,))
     made, _ = find_coded(pictures, 1, "encode", tmp_path / "kept")
     said: list[str] = []
-    make_all(pictures, 1, made, lambda done, total: None, said.append)
+    make_all(pictures, 1, made, said.append)
     assert "4 pictures as coded at their JND1 (h264-qp)" in said[0]
     monkeypatch.setattr(coded, "_coded", lambda *words: pytest.fail("coded again"))
     for row in pictures.table.to_dict("records"):

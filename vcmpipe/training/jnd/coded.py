@@ -32,7 +32,7 @@ from vcmpipe.frames import (
 from vcmpipe.measurement.reference_codecs import h264_decoded, h264_picture, jpeg_picture
 from vcmpipe.thresholds.jnd.laser import SIZE
 from vcmpipe.training.jnd.pictures import PictureSet
-from vcmpipe.training.report import Progress, Say
+from vcmpipe.training.report import Say
 from vcmpipe.workers import in_order, worker_count, worker_pool
 
 Pixels = NDArray[np.uint8]
@@ -187,7 +187,7 @@ def find_coded(pictures: PictureSet, level: int, how: str, kept: Path) -> tuple[
     return folders, "folders"
 
 
-def make_all(pictures: PictureSet, level: int, coded: Coded, progress: Progress, say: Say) -> None:
+def make_all(pictures: PictureSet, level: int, coded: Coded, say: Say) -> None:
     """Code what is not kept yet, several pictures side by side, so that training need not wait for it."""
     if not isinstance(coded, Made):
         return

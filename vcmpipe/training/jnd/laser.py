@@ -117,12 +117,12 @@ def train_laser(options: TrainOptions, *, progress: Progress, warn: Say, say: Sa
         optimiser=adam,
     )
 
-    def network() -> nn.Module:
+    def prepare() -> None:
         if coded is not None:
-            make_all(pictures, level, coded, progress, say)
-        return make_network(plan, files, pictures)
+            make_all(pictures, level, coded, say)
 
-    work = Work(plan, recipe, JndMaterial(pictures, make, judged=stage == "head"), network, card(plan))
+    material = JndMaterial(pictures, make, judged=stage == "head")
+    work = Work(plan, recipe, material, lambda: make_network(plan, files, pictures), card(plan), prepare)
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 
 
