@@ -135,6 +135,8 @@ def put(name: str, value: np.ndarray) -> Callable[[h5py.File], object]:
         (put("dense/dense/bias:0", np.full(8, np.nan)), "the bias of dense holds numbers that are not finite"),
         (put("dense/dense/bias:0", np.array([b"x"] * 8)), "is damaged"),
         (put("layers/conv2d/vars/0", np.zeros(3)), "has no weights as Keras 2 writes them"),
+        (lambda file: file.attrs.__setitem__("layer_names", 5), "is damaged"),
+        (put("model_weights", np.zeros(3)), "has no weights as Keras 2 writes them"),
         (lambda file: file.clear(), "it is no file of weights that Keras wrote"),
     ],
 )

@@ -28,12 +28,22 @@ from vcmpipe.thresholds.weights import card_path, write_weights
 Small = Callable[[str], tuple[int, int]]
 
 
+def blank(model: ModuleType, variant: str) -> torch.nn.Module:
+    """A network all of whose weights are 0: it answers with the last biases, and costs nothing to make."""
+    with torch.device("meta"):
+        network: torch.nn.Module = model.build(variant)
+    network = network.to_empty(device="cpu")
+    for value in network.state_dict().values():
+        value.zero_()
+    return network
+
+
 def written(
     folder: Path, model: ModuleType, variant: str, levels: list[float], spread: float = 1.0, **card: Any
 ) -> tuple[Path, torch.nn.Module]:
     """Weights whose answers lie around these levels."""
     torch.manual_seed(3)
-    network: torch.nn.Module = model.build(variant)
+    network: torch.nn.Module = blank(model, variant) if spread == 0 else model.build(variant)
     for layer, level in zip(network.output_layers(), levels, strict=True):
         torch.nn.init.normal_(layer.weight, std=spread / 10)
         torch.nn.init.constant_(layer.bias, level)
@@ -150,8 +160,10 @@ def test_what_cannot_be_loaded(spec: str, says: str, small: Small, tmp_path: Pat
         (None, "the card of .*lat.safetensors has to say on which scale"),
         ({"scale": "h265-qp"}, "the scale 'h265-qp' is none of vvc-qp, h264-qp, jpeg-qf"),
         ({"scale": None}, "the scale None is none of"),
+        ({"scale": ["vvc-qp"]}, "is none of"),
+        ({"stage": "jnd", "variant": None}, r"an autoencoder \(stage jnd\).*train a head"),
         ({"range": [0, 99]}, r"the range \[0, 99\] is no part of 0..51"),
-        ({"range": [30, 30]}, "is no part of"),
+        ({"range": [30, 29]}, "is no part of"),
         ({"range": "all"}, "the range all is no part"),
         ({"levels": 3}, "levels 3; lat has 1"),
         ({"level": 4}, "level 4"),

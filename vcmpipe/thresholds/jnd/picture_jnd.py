@@ -118,15 +118,19 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
             )
         return dict(_PUBLISHED)
     path = card_path(weights)
+    if card.get("stage") not in (None, "head"):
+        raise InputError(
+            f"{weights} is an autoencoder (stage {card['stage']}), which answers with no JND: train a head"
+        )
     if card.get("variant", variant) != variant:
         right = f"{model}:{card['variant']}"
         raise InputError(f"{weights} holds weights of {right}, not of {model}:{variant}: name it as {right}:{weights}")
-    if card.get("scale") not in scale.RANGES:
+    if card.get("scale") not in list(scale.RANGES):
         raise InputError(f"{path}: the scale {card.get('scale')!r} is none of {', '.join(scale.RANGES)}")
     low, high = scale.RANGES[card["scale"]]
     given = card.setdefault("range", [low, high])
     numbers = isinstance(given, list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
-    if not numbers or not low <= given[0] < given[1] <= high:
+    if not numbers or not low <= given[0] <= given[1] <= high:
         raise InputError(f"{path}: the range {given} is no part of {low}..{high}, the scale {card['scale']}")
     if card.get("level", 1) not in (1, 2, 3) or card.get("levels", levels) != levels:
         raise InputError(f"{path}: level {card.get('level')}, levels {card.get('levels')}; {variant} has {levels}")

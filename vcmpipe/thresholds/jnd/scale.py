@@ -28,6 +28,7 @@ class Affine:
     slope: float
 
     def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The line at each value."""
         result: NDArray[np.float64] = self.offset + self.slope * values
         return result
 
