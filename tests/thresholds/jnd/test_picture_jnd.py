@@ -132,6 +132,16 @@ def test_published_weights_count_as_h264_unless_a_card_says_otherwise(
         picture_predictor(f"laser:rec:{path}")
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")  # lat, which is tried too, has no place at this size
+def test_a_fault_of_fitting_weights_is_said_as_it_is(keras: ModuleType, small: Small, tmp_path: Path) -> None:
+    height, width = small("rec")
+    by_hand = keras.Keras(9)
+    by_hand.laser("rec", np.zeros((height, width, 3)))
+    by_hand.layers["JND_output"]["bias"][:] = np.inf
+    with pytest.raises(InputError, match=r"the bias of JND_output holds numbers that are not finite$"):
+        picture_predictor(f"laser:rec:{by_hand.save(tmp_path / 'REC.h5')}")  # the layers are those of e2e_rec, too
+
+
 @pytest.mark.parametrize(
     ("spec", "says"),
     [

@@ -151,10 +151,10 @@ def _loaded(model: ModuleType, variant: str, weights: Path) -> torch.nn.Module:
     try:
         load_keras(network, weights)
     except InputError as error:
-        others = [other for other in model.VARIANTS if other != variant and _fits(model, other, weights)]
-        if not others:
+        fitting = [each for each in model.VARIANTS if _fits(model, each, weights)]
+        if not fitting or variant in fitting:
             raise
-        right = f"{model.MODEL}:{others[0]}"
+        right = f"{model.MODEL}:{fitting[0]}"
         raise InputError(f"{error}; its layers are those of {right}: name it as {right}:{weights}") from error
     return network
 
