@@ -96,12 +96,7 @@ def load_keras(network: nn.Module, weights: Path) -> None:
             pairs = [pair for kind in get_args(Kind) for pair in _matched(network, found, kind, str(weights))]
             for module, layer in pairs:
                 _fill(module, layer, str(weights))
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        ValueError,
-    ) as error:  # what h5py raises for damage differs from place to place
+    except _DAMAGE as error:
         raise InputError(f"{weights} is damaged or no HDF5 file, which Keras' .h5 is ({reason(error)})") from error
 
 
@@ -135,7 +130,7 @@ def layers_of(file: h5py.File, source: str) -> Iterator[KerasLayer]:
     root = file.get("model_weights", file)
     if not isinstance(root, h5py.Group) or "_layer_checkpoint_dependencies" in root or "layers" in root:
         raise InputError(
-            f"{source} has no weights as Keras 2 writes them to .h5: save them with save_weights('NAME.h5')"
+            f"{source} has no weights as Keras 2 writes them to .h5: have them saved by its save_weights('NAME.h5')"
         )
     order = [_text(name) for name in root.attrs.get("layer_names", root)]
     found: list[tuple[tuple[int, int, int], KerasLayer]] = []

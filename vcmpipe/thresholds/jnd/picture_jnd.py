@@ -118,15 +118,19 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
             )
         return dict(_PUBLISHED)
     path = card_path(weights)
+    if card.get("stage") not in (None, "head"):
+        raise InputError(
+            f"{weights} is an autoencoder (stage {card['stage']}), which answers with no JND: train a head"
+        )
     if card.get("variant", variant) != variant:
         right = f"{model}:{card['variant']}"
         raise InputError(f"{weights} holds weights of {right}, not of {model}:{variant}: name it as {right}:{weights}")
-    if card.get("scale") not in scale.RANGES:
+    if card.get("scale") not in list(scale.RANGES):
         raise InputError(f"{path}: the scale {card.get('scale')!r} is none of {', '.join(scale.RANGES)}")
     low, high = scale.RANGES[card["scale"]]
     given = card.setdefault("range", [low, high])
     numbers = isinstance(given, list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
-    if not numbers or not low <= given[0] < given[1] <= high:
+    if not numbers or not low <= given[0] <= given[1] <= high:
         raise InputError(f"{path}: the range {given} is no part of {low}..{high}, the scale {card['scale']}")
     if card.get("level", 1) not in (1, 2, 3) or card.get("levels", levels) != levels:
         raise InputError(f"{path}: level {card.get('level')}, levels {card.get('levels')}; {variant} has {levels}")
@@ -147,10 +151,10 @@ def _loaded(model: ModuleType, variant: str, weights: Path) -> torch.nn.Module:
     try:
         load_keras(network, weights)
     except InputError as error:
-        others = [other for other in model.VARIANTS if other != variant and _fits(model, other, weights)]
-        if not others:
+        fitting = [each for each in model.VARIANTS if _fits(model, each, weights)]
+        if not fitting or variant in fitting:
             raise
-        right = f"{model.MODEL}:{others[0]}"
+        right = f"{model.MODEL}:{fitting[0]}"
         raise InputError(f"{error}; its layers are those of {right}: name it as {right}:{weights}") from error
     return network
 
