@@ -58,8 +58,9 @@ class DatasetVerifyOptions:
 class DatasetImportOptions:
     """Read a published data set into one table of samples, with its split, and say what is missing."""
 
-    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images"] = argument(
-        help="ow-jrd, videoset, mcl-jci, cpl-set or jrd-images (pictures with their coded versions)"
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images", "jnd-levels"] = argument(
+        help="ow-jrd, videoset, mcl-jci, cpl-set, jrd-images (pictures with their coded versions) or jnd-levels "
+        "(pictures with JND-Levels.txt or a manifest)"
     )
     source: str = argument(help="its folder, or its one file")
     out: str = option(help="the folder of samples to make")
@@ -71,18 +72,28 @@ class DatasetImportOptions:
     )
     labels: str | None = option(None, help="jrd-images: a JSON file of labels; default: JRD_info.json, if it is there")
     qps: str = option("0:63", help="jrd-images: QPs of the coded versions: FIRST:LAST[:STEP] or A,B,C")
+    scale: Literal["h264-qp", "jpeg-qf", "vvc-qp"] | None = option(
+        None, help="jnd-levels: what its labels count: h264-qp, jpeg-qf or vvc-qp; default: h264-qp"
+    )
+    write_manifest: str | None = option(
+        None, help="jnd-levels: a CSV file to write what was read to, by name: as manifest.csv it goes before positions"
+    )
     seed: int = option(0, help="of the split, where the data set has none of its own")
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "source", "out", "originals", "pattern", "labels")
+        check_names(self, "source", "out", "originals", "pattern", "labels", "write_manifest")
         for name, kinds in {
             "originals": ("ow-jrd", "jrd-images"),
             "pattern": ("ow-jrd", "jrd-images"),
             "labels": ("jrd-images",),
+            "scale": ("jnd-levels",),
+            "write_manifest": ("jnd-levels",),
         }.items():
             if getattr(self, name) is not None and self.data_set not in kinds:
-                raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for {' and '.join(kinds)}: leave it out for {self.data_set}"
+                )
         parse_range(self.qps, low=0, high=63, what="--qps")
 
 
