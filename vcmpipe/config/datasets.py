@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import argument, check_names, option, parse_range
+from vcmpipe.config.base import argument, check_names, option, parse_range, parse_shares
 from vcmpipe.config.coding import WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -134,8 +134,19 @@ class DatasetStatsOptions:
     rule: str | None = option(
         None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
     )
-    out: str | None = option(None, help="a folder for the drawings: labels.png, and rate.png where there are streams")
+    ratios: str | None = option(
+        None,
+        help="shares of satisfied people at which JNDs are given, from people's own answers; default: 0.9,0.75,0.5, "
+        "where there are answers",
+    )
+    out: str | None = option(
+        None,
+        help="a folder for the drawings: labels.png, rate.png where there are streams, satisfaction.png where there "
+        "are people's answers",
+    )
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "store", "out")
+        check_names(self, "store", "out", "ratios")
+        if self.ratios is not None:
+            parse_shares(self.ratios, "--ratios")

@@ -17,7 +17,15 @@ import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
 from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.importers.jnd_manifest import LEVELS, MANIFEST, Entry, in_order, read_manifest, write_manifest
+from vcmpipe.datasets.importers.jnd_manifest import (
+    LEVELS,
+    MANIFEST,
+    Entry,
+    Labels,
+    in_order,
+    read_manifest,
+    write_manifest,
+)
 from vcmpipe.datasets.importers.reading import and_more, shown
 from vcmpipe.datasets.samples import Samples, make_table, split_by_picture
 from vcmpipe.errors import InputError
@@ -135,12 +143,12 @@ def _pictures(folder: Path) -> list[str]:
     return names
 
 
-def _read_levels(path: Path, scale: str) -> list[tuple[float | None, ...]]:
+def _read_levels(path: Path, scale: str) -> list[Labels]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {one_line(str(error))}") from error
-    rows = []
+    rows: list[Labels] = []
     for number, line in enumerate(lines, 1):
         words = line.split()
         if not words or (not rows and [word.upper() for word in words] == ["JND1", "JND2", "JND3"]):
