@@ -8,6 +8,7 @@ from vcmpipe.cli import show
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
+    from vcmpipe.datasets.conversion import ConversionReport
     from vcmpipe.datasets.exporters import ExportReport
     from vcmpipe.datasets.importers import ImportReport
     from vcmpipe.datasets.statistics import Spread, Statistics
@@ -64,6 +65,14 @@ def exported(report: ExportReport) -> None:
     crops = f", {report.crops:,} crops" if report.crops else ""
     print(f"{report.out}: {report.objects:,} objects of {report.pictures:,} pictures{rule}{crops}")
     print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+
+
+def converted(report: ConversionReport) -> None:
+    """What a conversion yielded."""
+    pictures = f" of {report.pictures:,} pictures" if report.pictures else ""
+    print(f"{report.out}: {report.converted:,} labels{pictures}, {report.scale} to vvc-qp by {report.how}")
+    if report.mean_from is not None and report.mean_to is not None:
+        print(f"mean {report.mean_from:.2f} became {report.mean_to:.2f}")
 
 
 def described(report: Statistics) -> None:

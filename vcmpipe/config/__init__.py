@@ -9,6 +9,7 @@ from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
+    DatasetConvertOptions,
     DatasetExportOptions,
     DatasetImportOptions,
     DatasetStatsOptions,
@@ -26,6 +27,7 @@ __all__ = [
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
+    "DatasetConvertOptions",
     "DatasetExportOptions",
     "DatasetImportOptions",
     "DatasetStatsOptions",

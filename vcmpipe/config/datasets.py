@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import argument, check_names, option, parse_range, parse_shares
+from vcmpipe.config.base import MAX_JOBS, argument, check_names, option, parse_range, parse_shares
 from vcmpipe.config.coding import WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -150,3 +150,32 @@ class DatasetStatsOptions:
         check_names(self, "store", "out", "ratios")
         if self.ratios is not None:
             parse_shares(self.ratios, "--ratios")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConvertOptions:
+    """Turn labels that count H.264 QPs or JPEG quality factors into VVC QPs."""
+
+    samples: str = argument(help="a folder of samples, or a label table (.parquet)")
+    out: str = option(help="the folder of samples to make")
+    to: Literal["vvc-qp"] = option("vvc-qp", help="the scale to convert to: vvc-qp")
+    how: Literal["identity", "affine", "psnr", "xpsnr"] = option(
+        "xpsnr",
+        help="identity (the same number; H.264 only), affine (a line fitted to photos), or psnr or xpsnr: the largest "
+        "VVC QP whose quality reaches that of the other codec's picture at the label, by real encodes of each picture",
+    )
+    images: str | None = option(None, help="psnr, xpsnr: the folder of pictures, if it has moved")
+    encoder: str = option("vvenc", help="psnr, xpsnr: the VVC encoder")
+    preset: Literal["faster", "fast", "medium", "slow", "slower"] = option(
+        "faster", help="psnr, xpsnr: the encoder's speed preset"
+    )
+    cache: str | None = option(
+        None, help="psnr, xpsnr: the folder that keeps what was coded and measured; default: the user's cache folder"
+    )
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        check_names(self, "samples", "out", "images", "cache")
+        if not 0 <= self.jobs <= MAX_JOBS:
+            raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")

@@ -71,7 +71,8 @@ def _filtered(source: Frame | Yuv, coded: Frame | Yuv, name: str, words: str, si
         (a, b), (c, d) = sizes
         raise InputError(f"pictures of {a}x{b} and {c}x{d} cannot be compared")
     if min(sizes[0]) < side:
-        raise InputError(f"{name} needs a picture of {side}x{side} and more, not {sizes[0][0]}x{sizes[0][1]}")
+        called = {"libvmaf": "VMAF", "xpsnr": "XPSNR"}[name]
+        raise InputError(f"{called} needs a picture of {side}x{side} and more, not {sizes[0][0]}x{sizes[0][1]}")
     binary = find_ffmpeg("filter", name)
     pictures = [_yuv(each) for each in (coded, source)]  # the filters want the coded one first
     argv: list[str | Path] = [binary, "-hide_banner", "-loglevel", "error", "-nostdin"]
