@@ -179,6 +179,8 @@ def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
         _print_json(asdict(report))
     else:
         predictors.evaluated(report)
+    if getattr(report, "psnr_missing", None) is not None and options.psnr:
+        _warn(f"no delta-PSNR: {report.psnr_missing}")  # type: ignore[union-attr]
     return 0
 
 

@@ -29,6 +29,7 @@ from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
 from vcmpipe.thresholds.detector_aware import is_aware
 from vcmpipe.thresholds.weights import read_card
+from vcmpipe.training.evaluate_pictures import PictureReport, evaluate_pictures, levelled
 from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def evaluate(
     *,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> PredictorReport:
-    """Predict the thresholds of a split's objects and compare them with the labels.
+) -> PredictorReport | PictureReport:
+    """Predict the thresholds of a split's objects, or the JNDs of its pictures, and compare them with the labels.
 
     Args:
         options: Which predictor, on what.
@@ -92,6 +93,11 @@ def evaluate(
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
     """
+    samples = levelled(options)
+    if samples is not None:
+        return evaluate_pictures(options, samples, progress=progress, warn=warn)
+    if options.psnr:
+        raise InputError(f"--psnr is for JNDs of pictures: {options.data} holds thresholds of objects")
     objects = open_objects(options)
     predictor, trained_for = _predictor(options)
     rows = objects.split(options.split)
