@@ -3,9 +3,10 @@
     python benchmarks/scale_conversion.py --images coco-dev/images --skip 40 --limit 8 --cache CACHE
 
 For each picture and value the largest VVC QP whose PSNR-Y, and whose XPSNR-Y, reaches that of the other codec's
-picture. Pictures are made smaller first: photos are JPEG files mostly, and one that is coded again near its own quality
-factor comes out nearly as it was, which no picture of a camera does. The lines are what ``vcmpipe.thresholds.jnd.scale`` holds; how far they are off is said for pictures that they
-were not fitted to (each is left out in turn).
+picture. Pictures are made smaller first: photos are JPEG files mostly, and one that is coded again near its own
+quality factor comes out nearly as it was, which no picture of a camera does. The lines are what
+``vcmpipe.thresholds.jnd.scale`` holds; how far they are off is said for pictures that they were not fitted to (each is
+left out in turn).
 """
 
 from __future__ import annotations

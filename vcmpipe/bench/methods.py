@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -42,14 +42,35 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The values that operating points are made of."""
+    """The values that operating points are made of.
+
+    Attributes:
+        qps: Of ``plain*`` and ``roi``.
+        margins: Of ``frame`` and ``jrd*``.
+        scales: Of ``plain-scaled``.
+        map_scales: Of ``frame``, ``roi`` and ``jrd*``.
+    """
 
     qps: Sequence[int]
     margins: Sequence[int]
     scales: Sequence[float]
+    map_scales: Sequence[float] = (1.0,)
 
 
-Coded = tuple[Point, PictureCoder, CodedPicture]
+class Coded(NamedTuple):
+    """A picture at an operating point.
+
+    Attributes:
+        point: The point.
+        coder: What coded it.
+        coded: The stream.
+        trials: Encodes that were tried to find it, where there was a search.
+    """
+
+    point: Point
+    coder: PictureCoder
+    coded: CodedPicture
+    trials: int | None = None
 
 
 class PictureBench:
@@ -98,9 +119,9 @@ class PictureBench:
             self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
         return self._coders[key]
 
-    def fresh_coder(self) -> PictureCoder:
-        """A coder at scale 1 with nothing at hand: what a point costs must not depend on the points before it."""
-        return self._coder(self.pipeline.encoder, 1.0, True)
+    def fresh_coder(self, scale: float) -> PictureCoder:
+        """A coder with nothing at hand: what a point costs must not depend on the points before it."""
+        return self._coder(self.pipeline.encoder, scale, True)
 
     def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> PictureCoder:
         options = self.pipeline.options
@@ -136,25 +157,30 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
-    def by_map(self, method: str, label: str, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """One operating point: the picture by the map of its objects, at scale 1."""
-        coder = self.fresh_coder()
+    def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
+        """One operating point: the picture by the map of its objects, at a scale."""
+        coder = self.fresh_coder(scale)
         coded = coder.by_map(coder.map_of(boxes, qps, self.pipeline.policy), self.pipeline.options.realise)
-        return Point(method, label), coder, coded
+        return Coded(Point(method, label + _at(scale)), coder, coded)
+
+
+def _at(scale: float) -> str:
+    """The scale in a label, where it is not that of the source."""
+    return "" if scale == 1.0 else f" at {scale:g}"
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
     coder = bench.coder()
     coded = coder.uniform(sweep.qps)
-    return [(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return [Coded(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
 
 
 def plain_default(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
     coder = bench.coder(constant_qp=False)
     coded = coder.uniform(sweep.qps)
-    return [(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return [Coded(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
 
 
 def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -163,29 +189,40 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     for scale in sweep.scales:
         coder = bench.coder(scale)
         for qp, coded in zip(sweep.qps, coder.uniform(sweep.qps), strict=True):
-            points.append((Point("plain-scaled", f"QP {qp}, scale {scale:g}"), coder, coded))
+            points.append(Coded(Point("plain-scaled", f"QP {qp} at {scale:g}"), coder, coded))
     return points
 
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    coder, thresholds = bench.coder(), bench.thresholds(bench.pipeline.predictor)
+    thresholds = bench.thresholds(bench.pipeline.predictor)
     qps = []
     for margin in sweep.margins:
         _, decided = bench.decided(thresholds, margin)
         qps.append(int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided))
-    coded = coder.uniform(qps)
-    return [(Point("frame", f"margin {m:+d}"), coder, one) for m, one in zip(sweep.margins, coded, strict=True)]
+    points = []
+    for scale in sweep.map_scales:
+        coder = bench.coder(scale)
+        for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
+            points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
+    return points
 
 
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
     boxes = bench.detections.xyxy
-    return [bench.by_map("roi", f"QP {qp}", boxes, np.full(len(boxes), qp)) for qp in sweep.qps]
+    return [
+        bench.by_map("roi", f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
+        for scale in sweep.map_scales
+        for qp in sweep.qps
+    ]
 
 
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy."""
+    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
+
+    Thresholds are those of the source's size at every scale: margins make up for what a scale changes.
+    """
     return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
 
 
@@ -196,7 +233,11 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
     thresholds = bench.thresholds(predictor)
-    return [bench.by_map(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
+    return [
+        bench.by_map(name, f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
+        for scale in sweep.map_scales
+        for margin in sweep.margins
+    ]
 
 
 # What of the promise is asked beyond "found again": the price of a reserve.
@@ -214,7 +255,7 @@ def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
         view = View.of(bench.pipeline.detector, bench.detections, bench.pipeline.rule, rules.score_margin)
         with bench.meter.stage("search"):
             found = verify_picture(bench.pipeline, bench.frame, [view], rules)
-        points.append((Point("verified", label), found.coder, found.coded))
+        points.append(Coded(Point("verified", label), found.coder, found.coded, found.trials))
     return points
 
 

@@ -127,6 +127,7 @@ class Cell:
         detections: What the detector finds in it.
         second: What the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
+        trials: Encodes that were tried to find it, where there was a search.
     """
 
     bits: int
@@ -134,6 +135,7 @@ class Cell:
     detections: sv.Detections
     second: sv.Detections | None = None
     split: Bits | None = None
+    trials: int | None = None
 
 
 @dataclass(frozen=True)
@@ -239,11 +241,11 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         if name not in BLIND:
             meter.add("detect", look.seconds, remembered=False)
         accounts[name] = meter.accounts
-        for point, coder, coded in points:
+        for point, coder, coded, trials in points:
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None
             split = split_bits(coder, coded, wanted.xyxy)
-            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split)
+            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials)
             versions[point] = Version(coded, coder.size)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
     return PictureOutcome(

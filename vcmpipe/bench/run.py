@@ -26,12 +26,11 @@ from vcmpipe.bench.pictures import (
 from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.truth import check_truth, known_frames
-from vcmpipe.config import BenchOptions, parse_range
+from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.cache import cache_folder
 from vcmpipe.encoders.faults import blamed_on
-from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
 from vcmpipe.frames import Frame, open_source
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
@@ -40,21 +39,6 @@ from vcmpipe.thresholds import load_predictor
 
 # Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
 ALBUM = 256 << 20
-
-
-def parse_scales(text: str) -> tuple[float, ...]:
-    """Read ``1,0.75,0.5``.
-
-    Raises:
-        InputError: A value is no number in (0, 1].
-    """
-    try:
-        scales = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0.0 < scale <= 1.0 for scale in scales):
-        raise InputError(f"--scales {text!r}: give factors above 0 and at most 1, such as 1,0.75,0.5")
-    return scales
 
 
 def bench(
@@ -88,7 +72,8 @@ def bench(
     sweep = Sweep(
         parse_range(options.qps, low=low, high=high, what=f"--qps of encoder {encoder.name}"),
         parse_range(options.margins, low=-63, high=63, what="--margins"),
-        parse_scales(options.scales),
+        parse_scales(options.scales, "--scales"),
+        parse_scales(options.map_scales, "--map-scales"),
     )
     cache = ContentCache(cache_folder(options.cache), warn)
     if options.images in (None, "demo"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -22,12 +23,20 @@ def keras() -> ModuleType:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that take small pictures: all layers are there, and all but the first dense one are of their size."""
+def small(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[int, int]]:
+    """Makes a variant take small pictures: all layers are there, and all but the first dense one are of their size.
+
+    The maps that are flattened have several places, so that their order matters.
+    """
     from vcmpipe.thresholds.jnd import laser, mtjnd
 
-    monkeypatch.setattr(laser, "SIZE", (64, 128))
-    monkeypatch.setattr(mtjnd, "SIZE", (64, 64))
+    def shrink(variant: str) -> tuple[int, int]:
+        model = laser if variant in laser.VARIANTS else mtjnd
+        size = (64, 128) if variant.endswith("lat") else (32, 64)
+        monkeypatch.setattr(model, "SIZE", size)
+        return size
+
+    return shrink
 
 
 def same(size: int, kernel: int, stride: int) -> tuple[int, int, int]:
@@ -45,7 +54,7 @@ def conv(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     out = np.zeros((rows, cols, kernel.shape[3]), np.float64)
     for i, j in np.ndindex(*kernel.shape[:2]):
         seen = padded[i : i + stride * rows : stride, j : j + stride * cols : stride][:rows, :cols]
-        out += seen @ kernel[i, j]
+        out += (seen.reshape(rows * cols, -1) @ kernel[i, j]).reshape(out.shape)
     return out
 
 
@@ -54,9 +63,9 @@ def transposed(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     height, width = (side * stride for side in x.shape[:2])
     (_, top, bottom), (_, left, right) = (same(side, kernel.shape[0], stride) for side in (height, width))
     out = np.zeros((height + top + bottom, width + left + right, kernel.shape[2]), np.float64)
+    patches = (x.reshape(-1, x.shape[2]) @ kernel.reshape(-1, x.shape[2]).T).reshape(*x.shape[:2], *kernel.shape[:3])
     for r, c in np.ndindex(*x.shape[:2]):
-        patch = np.einsum("ijoc,c->ijo", kernel, x[r, c])
-        out[r * stride : r * stride + kernel.shape[0], c * stride : c * stride + kernel.shape[1]] += patch
+        out[r * stride : r * stride + kernel.shape[0], c * stride : c * stride + kernel.shape[1]] += patches[r, c]
     return out[top : top + height, left : left + width]
 
 
@@ -92,7 +101,7 @@ class Keras:
         return self.layers[name]
 
     def _kernel(self, *shape: int, fan: int) -> np.ndarray:
-        return self.rng.normal(0, (2 / fan) ** 0.5, shape)
+        return self.rng.standard_normal(shape, np.float32) * np.float32((2 / fan) ** 0.5)
 
     def conv(self, x: np.ndarray, units: int, size: int = 3, stride: int = 1, name: str | None = None) -> np.ndarray:
         shape = (size, size, x.shape[2], units)

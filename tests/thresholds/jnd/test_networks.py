@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
 import cv2
@@ -84,9 +85,10 @@ def test_the_backbone_freezes_through_block3_conv3() -> None:
     assert [network.backbone[n].out_channels for n in (14, 17)] == [256, 512]
 
 
-def test_an_autoencoder_trained_by_itself_is_adopted(small: None) -> None:
+def test_an_autoencoder_trained_by_itself_is_adopted(small: Callable[[str], object]) -> None:
     autoencoder = laser.Autoencoder()
     for variant in ("mj_lat", "rec"):
+        small(variant)
         network = laser.build(variant)
         level = len(network.autoencoders) - 1
         network.adopt(level, autoencoder)
@@ -95,7 +97,8 @@ def test_an_autoencoder_trained_by_itself_is_adopted(small: None) -> None:
         assert ("decoder.0.weight" in own) == (variant == "rec")
 
 
-def test_levels_never_fall_whatever_the_heads_say(small: None) -> None:
+def test_levels_never_fall_whatever_the_heads_say(small: Callable[[str], object]) -> None:
+    small("mj_rec")
     network = laser.build("mj_rec").eval()
     for layer, bias in zip(network.output_layers(), (30.0, 20.0, 40.0), strict=True):
         torch.nn.init.zeros_(layer.weight)
@@ -106,7 +109,8 @@ def test_levels_never_fall_whatever_the_heads_say(small: None) -> None:
         assert network(pictures, in_order=False).tolist() == [[30.0, 20.0, 40.0]]
 
 
-def test_every_head_learns_from_its_own_answers(small: None) -> None:
+def test_every_head_learns_from_its_own_answers(small: Callable[[str], object]) -> None:
+    small("mt_3ljnd_va")
     network = mtjnd.build("mt_3ljnd_va")
     for layer, bias in zip(network.output_layers(), (30.0, 20.0, 10.0), strict=True):
         torch.nn.init.constant_(layer.bias, bias)
