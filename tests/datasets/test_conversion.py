@@ -153,3 +153,12 @@ def test_an_output_that_is_there_is_said_before_anything_is_coded(
     (tmp_path / "out" / "x").touch()
     assert converting("out", "--how", "psnr") == 2
     assert "is there and not empty" in capsys.readouterr().err and counting_encoder.jobs == 0
+
+
+def test_strings_of_another_scale_do_not_come_along(tmp_path: Path) -> None:
+    table = make_table(sample=["a"], picture=["a"], split=["test"], label=[30.0], string=["10"])
+    write_samples(Samples(table, "x", "h264-qp", qps=(30, 40)), tmp_path / "s")
+    out = str(tmp_path / "out")
+    assert main(["dataset", "convert", str(tmp_path / "s"), "--out", out, "--how", "identity"]) == 0
+    made = load_samples(tmp_path / "out")
+    assert made.table["string"].isna().all() and made.qps is None and made.scale == "vvc-qp"

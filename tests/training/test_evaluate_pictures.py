@@ -137,7 +137,7 @@ def test_a_network_is_judged_on_the_levels_that_it_says(tmp_path: Path, weights:
         ({"predictor": "measured"}, "measured says thresholds of objects"),
         ({"predictor": "constant", "split": "val"}, "no labels in the split val"),
         ({"predictor": "constant", "rule": "last"}, "are for objects"),
-        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors"),
+        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors is not there"),
     ],
 )
 def test_what_cannot_be_judged_is_said(tmp_path: Path, words: dict[str, object], message: str) -> None:

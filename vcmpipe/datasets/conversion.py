@@ -94,11 +94,15 @@ def convert(
         matched = pd.DataFrame({"after": qps}, index=rows.index)
         line = {"h264-qp": H264_TO_VVC, "jpeg-qf": JPEG_TO_VVC}[samples.scale]
         source = {} if options.how == "identity" else {"offset": str(line.offset), "slope": str(line.slope)}
+    # Strings count the old scale: no rule may make labels of them any more.
     table = samples.table.assign(label=matched["after"].reindex(samples.table.index))
+    table["string"] = pd.NA
     made = dataclasses.replace(
         samples,
         table=table,
         scale="vvc-qp",
+        qps=None,
+        rule=None,
         source={**samples.source, "converted": {"scale": samples.scale, "how": options.how, **source}},
     )
     told = pd.concat([rows["sample"], rows["label"].rename("before"), matched], axis=1)

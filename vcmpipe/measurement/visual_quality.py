@@ -38,6 +38,8 @@ def xpsnr(source: Frame | Yuv, coded: Frame | Yuv) -> float:
     _, _, after = text.partition("XPSNR y:")
     try:
         value = float(after.split()[0])
+        if math.isnan(value):
+            raise ValueError
     except (IndexError, ValueError) as error:
         raise ProcessError(f"FFmpeg's filter xpsnr wrote no figure but {text[:80]!r}") from error
     return min(PSNR_CAP, value)

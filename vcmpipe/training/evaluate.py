@@ -181,14 +181,15 @@ def _predictor(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, s
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
     words: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
-    from vcmpipe.thresholds.registry import known_predictors
+    from vcmpipe.thresholds.registry import known_predictors, predicts_pictures
 
     known = known_predictors()
     if card["model"] not in known:
         raise InputError(
             f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
         )
-    predictor = known[card["model"]].load()(str(weights), **words)
+    argument = f"{card['variant']}:{weights}" if predicts_pictures(card["model"]) else str(weights)
+    predictor = known[card["model"]].load()(argument, **words)
     return cast(ThresholdPredictor, predictor), card.get("detector")
 
 

@@ -199,6 +199,8 @@ def _predictor(options: EvaluatePredictorOptions, samples: Samples) -> PicturePr
     spec = options.predictor
     if spec is None:
         weights = Path(cast(str, options.weights))
+        if not weights.is_file():
+            raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
         card = read_card(weights)
         if card is None:
             raise InputError(f"{weights} has no card (.json beside it): name it as --predictor laser:VARIANT:{weights}")
