@@ -126,8 +126,8 @@ def evaluate_pictures(
     Raises:
         VcmError: The input is wrong, a codec failed, or the place cannot be written to.
     """
-    if options.rule is not None or options.pattern is not None:
-        raise InputError(f"--rule and --pattern are for objects: {options.data} holds JNDs of pictures")
+    if options.rule is not None or options.pattern is not None or options.detector is not None:
+        raise InputError(f"--rule, --pattern and --detector are for objects: {options.data} holds JNDs of pictures")
     table = samples.table[samples.table["label"].notna() & samples.table["level"].notna()]
     if options.exclude:
         table = table[~named_in(table["picture"], Path(options.exclude))]
