@@ -179,6 +179,8 @@ def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
         _print_json(asdict(report))
     else:
         predictors.evaluated(report)
+    if getattr(report, "psnr_missing", None) is not None and options.psnr:
+        _warn(f"no delta-PSNR: {report.psnr_missing}")  # type: ignore[union-attr]
     return 0
 
 
@@ -246,6 +248,22 @@ def _dataset_export(options: config.DatasetExportOptions) -> int:
     return 0
 
 
+def _dataset_convert(options: config.DatasetConvertOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.conversion import convert
+
+    with progress_bar("convert") as progress:
+        report = convert(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.converted(report)
+    if report.unreached:
+        _warn(f"{_count(report.unreached, 'label')} became QP 0: no VVC QP reaches the quality there")
+    return 0
+
+
 def _dataset_stats(options: config.DatasetStatsOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.datasets.statistics import statistics
@@ -307,6 +325,7 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "dataset verify": _dataset_verify,
     "dataset import": _dataset_import,
     "dataset export": _dataset_export,
+    "dataset convert": _dataset_convert,
     "dataset stats": _dataset_stats,
     "dataset crop": _dataset_crop,
     "doctor": _doctor,

@@ -4,11 +4,12 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
-from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales
+from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
+    DatasetConvertOptions,
     DatasetCropOptions,
     DatasetExportOptions,
     DatasetImportOptions,
@@ -28,6 +29,7 @@ __all__ = [
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
+    "DatasetConvertOptions",
     "DatasetCropOptions",
     "DatasetExportOptions",
     "DatasetImportOptions",
@@ -51,4 +53,5 @@ __all__ = [
     "option",
     "parse_range",
     "parse_scales",
+    "parse_shares",
 ]

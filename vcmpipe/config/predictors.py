@@ -67,13 +67,19 @@ class EvaluatePredictorOptions(ObjectsOptions):
         "argmax", help="how a threshold is read off its distribution"
     )
     risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
+    psnr: bool = option(
+        False, help="JNDs of pictures: also say how many dB a prediction is off, by coding each picture at both"
+    )
+    cache: str | None = option(
+        None, help="psnr: the folder that keeps what was coded and measured; default: the user's cache folder"
+    )
     rounds: int = option(1000, help="draws of the bootstrap")
-    out: str | None = option(None, help="a folder for the figures, a row per object, and two plots")
+    out: str | None = option(None, help="a folder for the figures, a row per object or picture, and plots")
     device: str = option("auto", help="where networks run: auto, cpu, cuda, cuda:N")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "weights", "predictor", "detector", "out")
+        check_names(self, "weights", "predictor", "detector", "out", "cache")
         if (self.weights is None) == (self.predictor is None):
             raise InputError("give --weights FILE or --predictor NAME, one of them")
         if not 0.0 <= self.risk < 1.0:

@@ -64,7 +64,7 @@ def h264_decoded(data: bytes, width: int, height: int) -> Yuv:
     import av
 
     try:
-        with av.open(io.BytesIO(data), format="h264") as container:
+        with av.open(io.BytesIO(data), "r", format="h264") as container:
             pictures = list(container.decode(video=0))
     except (av.FFmpegError, IndexError) as error:
         raise ProcessError(f"libx264 exited with 0 but its stream does not decode: {error}") from error

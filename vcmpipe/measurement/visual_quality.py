@@ -38,6 +38,8 @@ def xpsnr(source: Frame | Yuv, coded: Frame | Yuv) -> float:
     _, _, after = text.partition("XPSNR y:")
     try:
         value = float(after.split()[0])
+        if math.isnan(value):
+            raise ValueError
     except (IndexError, ValueError) as error:
         raise ProcessError(f"FFmpeg's filter xpsnr wrote no figure but {text[:80]!r}") from error
     return min(PSNR_CAP, value)
@@ -71,7 +73,8 @@ def _filtered(source: Frame | Yuv, coded: Frame | Yuv, name: str, words: str, si
         (a, b), (c, d) = sizes
         raise InputError(f"pictures of {a}x{b} and {c}x{d} cannot be compared")
     if min(sizes[0]) < side:
-        raise InputError(f"{name} needs a picture of {side}x{side} and more, not {sizes[0][0]}x{sizes[0][1]}")
+        called = {"libvmaf": "VMAF", "xpsnr": "XPSNR"}[name]
+        raise InputError(f"{called} needs a picture of {side}x{side} and more, not {sizes[0][0]}x{sizes[0][1]}")
     binary = find_ffmpeg("filter", name)
     pictures = [_yuv(each) for each in (coded, source)]  # the filters want the coded one first
     argv: list[str | Path] = [binary, "-hide_banner", "-loglevel", "error", "-nostdin"]
