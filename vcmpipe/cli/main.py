@@ -154,6 +154,22 @@ def _predict(options: config.PredictOptions) -> int:
     return 0
 
 
+def _jnd_map(options: config.JndMapOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.jnd_maps import write_jnd_maps
+
+    with progress_bar("jnd-map") as progress:
+        report = write_jnd_maps(
+            options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
+        )
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.mapped(report)
+    return 0
+
+
 def _train(options: config.TrainOptions) -> int:
     from vcmpipe.cli import predictors
     from vcmpipe.cli.progress import progress_bar
@@ -283,6 +299,7 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "extract": _extract,
     "bench": _bench,
     "predict": _predict,
+    "jnd-map": _jnd_map,
     "train": _train,
     "evaluate predictor": _evaluate_predictor,
     "dataset build": _dataset_build,

@@ -15,6 +15,7 @@ from vcmpipe.config.datasets import (
     DatasetVerifyOptions,
 )
 from vcmpipe.config.encode import EncodeOptions, VerifyOptions
+from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions, TrainOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 
@@ -36,6 +37,7 @@ __all__ = [
     "EvaluatePredictorOptions",
     "ExtractOptions",
     "InspectOptions",
+    "JndMapOptions",
     "MapOptions",
     "ObjectsOptions",
     "PipelineOptions",
