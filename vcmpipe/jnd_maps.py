@@ -77,8 +77,8 @@ def write_jnd_maps(
 ) -> JndMapReport:
     """Write the JND map of every picture, and a preview.
 
-    Each file appears whole or not at all, the map before its preview. A map that is there, made of the same picture with
-    the same weights, is left as it is: the same command goes on where a run was interrupted.
+    Each file appears whole or not at all, the map before its preview. A map that is there, made of the same picture
+    with the same weights, is left as it is: the same command goes on where a run was interrupted.
 
     Args:
         options: Of what, with what, to where.

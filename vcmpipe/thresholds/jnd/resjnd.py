@@ -7,6 +7,7 @@ the names in the state dict are those of the published one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -142,4 +143,4 @@ def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     """A side in as few parts as ``tile`` allows, of equal length but for a pixel."""
     count = -(-length // tile)
     edges = [length * n // count for n in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
