@@ -211,7 +211,7 @@ def _is_map(path: Path) -> bool:
         values = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return False
-    return values.dtype == np.float32 and values.ndim == 2
+    return bool(values.dtype == np.float32 and values.ndim == 2)
 
 
 def _write(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def of_detector(detector: Detector) -> dict[str, Any]:
     return {"name": detector.name, "digest": detector.digest, "classes": len(detector.classes)}
 
 
-def collect(encoder: Encoder, detector: Detector, predictor: str) -> dict[str, Any]:
+def collect(encoder: Encoder, detector: Detector, predictor: str, human: str | None = None) -> dict[str, Any]:
     """Everything that a result depends on besides its configuration."""
     return {
         "versions": versions(),
@@ -51,4 +51,4 @@ def collect(encoder: Encoder, detector: Detector, predictor: str) -> dict[str, A
         "encoder": {"name": encoder.name, "build": encoder.build},
         "detector": of_detector(detector),
         "predictor": predictor,
-    }
+    } | ({"human": human} if human else {})

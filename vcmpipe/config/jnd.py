@@ -15,9 +15,7 @@ class JndMapOptions:
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     weights: str = option(help="weights of ResJND: .safetensors with its card, or the published .pth")
     out: str = option(help="the folder for the maps: NAME.npy (grey levels) and NAME.png (preview) per picture")
-    tile: int = option(
-        512, help="longest side of the tiles that large pictures go through in; smaller: less memory"
-    )
+    tile: int = option(512, help="longest side of the tiles that large pictures go through in; smaller: less memory")
     device: str = option("auto", help="where the network runs: auto, cpu, cuda, cuda:N")
     limit: int | None = option(None, help="take only the first N pictures")
     overwrite: bool = option(False, help="make every map anew, in place of whatever has its name")

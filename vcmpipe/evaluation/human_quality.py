@@ -99,9 +99,7 @@ def find_ffmpeg() -> Path:
     )
 
 
-def _compared(
-    ffmpeg: Path, source: NDArray[np.uint8], versions: Sequence[NDArray[np.uint8]]
-) -> list[HumanQuality]:
+def _compared(ffmpeg: Path, source: NDArray[np.uint8], versions: Sequence[NDArray[np.uint8]]) -> list[HumanQuality]:
     # The colours of one and the same conversion for both: what differs is what coding did.
     spec, count = ColourSpec(), len(versions)
     reference = rgb_to_yuv(source, spec)
