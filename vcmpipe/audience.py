@@ -17,7 +17,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.jnd_maps import JndMap, read_jnd_map
 from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import ConstantPredictor, known_predictors, load_predictor
-from vcmpipe.thresholds.jnd.ctu_qps import FACTOR, Floats, ctu_means, matched_qps, squared_error
+from vcmpipe.thresholds.jnd.ctu_qps import FACTOR, FLOOR, Floats, ctu_means, matched_qps, squared_error
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -75,19 +75,21 @@ class PictureThreshold:
 class PixelThresholds:
     """A QP per CTU from a JND map, matched by quality.
 
-    Each CTU gets the largest QP at which its squared error stays at or below ``factor`` times its mean squared JND. The
-    error is that of the coded picture against the samples that go into the encoder: what the step to 4:2:0 and a scale
-    below 1 lose, no QP brings back.
+    Each CTU gets the largest QP at which its squared error stays at or below ``factor`` times its mean squared JND,
+    where no JND counts as less than ``floor``. The error is that of the coded picture against the samples that go into
+    the encoder: what the step to 4:2:0 and a scale below 1 lose, no QP brings back.
 
     Attributes:
         name: Of what makes the maps.
         jnds: The JND of each of a picture's pixels in grey levels, and the seconds that a cache saved.
         factor: See above.
+        floor: See above; in grey levels.
     """
 
     name: str
     jnds: Callable[[Frame], tuple[JndMap, float]]
     factor: float = FACTOR
+    floor: float = FLOOR
 
     def ask(self, coder: PictureCoder) -> Asked:
         """Measure errors at some QPs and take each CTU's from them."""
@@ -101,7 +103,7 @@ class PixelThresholds:
         def measure(qps: Sequence[int]) -> Floats:
             return np.stack([means(squared_error(uncoded, version.rgb)) for version in coder.many(qps)])
 
-        allowed = self.factor * means(np.square(jnds.astype(np.float64)))
+        allowed = self.factor * means(np.square(np.maximum(jnds, self.floor).astype(np.float64)))
         qps = matched_qps(measure, allowed, coder.encoder.capabilities.qp_range)
         return Asked(QpMap.of(qps, coder.ctu, coder.yuv.width, coder.yuv.height), remembered)
 
@@ -152,6 +154,7 @@ def load_people(
     *,
     device: str = "auto",
     factor: float = FACTOR,
+    floor: float = FLOOR,
     cache: ContentCache | None = None,
     detector: Detector | None = None,
 ) -> People:
@@ -164,6 +167,7 @@ def load_people(
             counts.
         device: Where ResJND runs.
         factor: See ``PixelThresholds``.
+        floor: Likewise.
         cache: Remembers ResJND's maps.
         detector: Handed to predictors that want one.
 
@@ -174,12 +178,17 @@ def load_people(
     if name == "resjnd":
         if not argument:
             raise InputError("--human resjnd needs weights: write resjnd:FILE (.safetensors or .pth)")
-        return PixelThresholds(f"resjnd:{Path(argument).name}", _ResJndMaps(Path(argument), device, cache), factor)
+        weights = Path(argument)
+        return PixelThresholds(f"resjnd:{weights.name}", _ResJndMaps(weights, device, cache), factor, floor)
     if name == "maps":
         folder = Path(argument)
         if not argument or not folder.is_dir():
             raise InputError(f"--human {spec}: write maps:FOLDER with the folder that vcmpipe jnd-map wrote")
-        return PixelThresholds(spec, lambda frame: (read_jnd_map(folder / f"{frame.name}.npy", frame), 0.0), factor)
+
+        def read(frame: Frame) -> tuple[JndMap, float]:
+            return read_jnd_map(folder / f"{frame.name}.npy", frame), 0.0
+
+        return PixelThresholds(spec, read, factor, floor)
     if name not in known_predictors():
         raise InputError(
             f"--human {spec}: there is no such thing; take resjnd:WEIGHTS, maps:FOLDER, constant:QP, "

@@ -140,7 +140,12 @@ class Pipeline:
         self.people = people
         if people is None and options.human is not None:
             self.people = load_people(
-                options.human, device=options.device, factor=options.jnd_factor, cache=cache, detector=self.detector
+                options.human,
+                device=options.device,
+                factor=options.jnd_factor,
+                floor=options.jnd_floor,
+                cache=cache,
+                detector=self.detector,
             )
         for_people = options.audience == "human"
         # Where nobody asks it, nothing has to be said about it.
@@ -372,10 +377,7 @@ def encode(
             # What was decided by default is written down as decided: the run can be repeated elsewhere.
             configuration=dataclasses.asdict(options) | {"detector": pipeline.detector_spec, "margin": pipeline.margin},
             provenance=provenance.collect(
-                pipeline.encoder,
-                pipeline.detector,
-                pipeline.predictor.name,
-                pipeline.people.name if pipeline.people else None,
+                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people
             ),
             pictures=records,
             codec=pipeline.encoder.capabilities.codec,

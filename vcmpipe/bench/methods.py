@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcmpipe.audience import shifted, smaller
 from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Meter, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 from vcmpipe.verify import VerifyRules, View, verify_picture
 
@@ -81,6 +83,7 @@ class PictureBench:
         self._whole = pipeline
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._predictions: dict[str, Prediction] = {}
+        self._people: tuple[QpMap, Meter] | None = None
         self.begin()
 
     def begin(self) -> Meter:
@@ -136,11 +139,37 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
-    def by_map(self, method: str, label: str, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """One operating point: the picture by the map of its objects, at scale 1."""
-        coder = self.fresh_coder()
-        coded = coder.by_map(coder.map_of(boxes, qps, self.pipeline.policy), self.pipeline.options.realise)
-        return Point(method, label), coder, coded
+    def people(self) -> QpMap | None:
+        """The people's map, or None without people: asked for once, and charged to every method that wants to know."""
+        people = self._whole.people
+        if people is None:
+            return None
+        if self._people is None:
+            meter = Meter()
+            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), 1.0, True)
+            with meter.stage("predict"):
+                asked = people.ask(coder)
+            meter.add("predict", asked.remembered, remembered=True)
+            self._people = self._whole.smoothed(asked.map), meter
+        found, meter = self._people
+        spent = meter["predict"]
+        self.meter.add("predict", spent.seconds - spent.remembered, remembered=False)
+        self.meter.add("predict", spent.remembered, remembered=True, samples=spent.samples, unknown=spent.unknown)
+        return found
+
+    def by_objects(self, method: str, label: str, boxes: np.ndarray, qps: np.ndarray) -> Coded:
+        """One operating point: the picture by the map of its objects, and of people where they count, too."""
+        people, coder = self.people(), self.fresh_coder()
+        own = coder.map_of(boxes, qps, self.pipeline.policy)
+        return self._by_map(method, label, coder, own if people is None else smaller(own, people))
+
+    def by_people(self, method: str, label: str, people: QpMap, margin: int) -> Coded:
+        """One operating point: the picture by the people's map, a margin added."""
+        asked = shifted(people, margin, self.pipeline.encoder.capabilities.qp_range)
+        return self._by_map(method, label, self.fresh_coder(), asked)
+
+    def _by_map(self, method: str, label: str, coder: PictureCoder, asked: QpMap) -> Coded:
+        return Point(method, label), coder, coder.by_map(asked, self.pipeline.options.realise)
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -169,11 +198,15 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    coder, thresholds = bench.coder(), bench.thresholds(bench.pipeline.predictor)
-    qps = []
-    for margin in sweep.margins:
-        _, decided = bench.decided(thresholds, margin)
-        qps.append(int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided))
+    coder, people = bench.coder(), bench.people()
+    if people is not None and bench.pipeline.options.audience == "human":
+        qps = [people.minimum() + margin for margin in sweep.margins]
+    else:
+        thresholds, qps = bench.thresholds(bench.pipeline.predictor), []
+        for margin in sweep.margins:
+            _, decided = bench.decided(thresholds, margin)
+            qp = int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided)
+            qps.append(qp if people is None else min(qp, people.minimum()))
     coded = coder.uniform(qps)
     return [(Point("frame", f"margin {m:+d}"), coder, one) for m, one in zip(sweep.margins, coded, strict=True)]
 
@@ -181,11 +214,15 @@ def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
     boxes = bench.detections.xyxy
-    return [bench.by_map("roi", f"QP {qp}", boxes, np.full(len(boxes), qp)) for qp in sweep.qps]
+    return [bench.by_objects("roi", f"QP {qp}", boxes, np.full(len(boxes), qp)) for qp in sweep.qps]
 
 
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy."""
+    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
+
+    For people alone it is their map plus a margin; for both audiences the smaller QP of both in every CTU, people's
+    without a margin.
+    """
     return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
 
 
@@ -195,8 +232,11 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
+    people = bench.people()
+    if people is not None and bench.pipeline.options.audience == "human":
+        return [bench.by_people(name, f"margin {m:+d}", people, m) for m in sweep.margins]
     thresholds = bench.thresholds(predictor)
-    return [bench.by_map(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
+    return [bench.by_objects(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
 
 
 # What of the promise is asked beyond "found again": the price of a reserve.
@@ -227,6 +267,12 @@ METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "jrd": jrd,
     "jrd-measured": jrd_measured,
     "verified": verified,
+}
+# Methods that would be the same as for machines, or as one another, by audience.
+NOT_FOR: dict[str, tuple[str, ...]] = {
+    "machine": (),
+    "human": ("roi", "jrd-measured", "verified"),
+    "both": ("verified",),
 }
 # Methods that do not look at the picture before they code it.
 BLIND = frozenset({"plain", "plain-default", "plain-scaled"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Sweep
+from vcmpipe.bench.methods import NOT_FOR, Sweep
 from vcmpipe.bench.observations import Observations, observe, picture_results
 from vcmpipe.bench.pictures import (
     Album,
@@ -121,7 +121,7 @@ def bench(
             result,
             left_out=left_out,
             configuration=configuration,
-            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name)
+            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people)
             | ({"second_detector": provenance.of_detector(setting.second)} if setting.second else {}),
         )
         gallery = make_gallery(result, outcomes, source, setting, options.gallery)
@@ -143,8 +143,15 @@ def _setting(
     detector = guarded("detector", options.detector)
     wants_second = options.second_detector is not None or "second_detector" in parts
     second = guarded("second_detector", options.second_detector) if wants_second else None
-    pipeline = Pipeline(options, warn=warn, detector=detector, **parts)
+    pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
     methods = list(dict.fromkeys(options.methods.split(",")))
+    for name in NOT_FOR[options.audience]:
+        if name in methods:
+            methods.remove(name)
+            if options.methods != BenchOptions.methods:
+                warn(f"{name} knows nothing of people: it is left out with --audience {options.audience}")
+    if not methods:
+        raise InputError(f"none of --methods {options.methods} codes for --audience {options.audience}: add jrd")
     measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
     if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
         if options.methods != BenchOptions.methods:

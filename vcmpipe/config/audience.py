@@ -25,6 +25,7 @@ class AudienceOptions:
     jnd_factor: float = option(
         1.0, help="resjnd and maps: error that a CTU may have, as a multiple of its mean squared JND"
     )
+    jnd_floor: float = option(3.0, help="resjnd and maps: grey levels that no JND counts as less than; 0: none")
 
     def __post_init__(self) -> None:
         if self.audience != "machine" and not self.human:
@@ -35,3 +36,5 @@ class AudienceOptions:
             raise InputError(f"--human {self.human} changes nothing for machines: add --audience both, or human")
         if not (math.isfinite(self.jnd_factor) and self.jnd_factor > 0):
             raise InputError(f"--jnd-factor {self.jnd_factor}: give more than 0")
+        if not 0.0 <= self.jnd_floor <= 255.0:
+            raise InputError(f"--jnd-floor {self.jnd_floor}: give 0 to 255 grey levels")

@@ -26,6 +26,14 @@ FACTOR = 1.0
 1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error is
 not asked; a factor below 1 leaves room for that, one above 1 goes for bits.
 """
+FLOOR = 3.0
+"""Grey levels that no JND counts as less than.
+
+In flat areas the network answers with almost nothing, since it has nothing to change there: with that a sky would ask
+for QP 0. What the eye bears at least was measured otherwise: 3 grey levels, on mid grey, are the smallest threshold in
+Chou and Li, "A perceptually tuned subband image coder based on the measure of just-noticeable-distortion profile" (IEEE
+TCSVT 1995).
+"""
 # Squared grey levels below which errors are rounding, and whose logarithm would pull lines about.
 _LEAST = 1e-3
 
