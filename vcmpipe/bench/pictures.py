@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmpipe.bench.memory import seen
+from vcmpipe.bench.memory import looked, seen
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
+    from vcmpipe.evaluation.human_quality import HumanQuality
     from vcmpipe.thresholds import ThresholdPredictor
 
 
@@ -127,6 +128,7 @@ class Cell:
         detections: What the detector finds in it.
         second: What the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
+        look: How it looks to people, where that was asked for.
     """
 
     bits: int
@@ -134,6 +136,7 @@ class Cell:
     detections: sv.Detections
     second: sv.Detections | None = None
     split: Bits | None = None
+    look: HumanQuality | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,7 @@ class Setting:
         sweep: Their operating points.
         cache: Remembers encodes, predictions and detections.
         album: Keeps coded pictures for the gallery.
+        human_quality: Whether to say how versions look to people.
     """
 
     pipeline: Pipeline
@@ -216,6 +220,7 @@ class Setting:
     sweep: Sweep
     cache: ContentCache
     album: Album
+    human_quality: bool = False
 
 
 def run_picture(setting: Setting, look: Look) -> PictureOutcome:
@@ -239,11 +244,14 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         if name not in BLIND:
             meter.add("detect", look.seconds, remembered=False)
         accounts[name] = meter.accounts
-        for point, coder, coded in points:
+        looks: list[HumanQuality | None] = [None] * len(points)
+        if setting.human_quality:
+            looks = [*looked([(coder, coded) for _, coder, coded in points], setting.cache)]
+        for (point, coder, coded), people_see in zip(points, looks, strict=True):
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None
             split = split_bits(coder, coded, wanted.xyxy)
-            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split)
+            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, people_see)
             versions[point] = Version(coded, coder.size)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
     return PictureOutcome(

@@ -32,6 +32,7 @@ from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
+from vcmpipe.evaluation.human_quality import find_ffmpeg
 from vcmpipe.frames import Frame, open_source
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
@@ -102,6 +103,8 @@ def bench(
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
+    if options.human_quality:
+        find_ffmpeg()  # that it is missing is better known before hours of encoding
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
     source = open_source(options.images, limit=options.limit)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
@@ -158,7 +161,7 @@ def _setting(
             warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
         methods.remove("jrd-measured")
     album = Album(ALBUM if options.gallery else 0)
-    return Setting(pipeline, second, measured, methods, sweep, cache, album)
+    return Setting(pipeline, second, measured, methods, sweep, cache, album, options.human_quality)
 
 
 def _run(
