@@ -66,7 +66,7 @@ def mapped(report: JndMapReport) -> None:
     screen.print()
     there = sum(not each.made for each in report.pictures)
     more = f"; {there:,} of them (*) were there" if there else ""
-    screen.print(f"{len(rows):,} maps in {report.out}, in grey levels{more}", soft_wrap=True)
+    screen.print(f"{len(rows):,} map{'s' * (len(rows) != 1)} in {report.out}, in grey levels{more}", soft_wrap=True)
 
 
 def trained(report: TrainReport) -> None:
