@@ -44,6 +44,7 @@ def options(picture_folder: Path, tmp_path: Path) -> BenchOptions:
         methods="plain,frame,roi,jrd",
         qps="24,40",
         margins="-4,0",
+        map_scales="1",
         predictor="constant:36",
         background="44",
         resamples=20,
@@ -72,6 +73,24 @@ def test_methods_with_maps_follow_the_audience(options: BenchOptions) -> None:
     assert both["jrd", "margin +0"] == both["frame", "margin +0"] == human["jrd", "margin +0"]
     assert human["jrd", "margin -4"] == human["frame", "margin -4"] > human["jrd", "margin +0"]
     assert both["roi", "QP 40"] == human["jrd", "margin +0"]
+
+
+def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions, tmp_path: Path) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    np.save(maps / "p0.npy", np.full((120, 160), 4.0, np.float32))
+    wanted = dataclasses.replace(
+        options, methods="plain,jrd", map_scales="1,0.5", audience="human", human=f"maps:{maps}", margins="-6,-3,0"
+    )
+    result = bench(wanted, detector=Everything())
+    found = sizes(result)
+    assert {label for method, label in found if method == "jrd"} >= {"margin -6", "margin +0", "margin +0 at 0.5"}
+    assert found["jrd", "margin +0 at 0.5"] < found["jrd", "margin +0"] < found["jrd", "margin -6"]
+    again = bench(dataclasses.replace(wanted, margins="0"), detector=Everything())
+    costs, same = result.method("jrd").costs, again.method("jrd").costs
+    assert costs.predict > 0 and same.remembered > 0.5
+    # Encodes for the map are those of two scales, whatever the number of margins.
+    assert same.coded - result.method("plain").costs.coded > 5
 
 
 def test_every_method_knows_for_whom_it_is_not(options: BenchOptions) -> None:

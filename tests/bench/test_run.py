@@ -14,10 +14,9 @@ from vcmpipe.bench import BenchResult, bench
 from vcmpipe.bench.memory import seen
 from vcmpipe.bench.methods import METHODS
 from vcmpipe.bench.pictures import DetectionError
-from vcmpipe.bench.run import parse_scales
 from vcmpipe.bench.split import split_bits
 from vcmpipe.config import METHODS as NAMED
-from vcmpipe.config import BenchOptions
+from vcmpipe.config import BenchOptions, parse_scales
 from vcmpipe.encoders import CachedEncoder, ContentCache, PictureCoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Y4mWriter, rgb_to_yuv
@@ -78,6 +77,7 @@ def options(picture_folder: Path, tmp_path: Path) -> BenchOptions:
         qps="22,40",
         margins="-4,0",
         scales="1,0.5",
+        map_scales="1,0.75",
         predictor="constant:36",
         resamples=100,
         jobs=2,
@@ -100,14 +100,14 @@ def test_points_comparisons_and_a_rerun_from_the_cache(options: BenchOptions, tm
     assert (result.pictures, result.objects, result.empty, result.truth) == (3, 2, 1, None)
     labels = [(p.method, p.label) for p in result.points]
     assert labels[:2] == [("plain", "QP 22"), ("plain", "QP 40")]
-    assert len(labels) == len(set(labels)) == 2 + 2 + 4 + 2 + 2 + 2
+    assert len(labels) == len(set(labels)) == 2 + 2 + 4 + 4 + 4 + 4
     by_label = dict(zip(labels, result.points, strict=True))
     assert by_label["plain", "QP 22"].retention == 1.0
     sizes = {key: point.bytes_per_picture.value or 0.0 for key, point in by_label.items()}
     assert sizes["plain", "QP 22"] > sizes["plain", "QP 40"]
-    assert sizes["plain-scaled", "QP 22, scale 1"] == sizes["plain", "QP 22"]
+    assert sizes["plain-scaled", "QP 22 at 1"] == sizes["plain", "QP 22"]
     # One draw for all: the same points have the same intervals, and save exactly nothing.
-    assert by_label["plain-scaled", "QP 22, scale 1"].qualities == by_label["plain", "QP 22"].qualities
+    assert by_label["plain-scaled", "QP 22 at 1"].qualities == by_label["plain", "QP 22"].qualities
     assert result.method("plain").against.keys() == {"plain-scaled"}
     assert result.anchors == ("plain", "plain-scaled")
     assert [picture.objects for picture in result.per_picture] == [1, 1, 0]
@@ -148,7 +148,7 @@ def test_times_of_a_rerun_are_those_of_the_run_that_coded(
 
 def test_jrd_measured_measures_whatever_the_predictor_is(options: BenchOptions, tmp_path: Path) -> None:
     notes: list[str] = []
-    chosen = dataclasses.replace(options, methods="jrd,jrd-measured", margins="0", limit=1)
+    chosen = dataclasses.replace(options, methods="jrd,jrd-measured", margins="0", map_scales="1", limit=1)
     result = bench(chosen, detector=SharpnessDetector(), warn=notes.append)
     assert [point.method for point in result.points] == ["jrd", "jrd-measured"]
     assert result.points[0].bytes_per_picture != result.points[1].bytes_per_picture
@@ -168,6 +168,8 @@ def test_every_method_with_an_encoder_that_reads_maps(options: BenchOptions) -> 
     assert result.provenance["encoder"]["name"] == "kvazaar"
     for point in result.points:
         assert point.split.pictures == 0, "what is in a map's slices cannot be told apart"
+        assert (point.trials is None) == (point.method != "verified")
+        assert point.trials is None or 1 <= point.trials <= 12
         assert point.bytes_per_picture.value > 0
 
 
@@ -285,7 +287,7 @@ def test_bits_of_objects_and_background(make_frame, counting_encoder) -> None:
 @pytest.mark.parametrize("text", ["", "0", "2", "a", "1,,0.5", "1,-0.5"])
 def test_bad_scales(text: str) -> None:
     with pytest.raises(InputError, match="--scales"):
-        parse_scales(text)
+        parse_scales(text, "--scales")
 
 
 @pytest.mark.parametrize(

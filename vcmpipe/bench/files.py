@@ -42,6 +42,7 @@ def point_records(result: BenchResult) -> list[Record]:
                     record |= _figure(f"saved_{name}_{anchor}", found)
         split: Split = point.split
         record |= {
+            "trials": point.trials,
             "split_pictures": split.pictures,
             "object_bytes": split.objects,
             "background_bytes": split.background,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vcmpipe.audience import shifted, smaller
 from vcmpipe.bench.memory import Prediction, predicted
-from vcmpipe.bench.meter import Meter, MeteredEncoder
+from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
@@ -44,14 +44,35 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The values that operating points are made of."""
+    """The values that operating points are made of.
+
+    Attributes:
+        qps: Of ``plain*`` and ``roi``.
+        margins: Of ``frame`` and ``jrd*``.
+        scales: Of ``plain-scaled``.
+        map_scales: Of ``frame``, ``roi`` and ``jrd*``.
+    """
 
     qps: Sequence[int]
     margins: Sequence[int]
     scales: Sequence[float]
+    map_scales: Sequence[float] = (1.0,)
 
 
-Coded = tuple[Point, PictureCoder, CodedPicture]
+class Coded(NamedTuple):
+    """A picture at an operating point.
+
+    Attributes:
+        point: The point.
+        coder: What coded it.
+        coded: The stream.
+        trials: Encodes that were tried to find it, where there was a search.
+    """
+
+    point: Point
+    coder: PictureCoder
+    coded: CodedPicture
+    trials: int | None = None
 
 
 class PictureBench:
@@ -83,12 +104,13 @@ class PictureBench:
         self._whole = pipeline
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._predictions: dict[str, Prediction] = {}
-        self._people: tuple[QpMap, Meter] | None = None
+        self._people: dict[float, tuple[QpMap, Account]] = {}
         self.begin()
 
     def begin(self) -> Meter:
         """Begin another method: with accounts of its own, and without what others have coded at hand."""
         self.meter = Meter()
+        self._charged: set[float] = set()
         self.pipeline = copy.copy(self._whole)
         self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
         self._coders.clear()
@@ -101,9 +123,9 @@ class PictureBench:
             self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
         return self._coders[key]
 
-    def fresh_coder(self) -> PictureCoder:
-        """A coder at scale 1 with nothing at hand: what a point costs must not depend on the points before it."""
-        return self._coder(self.pipeline.encoder, 1.0, True)
+    def fresh_coder(self, scale: float) -> PictureCoder:
+        """A coder with nothing at hand: what a point costs must not depend on the points before it."""
+        return self._coder(self.pipeline.encoder, scale, True)
 
     def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> PictureCoder:
         options = self.pipeline.options
@@ -139,51 +161,60 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
-    def people(self) -> QpMap | None:
-        """The people's map, or None without people: asked for once, and charged to every method that wants to know."""
+    def people(self, scale: float) -> QpMap | None:
+        """The people's map at a scale, or None without people: asked for once, and charged to every method once."""
         people = self._whole.people
         if people is None:
             return None
-        if self._people is None:
+        if scale not in self._people:
             meter = Meter()
-            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), 1.0, True)
+            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), scale, True)
             with meter.stage("predict"):
                 asked = people.ask(coder)
-            meter.add("predict", asked.remembered, remembered=True)
-            self._people = self._whole.smoothed(asked.map), meter
-        found, meter = self._people
-        spent = meter["predict"]
-        self.meter.add("predict", spent.seconds - spent.remembered, remembered=False)
-        self.meter.add("predict", spent.remembered, remembered=True, samples=spent.samples, unknown=spent.unknown)
+            if not self._people:  # a picture's JNDs are found once, for all scales
+                meter.add("predict", asked.remembered, remembered=True)
+            self._people[scale] = self._whole.smoothed(asked.map), meter["predict"]
+        found, spent = self._people[scale]
+        if scale not in self._charged:
+            self._charged.add(scale)
+            self.meter.add("predict", spent.seconds - spent.remembered, remembered=False)
+            self.meter.add("predict", spent.remembered, remembered=True, samples=spent.samples, unknown=spent.unknown)
         return found
 
-    def by_objects(self, method: str, label: str, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """One operating point: the picture by the map of its objects, and of people where they count, too."""
-        people, coder = self.people(), self.fresh_coder()
-        own = coder.map_of(boxes, qps, self.pipeline.policy)
-        return self._by_map(method, label, coder, own if people is None else smaller(own, people))
+    def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
+        """One operating point: the picture by the map of its objects, and of people where they count, at a scale."""
+        coder, people = self.fresh_coder(scale), self.people(scale)
+        asked = coder.map_of(boxes, qps, self.pipeline.policy)
+        return self._coded(method, label, scale, coder, asked if people is None else smaller(asked, people))
 
-    def by_people(self, method: str, label: str, people: QpMap, margin: int) -> Coded:
-        """One operating point: the picture by the people's map, a margin added."""
+    def by_people(self, method: str, label: str, scale: float, margin: int) -> Coded:
+        """One operating point: the picture by the people's map, a margin added, at a scale."""
+        people = self.people(scale)
+        assert people is not None, "--audience human has people"
         asked = shifted(people, margin, self.pipeline.encoder.capabilities.qp_range)
-        return self._by_map(method, label, self.fresh_coder(), asked)
+        return self._coded(method, label, scale, self.fresh_coder(scale), asked)
 
-    def _by_map(self, method: str, label: str, coder: PictureCoder, asked: QpMap) -> Coded:
-        return Point(method, label), coder, coder.by_map(asked, self.pipeline.options.realise)
+    def _coded(self, method: str, label: str, scale: float, coder: PictureCoder, asked: QpMap) -> Coded:
+        return Coded(Point(method, label + _at(scale)), coder, coder.by_map(asked, self.pipeline.options.realise))
+
+
+def _at(scale: float) -> str:
+    """The scale in a label, where it is not that of the source."""
+    return "" if scale == 1.0 else f" at {scale:g}"
 
 
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
     coder = bench.coder()
     coded = coder.uniform(sweep.qps)
-    return [(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return [Coded(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
 
 
 def plain_default(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
     coder = bench.coder(constant_qp=False)
     coded = coder.uniform(sweep.qps)
-    return [(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return [Coded(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
 
 
 def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -192,36 +223,50 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     for scale in sweep.scales:
         coder = bench.coder(scale)
         for qp, coded in zip(sweep.qps, coder.uniform(sweep.qps), strict=True):
-            points.append((Point("plain-scaled", f"QP {qp}, scale {scale:g}"), coder, coded))
+            points.append(Coded(Point("plain-scaled", f"QP {qp} at {scale:g}"), coder, coded))
     return points
 
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    coder, people = bench.coder(), bench.people()
-    if people is not None and bench.pipeline.options.audience == "human":
-        qps = [people.minimum() + margin for margin in sweep.margins]
-    else:
-        thresholds, qps = bench.thresholds(bench.pipeline.predictor), []
-        for margin in sweep.margins:
-            _, decided = bench.decided(thresholds, margin)
-            qp = int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided)
-            qps.append(qp if people is None else min(qp, people.minimum()))
-    coded = coder.uniform(qps)
-    return [(Point("frame", f"margin {m:+d}"), coder, one) for m, one in zip(sweep.margins, coded, strict=True)]
+    for_people = bench.pipeline.options.audience == "human"
+    wanted = [0] * len(sweep.margins) if for_people else _smallest(bench, sweep)
+    points = []
+    for scale in sweep.map_scales:
+        coder, people, qps = bench.coder(scale), bench.people(scale), wanted
+        if people is not None:
+            own = people.minimum()
+            qps = [own + m for m in sweep.margins] if for_people else [min(qp, own) for qp in wanted]
+        for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
+            points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
+    return points
+
+
+def _smallest(bench: PictureBench, sweep: Sweep) -> list[int]:
+    """By margin the smallest threshold of a picture's objects."""
+    thresholds = bench.thresholds(bench.pipeline.predictor)
+    qps = []
+    for margin in sweep.margins:
+        _, decided = bench.decided(thresholds, margin)
+        qps.append(int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided))
+    return qps
 
 
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
     boxes = bench.detections.xyxy
-    return [bench.by_objects("roi", f"QP {qp}", boxes, np.full(len(boxes), qp)) for qp in sweep.qps]
+    return [
+        bench.by_map("roi", f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
+        for scale in sweep.map_scales
+        for qp in sweep.qps
+    ]
 
 
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
 
-    For people alone it is their map plus a margin; for both audiences the smaller QP of both in every CTU, people's
-    without a margin.
+    Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For people alone
+    it is their map plus a margin; for both audiences the smaller QP of both in every CTU, people's without a margin.
     """
     return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
 
@@ -232,11 +277,14 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
-    people = bench.people()
-    if people is not None and bench.pipeline.options.audience == "human":
-        return [bench.by_people(name, f"margin {m:+d}", people, m) for m in sweep.margins]
+    if bench.pipeline.options.audience == "human":
+        return [bench.by_people(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
     thresholds = bench.thresholds(predictor)
-    return [bench.by_objects(name, f"margin {m:+d}", *bench.decided(thresholds, m)) for m in sweep.margins]
+    return [
+        bench.by_map(name, f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
+        for scale in sweep.map_scales
+        for margin in sweep.margins
+    ]
 
 
 # What of the promise is asked beyond "found again": the price of a reserve.
@@ -254,7 +302,7 @@ def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
         view = View.of(bench.pipeline.detector, bench.detections, bench.pipeline.rule, rules.score_margin)
         with bench.meter.stage("search"):
             found = verify_picture(bench.pipeline, bench.frame, [view], rules)
-        points.append((Point("verified", label), found.coder, found.coded))
+        points.append(Coded(Point("verified", label), found.coder, found.coded, found.trials))
     return points
 
 

@@ -50,6 +50,7 @@ class Observations:
         bits: (P, N) size of each picture's stream.
         psnr_y: (P, N) PSNR of the luma at the coded size.
         split: (P, N, 3) bits of objects, background and headers; -1 where they cannot be told apart.
+        trials: (P, N) encodes that were tried; 0 where there was no search.
         objects: Kept and lost objects.
         second: The same under the second detector.
         looks: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to people; empty where nobody asked.
@@ -64,6 +65,7 @@ class Observations:
     bits: NDArray[np.int64]
     psnr_y: NDArray[np.float64]
     split: NDArray[np.int64]
+    trials: NDArray[np.int64]
     objects: Kept
     second: Kept | None
     tables: Mapping[str, Sequence[ApTable]]
@@ -116,6 +118,7 @@ def observe(
         split=np.array([[cell.split or (-1, -1, -1) for cell in row] for row in cells], dtype=np.int64).reshape(
             *shape, 3
         ),
+        trials=np.array([[cell.trials or 0 for cell in row] for row in cells], dtype=np.int64).reshape(shape),
         objects=_kept(wanted, [[cell.detections for cell in row] for row in cells], rule),
         second=second,
         tables=tables,

@@ -128,6 +128,7 @@ class Cell:
         detections: What the detector finds in it.
         second: What the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
+        trials: Encodes that were tried to find it, where there was a search.
         look: How it looks to people, where that was asked for.
     """
 
@@ -136,6 +137,7 @@ class Cell:
     detections: sv.Detections
     second: sv.Detections | None = None
     split: Bits | None = None
+    trials: int | None = None
     look: HumanQuality | None = None
 
 
@@ -246,12 +248,12 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         accounts[name] = meter.accounts
         looks: list[HumanQuality | None] = [None] * len(points)
         if setting.human_quality:
-            looks = [*looked([(coder, coded) for _, coder, coded in points], setting.cache)]
-        for (point, coder, coded), people_see in zip(points, looks, strict=True):
+            looks = [*looked([(one.coder, one.coded) for one in points], setting.cache)]
+        for (point, coder, coded, trials), people_see in zip(points, looks, strict=True):
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None
             split = split_bits(coder, coded, wanted.xyxy)
-            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, people_see)
+            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials, people_see)
             versions[point] = Version(coded, coder.size)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
     return PictureOutcome(

@@ -58,6 +58,7 @@ class PointResult:
         qualities: By quality (``QUALITIES``) what was kept; those that were not measured are left out.
         saved: By anchor and quality, the share of the bits that the anchor needs for what this point keeps.
         split: Where the bits went.
+        trials: Encodes that were tried per picture; None where there was no search.
     """
 
     method: str
@@ -71,6 +72,7 @@ class PointResult:
     qualities: Mapping[str, Estimate]
     saved: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     split: Split = field(default_factory=lambda: Split(0, None, None, None))
+    trials: float | None = None
 
     def quality(self, name: str) -> float | None:
         """The value of a quality; None where it does not exist."""

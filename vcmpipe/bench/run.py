@@ -26,14 +26,14 @@ from vcmpipe.bench.pictures import (
 from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.truth import check_truth, known_frames
-from vcmpipe.config import BenchOptions, parse_range
+from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
-from vcmpipe.evaluation.human_quality import find_ffmpeg
-from vcmpipe.frames import Frame, open_source
+from vcmpipe.evaluation.human_quality import SMALLEST, find_ffmpeg
+from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import load_predictor
@@ -49,21 +49,6 @@ def cache_folder(named: str | None) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("vcmpipe"))
-
-
-def parse_scales(text: str) -> tuple[float, ...]:
-    """Read ``1,0.75,0.5``.
-
-    Raises:
-        InputError: A value is no number in (0, 1].
-    """
-    try:
-        scales = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0.0 < scale <= 1.0 for scale in scales):
-        raise InputError(f"--scales {text!r}: give factors above 0 and at most 1, such as 1,0.75,0.5")
-    return scales
 
 
 def bench(
@@ -97,16 +82,17 @@ def bench(
     sweep = Sweep(
         parse_range(options.qps, low=low, high=high, what=f"--qps of encoder {encoder.name}"),
         parse_range(options.margins, low=-63, high=63, what="--margins"),
-        parse_scales(options.scales),
+        parse_scales(options.scales, "--scales"),
+        parse_scales(options.map_scales, "--map-scales"),
     )
     cache = ContentCache(cache_folder(options.cache), warn)
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
-    if options.human_quality:
-        find_ffmpeg()  # that it is missing is better known before hours of encoding
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
     source = open_source(options.images, limit=options.limit)
+    if options.human_quality:
+        _check_human_quality(source)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
     setting = _setting(options, sweep, cache, warn, parts)
     pipeline = setting.pipeline
@@ -131,6 +117,17 @@ def bench(
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
     return result
+
+
+def _check_human_quality(source: FrameSource) -> None:
+    """What it lacks is better known before hours of encoding."""
+    find_ffmpeg()
+    for number, (width, height) in enumerate(source.sizes()):
+        if min(width, height) < SMALLEST:
+            name = source.paths[number].name if isinstance(source, PictureSource) else f"frame {number}"
+            raise InputError(
+                f"{name} has {width}x{height} pixels: VMAF needs {SMALLEST} a side; leave it out, or --human-quality"
+            )
 
 
 def _setting(

@@ -158,6 +158,7 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
                 qualities={name: estimate(values[:, place]) for name, values in rows.qualities.items()},
                 saved=saved,
                 split=_split(observed.split[place]),
+                trials=float(observed.trials[place].mean()) if observed.trials[place].any() else None,
             )
         )
     return results

@@ -47,6 +47,7 @@ class BenchOptions(PipelineOptions):
         "or A,B,C",
     )
     scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
+    map_scales: str = option("1,0.75", help="scales of the methods frame, roi and jrd*")
     resamples: int = option(1000, help="draws of the pictures that the 95 % intervals are made of; 0: no intervals")
     seed: int = option(0, help="seed of these draws")
     gallery: int = option(8, help="megabytes of pictures in the report, lost objects first; 0: none")

@@ -1,4 +1,4 @@
-"""Layers that the JND networks share, with the semantics of TensorFlow that published weights were trained under.
+"""What the JND networks share: layers, with the semantics of TensorFlow that published weights were trained under.
 
 'SAME' padding depends on the size there, and is not symmetric where strides are; Keras normalises batches with an
 epsilon of 1e-3 and a momentum of 0.99 (of the old value), and flattens maps in the order height, width, channel.
@@ -6,13 +6,16 @@ epsilon of 1e-3 and a momentum of 0.99 (of the old value), and flattens maps in 
 
 from __future__ import annotations
 
+import difflib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from vcmpipe.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +60,8 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+        # A narrower kernel would leave zeros at the end that the full map does not have.
+        assert kernel >= stride
         super().__init__(inputs, outputs, kernel, stride)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -65,8 +70,6 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         kernel, stride = self.kernel_size, self.stride
         height, width = (side * step for side, step in zip(input.shape[-2:], stride, strict=True))
         top, left = (same_padding(side, kernel[i], stride[i])[0] for i, side in enumerate((height, width)))
-        # A kernel narrower than the stride leaves zeros at the end, which the crop would miss.
-        assert all(k >= s for k, s in zip(kernel, stride, strict=True))
         full = functional.conv_transpose2d(input, self.weight, self.bias, stride)
         return full[..., top : top + height, left : left + width]
 
@@ -143,12 +146,16 @@ def dense(*units: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def ordered(levels: Tensor) -> Tensor:
-    """Levels that never fall: the running maximum of (B, levels), so that JND1 <= JND2 <= JND3.
+def ordered(levels: Tensor, falling: bool = False) -> Tensor:
+    """Levels in order, so that JND1 <= JND2 <= JND3: the running maximum of (B, levels).
 
     Heads in order keep their answers as they are, which is why weights trained elsewhere still mean what they mean.
+
+    Args:
+        levels: Answers of the heads.
+        falling: The running minimum: on a scale where less is coarser, as JPEG's quality factors, JND1 is the largest.
     """
-    return torch.cummax(levels, dim=1).values
+    return (torch.cummin if falling else torch.cummax)(levels, dim=1).values
 
 
 def initialise(modules: Iterable[nn.Module]) -> None:
@@ -174,3 +181,15 @@ def resized_bgr(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
 
     scaled = cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
     return torch.from_numpy(np.ascontiguousarray(scaled[:, :, ::-1].transpose(2, 0, 1), dtype=np.float32))
+
+
+def check_variant(model: str, variant: str, variants: Sequence[str]) -> None:
+    """Refuse a variant that a model does not have.
+
+    Raises:
+        InputError: It has none of that name; the nearest is said.
+    """
+    if variant not in variants:
+        close = difflib.get_close_matches(variant, variants, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise InputError(f"{model} has no variant {variant!r}; it has {', '.join(variants)}{hint}")

@@ -7,7 +7,6 @@ three autoencoders and answer with three levels.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vcmpipe.errors import InputError
 from vcmpipe.thresholds.jnd.blocks import (
     FlattenHwc,
     LatBlock,
@@ -23,6 +21,7 @@ from vcmpipe.thresholds.jnd.blocks import (
     SameConv2d,
     SameConvTranspose2d,
     batch_norm,
+    check_variant,
     dense,
     initialise,
     last_layers,
@@ -49,10 +48,7 @@ def levels(variant: str) -> int:
     Raises:
         InputError: There is no such variant; the nearest is said.
     """
-    if variant not in VARIANTS:
-        close = difflib.get_close_matches(variant, VARIANTS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"{MODEL} has no variant {variant!r}; it has {', '.join(VARIANTS)}{hint}")
+    check_variant(MODEL, variant, VARIANTS)
     return 3 if variant.startswith("mj_") else 1
 
 
@@ -137,7 +133,8 @@ class _RecHead(nn.Module):
 def _combined(norms: nn.ModuleList, stems: nn.ModuleList, seen: list[Tensor]) -> Tensor:
     """The product, element by element, of what each branch makes of its own input."""
     branches = [stem(norm(each)) for norm, stem, each in zip(norms, stems, seen, strict=True)]
-    return functools.reduce(torch.mul, branches)
+    product: Tensor = functools.reduce(torch.mul, branches)
+    return product
 
 
 class Laser(nn.Module):
@@ -173,8 +170,9 @@ class Laser(nn.Module):
 
         Args:
             pictures: (B, 3, 352, 640) BGR 0..255, as ``prepare`` gives one.
-            in_order: False: the heads' own answers, which training takes: under the running maximum a head that lies
-                below the one before gets no gradient and never learns.
+            in_order: False: the heads' own answers. Training takes these, since under the running maximum a head that
+                lies below the one before gets no gradient; and so does who predicts on a scale that falls
+                (``blocks.ordered``).
 
         Returns:
             (B, levels) QPs on the scale of the labels, not clipped; they never fall from level to level.

@@ -7,7 +7,6 @@ both. How the original makes that map is not known: decoder, target (``saliency.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcmpipe.detection.reason import reason
-from vcmpipe.errors import InputError, VcmError
-from vcmpipe.thresholds.jnd.blocks import FlattenHwc, dense, initialise, last_layers, ordered, resized_bgr
+from vcmpipe.errors import VcmError
+from vcmpipe.thresholds.jnd.blocks import (
+    FlattenHwc,
+    check_variant,
+    dense,
+    initialise,
+    last_layers,
+    ordered,
+    resized_bgr,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +37,6 @@ SIZE = (270, 480)
 ATTENTION = (64, 120)
 """Height and width of the map of visual attention."""
 _FROZEN = 16  # of torchvision's layers: up to and with the ReLU after block3_conv3
-_FEATURES = (SIZE[0] // 32) * (SIZE[1] // 32) * 512
 # What torchvision's ImageNet weights want subtracted and divided by, RGB in 0..1.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -42,10 +48,7 @@ def levels(variant: str) -> int:
     Raises:
         InputError: There is no such variant; the nearest is said.
     """
-    if variant not in VARIANTS:
-        close = difflib.get_close_matches(variant, VARIANTS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"{MODEL} has no variant {variant!r}; it has {', '.join(VARIANTS)}{hint}")
+    check_variant(MODEL, variant, VARIANTS)
     return 3 if variant.startswith("mt_3") else 1
 
 
@@ -96,7 +99,8 @@ class Mtjnd(nn.Module):
         self.variant = variant
         self.backbone: nn.Sequential = make_layers(cfgs["D"])
         self.flatten = FlattenHwc()
-        self.heads = nn.ModuleList(dense(_FEATURES, 256, 128, 1) for _ in range(self.levels))
+        features = (SIZE[0] // 32) * (SIZE[1] // 32) * 512
+        self.heads = nn.ModuleList(dense(features, 256, 128, 1) for _ in range(self.levels))
         self.attention = AttentionDecoder() if variant.endswith("_va") else None
         initialise([*self.backbone.modules(), *self.heads.modules()])
 
@@ -105,8 +109,9 @@ class Mtjnd(nn.Module):
 
         Args:
             pictures: (B, 3, 270, 480) BGR 0..1, as ``prepare`` gives one.
-            in_order: False: the heads' own answers, which training takes: under the running maximum a head that lies
-                below the one before gets no gradient and never learns.
+            in_order: False: the heads' own answers. Training takes these, since under the running maximum a head that
+                lies below the one before gets no gradient; and so does who predicts on a scale that falls
+                (``blocks.ordered``).
 
         Returns:
             (B, levels) QPs on the scale of the labels, not clipped; they never fall from level to level.
