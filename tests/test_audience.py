@@ -207,7 +207,7 @@ def test_maps_of_the_network_are_remembered(
     write_weights(tmp_path / "r.safetensors", resjnd.build(), {"model": "resjnd"})
     calls: list[int] = []
     real = resjnd.jnd_map
-    monkeypatch.setattr(resjnd, "jnd_map", lambda *args: calls.append(1) or real(*args))
+    monkeypatch.setattr(resjnd, "jnd_map", lambda *args, **words: calls.append(1) or real(*args, **words))
     cache = ContentCache(tmp_path / "cache")
     coder = PictureCoder(load_encoder("vvenc"), make_frame(48, 40))
     people = [load_people(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]

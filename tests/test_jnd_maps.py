@@ -163,6 +163,14 @@ def test_reading_what_is_no_map_of_a_picture(values: np.ndarray | None, named: s
         read_jnd_map(tmp_path / "p.npy", Frame(0, np.zeros((3, 4, 3), np.uint8), "p.png"))
 
 
+def test_a_map_of_another_picture_is_known_by_its_preview(options: JndMapOptions) -> None:
+    write_jnd_maps(options)
+    rgb, target = read_picture(Path(options.input) / "p0.png"), Path(options.out) / "p0.npy"
+    assert read_jnd_map(target, Frame(0, rgb, "p0.png")).shape == rgb.shape[:2]
+    with pytest.raises(InputError, match=r"p0.npy was made of another picture than p0.png"):
+        read_jnd_map(target, Frame(0, rgb[::-1], "p0.png"))
+
+
 def test_previews_compare() -> None:
     colours = preview(np.array([[0.0, 8.0, 32.0, 99.0]], np.float32))[0].tolist()
     assert colours[2] == colours[3] and colours[0] != colours[1] != colours[2]

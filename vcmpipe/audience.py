@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from vcmpipe import interrupt
 from vcmpipe.encoders import ContentCache, PictureCoder, content_key
 from vcmpipe.errors import InputError
 from vcmpipe.jnd_maps import JndMap, read_jnd_map
@@ -127,7 +128,8 @@ class _ResJndMaps:
             return stored
         with self._lock:
             started = time.monotonic()
-            values = self._resjnd.jnd_map(self._network, frame.rgb)
+            # An interrupt need not wait for the whole of a large picture.
+            values = self._resjnd.jnd_map(self._network, frame.rgb, progress=lambda done, total: interrupt.check())
             seconds = time.monotonic() - started
         if self._cache is not None:
             buffer = io.BytesIO()

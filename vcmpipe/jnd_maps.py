@@ -121,7 +121,7 @@ def read_jnd_map(path: Path, frame: Frame) -> JndMap:
     """The map of a picture from a file.
 
     Raises:
-        InputError: The file is missing, damaged, no map, or of a picture of another size.
+        InputError: The file is missing, damaged, no map, or of another picture (by size, and by its preview).
     """
     name = one_line(str(path))
     try:
@@ -139,6 +139,9 @@ def read_jnd_map(path: Path, frame: Frame) -> JndMap:
             f"{name} is of a picture of {values.shape[1]}x{values.shape[0]}, {one_line(frame.source)} has "
             f"{frame.width}x{frame.height}: make it anew with vcmpipe jnd-map"
         )
+    text = _text_of(path.with_suffix(".png"))
+    if text is not None and text.get("source") != _digest(frame.rgb):
+        raise InputError(f"{name} was made of another picture than {one_line(frame.source)}: make it anew")
     if not (np.isfinite(values).all() and (values >= 0).all()):
         raise InputError(f"{name} is no JND map: it has values that are no number or negative")
     return np.asarray(values, np.float32)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vcmpipe.detection import Detector
+    from vcmpipe.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,13 @@ def seen(coder: PictureCoder, coded: CodedPicture, detectors: Sequence[Detector]
 _LOOKED_AT_ONCE = 8
 
 
-def looked(versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: ContentCache) -> list[HumanQuality]:
-    """How versions of one picture look to people, at its size; what was judged before is remembered."""
+def looked(
+    frame: Frame, versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: ContentCache
+) -> list[HumanQuality]:
+    """How versions of a picture look to people beside it, at its size; what was judged before is remembered."""
+    source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
     keys = [
-        content_key("human quality", coded.data, _source_key(coder), f"{coder.size}", _versions())
+        content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
         for coder, coded in versions
     ]
     known: dict[str, HumanQuality] = {}
@@ -86,17 +90,10 @@ def looked(versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: Content
     for start in range(0, len(todo), _LOOKED_AT_ONCE):
         part = todo[start : start + _LOOKED_AT_ONCE]
         decoded = [coder.decode(coded)[0].rgb for _, (coder, coded) in part]
-        source = part[0][1][0].frame
-        for (key, _), found in zip(part, human_quality(source.rgb, decoded), strict=True):
+        for (key, _), found in zip(part, human_quality(frame.rgb, decoded), strict=True):
             known[key] = found
             cache.put(key, _pack(xpsnr=np.float64(found.xpsnr), vmaf=np.float64(found.vmaf)))
     return [known[key] for key in keys]
-
-
-def _source_key(coder: PictureCoder) -> bytes:
-    """The picture itself, as it is compared with: a coder's own digest is of what it codes, which may be smaller."""
-    rgb = coder.frame.rgb
-    return f"{rgb.shape}".encode() + np.ascontiguousarray(rgb).tobytes()
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         accounts[name] = meter.accounts
         looks: list[HumanQuality | None] = [None] * len(points)
         if setting.human_quality:
-            looks = [*looked([(one.coder, one.coded) for one in points], setting.cache)]
+            looks = [*looked(frame, [(one.coder, one.coded) for one in points], setting.cache)]
         for (point, coder, coded, trials), people_see in zip(points, looks, strict=True):
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None

@@ -52,7 +52,8 @@ def _encode(options: config.EncodeOptions) -> int:
         show.unkept(sidecar, _warn)
     elif sidecar.lost:
         margin = sidecar.configuration["margin"]
-        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or --background keep loses fewer")
+        other = "--audience both" if options.audience == "human" else "--background keep"
+        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or {other} loses fewer")
     return 0
 
 

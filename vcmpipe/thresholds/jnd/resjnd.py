@@ -125,7 +125,7 @@ def jnd_map(
     result = np.empty((height, width), dtype=np.float32)
     places = [(rows, columns) for rows in _spans(height, tile) for columns in _spans(width, tile)]
     # Without TF32: on a GPU its ten bits of mantissa would be seen in the map.
-    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for done, ((top, bottom), (left, right)) in enumerate(places, start=1):
             # At the picture's own border the halo ends with it, and the network pads with zeros as for the whole.
             y, x = max(top - HALO, 0), max(left - HALO, 0)
