@@ -128,7 +128,7 @@ def observe(
 
 def _looks(cells: list[list[HumanQuality | None]]) -> dict[str, NDArray[np.float64]]:
     seen = [[look for look in row if look is not None] for row in cells]
-    if not all(len(own) == len(row) for own, row in zip(seen, cells, strict=True)):
+    if not cells or not all(len(own) == len(row) for own, row in zip(seen, cells, strict=True)):
         return {}
     return {name: np.array([[getattr(look, name) for look in row] for row in seen]) for name in HUMAN_QUALITIES}
 
