@@ -6,7 +6,8 @@ r"""Train the ``detector_aware`` weights that ship in the package, from a JRD st
 Those of the demo's detector come from 30 scenes, ``write_demo_dataset(FOLDER, 30, 850_000)`` in
 ``vcmpipe.datasets.scenes``, and ``vcmpipe dataset build --images FOLDER/images --detector demo --search --out STORE``.
 
-The card beside them says what they were trained on, and the cross-validated error. The same store gives the same file.
+The card beside them says what they were trained on, and the cross-validated error. On one machine the same store gives
+the same file; on another one it may differ in the last digits.
 """
 
 from __future__ import annotations

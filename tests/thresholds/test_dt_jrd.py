@@ -78,8 +78,9 @@ def test_positions_are_stretched_with_aligned_corners() -> None:
     for old, place in (((0, 0), (0, 0)), ((6, 6), (11, 11)), ((0, 6), (0, 11))):
         assert torch.allclose(stretched[place], grid[old], atol=1e-5)
     assert resize_positions(positions, 50) is positions
-    with pytest.raises(InputError, match="square"):
-        resize_positions(positions[:, :40], 145)
+    for odd in (positions[:, :40], positions[:, :0], positions[0], torch.zeros(5), torch.zeros(())):
+        with pytest.raises(InputError, match="square"):
+            resize_positions(odd, 145)
 
 
 def test_a_published_state_dict_predicts_as_the_network(

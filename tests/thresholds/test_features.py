@@ -94,3 +94,15 @@ def test_what_is_no_number_is_refused(make_frame: Callable[..., Frame]) -> None:
 def test_canvas(canvas: Canvas, picture: tuple[int, int], size: tuple[int, int]) -> None:
     assert canvas.size(*picture) == size
     assert Canvas.of(canvas.size) == canvas
+
+
+def test_values_do_not_hang_on_where_the_arrays_lie(make_frame: Callable[..., Frame]) -> None:
+    frame = make_frame(417, 301)
+    boxes = np.array([[10, 20, 80, 90], [100, 50, 300, 280]], np.float32)
+    objects = sv.Detections(boxes, confidence=np.array([0.4, 0.8], np.float32), class_id=np.array([0, 1]))
+    kept, seen = [], []
+    for n in range(12):
+        kept.append(np.zeros(90_000 + 1001 * n, np.uint8))  # so that the next arrays lie elsewhere
+        seen.append(describe(frame, objects, (416, 300)))
+        kept.append(seen[-1].copy())
+    assert all(np.array_equal(seen[0], each) for each in seen)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vcmpipe.errors import InputError
-from vcmpipe.thresholds.weights import card_path, fill, read_card, read_state, write_weights
+from vcmpipe.thresholds.weights import card_path, card_size, fill, read_card, read_state, write_weights
 
 
 def small() -> nn.Module:
@@ -35,7 +35,7 @@ def test_weights_and_card_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.module."])
 def test_state_dicts_of_trainers(tmp_path: Path, wrap, prefix: str) -> None:
     path = tmp_path / "w.pth"
     network = small()
@@ -106,3 +106,10 @@ def test_damaged_cards(tmp_path: Path, text: str) -> None:
     card_path(weights).write_text(text)
     with pytest.raises(InputError, match=r"w.json"):
         read_card(weights)
+
+
+@pytest.mark.parametrize("size", ["x", 0, -3, 2.5, True, None])
+def test_a_card_with_an_odd_size(tmp_path: Path, size: object) -> None:
+    with pytest.raises(InputError, match=r"w.json is damaged: the size of crops"):
+        card_size({"size": size}, 384, tmp_path / "w.safetensors")
+    assert card_size({}, 384, tmp_path / "w") == 384 and card_size({"size": 64}, 384, tmp_path / "w") == 64

@@ -165,6 +165,17 @@ def test_pairs_are_drawn_anew_in_every_epoch_and_none_twice(ow_jrd: Path) -> Non
     assert bc_jrd.SIZE == 640
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (15, 3), (40, 9)])
+def test_crops_are_as_small_as_their_objects(ow_jrd: Path, tmp_path: Path, width: int, height: int) -> None:
+    shutil.copytree(ow_jrd, tmp_path / "set")
+    for file in (tmp_path / "set" / "data").rglob("train000_1*.png"):
+        write_png(file, np.full((height, width, 3), 90, np.uint8))
+    found = objects(f"ow-jrd:{tmp_path / 'set'}")
+    row = found.split("train").iloc[0]
+    assert found.pictures.crop(row).shape == found.pictures.version(row, 40).shape == (height, width, 3)
+    assert found.pictures.picture(found.split("train").iloc[:1])[1].tolist() == [[0, 0, width, height]]
+
+
 def test_a_built_store(tmp_path: Path) -> None:
     from vcmpipe.config import DatasetBuildOptions
     from vcmpipe.datasets.build import build

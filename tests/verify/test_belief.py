@@ -85,16 +85,6 @@ def test_an_object_that_surprised_is_less_certain_than_before() -> None:
     assert (surprised.strength(0.0, grid, grid)[1] > 2 * calm.strength(0.0, grid, grid)[1]).all()
 
 
-def test_hints_count_as_far_as_they_are_sure_of_themselves() -> None:
-    exposure = uniform(Belief(subjects()), 0.0, 36.0)
-    start = chances(Belief(subjects()), 0.0, [36.0])
-    for sigma, least, most in ((0.1, 0.2, 1.0), (5.0, -0.02, 0.15), (np.inf, -0.03, 0.0)):
-        belief = Belief(subjects())
-        belief.suspect(exposure, np.full(3, -4.0), np.full(3, sigma))
-        fallen = start - chances(belief, 0.0, [36.0])
-        assert (fallen >= least - 1e-9).all() and (fallen <= most).all()
-
-
 def test_what_scaling_alone_takes_is_not_hoped_for_at_that_scale_and_weighs_on_coding() -> None:
     belief, told = Belief(subjects()), Belief(subjects())
     told.tell_scaled(-1.0, told.subjects.source - np.array([0.0, 0.5, 1.5]))
@@ -111,6 +101,18 @@ def test_what_was_not_seen_is_below_the_floor_whatever_was_expected() -> None:
     start = belief.strength(0.0, np.full((3, 1), 60.0), np.full((3, 1), 60.0))[0]
     belief.tell(uniform(belief, 0.0, 60.0), np.full(3, -9.0))
     assert belief.strength(0.0, np.full((3, 1), 60.0), np.full((3, 1), 60.0))[0] == pytest.approx(start, rel=0.2)
+
+
+@pytest.mark.parametrize("pixels", [200, 416, 640, 1920, 7680])
+def test_large_pictures_are_no_surer_than_small_ones(pixels: int) -> None:
+    """At equal harm what is not known of an object is the same, however large the picture that shows it."""
+    s = replace(subjects(1), zoom=np.full(1, np.log2(pixels / 416)))
+    belief, one = Belief(s, GAUSSIAN), np.ones(1)
+    qp = 34.0 + PRIOR.qp_octave * PRIOR.zoom_slope * s.zoom
+    sigma = belief.strength(0.0, qp[:, None], qp[:, None])[1]
+    harm = PRIOR.scale * PRIOR.harm(s.source, s.source, 34.0 * one, 0 * one)
+    parts = PRIOR.shared + PRIOR.offset + PRIOR.own + PRIOR.local_noise + PRIOR.context_noise
+    assert sigma[0] == pytest.approx(harm * parts**0.5, rel=0.05)
 
 
 def test_it_is_the_gaussian_process_that_it_claims_to_be() -> None:

@@ -85,7 +85,7 @@ def problems(draw: st.DrawFn) -> Synthetic:
         flickers,
         sure=draw(st.sampled_from([0.0, 0.1, 0.5, 2.0])),
         doubtful=draw(st.booleans()),
-        uncodable=draw(st.sets(places, max_size=8)) - {(1.0, 0)},
+        uncodable=draw(st.sets(places, max_size=8)) | draw(st.sampled_from([set(), set(), {(1.0, 0)}])),
     )
 
 
@@ -98,7 +98,7 @@ def test_nothing_is_promised_that_was_not_seen(problem: Synthetic, trials: int, 
     assert any(outcome.chosen is attempt for attempt in attempts)
     # Only what is lost in every attempt, the safest among them, may be called unkeepable.
     if not outcome.keepable.all():
-        assert (1.0, 0) in problem.attempted
+        assert (1.0, 0) in problem.attempted and (1.0, 0) not in problem.uncodable
         for number in np.flatnonzero(~outcome.keepable):
             assert not any(attempt.kept[number] for attempt in attempts)
     good = [a for a in attempts if np.isfinite(a.bits) and (a.kept | ~outcome.keepable).all()]
@@ -155,6 +155,13 @@ def test_an_object_that_nothing_keeps_is_found_out_in_the_end_otherwise() -> Non
     assert (1.0, 0) in problem.attempted and len(problem.attempted) <= 6
     assert outcome.verified and outcome.keepable.tolist() == [False, True]
     assert outcome.chosen.design[1] > 0, "an attempt that keeps the rest serves as well"
+
+
+def test_a_safest_version_that_cannot_be_coded_proves_nothing() -> None:
+    problem = Synthetic({1.0: [-1, 30]}, doubtful=True, sure=0.3, uncodable={(1.0, 0)})
+    outcome = search(problem, Limits(trials=6))
+    assert outcome.keepable.all() and not outcome.verified
+    assert outcome.chosen.kept.tolist() == [False, True]
 
 
 def test_objects_that_are_never_kept_together_are_not_called_verified() -> None:

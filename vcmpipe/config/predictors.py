@@ -77,7 +77,9 @@ class TrainOptions(ObjectsOptions):
     freeze: Literal["auto", "yes", "no"] = option(
         "auto", help="train only what the paper trains; auto: yes, unless the weights start at random"
     )
-    sigma: float = option(3.0, help="dt_jrd: spread of the soft labels in QP steps")
+    sigma: float | None = option(
+        None, help="spread of the soft labels in QP steps; default: 3 (dt_jrd), 1 (detector_aware)"
+    )
     versions: int = option(8, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)")
     epochs: int | None = option(None, help="epochs; default: 20 (dt_jrd), 60 (bc_jrd)")
     batch: int | None = option(None, help="objects or pairs in a batch; default: 32 (dt_jrd), 64 (bc_jrd)")
@@ -98,7 +100,7 @@ class TrainOptions(ObjectsOptions):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: give 1 or more")
-        if not self.sigma > 0:
+        if self.sigma is not None and not self.sigma > 0:
             raise InputError(f"--sigma {self.sigma}: give more than 0 QP steps")
         if not self.lr > 0:
             raise InputError(f"--lr {self.lr}: give more than 0")
@@ -115,6 +117,9 @@ class EvaluatePredictorOptions(ObjectsOptions):
     """Say how far a predictor's thresholds are off, next to a constant."""
 
     weights: str | None = option(None, help="weights that vcmpipe train wrote, with their card")
+    detector: str | None = option(
+        None, help="detector_aware: the detector that looks once more, as in encode; default: judged without that look"
+    )
     predictor: str | None = option(None, help="instead of weights: a predictor as in encode, such as constant:41")
     split: Literal["test", "val", "train", "all"] = option("test", help="the objects to look at")
     decision: Literal["quantile", "argmax", "mean"] = option(
@@ -127,7 +132,7 @@ class EvaluatePredictorOptions(ObjectsOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "weights", "predictor", "out")
+        check_names(self, "weights", "predictor", "detector", "out")
         if (self.weights is None) == (self.predictor is None):
             raise InputError("give --weights FILE or --predictor NAME, one of them")
         if not 0.0 <= self.risk < 1.0:

@@ -6,6 +6,7 @@ A record is one row of parquet: nested lists, so that a whole store reads as one
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule, match
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import supervision as sv
+
+
+def table_reason(error: BaseException) -> str:
+    """What is wrong with a parquet file, in a few words out of the sentences that pyarrow has for it."""
+    said = re.sub(r"^Could not open Parquet input source '.*?': ", "", reason(error, 1000))
+    return said.split(". ")[0].rstrip(". ")[:100]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +174,7 @@ class PictureRecord:
             row: dict[str, Any] = table.to_pylist()[0]
             record = cls._from_row(row)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{source} is a damaged picture record ({error})") from error
+            raise InputError(f"{source} is a damaged picture record ({table_reason(error)})") from error
         return record
 
     @classmethod

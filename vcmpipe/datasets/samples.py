@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe import provenance
+from vcmpipe.datasets.records import table_reason
 from vcmpipe.errors import InputError
 from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import default_rule
@@ -236,11 +237,13 @@ def read_samples(path: Path) -> Samples:
         else:
             about = json.loads((raw.schema.metadata or {})[_KEY])
     except OSError as error:
+        if error.errno is None:  # pyarrow's own: what it read is wrong
+            raise InputError(f"{file} is damaged ({table_reason(error)}): copy or make it again") from error
         raise InputError(f"{error.filename or file} cannot be read: {error.strerror or error}") from error
     except KeyError as error:
         raise InputError(f"{path} is no label table: vcmpipe dataset export labels writes them") from error
     except (pa.ArrowException, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged ({table_reason(error)}): copy or make it again") from error
     return _described(table, about, path)
 
 

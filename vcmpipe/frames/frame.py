@@ -69,16 +69,21 @@ def natural_key(name: str) -> tuple[list[tuple[str, int]], str]:
     return [(part, 0) if place % 2 == 0 else ("", int(part)) for place, part in enumerate(parts)], name
 
 
-def check_size(width: int, height: int, source: str) -> None:
+def check_size(width: int, height: int, source: str, least: int = MIN_SIDE) -> None:
     """Refuses pictures that are too small to code or absurdly large, before they are decoded.
 
+    Args:
+        width: in pixels.
+        height: in pixels.
+        source: its name, for the error.
+        least: pixels that a side must have; 1 for what is not to be coded, such as the crop of an object.
+
     Raises:
-        InputError: a side under 16 or over 16384 pixels, or more than ``MAX_PIXELS`` in all.
+        InputError: a side under ``least`` or over 16384 pixels, or more than ``MAX_PIXELS`` in all.
     """
-    if min(width, height) < MIN_SIDE:
+    if min(width, height) < least:
         raise InputError(
-            f"{one_line(source)} has {width}x{height} pixels: the least is {MIN_SIDE}x{MIN_SIDE}; "
-            "leave it out or enlarge it"
+            f"{one_line(source)} has {width}x{height} pixels: the least is {least}x{least}; leave it out or enlarge it"
         )
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise InputError(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames.frame import check_size
+from vcmpipe.frames.frame import MIN_SIDE, check_size
 from vcmpipe.process import one_line
 
 if TYPE_CHECKING:
@@ -48,8 +48,12 @@ def looks_like_picture(path: Path) -> bool:
     return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
     """Reads a picture file.
+
+    Args:
+        path: the file.
+        least: pixels that a side must have; see ``check_size``.
 
     Returns:
         (height, width, 3) uint8 RGB, upright.
@@ -57,15 +61,15 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, unreadable, truncated, damaged, of an unknown kind, or of a refused size.
     """
-    return decode_picture(_read(path), path)
+    return decode_picture(_read(path), path, least)
 
 
-def decode_picture(data: bytes, path: Path) -> NDArray[np.uint8]:
+def decode_picture(data: bytes, path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
     """Decodes what was read from a picture file; see ``read_picture``. The path is for errors alone."""
     if not data:
         raise InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
     image = _open(data, path)
-    check_size(*image.size, source=str(path))
+    check_size(*image.size, source=str(path), least=least)
     try:
         return _decode(image, data)
     except InputError as error:

@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
-from vcmpipe.errors import InputError, VcmError
+from vcmpipe.errors import InputError
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
 from vcmpipe.thresholds.crops import centred, cut
 from vcmpipe.thresholds.tolerance import error_tolerance
-from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import card_size, digest_of, fill, pretrained_state, read_card, read_state
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -197,16 +197,8 @@ def load_pretrained(network: BcJrd, backbone: str) -> str:
     Raises:
         VcmError: They are not here and cannot be downloaded, or there are none.
     """
-    import timm
-
     name = _PRETRAINED.get(backbone, backbone)
-    try:
-        whole = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
-    except Exception as error:  # the hub, the network and timm each have their own
-        raise VcmError(
-            f"the pretrained weights {name} are not here and cannot be had ({reason(error)}): --init PATH "
-            "takes a file, --init random starts without"
-        ) from error
+    whole = pretrained_state(name)
     own = network.backbone.state_dict()
     fill(network.backbone, {key: value for key, value in whole.items() if key in own}, name)
     return name
@@ -225,7 +217,7 @@ class BcJrdPredictor:
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
         card = read_card(weights, MODEL) or {}
-        self.size = int(card.get("size", SIZE))
+        self.size = card_size(card, SIZE, weights)
         network = BcJrd(str(card.get("backbone", BACKBONE)), self.size)
         load(network, read_state(weights), str(weights))
         self.device = pick_torch_device(device)

@@ -133,6 +133,11 @@ class DetectorAware:
         return self._name
 
     @property
+    def card(self) -> dict[str, Any]:
+        """What is known of the weights: detector, data, metrics, versions."""
+        return self._weights.card
+
+    @property
     def digest(self) -> str:
         """Tells the answers of these weights, with or without a probe, from all others."""
         return f"{NAME}:{self._weights.card.get('sha256')}:{'probed' if self._probes else 'plain'}"

@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
-from vcmpipe.errors import InputError, VcmError
+from vcmpipe.errors import InputError
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
 from vcmpipe.thresholds.crops import cut, resized
-from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import card_size, digest_of, fill, pretrained_state, read_card, read_state
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -94,10 +94,11 @@ def resize_positions(positions: Tensor, tokens: int) -> Tensor:
     Raises:
         InputError: The grids are not square.
     """
-    if positions.shape[1] == tokens:
+    counts = (positions.shape[1] if positions.ndim == 3 else 0, tokens)
+    if counts[0] == tokens:
         return positions
-    grids = [round((count - 1) ** 0.5) for count in (positions.shape[1], tokens)]
-    if positions.ndim != 3 or any(n * n + 1 != c for n, c in zip(grids, (positions.shape[1], tokens), strict=True)):
+    grids = [round(max(count - 1, 0) ** 0.5) for count in counts]
+    if any(n < 1 or n * n + 1 != count for n, count in zip(grids, counts, strict=True)):
         raise InputError(f"position embeddings of the shape {tuple(positions.shape)} are no square grid and a token")
     old, new = grids
     grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2).float()
@@ -137,16 +138,8 @@ def load_pretrained(network: nn.Module, backbone: str) -> str:
     Raises:
         VcmError: They are not here and cannot be downloaded, or there are none.
     """
-    import timm
-
     name = _PRETRAINED.get(backbone, backbone)
-    try:
-        state = timm.create_model(name, pretrained=True, num_classes=0, global_pool="avg", fc_norm=False).state_dict()
-    except Exception as error:  # the hub, the network and timm each have their own
-        raise VcmError(
-            f"the pretrained weights {name} are not here and cannot be had ({reason(error)}): --init PATH "
-            "takes a file, --init random starts without"
-        ) from error
+    state = pretrained_state(name, global_pool="avg", fc_norm=False)
     load(network, state, name, head=False)
     return name
 
@@ -190,7 +183,7 @@ class DtJrdPredictor:
         card = read_card(weights, MODEL) or {}
         state = read_state(weights)
         self.backbone = str(card.get("backbone") or guess_backbone(state, str(weights)))
-        self.size = int(card.get("size", SIZE))
+        self.size = card_size(card, SIZE, weights)
         self.device = pick_torch_device(device)
         with torch.device("meta"):  # no time and no memory for weights that are replaced at once
             network = build(self.backbone, self.size)

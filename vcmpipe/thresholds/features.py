@@ -226,7 +226,9 @@ def _summed_maps(rgb: NDArray[np.uint8], size: tuple[int, int]) -> list[NDArray[
     tables.append(table(cv2.multiply(plane, plane, dst=work)))
     cv2.Sobel(plane, cv2.CV_32F, 1, 0, dst=work, scale=1 / 8)
     cv2.Sobel(plane, cv2.CV_32F, 0, 1, dst=other, scale=1 / 8)
-    tables.append(table(cv2.magnitude(work, other, magnitude=work)))
+    # Not cv2.magnitude: its last digit hangs on where in memory the arrays lie.
+    np.add(np.square(work, out=work), np.square(other, out=other), out=work)
+    tables.append(table(np.sqrt(work, out=work)))
     cv2.Laplacian(plane, cv2.CV_32F, dst=work)
     tables.append(table(np.abs(work, out=work)))
     cv2.blur(plane, (3, 3), dst=work)

@@ -6,15 +6,17 @@ Nothing is unpickled but tensors.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from vcmpipe.detection.postprocess import file_digest
-from vcmpipe.errors import InputError
+from vcmpipe.detection.reason import reason
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process import publish
 
 KIND = "threshold-predictor"
@@ -74,6 +76,18 @@ def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
     return dict(card)
 
 
+def card_size(card: Mapping[str, Any], default: int, weights: Path) -> int:
+    """The side of the crops that a card states, or the default.
+
+    Raises:
+        InputError: It states no whole number above 0.
+    """
+    size = card.get("size", default)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise InputError(f"{card_path(weights)} is damaged: the size of crops must be a whole number, not {size!r}")
+    return size
+
+
 def read_state(weights: Path) -> dict[str, Tensor]:
     """A state dict: ``.safetensors``, or what ``torch.save`` wrote, with tensors only.
 
@@ -105,10 +119,10 @@ def read_state(weights: Path) -> dict[str, Tensor]:
             state = state[name]
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{weights} holds no state dict: names with tensors are what is read")
-    for prefix in _PREFIXES:
-        if all(str(key).startswith(prefix) for key in state):
-            state = {str(key).removeprefix(prefix): value for key, value in state.items()}
-    return {str(key): value for key, value in state.items()}
+    named: dict[str, Tensor] = {str(key): value for key, value in state.items()}
+    while prefix := next((p for p in _PREFIXES if all(key.startswith(p) for key in named)), None):
+        named = {key.removeprefix(prefix): value for key, value in named.items()}
+    return named
 
 
 def fill(
@@ -142,6 +156,33 @@ def fill(
         if key not in wanted:
             raise InputError(f"{source} is of another architecture: it has {key}, which is unknown here")
     network.load_state_dict(dict(given), strict=not without)
+
+
+def pretrained_state(name: str, **words: Any) -> dict[str, Tensor]:
+    """The state dict of a network of timm with its pretrained weights, downloaded where they are not here.
+
+    Args:
+        name: Network, and after a dot which of its weights.
+        **words: For ``timm.create_model``.
+
+    Raises:
+        VcmError: They are not here and cannot be downloaded, or there are none. Nothing is taken instead.
+    """
+    import timm
+
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # it tells of each of its tries
+    try:
+        network = timm.create_model(name, pretrained=True, num_classes=0, **words)
+    except Exception as error:  # the hub, the network and timm each have their own
+        raise VcmError(
+            f"the pretrained weights {name} are not here and cannot be had ({reason(error, 120)}): --init PATH "
+            "takes a file, --init random starts without"
+        ) from error
+    finally:
+        hub.setLevel(level)
+    return cast(dict[str, Tensor], network.state_dict())
 
 
 def digest_of(weights: Path) -> str:

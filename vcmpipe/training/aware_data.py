@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -119,7 +120,9 @@ def _described(
     """Features and probe of a picture's objects."""
     import supervision as sv
 
-    key = f"{record.source_sha256[:32]}-{store.manifest.detector_digest[:16]}-{'probed' if detector else 'plain'}.npz"
+    boxes = hashlib.sha256(record.xyxy.tobytes() + record.score.tobytes()).hexdigest()
+    kind = "probed" if detector else "plain"
+    key = f"{record.source_sha256[:32]}-{store.manifest.detector_digest[:16]}-{boxes[:16]}-{kind}.npz"
     file = cache / key if cache else None
     if file is not None and file.is_file():
         with np.load(file) as kept:
@@ -139,3 +142,8 @@ def _described(
         names: Any = np.array([*features.NAMES, *probe.NAMES])
         np.savez(file, rows=rows, probed=probed, names=names)
     return rows, probed
+
+
+def picture_mark(digest: str) -> str:
+    """What a card knows a picture by that was learned from: the first 16 digits of its file's SHA-256."""
+    return digest[:16]

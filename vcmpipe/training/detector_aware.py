@@ -18,7 +18,7 @@ from vcmpipe.thresholds import features, probe
 from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import NAME, AwareWeights
-from vcmpipe.training.aware_data import AwareData
+from vcmpipe.training.aware_data import AwareData, picture_mark
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.store import Store
@@ -115,9 +115,12 @@ def train(
         "class_weight": options.class_weight,
         "sigma": options.sigma,
         "count_share": options.count_share,
+        "seed": options.seed,
         "encoder": store.manifest.encoder_build,
         "preset": store.manifest.preset,
         "versions": dict(store.manifest.versions),
+        # Who judges it should know what it has seen: it learns from every split.
+        "learned_from": sorted(picture_mark(store.record(str(name)).source_sha256) for name in np.unique(data.picture)),
     }
     return AwareWeights(plain, probed, features.Canvas.of(detector.input_size), known | (card or {}))
 

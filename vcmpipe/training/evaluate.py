@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.config import EvaluatePredictorOptions
+from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.threshold_errors import (
     Bootstrap,
@@ -27,8 +29,9 @@ from vcmpipe.evaluation.threshold_errors import (
 from vcmpipe.frames import Frame
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
-from vcmpipe.thresholds.detector_aware import is_aware
+from vcmpipe.thresholds.detector_aware import DetectorAware, is_aware
 from vcmpipe.thresholds.weights import read_card
+from vcmpipe.training.aware_data import picture_mark
 from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
 
 if TYPE_CHECKING:
@@ -93,10 +96,16 @@ def evaluate(
         VcmError: The input is wrong, or the place cannot be written to.
     """
     objects = open_objects(options)
-    predictor, trained_for = _predictor(options)
+    predictor, trained_for = _predictor(options, warn)
     rows = objects.split(options.split)
     if rows.empty:
         raise InputError(f"{options.data} has no labelled objects in the split {options.split}: name another --split")
+    known = _seen_in_training(predictor, rows, objects.pictures)
+    if known:
+        warn(
+            f"{predictor.name} learned from {known} of these {rows['picture'].nunique()} pictures, which flatters it: "
+            "leave them out (--exclude), or read the cross-validated figures in its card"
+        )
     thresholds, rows = predict_rows(predictor, rows, objects.pictures, progress)
     training = objects.labels("train")
     if not len(training):
@@ -163,14 +172,29 @@ class _Coded:
         return self._pictures.versions(self._rows, list(qps))
 
 
-def _predictor(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, str | None]:
+def _predictor(options: EvaluatePredictorOptions, warn: Callable[[str], None]) -> tuple[ThresholdPredictor, str | None]:
+    predictor, card = _load(options)
+    if isinstance(predictor, DetectorAware):
+        card = predictor.card
+        if options.detector is None and "probe" in card:
+            warn(
+                f"{predictor.name} is judged without the second look that it takes in encode: "
+                f"give --detector {card.get('detector')} for that"
+            )
+    return predictor, card.get("detector")
+
+
+def _load(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, dict[str, Any]]:
+    detector = None
+    if options.detector is not None:
+        detector = load_detector(resolve_detector_spec(options.detector), jobs=1, device=options.device)
     if options.predictor is not None:
-        return load_predictor(options.predictor), None
+        return load_predictor(options.predictor, detector=detector), {}
     weights = Path(cast(str, options.weights))
     if not weights.is_file():
         raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
     if is_aware(weights):
-        return load_predictor(f"detector_aware:{weights}"), None
+        return load_predictor(f"detector_aware:{weights}", detector=detector), {}
     card = read_card(weights)
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
@@ -183,7 +207,17 @@ def _predictor(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, s
             f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
         )
     predictor = known[card["model"]].load()(str(weights), **words)
-    return cast(ThresholdPredictor, predictor), card.get("detector")
+    return cast(ThresholdPredictor, predictor), card
+
+
+def _seen_in_training(predictor: ThresholdPredictor, rows: pd.DataFrame, pictures: Pictures) -> int:
+    """How many of the pictures the predictor learned from, as far as its card says."""
+    learned = set(predictor.card.get("learned_from", ())) if isinstance(predictor, DetectorAware) else set()
+    if not learned:
+        return 0
+    files = [pictures.file(group.iloc[0]) for _, group in rows.groupby("picture")]
+    marks = [picture_mark(hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.is_file()]
+    return len(learned.intersection(marks))
 
 
 def _decided(thresholds: Thresholds, options: EvaluatePredictorOptions) -> NDArray[np.float64]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 OW_JRD = "ow-jrd"
 # Decoded pictures kept at a time: neighbours in a data set share them.
 _KEPT = 16
+# A crop is as small as its object.
+_LEAST = 1
 _BOX = ["x1", "y1", "x2", "y2"]
 Pixels = NDArray[np.uint8]
 
@@ -49,6 +51,10 @@ class Pictures(Protocol):
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
         """The same picture coded at QPs."""
+        ...
+
+    def file(self, row: pd.Series) -> Path:
+        """The file that the source's pixels are in."""
         ...
 
 
@@ -162,6 +168,10 @@ class StorePictures:
         """See ``Pictures``."""
         return self.store.versions(rows["picture"].iloc[0], list(qps))
 
+    def file(self, row: pd.Series) -> Path:
+        """See ``Pictures``."""
+        return (self.images or self.store.images) / str(row["picture"])
+
     def __getstate__(self) -> dict[str, object]:
         return {"store": self.store, "images": self.images}
 
@@ -188,7 +198,7 @@ class SamplePictures:
         return cut(rgb, box)
 
     def _open(self, row: pd.Series) -> tuple[Pixels, list[float]]:
-        return self._boxed(read_picture(self.root / row["path"]), row)
+        return self._boxed(read_picture(self.root / row["path"], _LEAST), row)
 
     def _boxed(self, rgb: Pixels, row: pd.Series) -> tuple[Pixels, list[float]]:
         height, width = rgb.shape[:2]
@@ -212,7 +222,7 @@ class SamplePictures:
         path = self.root / filled(self.pattern, row["sample"], qp)
         if not path.is_file():
             raise InputError(f"{path} is missing: --pattern says how coded versions are named")
-        return read_picture(path)
+        return read_picture(path, _LEAST)
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
         """See ``Pictures``."""
@@ -224,6 +234,10 @@ class SamplePictures:
         """See ``Pictures``."""
         row = rows.iloc[0]
         return [Frame(0, self._coded(row, qp), str(row["path"])) for qp in qps]
+
+    def file(self, row: pd.Series) -> Path:
+        """See ``Pictures``."""
+        return self.root / str(row["path"])
 
 
 def groups(rows: pd.DataFrame) -> list[pd.DataFrame]:

@@ -23,6 +23,7 @@ from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.process import output_error, publish
 from vcmpipe.thresholds.weights import digest_of, read_state, write_weights
+from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
 from vcmpipe.training.recipe import Plan, Recipe
 
@@ -107,6 +108,8 @@ def train_network(options: TrainOptions, *, progress: Progress, warn: Say, say: 
         warn(f"{out} is a finished run: nothing is left to train; name another --out for a new one")
         return done
     network = make_network(options, plan, recipe)
+    # Only now: weights that cannot be had leave nothing behind that a second try would stumble over.
+    _begin(out, plan)
     last = out / "last.ckpt"
     if last.is_file():
         say(f"going on from {last}")
@@ -148,7 +151,7 @@ def make_plan(options: TrainOptions, recipe: Recipe, objects: ObjectSet) -> Plan
         backbone=options.backbone or recipe.backbone,
         size=options.size or recipe.size,
         freeze=init != "random" if options.freeze == "auto" else options.freeze == "yes",
-        sigma=options.sigma,
+        sigma=SIGMA if options.sigma is None else options.sigma,
         versions=options.versions,
         epochs=options.epochs or recipe.epochs,
         batch=options.batch or recipe.batch,
@@ -178,13 +181,11 @@ def make_network(options: TrainOptions, plan: Plan, recipe: Recipe) -> nn.Module
 
 
 def _enter(out: Path, plan: Plan) -> TrainReport | None:
-    """Begin or go on in a folder; the report where the run in it is finished."""
+    """Whether a folder can be begun or gone on in; the report where the run in it is finished."""
     file = out / "run.json"
     if not file.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
-        with publish(file) as part:
-            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
         return None
     try:
         before = Plan(**json.loads(file.read_text(encoding="utf-8")))
@@ -202,6 +203,12 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
         except (ValueError, TypeError) as error:
             raise InputError(f"{done} is damaged ({error}): remove it") from error
     return None
+
+
+def _begin(out: Path, plan: Plan) -> None:
+    if not (out / "run.json").is_file():
+        with publish(out / "run.json") as part:
+            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from vcmpipe.errors import VcmError
 from vcmpipe.process import publish
 from vcmpipe.training.loading import EpochBatches, ResumableLoader
 from vcmpipe.training.objects import ObjectSet
@@ -75,6 +76,11 @@ class Task(pl.LightningModule):
 
     def _step(self, stage: str, batch: Any) -> Tensor:
         loss, figures = self.recipe.loss(self.plan, self.network, batch)
+        if not bool(torch.isfinite(loss)):
+            raise VcmError(
+                f"the training went astray: in epoch {self.current_epoch + 1} the loss is no number any more. Take a "
+                "smaller --lr, and another --out"
+            )
         words: dict[str, Any] = {"batch_size": len(batch[-1]), "sync_dist": stage == "val"}
         if stage == "train":
             words |= {"on_step": True, "on_epoch": True}

@@ -93,16 +93,6 @@ class Belief:
         noise = self._chance(harm, outer) - self.prior.local_noise * harm**2
         self._observe(exposure, told, noise + np.where(unseen, 0.5 * harm**2, 0.0), exposure.samples)
 
-    def suspect(self, exposure: Exposure, strength: Floats, sigma: Floats) -> None:
-        """Take a hint: strengths, (N,), that somebody expects, and how far off, (N,) standard deviations, they may be.
-
-        A sigma that is not finite gives no hint on that object.
-        """
-        expected, _, _ = self._expected(exposure.octaves, exposure.qp, exposure.ring)
-        known = np.isfinite(sigma)
-        told = np.where(known, strength - expected, 0.0)
-        self._observe(exposure, told, np.where(known, sigma, 1e4) ** 2, np.full(len(told), -1))
-
     def _observe(self, exposure: Exposure, told: Floats, noise: Floats, samples: NDArray[np.int64]) -> None:
         _, harm, outer = self._expected(exposure.octaves, exposure.qp, exposure.ring)
         self._bumps = np.concatenate([self._bumps, self._features(exposure.octaves, exposure.qp)[:, None]], axis=1)
@@ -170,7 +160,7 @@ class Belief:
         if self._solved is None:
             prior = self.prior
             covariance = prior.own * np.einsum("ntf,nuf->ntu", self._bumps, self._bumps) + prior.offset
-            same = (self._samples[:, :, None] == self._samples[:, None, :]) & (self._samples >= 0)[:, :, None]
+            same = self._samples[:, :, None] == self._samples[:, None, :]
             covariance += prior.local_noise * same
             covariance *= self._harm[:, :, None] * self._harm[:, None, :]
             covariance += (1 - prior.ring_noise) * self._outer[:, :, None] * self._outer[:, None, :]
@@ -199,7 +189,13 @@ class Belief:
     def _features(self, octaves: float, qp: Floats) -> Floats:
         """The bumps at a version: (N, ..., F), such that their products are the smooth covariance."""
         prior = self.prior
-        size = (octaves + self.subjects.zoom).reshape((-1,) + (1,) * (np.ndim(qp) - 1))
+        # Sizes far beyond the knots count as the last ones, or pictures much larger than the detector's input would
+        # seem to have nothing of their own.
+        size = np.clip(
+            octaves + self.subjects.zoom,
+            prior.knots_size[0] - prior.size_length / 2,
+            prior.knots_size[-1] + prior.size_length / 2,
+        ).reshape((-1,) + (1,) * (np.ndim(qp) - 1))
         at_qp = np.exp(-0.5 * ((np.asarray(qp)[..., None] - np.array(prior.knots_qp)) / prior.qp_length) ** 2)
         at_size = np.exp(-0.5 * ((size[..., None] - np.array(prior.knots_size)) / prior.size_length) ** 2)
         at_size = np.broadcast_to(at_size, (*np.shape(qp), len(prior.knots_size)))

@@ -24,6 +24,8 @@ _HEADER_BITS = 1100.0
 _OVERHEAD = RegionOverhead()
 # Of an object's surroundings, maps treat the inner half (as far as they reach) apart.
 _NEAR = 0.5
+# So many scales are told apart, in numbers of samples.
+_SCALES = 1_000_000
 # A trial tells how far the rate model is off for its picture; this much of a trial stands for the model itself.
 _MODEL_WEIGHT = 0.15
 
@@ -76,12 +78,14 @@ class Cut:
         layout: The layout, R regions; None: the picture is not cut, and a CTU each is a region.
         region: (CTUs,) the region of each CTU.
         bits: (R, 64) expected bits of each region by QP.
+        measured: (R, 64) what it took, NaN where it was not coded.
         touched: Per object the regions that its core lies in.
     """
 
     layout: RegionLayout | None
     region: Ints
     bits: Floats
+    measured: Floats
     touched: tuple[Ints, ...]
 
 
@@ -142,7 +146,6 @@ class Canvas:
         self.qp_range = coder.encoder.capabilities.qp_range
         self._cuts: dict[RegionLayout | None, Cut] = {}
         self._numbers: dict[Hashable, int] = {}
-        self._measured: dict[tuple[RegionLayout, int, int], float] = {}
         # By region the largest QP at which it seemed to take more bits than the encoder has room for.
         self._refused: dict[Rect, int] = {}
         factor = np.array([coder.size[0] / coder.frame.width, coder.size[1] / coder.frame.height] * 2)
@@ -183,10 +186,9 @@ class Canvas:
 
     def map_of(self, qps: Ints, rings: Ints, background: int) -> Ints:
         """(CTUs,) objects at (N,) QPs, what surrounds them at others, the rest at the background's; least wins."""
-        values = np.full(self.core.shape[1], background, np.int64)
-        for core, ring, qp, around in zip(self.core, self.ring, qps, rings, strict=True):
-            values[core] = np.minimum(values[core], qp)
-            values[ring] = np.minimum(values[ring], around)
+        inner = np.where(self.core, qps[:, None], background).min(axis=0, initial=background)
+        outer = np.where(self.ring, rings[:, None], background).min(axis=0, initial=background)
+        values: Ints = np.minimum(inner, outer).astype(np.int64)
         if self._step_limit is None:
             return values
         return limit_steps(values.reshape(self.rate.bits.shape[:2]), self._step_limit).astype(np.int64).ravel()
@@ -210,7 +212,7 @@ class Canvas:
                 per_sample = np.array([_OVERHEAD.border_bits(qp) for qp in range(bits.shape[1])])
                 bits = bits + _OVERHEAD.fixed_bits + border[:, None] * per_sample
             touched = tuple(np.unique(region[core]) for core in self.core)
-            self._cuts[layout] = Cut(layout, region, bits, touched)
+            self._cuts[layout] = Cut(layout, region, bits, np.full(bits.shape, np.nan), touched)
         return self._cuts[layout]
 
     def uniform(self, qps: Ints) -> Batch:
@@ -230,17 +232,12 @@ class Canvas:
             order = np.argsort(cut.region, kind="stable")
             starts = np.searchsorted(cut.region[order], np.arange(len(cut.bits)))
             qps = np.minimum.reduceat(maps[:, order], starts, axis=1)
-        pieces = cut.bits[np.arange(len(cut.bits)), qps]
+        every = np.arange(len(cut.bits))
         factor = self.errors.factor(how)
-        total = factor * (pieces.sum(axis=1) + _HEADER_BITS)
+        known = cut.measured[every, qps]
+        pieces = np.where(np.isnan(known), factor * cut.bits[every, qps], known)
+        total = pieces.sum(axis=1) + factor * _HEADER_BITS
         if layout is not None:
-            if self._measured:
-                total = factor * _HEADER_BITS + np.array(
-                    [
-                        sum(self._measured.get((layout, r, int(qp)), factor * pieces[m, r]) for r, qp in enumerate(row))
-                        for m, row in enumerate(qps)
-                    ]
-                )
             for number, rect in enumerate(layout.regions() if self._refused else ()):
                 total[qps[:, number] <= self._refused.get(rect, -1)] = np.inf
         realised = qps[:, cut.region].astype(np.float64)
@@ -260,7 +257,7 @@ class Canvas:
 
     def _number(self, key: Hashable) -> int:
         """A number of its own for every content at this scale, and none that another scale has."""
-        return self._numbers.setdefault(key, len(self._numbers)) * 1000 + round(self.scale * 100)
+        return self._numbers.setdefault(key, len(self._numbers)) * _SCALES + round(self.scale * (_SCALES - 1))
 
     def of_design(self, design: Design) -> Batch:
         """A version alone."""
@@ -299,8 +296,7 @@ class Canvas:
             coded = self.coder.uniform([design.map.minimum()])[0]
         else:
             coded = self._regions(design, design.layout, expected)
-            for number, (qp, bits) in enumerate(zip(design.qps, coded.region_bits, strict=True)):
-                self._measured[design.layout, number, qp] = float(bits)
+            self.cut(design.layout).measured[np.arange(len(design.qps)), design.qps] = coded.region_bits
         self.errors.tell(design.how, expected, coded.bits)
         return coded
 

@@ -1,4 +1,4 @@
-"""What is believed of objects before anything is coded; fitted by ``benchmarks/verify_prior.py``.
+"""What is believed of objects before anything is coded; ``benchmarks/verify_prior.py`` fits and checks it.
 
 An object's *strength* in a picture is the logit of the score at which the detector finds it. Making the picture smaller
 changes it, which can be looked at without coding anything; coding at a QP then does something that grows with the

@@ -127,8 +127,8 @@ class PictureProblem:
 
     def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[Candidate[Design]]:
         """Versions at every scale, with their expected bits and chances."""
-        started = time.perf_counter()
         canvases = [self.canvas(scale) for scale in self.scales]
+        started = time.perf_counter()
         found = propose(canvases, self.belief, tuple(self.tried), self._failed, wanted, best, maps=self.maps)
         self.clock.thinking += time.perf_counter() - started
         return found

@@ -54,7 +54,7 @@ def propose(
         belief: What is known of the objects.
         tried: Versions that were coded.
         failed: Versions that could not be coded.
-        wanted: (N,) the objects that count.
+        wanted: (N,) the objects that count; none, where nothing keeps any of them.
         best: Bits of the best verified version, or None: what cannot be cheaper is left out.
         maps: How the encoder takes maps.
     """
@@ -64,8 +64,8 @@ def propose(
         low, high = canvas.qp_range
         qps = _QPS[(low <= _QPS) & (high >= _QPS)]
         found.append(_appraised(canvas, belief, wanted, canvas.uniform(qps)))
-        if maps == "none":
-            continue
+        if maps == "none" or not wanted.any():
+            continue  # where no object counts, the cheapest whole picture does
         own = [design for design in tried if design.scale == canvas.scale]
         for layout, drawn in _maps(canvas, belief, own, wanted, qps).items():
             if layout is not None:

@@ -178,9 +178,11 @@ class _Search(Generic[D]):
             self.attempt(choice.design)
 
     def prove(self) -> None:
-        """Look at the safest version: what is lost there and everywhere else cannot be kept."""
-        self.attempt(self.problem.safest())
-        self.proved = True
+        """Look at the safest version: what is lost there and everywhere else cannot be kept.
+
+        A version that could not be coded was not looked at, and proves nothing.
+        """
+        self.proved = bool(np.isfinite(self.attempt(self.problem.safest()).bits))
 
     def lower(self, best: Attempt[D]) -> Attempt[D] | None:
         """A version the margin's steps or more below one that kept everything."""
