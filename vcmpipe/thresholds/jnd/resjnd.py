@@ -7,6 +7,7 @@ the names in the state dict are those of the published one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,8 @@ def load(weights: Path, device: str = "auto") -> ResJnd:
     read_card(weights, MODEL)
     network = build()
     fill(network, read_state(weights), str(weights))
-    return network.eval().to(pick_torch_device(device))
+    # Channels last is a third faster on a CPU, with the same answers to float rounding.
+    return network.eval().to(pick_torch_device(device)).to(memory_format=torch.channels_last)
 
 
 def digest(weights: Path) -> str:
@@ -123,12 +125,13 @@ def jnd_map(
     result = np.empty((height, width), dtype=np.float32)
     places = [(rows, columns) for rows in _spans(height, tile) for columns in _spans(width, tile)]
     # Without TF32: on a GPU its ten bits of mantissa would be seen in the map.
-    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for done, ((top, bottom), (left, right)) in enumerate(places, start=1):
             # At the picture's own border the halo ends with it, and the network pads with zeros as for the whole.
             y, x = max(top - HALO, 0), max(left - HALO, 0)
             part = np.ascontiguousarray(rgb[y : bottom + HALO, x : right + HALO])
             picture = torch.from_numpy(part).to(device).permute(2, 0, 1)[None].float() / 255.0
+            picture = picture.contiguous(memory_format=torch.channels_last)
             residual = network.residual(picture)[0, :, top - y : bottom - y, left - x : right - x]
             values = residual.square().mean(dim=0).sqrt() * 255.0
             result[top:bottom, left:right] = values.float().cpu().numpy()
@@ -140,4 +143,4 @@ def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     """A side in as few parts as ``tile`` allows, of equal length but for a pixel."""
     count = -(-length // tile)
     edges = [length * n // count for n in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
