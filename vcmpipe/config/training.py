@@ -43,8 +43,8 @@ class TrainOptions(ObjectsOptions):
     )
     coded: Literal["auto", "folders", "encode"] = option(
         "auto",
-        help="laser: where pictures coded at their JND come from: folders (jnd1train beside train), encode (made "
-        "here), or auto (folders where the data set has them)",
+        help="laser: where pictures coded at their JND come from: folders (the data set's, such as jnd1train), encode "
+        "(made here), or auto (the data set's where it has them)",
     )
     cache: str | None = option(None, help="laser: a folder that keeps what was coded; default: coded in that of --out")
     attention_weight: float = option(1.0, help="mtjnd: weight of the attention map's loss beside the error in QPs")

@@ -192,7 +192,7 @@ def test_three_autoencoders_each_find_their_place(files, jnd_set: Path, options,
         ({"variant": "lat", "init": "nothing"}, "--init nothing is not there"),
         ({"variant": "e2e_lat", "init": "random", "freeze": "yes"}, "e2e_lat is trained whole in the stage head"),
         ({"variant": "lat", "init": "random", "device": "cuda:77"}, "cuda:77"),
-        ({"stage": "jnd", "init": "random", "coded": "folders"}, "has no partner of 'train/p0.png'"),
+        ({"stage": "jnd", "init": "random", "coded": "folders"}, "'train/p0.png' has no picture coded at its JND1"),
     ],
 )  # fmt: skip
 def test_bad_options(changes: dict[str, object], says: str, jnd_set: Path, options, tmp_path: Path) -> None:

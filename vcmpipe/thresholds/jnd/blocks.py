@@ -143,7 +143,9 @@ class Dense(nn.Sequential):
     def forward(self, input: Tensor) -> Tensor:
         """One layer after the other."""
         with torch.autocast(input.device.type, enabled=False):
-            output: Tensor = super().forward(input.float())
+            output = input.float()
+            for layer in self:
+                output = layer(output)
         return output
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.encoders import ContentCache, PictureCoder, content_key, load_encoder
@@ -36,6 +38,8 @@ from vcmpipe.training.report import Say
 from vcmpipe.workers import in_order, worker_count, worker_pool
 
 Pixels = NDArray[np.uint8]
+COMPANION = "coded.parquet"
+"""The table that ``dataset import jnd-levels`` keeps: sample, path, coded."""
 # Splits whose pictures are learned from.
 _USED = ("train", "val")
 
@@ -49,37 +53,22 @@ class Coded(Protocol):
 
 
 @dataclass(frozen=True)
-class Folders:
-    """The data set's own: ``jnd1train/x.png`` for ``train/x.png``.
+class Partners:
+    """The data set's own.
 
     Attributes:
-        root: The data set.
+        root: Where paths start.
         level: Which JND.
+        paths: The coded version of each picture, both below the root.
     """
 
     root: Path
     level: int
-
-    def folder(self, path: str) -> Path:
-        """Where the partners of a picture and its neighbours lie."""
-        place = PurePosixPath(path).parent
-        return self.root / place.parent / f"jnd{self.level}{place.name}"
-
-    def partner(self, path: str) -> Path | None:
-        """The coded version's file, whatever its ending."""
-        return _stems(self.folder(path)).get(PurePosixPath(path).stem)
+    paths: Mapping[str, str]
 
     def read(self, path: str, label: float) -> Pixels:
         """See ``Coded``."""
-        partner = self.partner(path)
-        if partner is None:
-            raise InputError(f"{self.folder(path)} has no picture {PurePosixPath(path).stem!r} any more")
-        return read_picture(partner)
-
-
-@cache
-def _stems(folder: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted(folder.iterdir()) if file.is_file()} if folder.is_dir() else {}
+        return read_picture(self.root / self.paths[path])
 
 
 @dataclass(frozen=True)
@@ -150,41 +139,55 @@ def _coded(frame: Frame, scale: str, step: int) -> Pixels:
     return yuv_to_rgb(decoded, spec, (frame.width, frame.height))
 
 
-def find_coded(pictures: PictureSet, level: int, how: str, kept: Path) -> tuple[Coded, str]:
+def find_coded(pictures: PictureSet, data: Path, level: int, how: str, kept: Path) -> tuple[Coded, str]:
     """Where coded versions come from.
 
     Args:
         pictures: What is learned from.
+        data: Their folder of samples; the import of a data set with coded pictures keeps a table of them there.
         level: Which JND.
-        how: ``folders``, ``encode``, or ``auto``: folders where the data set has them.
+        how: ``folders``: the data set's; ``encode``; or ``auto``: the data set's where it has some of this level.
         kept: What keeps those that are made here.
 
     Returns:
         What gives them, and ``folders`` or ``encode``.
 
     Raises:
-        InputError: There are no folders, or a picture has no partner in them or one of another size.
+        InputError: The data set has none; or a picture lacks its own, or has one of another size.
     """
-    folders = Folders(pictures.root, level)
     rows = pictures.table[pictures.table["split"].isin(_USED)]
     paths = [str(path) for path in rows["path"]]
-    there = any(folders.folder(path).is_dir() for path in paths)
-    if how == "encode" or (how == "auto" and not there):
+    known = _listed(data, pictures, level)
+    if how == "encode" or (how == "auto" and not known):
         if pictures.samples.scale == "none":
             raise InputError(f"{pictures.samples.name} has no labels: nothing says at which QP to code its pictures")
         return Made(pictures.root, pictures.samples.scale, kept), "encode"
     for path in paths:
-        partner = folders.partner(path)
-        if partner is None:
+        partner = known.get(path)
+        if partner is None or not (pictures.root / partner).is_file():
             raise InputError(
-                f"{folders.folder(path)} has no partner of {path!r}: put the picture as coded at its JND{level} there, "
-                "or have all coded here with --coded encode"
+                f"{path!r} has no picture coded at its JND{level}: import the data set with it (dataset import "
+                "jnd-levels), or have all coded here with --coded encode"
             )
-        sizes = picture_size(pictures.root / path), picture_size(partner)
+        sizes = [picture_size(pictures.root / each) for each in (path, partner)]
         if sizes[0] != sizes[1]:
-            (width, height), (other, rows_) = sizes
-            raise InputError(f"{path!r} has {width}x{height} pixels, its partner {partner} {other}x{rows_}")
-    return folders, "folders"
+            (a, b), (c, d) = sizes
+            raise InputError(f"{path!r} has {a}x{b} pixels, as coded at its JND{level} ({partner!r}) {c}x{d}")
+    return Partners(pictures.root, level, known), "folders"
+
+
+def _listed(data: Path, pictures: PictureSet, level: int) -> dict[str, str]:
+    """The data set's own coded versions of a level by the paths of their pictures."""
+    file = data / COMPANION
+    if not file.is_file():
+        return {}
+    try:
+        table = pd.read_parquet(file)[["sample", "path", "coded"]].astype("string")
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors
+        raise InputError(f"{file} is damaged: {' '.join(str(error).split())}") from error
+    own = pictures.samples.table
+    mine = set(own["sample"][own["level"] == level])
+    return {str(row["path"]): str(row["coded"]) for row in table.to_dict("records") if row["sample"] in mine}
 
 
 def make_all(pictures: PictureSet, level: int, coded: Coded, say: Say) -> None:

@@ -93,7 +93,7 @@ def train_laser(options: TrainOptions, *, progress: Progress, warn: Say, say: Sa
     how, coded = "", None
     if stage == "jnd" or (stage == "head" and variant.startswith("e2e_")):
         kept = Path(options.cache) if options.cache else Path(options.out) / "coded"
-        coded, how = find_coded(pictures, level, options.coded, kept)
+        coded, how = find_coded(pictures, Path(options.data), level, options.coded, kept)
     if len(learned) > 1 and (wrong := pictures.out_of_order()):
         warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
     plan = JndPlan(
