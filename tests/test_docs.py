@@ -121,7 +121,8 @@ def test_every_command_parses(
     if isinstance(options, EncodeOptions | BenchOptions):
         parse_background(options.background)
         predictor = options.predictor.partition(":")[0]
-        if predictor not in ("auto", "measured", "dt_jrd", "bc_jrd", *own_names(page, "vcmpipe.thresholds")):
+        need_files = ("dt_jrd", "bc_jrd", "laser", "mtjnd")
+        if predictor not in ("auto", "measured", *need_files, *own_names(page, "vcmpipe.thresholds")):
             load_predictor(options.predictor)
         assert options.encoder in ("vvenc", *own_names(page, "vcmpipe.encoders"))
 

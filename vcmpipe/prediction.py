@@ -1,10 +1,10 @@
-"""Thresholds of the objects in pictures, without coding a stream: ``vcmpipe predict``."""
+"""Thresholds of the objects in pictures, or of whole pictures, without coding a stream: ``vcmpipe predict``."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,14 @@ from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, open_source
 from vcmpipe.pipeline import Progress, detected, worker_count
 from vcmpipe.process import publish
-from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds.registry import picture_predictor, predicts_pictures
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
+    from vcmpipe.frames import FrameSource
+    from vcmpipe.thresholds.jnd.picture_jnd import JndPredictor
 
 VERSION = 1
 
@@ -50,20 +53,40 @@ class PredictedObject:
 
 
 @dataclass(frozen=True)
+class PredictedJnd:
+    """What people do not notice in a picture.
+
+    Attributes:
+        scale: What the predictor learned from: ``h264-qp``, ``jpeg-qf`` or ``vvc-qp``.
+        numbers: Which JND each of the others is, from 1.
+        levels: On that scale.
+        vvc_qp: The same as VVC QPs.
+        threshold: The QP decided, with margin.
+    """
+
+    scale: str
+    numbers: list[int]
+    levels: list[float]
+    vvc_qp: list[float]
+    threshold: int
+
+
+@dataclass(frozen=True)
 class PredictedPicture:
-    """A picture with its objects, most confident first."""
+    """A picture with its objects, most confident first; by a predictor of whole pictures, without, but with a JND."""
 
     source: str
     width: int
     height: int
     objects: list[PredictedObject]
+    jnd: PredictedJnd | None = None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted, and by what."""
+    """What was predicted, and by what; no detector looked where whole pictures were."""
 
-    detector: str
+    detector: str | None
     predictor: str
     decision: str
     margin: int
@@ -115,7 +138,7 @@ def predict(
     detector: Detector | None = None,
     predictor: ThresholdPredictor | None = None,
 ) -> Prediction:
-    """Predict the threshold of every object.
+    """Predict the threshold of every object; or of every picture, where the predictor looks at those.
 
     Args:
         options: In what, by what.
@@ -128,9 +151,15 @@ def predict(
         VcmError: Input, a tool, or the output fails.
     """
     source = open_source(options.input, limit=options.limit)
+    spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
+    if predictor is None and predicts_pictures(spec):
+        whole = picture_predictor(spec, device=options.device)
+        margin = options.margin or 0
+        jnds = [_of_picture(whole, frame, margin) for frame in _counted(source, progress)]
+        return _written(options, Prediction(None, whole.name, "the first level, rounded down", margin, jnds))
     jobs = worker_count(options.jobs)
     detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
-    predictor = predictor or choose_predictor(options.predictor, detector, warn)
+    predictor = predictor or choose_predictor(spec, detector, warn)
     margin = own_margin(predictor) if options.margin is None else options.margin
     rule, encoder = MatchRule(reference_score=options.score), _Once(options.encoder)
     pictures = []
@@ -154,7 +183,31 @@ def predict(
         pictures.append(PredictedPicture(Path(frame.source).name, frame.width, frame.height, objects))
         progress(len(pictures), source.count)
     said = f"quantile at {options.risk:g}" if options.decision == "quantile" else options.decision
-    prediction = Prediction(detector.name, predictor.name, said, margin, pictures)
+    return _written(options, Prediction(detector.name, predictor.name, said, margin, pictures))
+
+
+def _of_picture(predictor: JndPredictor, frame: Frame, margin: int) -> PredictedPicture:
+    """What people do not notice in a picture."""
+    found = predictor.picture(frame)
+    jnd = PredictedJnd(
+        found.scale,
+        list(found.numbers),
+        [round(level, 3) for level in found.levels],
+        [round(qp, 3) for qp in found.vvc_qp],
+        min(max(found.threshold + margin, 0), QP_COUNT - 1),
+    )
+    return PredictedPicture(Path(frame.source).name, frame.width, frame.height, [], jnd)
+
+
+def _counted(source: FrameSource, progress: Progress) -> Iterator[Frame]:
+    """The frames of a source; each is reported when the next is asked for."""
+    for done, frame in enumerate(source, 1):
+        yield frame
+        progress(done, source.count)
+
+
+def _written(options: PredictOptions, prediction: Prediction) -> Prediction:
+    """The prediction, written where the options say."""
     if options.out:
         with publish(Path(options.out)) as part:
             part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 # Classes and objects beyond these are in the files and in --json.
 CLASSES = 12
 OBJECTS = 200
+_SCALES = {"h264-qp": "H.264 QP", "jpeg-qf": "JPEG QF", "vvc-qp": "VVC QP"}
 
 
 def predicted(prediction: Prediction) -> None:
-    """A row per object."""
+    """A row per object; or per picture, by a predictor of whole pictures."""
     from vcmpipe.cli.show import console, print_table
 
     screen = console()
+    if prediction.detector is None:
+        _predicted_pictures(prediction)
+        return
     rows = [
         (
             picture.source,
@@ -40,6 +44,34 @@ def predicted(prediction: Prediction) -> None:
     screen.print(
         f"{len(rows):,} objects in {len(prediction.pictures):,} pictures; detector {prediction.detector}, "
         f"predictor {prediction.predictor}, {prediction.decision}{margin}",
+        soft_wrap=True,
+    )
+
+
+def _predicted_pictures(prediction: Prediction) -> None:
+    """A row per picture and level."""
+    from vcmpipe.cli.show import console, print_table
+
+    screen = console()
+    rows = [
+        (
+            picture.source,
+            f"JND{number}",
+            f"{level:.1f} {_SCALES[jnd.scale]}",
+            f"{qp:.1f}",
+            str(jnd.threshold) if number == jnd.numbers[0] else "",
+        )
+        for picture in prediction.pictures
+        if (jnd := picture.jnd) is not None
+        for number, level, qp in zip(jnd.numbers, jnd.levels, jnd.vvc_qp, strict=True)
+    ]
+    print_table(screen, ["picture", "level", "predicted", "VVC QP", "threshold"], rows[:OBJECTS], words=3)
+    if len(rows) > OBJECTS:
+        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    screen.print()
+    margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
+    screen.print(
+        f"{len(prediction.pictures):,} pictures; predictor {prediction.predictor}, {prediction.decision}{margin}",
         soft_wrap=True,
     )
 

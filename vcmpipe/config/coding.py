@@ -49,8 +49,8 @@ class ThresholdOptions:
     device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
     predictor: str = option(
         "auto",
-        help="constant[:QP], measured[:FIRST:LAST[:STEP]], dt_jrd:WEIGHTS, bc_jrd:WEIGHTS, a plugin's name, or auto "
-        "(a shipped one that fits)",
+        help="constant[:QP], measured[:FIRST:LAST[:STEP]], dt_jrd:WEIGHTS, bc_jrd:WEIGHTS, laser:VARIANT:WEIGHTS, "
+        "mtjnd:VARIANT:WEIGHTS, a plugin's name, or auto (a shipped one that fits)",
     )
     decision: Literal["quantile", "argmax", "mean"] = option(
         "quantile", help="how a threshold is read off its distribution"

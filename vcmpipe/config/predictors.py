@@ -16,6 +16,9 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     out: str | None = option(None, help="a JSON file to write the thresholds to")
+    weights: str | None = option(
+        None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
+    )
     margin: int | None = option(None, help="QP steps added to every threshold; default: the predictor's own")
     limit: int | None = option(None, help="look only at the first N pictures")
     json: bool = option(False, help="print the result as JSON")
@@ -23,7 +26,9 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
     def __post_init__(self) -> None:
         WholeCodingOptions.__post_init__(self)
         ThresholdOptions.__post_init__(self)
-        check_names(self, "input", "out")
+        check_names(self, "input", "out", "weights")
+        if self.weights is not None and self.predictor == "auto":
+            raise InputError("--weights is of a predictor: name it, as in --predictor laser:lat")
         if self.margin is not None and not -63 <= self.margin <= 63:
             raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
         if self.limit is not None and self.limit < 1:

@@ -25,12 +25,13 @@ from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import default_rule
 from vcmpipe.process import publish
 from vcmpipe.staging import publish_folder
+from vcmpipe.thresholds.jnd.scale import RANGES
 
 KIND = "samples"
 VERSION = 1
 SPLITS = ("train", "val", "test")
-# What a label counts, and the labels there are; the larger a QP, the coarser; the larger a quality factor, the finer.
-SCALES: dict[str, tuple[int, int] | None] = {"vvc-qp": (0, 63), "h264-qp": (0, 51), "jpeg-qf": (0, 100), "none": None}
+# What a label counts, and the labels there are; none where the data set has no labels.
+SCALES: dict[str, tuple[int, int] | None] = {**RANGES, "none": None}
 
 COLUMNS = {
     "sample": "string",

@@ -11,6 +11,7 @@ from vcmpipe.thresholds.base import ThresholdPredictor
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
+    from vcmpipe.thresholds.jnd.picture_jnd import JndPredictor
 
 ENTRY_POINT_GROUP = "vcmpipe.thresholds"
 
@@ -20,8 +21,11 @@ _BUILT_IN: dict[str, str] = {
     "constant": "vcmpipe.thresholds.constant:constant_predictor",
     "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
     "dt_jrd": "vcmpipe.thresholds.dt_jrd:dt_jrd_predictor",
+    "laser": "vcmpipe.thresholds.jnd.picture_jnd:laser_predictor",
     "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
+    "mtjnd": "vcmpipe.thresholds.jnd.picture_jnd:mtjnd_predictor",
 }
+_OF_PICTURES = ("laser", "mtjnd")
 
 
 class PredictorFactory(Protocol):
@@ -42,6 +46,28 @@ def known_predictors() -> dict[str, EntryPoint]:
     found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     found.update({name: EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in _BUILT_IN.items()})
     return dict(sorted(found.items()))
+
+
+def predicts_pictures(spec: str) -> bool:
+    """Whether a name stands for a predictor of whole pictures (``jnd.picture_jnd``), which needs no detector."""
+    return spec.partition(":")[0] in _OF_PICTURES
+
+
+def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
+    """Makes a predictor of whole pictures, for what it says of a picture rather than of its objects.
+
+    Args:
+        spec: ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS``.
+        device: Where its network runs: auto, cpu, cuda, cuda:N.
+
+    Raises:
+        InputError: The name is of no such predictor, or its argument is wrong.
+    """
+    if not predicts_pictures(spec):
+        raise InputError(f"{spec!r} does not look at whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS")
+    name, _, argument = spec.partition(":")
+    made: JndPredictor = known_predictors()[name].load()(argument, device=device)
+    return made
 
 
 def load_predictor(spec: str, *, detector: Detector | None = None) -> ThresholdPredictor:
