@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe import process, provenance
+from vcmpipe.audience import People, load_people, shifted, smaller
 from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.config import EncodeOptions, PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
@@ -25,7 +26,7 @@ from vcmpipe.encoders.faults import blamed_on, check_fidelity
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
-from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, write_csv, write_png, write_roi
+from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.records import object_records, picture_record
 from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, sidecar_path
 from vcmpipe.staging import publish_folder, safe_stem, same_file
@@ -105,6 +106,8 @@ class Pipeline:
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
+        people: Instead of the people's thresholds that the options name.
+        cache: Remembers what takes long: people's JND maps.
         warn: Told, in one line, what the user should know.
     """
 
@@ -118,6 +121,8 @@ class Pipeline:
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
+        people: People | None = None,
+        cache: ContentCache | None = None,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.options = options
@@ -132,8 +137,22 @@ class Pipeline:
         self.detector_spec = resolve_detector_spec(options.detector)
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.classes = frozenset(_class_names(classes, self.detector))
-        self.predictor = predictor or choose_predictor(options.predictor, self.detector, warn)
-        self.margin = own_margin(self.predictor) if margin is None else margin
+        self.people = people
+        if people is None and options.human is not None:
+            self.people = load_people(
+                options.human,
+                device=options.device,
+                factor=options.jnd_factor,
+                floor=options.jnd_floor,
+                cache=cache,
+                detector=self.detector,
+            )
+        for_people = options.audience == "human"
+        # Where nobody asks it, nothing has to be said about it.
+        told = (lambda message: None) if for_people else warn
+        self.predictor = predictor or choose_predictor(options.predictor, self.detector, told)
+        default = 0 if for_people else own_margin(self.predictor)
+        self.margin = default if margin is None else margin
 
     def coded_size(self, frame: Frame) -> tuple[int, int]:
         """The size that a frame is coded at."""
@@ -171,9 +190,31 @@ class Pipeline:
         return Objects(kept, qps, thresholds.recognisable)
 
     def qp_map(self, objects: Objects, coder: PictureCoder) -> QpMap:
-        """The map of a picture, at the padded coded size."""
+        """The machine's map of a picture, at the padded coded size."""
         part = objects.recognisable
         return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
+
+    def people_map(self, coder: PictureCoder) -> QpMap | None:
+        """The people's map of a picture; None where it is coded for machines alone."""
+        return None if self.people is None else self.smoothed(self.people.ask(coder).map)
+
+    def smoothed(self, qp_map: QpMap) -> QpMap:
+        """A map within ``--smooth``; that of the machine is already."""
+        limit = self.policy.step_limit
+        if limit is None:
+            return qp_map
+        return QpMap(limit_steps(qp_map.qp, limit), qp_map.ctu, qp_map.width, qp_map.height)
+
+    def asked(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> tuple[Objects, QpMap]:
+        """The objects of a picture, and the map that its audience asks for, at the padded coded size."""
+        people = self.people_map(coder)
+        if people is None or self.options.audience == "both":
+            objects = self.objects(frame, detections, coder)
+            own = self.qp_map(objects, coder)
+            return objects, own if people is None else smaller(own, people)
+        asked = shifted(people, self.margin, self.encoder.capabilities.qp_range)
+        kept = detections[self.wanted(detections, self.detector)]
+        return Objects(kept, coder.qps_at(kept.xyxy, asked), np.ones(len(kept), dtype=np.bool_)), asked
 
 
 @dataclass(frozen=True)
@@ -191,8 +232,7 @@ PictureCoding = Callable[[Frame, "sv.Detections"], EncodedPicture]
 def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, *, check: bool) -> EncodedPicture:
     """Code one picture with its detections; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(frame)
-    objects = pipeline.objects(frame, detections, coder)
-    asked = pipeline.qp_map(objects, coder)
+    objects, asked = pipeline.asked(frame, detections, coder)
     coded = coder.by_map(asked, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
@@ -292,8 +332,9 @@ def encode(
         )
     source = open_source(options.input, limit=options.limit)
     _refuse_overwriting(out, beside, source)
-    if options.cache and "encoder" not in parts:
-        parts["encoder"] = CachedEncoder(load_encoder(options.encoder), ContentCache(Path(options.cache), warn))
+    if options.cache:
+        cache = parts["cache"] = ContentCache(Path(options.cache), warn)
+        parts.setdefault("encoder", CachedEncoder(load_encoder(options.encoder), cache))
     # A search needs no thresholds, and so no remark that there are none.
     quiet = lambda message: None  # noqa: E731
     told = quiet if options.verify else warn
@@ -335,7 +376,9 @@ def encode(
             colour=dataclasses.asdict(pipeline.spec),
             # What was decided by default is written down as decided: the run can be repeated elsewhere.
             configuration=dataclasses.asdict(options) | {"detector": pipeline.detector_spec, "margin": pipeline.margin},
-            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name),
+            provenance=provenance.collect(
+                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people
+            ),
             pictures=records,
             codec=pipeline.encoder.capabilities.codec,
         )

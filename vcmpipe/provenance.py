@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vcmpipe import __version__, process
 
 if TYPE_CHECKING:
+    from vcmpipe.audience import People
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
 
@@ -43,7 +44,7 @@ def of_detector(detector: Detector) -> dict[str, Any]:
     return {"name": detector.name, "digest": detector.digest, "classes": len(detector.classes)}
 
 
-def collect(encoder: Encoder, detector: Detector, predictor: str) -> dict[str, Any]:
+def collect(encoder: Encoder, detector: Detector, predictor: str, people: People | None = None) -> dict[str, Any]:
     """Everything that a result depends on besides its configuration."""
     return {
         "versions": versions(),
@@ -51,4 +52,4 @@ def collect(encoder: Encoder, detector: Detector, predictor: str) -> dict[str, A
         "encoder": {"name": encoder.name, "build": encoder.build},
         "detector": of_detector(detector),
         "predictor": predictor,
-    }
+    } | ({"human": people.name} if people else {})

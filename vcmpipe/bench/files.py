@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vcmpipe.bench.result import QUALITIES, BenchResult, Split
+from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, BenchResult, Split
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
 
@@ -105,6 +105,7 @@ def picture_records(result: BenchResult) -> Iterator[Record]:
                 "bits": picture.bits[place],
                 "kept": picture.kept[place],
                 "psnr_y": picture.psnr_y[place],
+                **{name: getattr(picture, name)[place] for name in HUMAN_QUALITIES if getattr(picture, name)},
             }
 
 

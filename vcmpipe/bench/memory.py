@@ -15,6 +15,7 @@ from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder, content_key
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation.human_quality import HumanQuality, human_quality
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vcmpipe.detection import Detector
+    from vcmpipe.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,37 @@ def seen(coder: PictureCoder, coded: CodedPicture, detectors: Sequence[Detector]
             values = {"xyxy": found.xyxy, "confidence": found.confidence, "class_id": found.class_id}
             cache.put(key, _pack(psnr=np.float64(psnr_y), **values))
     return Seen(psnr_y, tuple(known[place] for place in range(len(detectors))))
+
+
+# Decoded pictures that are held at once.
+_LOOKED_AT_ONCE = 8
+
+
+def looked(
+    frame: Frame, versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: ContentCache
+) -> list[HumanQuality]:
+    """How versions of a picture look to people beside it, at its size; what was judged before is remembered."""
+    source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
+    keys = [
+        content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
+        for coder, coded in versions
+    ]
+    known: dict[str, HumanQuality] = {}
+    missing: dict[str, tuple[PictureCoder, CodedPicture]] = {}
+    for key, version in zip(keys, versions, strict=True):
+        stored = _unpack(cache.get(key), "xpsnr", "vmaf")
+        if stored is not None:
+            known[key] = HumanQuality(float(stored[0]), float(stored[1]))  # type: ignore[arg-type]
+        else:
+            missing[key] = version
+    todo = list(missing.items())
+    for start in range(0, len(todo), _LOOKED_AT_ONCE):
+        part = todo[start : start + _LOOKED_AT_ONCE]
+        decoded = [coder.decode(coded)[0].rgb for _, (coder, coded) in part]
+        for (key, _), found in zip(part, human_quality(frame.rgb, decoded), strict=True):
+            known[key] = found
+            cache.put(key, _pack(xpsnr=np.float64(found.xpsnr), vmaf=np.float64(found.vmaf)))
+    return [known[key] for key in keys]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vcmpipe.audience import shifted, smaller
 from vcmpipe.bench.memory import Prediction, predicted
-from vcmpipe.bench.meter import Meter, MeteredEncoder
+from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 from vcmpipe.verify import VerifyRules, View, verify_picture
 
@@ -102,11 +104,13 @@ class PictureBench:
         self._whole = pipeline
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._predictions: dict[str, Prediction] = {}
+        self._people: dict[float, tuple[QpMap, Account]] = {}
         self.begin()
 
     def begin(self) -> Meter:
         """Begin another method: with accounts of its own, and without what others have coded at hand."""
         self.meter = Meter()
+        self._charged: set[float] = set()
         self.pipeline = copy.copy(self._whole)
         self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
         self._coders.clear()
@@ -157,11 +161,41 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
+    def people(self, scale: float) -> QpMap | None:
+        """The people's map at a scale, or None without people: asked for once, and charged to every method once."""
+        people = self._whole.people
+        if people is None:
+            return None
+        if scale not in self._people:
+            meter = Meter()
+            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), scale, True)
+            with meter.stage("predict"):
+                asked = people.ask(coder)
+            if not self._people:  # a picture's JNDs are found once, for all scales
+                meter.add("predict", asked.remembered, remembered=True)
+            self._people[scale] = self._whole.smoothed(asked.map), meter["predict"]
+        found, spent = self._people[scale]
+        if scale not in self._charged:
+            self._charged.add(scale)
+            self.meter.add("predict", spent.seconds - spent.remembered, remembered=False)
+            self.meter.add("predict", spent.remembered, remembered=True, samples=spent.samples, unknown=spent.unknown)
+        return found
+
     def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """One operating point: the picture by the map of its objects, at a scale."""
-        coder = self.fresh_coder(scale)
-        coded = coder.by_map(coder.map_of(boxes, qps, self.pipeline.policy), self.pipeline.options.realise)
-        return Coded(Point(method, label + _at(scale)), coder, coded)
+        """One operating point: the picture by the map of its objects, and of people where they count, at a scale."""
+        coder, people = self.fresh_coder(scale), self.people(scale)
+        asked = coder.map_of(boxes, qps, self.pipeline.policy)
+        return self._coded(method, label, scale, coder, asked if people is None else smaller(asked, people))
+
+    def by_people(self, method: str, label: str, scale: float, margin: int) -> Coded:
+        """One operating point: the picture by the people's map, a margin added, at a scale."""
+        people = self.people(scale)
+        assert people is not None, "--audience human has people"
+        asked = shifted(people, margin, self.pipeline.encoder.capabilities.qp_range)
+        return self._coded(method, label, scale, self.fresh_coder(scale), asked)
+
+    def _coded(self, method: str, label: str, scale: float, coder: PictureCoder, asked: QpMap) -> Coded:
+        return Coded(Point(method, label + _at(scale)), coder, coder.by_map(asked, self.pipeline.options.realise))
 
 
 def _at(scale: float) -> str:
@@ -195,17 +229,27 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
+    for_people = bench.pipeline.options.audience == "human"
+    wanted = [0] * len(sweep.margins) if for_people else _smallest(bench, sweep)
+    points = []
+    for scale in sweep.map_scales:
+        coder, people, qps = bench.coder(scale), bench.people(scale), wanted
+        if people is not None:
+            own = people.minimum()
+            qps = [own + m for m in sweep.margins] if for_people else [min(qp, own) for qp in wanted]
+        for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
+            points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
+    return points
+
+
+def _smallest(bench: PictureBench, sweep: Sweep) -> list[int]:
+    """By margin the smallest threshold of a picture's objects."""
     thresholds = bench.thresholds(bench.pipeline.predictor)
     qps = []
     for margin in sweep.margins:
         _, decided = bench.decided(thresholds, margin)
         qps.append(int(decided.min()) if decided.size else bench.pipeline.policy.background_qp(decided))
-    points = []
-    for scale in sweep.map_scales:
-        coder = bench.coder(scale)
-        for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
-            points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
-    return points
+    return qps
 
 
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -221,7 +265,8 @@ def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
 
-    Thresholds are those of the source's size at every scale: margins make up for what a scale changes.
+    Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For people alone
+    it is their map plus a margin; for both audiences the smaller QP of both in every CTU, people's without a margin.
     """
     return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
 
@@ -232,6 +277,8 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
+    if bench.pipeline.options.audience == "human":
+        return [bench.by_people(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
     thresholds = bench.thresholds(predictor)
     return [
         bench.by_map(name, f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
@@ -268,6 +315,12 @@ METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "jrd": jrd,
     "jrd-measured": jrd_measured,
     "verified": verified,
+}
+# Methods that would be the same as for machines, or as one another, by audience.
+NOT_FOR: dict[str, tuple[str, ...]] = {
+    "machine": (),
+    "human": ("roi", "jrd-measured", "verified"),
+    "both": ("verified",),
 }
 # Methods that do not look at the picture before they code it.
 BLIND = frozenset({"plain", "plain-default", "plain-scaled"})

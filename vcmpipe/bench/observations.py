@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bench.result import PictureResult
+from vcmpipe.bench.result import HUMAN_QUALITIES, PictureResult
 from vcmpipe.evaluation import ApTable, GroundTruth, MatchRule, ap_table, match, pseudo_truth
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vcmpipe.bench.methods import Point
     from vcmpipe.bench.pictures import PictureOutcome
     from vcmpipe.detection import Detector
+    from vcmpipe.evaluation.human_quality import HumanQuality
 
 # The class of pictures that hold no object.
 NO_OBJECTS = "(no objects)"
@@ -52,6 +53,7 @@ class Observations:
         trials: (P, N) encodes that were tried; 0 where there was no search.
         objects: Kept and lost objects.
         second: The same under the second detector.
+        looks: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to people; empty where nobody asked.
         tables: By truth (``truth``, ``source``) and point what average precision is counted from.
     """
 
@@ -67,6 +69,7 @@ class Observations:
     objects: Kept
     second: Kept | None
     tables: Mapping[str, Sequence[ApTable]]
+    looks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def pixels(self) -> NDArray[np.int64]:
@@ -119,7 +122,15 @@ def observe(
         objects=_kept(wanted, [[cell.detections for cell in row] for row in cells], rule),
         second=second,
         tables=tables,
+        looks=_looks([[cell.look for cell in row] for row in cells]),
     )
+
+
+def _looks(cells: list[list[HumanQuality | None]]) -> dict[str, NDArray[np.float64]]:
+    seen = [[look for look in row if look is not None] for row in cells]
+    if not cells or not all(len(own) == len(row) for own, row in zip(seen, cells, strict=True)):
+        return {}
+    return {name: np.array([[getattr(look, name) for look in row] for row in seen]) for name in HUMAN_QUALITIES}
 
 
 def _kept(wanted: list[sv.Detections], found: list[list[sv.Detections | None]], rule: MatchRule) -> Kept:
@@ -162,6 +173,7 @@ def picture_results(observed: Observations) -> list[PictureResult]:
             bits=tuple(observed.bits[:, i].tolist()),
             kept=tuple(observed.objects.kept[:, i].tolist()),
             psnr_y=tuple(observed.psnr_y[:, i].tolist()),
+            **{name: tuple(values[:, i].tolist()) for name, values in observed.looks.items()},
         )
         for i, name in enumerate(observed.names)
     ]

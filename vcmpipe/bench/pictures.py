@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmpipe.bench.memory import seen
+from vcmpipe.bench.memory import looked, seen
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
+    from vcmpipe.evaluation.human_quality import HumanQuality
     from vcmpipe.thresholds import ThresholdPredictor
 
 
@@ -128,6 +129,7 @@ class Cell:
         second: What the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
         trials: Encodes that were tried to find it, where there was a search.
+        look: How it looks to people, where that was asked for.
     """
 
     bits: int
@@ -136,6 +138,7 @@ class Cell:
     second: sv.Detections | None = None
     split: Bits | None = None
     trials: int | None = None
+    look: HumanQuality | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,7 @@ class Setting:
         sweep: Their operating points.
         cache: Remembers encodes, predictions and detections.
         album: Keeps coded pictures for the gallery.
+        human_quality: Whether to say how versions look to people.
     """
 
     pipeline: Pipeline
@@ -218,6 +222,7 @@ class Setting:
     sweep: Sweep
     cache: ContentCache
     album: Album
+    human_quality: bool = False
 
 
 def run_picture(setting: Setting, look: Look) -> PictureOutcome:
@@ -241,11 +246,14 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         if name not in BLIND:
             meter.add("detect", look.seconds, remembered=False)
         accounts[name] = meter.accounts
-        for point, coder, coded, trials in points:
+        looks: list[HumanQuality | None] = [None] * len(points)
+        if setting.human_quality:
+            looks = [*looked(frame, [(one.coder, one.coded) for one in points], setting.cache)]
+        for (point, coder, coded, trials), people_see in zip(points, looks, strict=True):
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None
             split = split_bits(coder, coded, wanted.xyxy)
-            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials)
+            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials, people_see)
             versions[point] = Version(coded, coder.size)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
     return PictureOutcome(

@@ -72,15 +72,16 @@ def _series(
         [point.bits for point in rising], [point.quality for point in rising], style.dash, color=colour, linewidth=1.8
     )
     shown = {(point.bits, point.quality) for point in rising}
+    digits = words.QUALITY_DIGITS.get(quality, 3)
     for number_, point in enumerate(own):
         rate, value = point.rate.value, point.quality(quality)
         if rate is None or value is None:
             continue
         name = f"{quality}-{place}-{number_}"
         found = point.qualities[quality]
-        more = words.interval(found, lambda number: f"{number:.3f}")
+        more = words.interval(found, lambda number: f"{number:.{digits}f}")
         cost = words.rate(rate, average)
-        hints[name] = f"{point.method}, {point.label}: {cost} at {value:.3f}{f' ({more})' if more else ''}"
+        hints[name] = f"{point.method}, {point.label}: {cost} at {value:.{digits}f}{f' ({more})' if more else ''}"
         # Whiskers on the envelope alone: elsewhere they would hide more than they say.
         if (rate, value) in shown and found.low is not None and found.high is not None:
             line = {"color": colour, "linewidth": 0.9, "alpha": 0.45, "zorder": 2, "solid_capstyle": "butt"}

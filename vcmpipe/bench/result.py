@@ -13,7 +13,9 @@ ANCHOR = "plain"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
-QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source")
+# What people see, by the names of the fields of evaluation's HumanQuality.
+HUMAN_QUALITIES = ("xpsnr", "vmaf")
+QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source", *HUMAN_QUALITIES)
 Average = Literal["pictures", "bpp", "classes"]
 
 
@@ -173,6 +175,8 @@ class PictureResult:
         bits: Size at each point.
         kept: Objects kept at each point.
         psnr_y: PSNR of the luma at each point.
+        xpsnr: XPSNR at each point; empty where it was not asked for.
+        vmaf: VMAF likewise.
     """
 
     name: str
@@ -183,6 +187,8 @@ class PictureResult:
     bits: tuple[int, ...]
     kept: tuple[int, ...]
     psnr_y: tuple[float, ...]
+    xpsnr: tuple[float, ...] = ()
+    vmaf: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Sweep
+from vcmpipe.bench.methods import NOT_FOR, Sweep
 from vcmpipe.bench.observations import Observations, observe, picture_results
 from vcmpipe.bench.pictures import (
     Album,
@@ -30,8 +30,10 @@ from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.faults import blamed_on
+from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
-from vcmpipe.frames import Frame, open_source
+from vcmpipe.evaluation.human_quality import SMALLEST, find_ffmpeg
+from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import load_predictor
@@ -89,6 +91,8 @@ def bench(
     assert options.images is not None
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
     source = open_source(options.images, limit=options.limit)
+    if options.human_quality:
+        _check_human_quality(source)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
     setting = _setting(options, sweep, cache, warn, parts)
     pipeline = setting.pipeline
@@ -106,13 +110,24 @@ def bench(
             result,
             left_out=left_out,
             configuration=configuration,
-            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name)
+            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people)
             | ({"second_detector": provenance.of_detector(setting.second)} if setting.second else {}),
         )
         gallery = make_gallery(result, outcomes, source, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
     return result
+
+
+def _check_human_quality(source: FrameSource) -> None:
+    """What it lacks is better known before hours of encoding."""
+    find_ffmpeg()
+    for number, (width, height) in enumerate(source.sizes()):
+        if min(width, height) < SMALLEST:
+            name = source.paths[number].name if isinstance(source, PictureSource) else f"frame {number}"
+            raise InputError(
+                f"{name} has {width}x{height} pixels: VMAF needs {SMALLEST} a side; leave it out, or --human-quality"
+            )
 
 
 def _setting(
@@ -128,15 +143,22 @@ def _setting(
     detector = guarded("detector", options.detector)
     wants_second = options.second_detector is not None or "second_detector" in parts
     second = guarded("second_detector", options.second_detector) if wants_second else None
-    pipeline = Pipeline(options, warn=warn, detector=detector, **parts)
+    pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
     methods = list(dict.fromkeys(options.methods.split(",")))
+    for name in NOT_FOR[options.audience]:
+        if name in methods:
+            methods.remove(name)
+            if options.methods != BenchOptions.methods:
+                warn(f"{name} knows nothing of people: it is left out with --audience {options.audience}")
+    if not methods:
+        raise InputError(f"none of --methods {options.methods} codes for --audience {options.audience}: add jrd")
     measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
     if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
         if options.methods != BenchOptions.methods:
             warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
         methods.remove("jrd-measured")
     album = Album(ALBUM if options.gallery else 0)
-    return Setting(pipeline, second, measured, methods, sweep, cache, album)
+    return Setting(pipeline, second, measured, methods, sweep, cache, album, options.human_quality)
 
 
 def _run(

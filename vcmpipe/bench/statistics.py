@@ -91,6 +91,8 @@ def rows_of(observed: Observations, average: Average, resamples: int, seed: int)
             values = [table.values(weights) for table in observed.tables[truth]]
             for i, name in enumerate(names):
                 qualities[name] = np.array([value[i] for value in values]).reshape(-1, len(weights)).T
+    for name, looks in observed.looks.items():
+        qualities[name] = weights @ looks.T / len(observed.names)
     return Rows(
         weights,
         _rates(observed, weights, average),

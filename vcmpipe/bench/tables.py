@@ -118,13 +118,18 @@ def points(result: BenchResult) -> Table:
             row.append(number_cell(point.rate, 4 if result.average == "bpp" else 0))
         row += [words.number(point.bpp, 3), words.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
         row += [
-            number_cell(point.qualities[name], 3) if name in point.qualities else words.NOTHING for name, _ in measured
+            number_cell(point.qualities[name], words.QUALITY_DIGITS.get(name, 3))
+            if name in point.qualities
+            else words.NOTHING
+            for name, _ in measured
         ]
         if anchor:
             saved = point.saved.get(anchor, {}).get("retention")
             row.append("anchor" if saved is None else percent_cell(saved, signed=False))
         rows.append(tuple(row))
     notes = ["PSNR-Y is taken at the coded size: it does not compare between scales."]
+    if any(name == "vmaf" for name, _ in measured):
+        notes.append("XPSNR (luma, dB) and VMAF say how it looks to people; a still equal to its source has VMAF 97.4.")
     if anchor:
         notes.append(f"saved: of the bits that {anchor} needs to keep as many objects as this point does.")
     heads = ["method", "point", "bytes per picture", *([words.RATE_TITLES[result.average]] if own_rate else [])]

@@ -26,7 +26,11 @@ QUALITY_TITLES = {
     "ap50": "AP50",
     "ap_source": "AP vs source",
     "ap50_source": "AP50 vs source",
+    "xpsnr": "XPSNR",
+    "vmaf": "VMAF",
 }
+# Shares have three digits, decibels and VMAF's points fewer.
+QUALITY_DIGITS = {"xpsnr": 2, "vmaf": 1}
 RATE_TITLES: dict[Average, str] = {
     "pictures": "bytes per picture",
     "bpp": "bits per pixel, mean of pictures",

@@ -52,7 +52,8 @@ def _encode(options: config.EncodeOptions) -> int:
         show.unkept(sidecar, _warn)
     elif sidecar.lost:
         margin = sidecar.configuration["margin"]
-        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or --background keep loses fewer")
+        other = "--audience both" if options.audience == "human" else "--background keep"
+        _warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or {other} loses fewer")
     return 0
 
 
@@ -151,6 +152,22 @@ def _predict(options: config.PredictOptions) -> int:
         _print_json(prediction.to_dict())
     else:
         predictors.predicted(prediction)
+    return 0
+
+
+def _jnd_map(options: config.JndMapOptions) -> int:
+    from vcmpipe.cli import predictors
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.jnd_maps import write_jnd_maps
+
+    with progress_bar("jnd-map") as progress:
+        report = write_jnd_maps(
+            options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
+        )
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        predictors.mapped(report)
     return 0
 
 
@@ -283,6 +300,7 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "extract": _extract,
     "bench": _bench,
     "predict": _predict,
+    "jnd-map": _jnd_map,
     "train": _train,
     "evaluate predictor": _evaluate_predictor,
     "dataset build": _dataset_build,

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "dataset import": (config.DatasetImportOptions, "read a published data set into one table of samples"),
     "dataset export": (config.DatasetExportOptions, "write a store in a layout that others read"),
     "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
+    "jnd-map": (config.JndMapOptions, "write what people do not notice in each pixel"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }
 # Commands of two words, by the first.

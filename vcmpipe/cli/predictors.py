@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vcmpipe.evaluation.threshold_errors import ErrorSummary, Interval
+    from vcmpipe.jnd_maps import JndMapReport
     from vcmpipe.prediction import Prediction
     from vcmpipe.training.evaluate import PredictorReport
     from vcmpipe.training.run import TrainReport
@@ -74,6 +75,30 @@ def _predicted_pictures(prediction: Prediction) -> None:
         f"{len(prediction.pictures):,} pictures; predictor {prediction.predictor}, {prediction.decision}{margin}",
         soft_wrap=True,
     )
+
+
+def mapped(report: JndMapReport) -> None:
+    """A row per picture with a JND map."""
+    from vcmpipe.cli.show import console, print_table
+
+    screen = console()
+    rows = [
+        (
+            each.source,
+            f"{each.width}x{each.height}",
+            f"{each.mean:.2f}",
+            f"{each.maximum:.1f}",
+            "" if each.made else "*",
+        )
+        for each in report.pictures
+    ]
+    print_table(screen, ["picture", "size", "mean JND", "largest", ""], rows[:OBJECTS], words=2)
+    if len(rows) > OBJECTS:
+        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    screen.print()
+    there = sum(not each.made for each in report.pictures)
+    more = f"; {there:,} of them (*) were there" if there else ""
+    screen.print(f"{len(rows):,} map{'s' * (len(rows) != 1)} in {report.out}, in grey levels{more}", soft_wrap=True)
 
 
 def trained(report: TrainReport) -> None:

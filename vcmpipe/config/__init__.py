@@ -4,6 +4,7 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
+from vcmpipe.config.audience import AudienceOptions
 from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales
 from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
@@ -15,6 +16,7 @@ from vcmpipe.config.datasets import (
     DatasetVerifyOptions,
 )
 from vcmpipe.config.encode import EncodeOptions, VerifyOptions
+from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions, TrainOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 
@@ -23,6 +25,7 @@ __all__ = [
     "MAX_JOBS",
     "MAX_RESAMPLES",
     "METHODS",
+    "AudienceOptions",
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
@@ -36,6 +39,7 @@ __all__ = [
     "EvaluatePredictorOptions",
     "ExtractOptions",
     "InspectOptions",
+    "JndMapOptions",
     "MapOptions",
     "ObjectsOptions",
     "PipelineOptions",

@@ -222,6 +222,27 @@ class PictureCoder:
         factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
         return build_map(boxes_xyxy * factor, qps, policy, self.yuv.width, self.yuv.height, self.ctu)
 
+    def qps_at(self, boxes_xyxy: NDArray[np.floating], qp_map: QpMap) -> NDArray[np.int64]:
+        """The smallest QP that a map has at each object.
+
+        Args:
+            boxes_xyxy: (N, 4) corners in source pixels.
+            qp_map: At the padded coded size.
+
+        Returns:
+            (N,) QPs.
+        """
+        factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
+        boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) * factor
+        limits = np.array([qp_map.width, qp_map.height], np.float64)
+        low = np.clip(np.floor(boxes[:, :2]), 0, limits - 1).astype(np.int64)
+        high = np.clip(np.ceil(boxes[:, 2:]), low + 1, limits).astype(np.int64)
+        qps = [
+            qp_map.at(Rect(x1, y1, x2 - x1, y2 - y1))
+            for (x1, y1), (x2, y2) in zip(low.tolist(), high.tolist(), strict=True)
+        ]
+        return np.array(qps, dtype=np.int64)
+
     def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
         """The picture by a map: no sample gets a larger QP than the map asks for.
 
