@@ -38,6 +38,7 @@ from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.pipeline import parse_scale
 from vcmpipe.qpmap import parse_background, rate
 from vcmpipe.thresholds import load_predictor
+from vcmpipe.thresholds.jnd.scale import H264_TO_VVC, JPEG_TO_VVC
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -238,6 +239,12 @@ def test_the_rate_model_is_described_with_its_constants() -> None:
     for value in (first, second, rate.STEP_SLOPE, rate.BITS_PER_SAMPLE, f"{rate.FIXED_BITS:g}", rate.BORDER_BITS[0]):
         assert str(value) in text
     assert str(rate.BORDER_BITS[2]) in text and str(rate.BORDER_BITS[-1]) in text
+
+
+def test_the_lines_between_scales_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "human.md").read_text() + (ROOT / "docs" / "benchmarks.md").read_text()
+    for line in (H264_TO_VVC, JPEG_TO_VVC):
+        assert text.count(f"{line.offset:.2f} + {line.slope:.4f} x") == 2
 
 
 def plugin(name: str) -> types.ModuleType:

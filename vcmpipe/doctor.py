@@ -358,7 +358,7 @@ def _cuda() -> tuple[list[str], str]:
 
 
 def _folders() -> list[FolderFinding]:
-    from vcmpipe.bench.run import cache_folder
+    from vcmpipe.encoders.cache import cache_folder
 
     return [_folder("cache", cache_folder(None)), _folder("temporary files", Path(tempfile.gettempdir()))]
 

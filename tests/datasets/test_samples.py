@@ -38,7 +38,9 @@ def some(**changes: object) -> Samples:
         "string": ["1" * 41 + "0" * 23, "0" * 64, "1" * 51 + "0" * 13],
         "class_name": ["cat", pd.NA, "dog"],
     }
-    rest = {key: changes.pop(key) for key in ("name", "scale", "missing", "qps", "source", "root") if key in changes}
+    rest = {
+        key: changes.pop(key) for key in ("name", "scale", "missing", "qps", "source", "root", "rule") if key in changes
+    }
     values = {"name": "some", "scale": "vvc-qp", "qps": QPS, "missing": ("the crops",)} | rest
     return Samples(make_table(**(columns | changes)), **values)  # type: ignore[arg-type]
 
@@ -66,6 +68,17 @@ def some(**changes: object) -> Samples:
         ({"qps": None}, "strings need their QPs"),
         ({"qps": QPS[::-1]}, "strings need their QPs, ascending"),
         ({"x1": [1.0, 2.0, np.nan]}, "has a box with a side that is no number"),
+        ({"label": [1.0, 2.0, 3.0]}, "'a_2' is never recognised, and its label is not 0"),
+        ({"label": [1.0, np.nan, 3.0]}, "'a_2' is never recognised, and its label is not 0"),
+        ({"level": [1, 9, pd.NA]}, "'a_2' has a JND level other than 1, 2, 3"),
+        ({"level": [0, 1, 2]}, "'a_1' has a JND level"),
+        ({"score": [0.5, np.nan, 2.0]}, r"'b_1' has a score outside 0\.\.1"),
+        ({"score": [-0.1, np.inf, 1.0]}, r"'a_1' \(and 1 more\) has a score outside"),
+        ({"width": [0, 5, pd.NA]}, "'a_1' has a width below 1"),
+        ({"height": [5, -5, 5]}, "'a_2' has a height below 1"),
+        ({"path": ["a..b/c.png", "x/../../y.png", pd.NA]}, r"'a_2' has a path with \.\. in it"),
+        ({"path": ["a/b.png", "..\\y.png", ".."]}, r"'a_2' \(and 1 more\) has a path with"),
+        ({"rule": "luck"}, "there is no label rule 'luck': choose from last, "),
         ({"x1": [9.0] * 3, "y1": [0.0] * 3, "x2": [8.0] * 3, "y2": [9.0] * 3}, "has a box inside out"),
     ],
 )

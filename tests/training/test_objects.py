@@ -15,8 +15,8 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture, write_png
 from vcmpipe.thresholds import bc_jrd
 from vcmpipe.training.bc_jrd import Pairs
+from vcmpipe.training.object_run import ObjectPlan
 from vcmpipe.training.objects import groups, open_objects
-from vcmpipe.training.recipe import Plan
 
 
 def objects(data: Path | str, **changes: object):
@@ -150,12 +150,14 @@ def test_left_out_limited_excluded(ow_jrd: Path, tmp_path: Path) -> None:
 
 def test_pairs_are_drawn_anew_in_every_epoch_and_none_twice(ow_jrd: Path) -> None:
     found = objects(f"ow-jrd:{ow_jrd}")
-    plan = Plan("bc_jrd", "", "", "random", "test_efficientnet", 32, True, 3.0, 8, 1, 4, 0.1, 0.0, 0, 7, "32-true")
+    plan = ObjectPlan(
+        "bc_jrd", "", "", "random", True, 1, 4, 0.1, 0.0, 0, 7, "32-true", "test_efficientnet", 32, 3.0, 8
+    )
     pairs = Pairs(plan, found.pictures, found.split("train"), True)
     assert len(pairs) == 28 * 8
     qps = {epoch: [pairs.qp((16 + n, epoch)) for n in range(8)] for epoch in (0, 1)}
     assert len(set(qps[0])) == 8 and qps[0] != qps[1] == [pairs.qp((16 + n, 1)) for n in range(8)]
-    all_of_them = Pairs(Plan(**(plan.__dict__ | {"versions": 64})), found.pictures, found.split("train"), True)
+    all_of_them = Pairs(ObjectPlan(**(plan.__dict__ | {"versions": 64})), found.pictures, found.split("train"), True)
     assert {all_of_them.qp((n, 0)) for n in range(64)} == set(range(64))
     val = Pairs(plan, found.pictures, found.split("val"), False)
     assert [val.qp((n, 5)) for n in range(8)] == [7, 14, 21, 28, 35, 42, 49, 56]

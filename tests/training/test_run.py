@@ -18,8 +18,8 @@ from vcmpipe.errors import InputError, VcmError
 from vcmpipe.thresholds import load_predictor
 from vcmpipe.thresholds.weights import read_card, read_state
 from vcmpipe.training.evaluate import evaluate
+from vcmpipe.training.optimisers import cosine
 from vcmpipe.training.run import train
-from vcmpipe.training.task import cosine
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from vcmpipe.bench.truth import check_truth, known_frames
 from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
+from vcmpipe.encoders.cache import cache_folder
 from vcmpipe.encoders.faults import blamed_on
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
@@ -40,15 +41,6 @@ from vcmpipe.thresholds import load_predictor
 
 # Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
 ALBUM = 256 << 20
-
-
-def cache_folder(named: str | None) -> Path:
-    """The cache that was named, else the user's."""
-    if named:
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("vcmpipe"))
 
 
 def bench(

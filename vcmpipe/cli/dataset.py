@@ -8,9 +8,12 @@ from vcmpipe.cli import show
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
+    from vcmpipe.datasets.conversion import ConversionReport
     from vcmpipe.datasets.exporters import ExportReport
     from vcmpipe.datasets.importers import ImportReport
+    from vcmpipe.datasets.patches import CropReport
     from vcmpipe.datasets.statistics import Spread, Statistics
+    from vcmpipe.datasets.subjects import Satisfaction
     from vcmpipe.datasets.verification import StoreReport
 
 # Rows of the tables by class and by QP that a person looks through; --json has them all.
@@ -65,6 +68,22 @@ def exported(report: ExportReport) -> None:
     print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
 
 
+def cropped(report: CropReport) -> None:
+    """What was cut into patches."""
+    print(
+        f"{report.out}: patches of {report.size}x{report.size}, a stride of {report.stride}, of {report.pictures} pairs"
+    )
+    print(", ".join(f"{split} {count:,}" for split, count in report.patches.items()))
+
+
+def converted(report: ConversionReport) -> None:
+    """What a conversion yielded."""
+    pictures = f" of {report.pictures:,} pictures" if report.pictures else ""
+    print(f"{report.out}: {report.converted:,} labels{pictures}, {report.scale} to vvc-qp by {report.how}")
+    if report.mean_from is not None and report.mean_to is not None:
+        print(f"mean {report.mean_from:.2f} became {report.mean_to:.2f}")
+
+
 def described(report: Statistics) -> None:
     """What is in a data set."""
     screen = show.console()
@@ -94,6 +113,11 @@ def described(report: Statistics) -> None:
         ]
         print()
         show.print_table(screen, ["constant", "guess", "count", "E_A", "E[27,51]"], rows)
+    if report.satisfaction:
+        ratios = [f"at {point.ratio:g}" for point in report.satisfaction[0].points]
+        heads = ["satisfied", "pictures", "people", *ratios, "doubt", "from labels"]
+        print()
+        show.print_table(screen, heads, [_satisfied(group) for group in report.satisfaction])
     if report.rates:
         step = -(-len(report.rates) // QPS)
         rows = [
@@ -116,6 +140,16 @@ def described(report: Statistics) -> None:
 def _spread(group: Spread) -> list[str]:
     values = [f"{round(value, 1):g}" for value in group.percentiles]
     return [group.group, f"{group.count:,}", f"{group.mean:.2f}", f"{group.sd:.2f}", *values, f"{group.mae:.3f}"]
+
+
+def _satisfied(group: Satisfaction) -> list[str]:
+    points = [
+        f"{point.jnd.value:.2f} ±{((point.jnd.high or 0) - (point.jnd.low or 0)) / 2:.2f}" for point in group.points
+    ]
+    people = f"{group.subjects[0]} to {group.subjects[1]}"
+    # How sure one picture's JND is, at the ratio nearest to that of labels.
+    doubt = min(group.points, key=lambda point: abs(point.ratio - 0.75)).doubt
+    return [group.group, f"{group.pictures:,}", people, *points, f"±{doubt:.2f}", f"{group.from_labels:.2f}"]
 
 
 def _or_dash(value: float | None) -> str:

@@ -196,6 +196,8 @@ def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
         _print_json(asdict(report))
     else:
         predictors.evaluated(report)
+    if getattr(report, "psnr_missing", None) is not None and options.psnr:
+        _warn(f"no delta-PSNR: {report.psnr_missing}")  # type: ignore[union-attr]
     return 0
 
 
@@ -263,6 +265,22 @@ def _dataset_export(options: config.DatasetExportOptions) -> int:
     return 0
 
 
+def _dataset_convert(options: config.DatasetConvertOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.conversion import convert
+
+    with progress_bar("convert") as progress:
+        report = convert(options, progress=progress, warn=_warn)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.converted(report)
+    if report.unreached:
+        _warn(f"{_count(report.unreached, 'label')} became QP 0: no VVC QP reaches the quality there")
+    return 0
+
+
 def _dataset_stats(options: config.DatasetStatsOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.datasets.statistics import statistics
@@ -274,6 +292,24 @@ def _dataset_stats(options: config.DatasetStatsOptions) -> int:
         dataset.described(report)
     for line in report.missing:
         _warn(f"missing: {line}")
+    return 0
+
+
+def _dataset_crop(options: config.DatasetCropOptions) -> int:
+    from vcmpipe.cli import dataset
+    from vcmpipe.cli.progress import progress_bar
+    from vcmpipe.datasets.patches import crop_pairs
+
+    with progress_bar("crop") as progress:
+        report = crop_pairs(options, progress=progress)
+    if options.json:
+        _print_json(asdict(report))
+    else:
+        dataset.cropped(report)
+    if report.too_small:
+        _warn(f"{_count(len(report.too_small), 'picture')} too small for a patch, such as {report.too_small[0]}")
+    if not report.patches["val"]:
+        _warn("no picture fell into valid: another --seed, or more pictures")
     return 0
 
 
@@ -307,7 +343,9 @@ _FUNCTIONS: dict[str, Callable[[Any], int]] = {
     "dataset verify": _dataset_verify,
     "dataset import": _dataset_import,
     "dataset export": _dataset_export,
+    "dataset convert": _dataset_convert,
     "dataset stats": _dataset_stats,
+    "dataset crop": _dataset_crop,
     "doctor": _doctor,
 }
 

@@ -29,7 +29,9 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "dataset verify": (config.DatasetVerifyOptions, "check a store: digests, completeness, decodability"),
     "dataset import": (config.DatasetImportOptions, "read a published data set into one table of samples"),
     "dataset export": (config.DatasetExportOptions, "write a store in a layout that others read"),
+    "dataset convert": (config.DatasetConvertOptions, "turn labels of H.264 or JPEG into VVC QPs"),
     "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
+    "dataset crop": (config.DatasetCropOptions, "cut pairs of pictures into patches to train resjnd on"),
     "jnd-map": (config.JndMapOptions, "write what people do not notice in each pixel"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from vcmpipe.jnd_maps import JndMapReport
     from vcmpipe.prediction import Prediction
     from vcmpipe.training.evaluate import PredictorReport
-    from vcmpipe.training.run import TrainReport
+    from vcmpipe.training.evaluate_pictures import PictureReport
+    from vcmpipe.training.report import TrainReport
 
 # Classes and objects beyond these are in the files and in --json.
 CLASSES = 12
@@ -106,16 +107,20 @@ def trained(report: TrainReport) -> None:
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.metrics.items())
     print(f"{report.weights}: {report.model} after {report.epochs} epochs, best was {report.best_epoch}")
     if figures:
-        constant = "" if report.baseline is None else f" (always the median: error {report.baseline:.4f})"
+        constant = "" if report.baseline is None else f" ({report.constant}: error {report.baseline:.4f})"
         print(f"{figures}{constant}")
-    print(", ".join(f"{count:,} objects in {split}" for split, count in report.objects.items()))
+    print(", ".join(f"{count:,} {report.noun} in {split}" for split, count in report.objects.items()))
 
 
-def evaluated(report: PredictorReport) -> None:
-    """Errors by group beside those of the constant, and calibration."""
+def evaluated(report: PredictorReport | PictureReport) -> None:
+    """Errors by group beside those of the constant, and calibration; of whole pictures, errors by level."""
     from vcmpipe.cli.show import console, print_table
+    from vcmpipe.training.evaluate_pictures import PictureReport
 
     screen = console()
+    if isinstance(report, PictureReport):
+        _evaluated_pictures(report)
+        return
     groups = {"all": report.overall, "27..51": report.middle, **report.by_size}
     groups |= dict(list(report.by_class.items())[:CLASSES])
     heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
@@ -139,6 +144,30 @@ def evaluated(report: PredictorReport) -> None:
         f"{report.predictor} on {report.data} ({report.split}: {report.overall.objects:,} objects in "
         f"{report.pictures:,} pictures), {report.decision}; the constant is {report.constant}, the median of the "
         "training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
+        soft_wrap=True,
+    )
+
+
+def _evaluated_pictures(report: PictureReport) -> None:
+    """Errors by JND level beside those of the constants."""
+    from vcmpipe.cli.show import console, print_table
+
+    screen = console()
+    heads = ["JND", "labels", "delta-QP", "constant", "ratio", "bias", "sigma_e", "always"]
+    rows = [(*_row(str(each.level), each.qp), f"{each.constant:g}") for each in report.levels]
+    if report.psnr_missing is None:
+        heads += ["delta-PSNR", "constant"]
+        rows = [
+            (*row, *(_figure(each) for each in (level.psnr, level.psnr_constant) if each is not None))
+            for row, level in zip(rows, report.levels, strict=True)
+        ]
+    print_table(screen, heads, rows, words=1)
+    screen.print()
+    without = f"; {report.left_out:,} labels of other levels" if report.left_out else ""
+    screen.print(
+        f"{report.predictor} on {report.data} ({report.split}: {report.pictures:,} pictures of {report.sources:,} "
+        f"sources{without}), in {_SCALES[report.scale]}; the constants are the medians of the training labels. ± is "
+        "half of the 95 % interval of a bootstrap over sources; --json has its ends.",
         soft_wrap=True,
     )
 

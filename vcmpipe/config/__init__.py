@@ -5,11 +5,13 @@ of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answer
 """
 
 from vcmpipe.config.audience import AudienceOptions
-from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales
+from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
+    DatasetConvertOptions,
+    DatasetCropOptions,
     DatasetExportOptions,
     DatasetImportOptions,
     DatasetStatsOptions,
@@ -17,8 +19,9 @@ from vcmpipe.config.datasets import (
 )
 from vcmpipe.config.encode import EncodeOptions, VerifyOptions
 from vcmpipe.config.jnd import JndMapOptions
-from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions, TrainOptions
+from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
+from vcmpipe.config.training import TrainOptions
 
 __all__ = [
     "MAX_DILATE",
@@ -29,6 +32,8 @@ __all__ = [
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
+    "DatasetConvertOptions",
+    "DatasetCropOptions",
     "DatasetExportOptions",
     "DatasetImportOptions",
     "DatasetStatsOptions",
@@ -52,4 +57,5 @@ __all__ = [
     "option",
     "parse_range",
     "parse_scales",
+    "parse_shares",
 ]

@@ -64,6 +64,21 @@ def parse_scales(text: str, what: str) -> tuple[float, ...]:
     return scales
 
 
+def parse_shares(text: str, what: str) -> tuple[float, ...]:
+    """Read ``0.9,0.75,0.5``; the largest first.
+
+    Raises:
+        InputError: A value is no number above 0 and below 1.
+    """
+    try:
+        shares = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
+    except ValueError:
+        shares = (0.0,)
+    if not all(0.0 < share < 1.0 for share in shares):
+        raise InputError(f"{what} {text!r}: give shares above 0 and below 1, such as 0.9,0.75,0.5")
+    return shares
+
+
 def check_names(options: Any, *names: str) -> None:
     """Refuse an empty file name, which would otherwise stand for the working folder."""
     for name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import argument, check_names, option, parse_range
+from vcmpipe.config.base import MAX_JOBS, argument, check_names, option, parse_range, parse_shares
 from vcmpipe.config.coding import WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -58,8 +58,9 @@ class DatasetVerifyOptions:
 class DatasetImportOptions:
     """Read a published data set into one table of samples, with its split, and say what is missing."""
 
-    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images"] = argument(
-        help="ow-jrd, videoset, mcl-jci, cpl-set or jrd-images (pictures with their coded versions)"
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images", "jnd-levels"] = argument(
+        help="ow-jrd, videoset, mcl-jci, cpl-set, jrd-images (pictures with their coded versions) or jnd-levels "
+        "(pictures with JND-Levels.txt or a manifest)"
     )
     source: str = argument(help="its folder, or its one file")
     out: str = option(help="the folder of samples to make")
@@ -71,18 +72,28 @@ class DatasetImportOptions:
     )
     labels: str | None = option(None, help="jrd-images: a JSON file of labels; default: JRD_info.json, if it is there")
     qps: str = option("0:63", help="jrd-images: QPs of the coded versions: FIRST:LAST[:STEP] or A,B,C")
+    scale: Literal["h264-qp", "jpeg-qf", "vvc-qp"] | None = option(
+        None, help="jnd-levels: what its labels count: h264-qp, jpeg-qf or vvc-qp; default: h264-qp"
+    )
+    write_manifest: str | None = option(
+        None, help="jnd-levels: a CSV file to write what was read to, by name: as manifest.csv it goes before positions"
+    )
     seed: int = option(0, help="of the split, where the data set has none of its own")
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "source", "out", "originals", "pattern", "labels")
+        check_names(self, "source", "out", "originals", "pattern", "labels", "write_manifest")
         for name, kinds in {
             "originals": ("ow-jrd", "jrd-images"),
             "pattern": ("ow-jrd", "jrd-images"),
             "labels": ("jrd-images",),
+            "scale": ("jnd-levels",),
+            "write_manifest": ("jnd-levels",),
         }.items():
             if getattr(self, name) is not None and self.data_set not in kinds:
-                raise InputError(f"--{name} is for {' and '.join(kinds)}: leave it out for {self.data_set}")
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for {' and '.join(kinds)}: leave it out for {self.data_set}"
+                )
         parse_range(self.qps, low=0, high=63, what="--qps")
 
 
@@ -123,8 +134,69 @@ class DatasetStatsOptions:
     rule: str | None = option(
         None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
     )
-    out: str | None = option(None, help="a folder for the drawings: labels.png, and rate.png where there are streams")
+    ratios: str | None = option(
+        None,
+        help="shares of satisfied people at which JNDs are given, from people's own answers; default: 0.9,0.75,0.5, "
+        "where there are answers",
+    )
+    out: str | None = option(
+        None,
+        help="a folder for the drawings: labels.png, rate.png where there are streams, satisfaction.png where there "
+        "are people's answers",
+    )
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "store", "out")
+        check_names(self, "store", "out", "ratios")
+        if self.ratios is not None:
+            parse_shares(self.ratios, "--ratios")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConvertOptions:
+    """Turn labels that count H.264 QPs or JPEG quality factors into VVC QPs."""
+
+    samples: str = argument(help="a folder of samples, or a label table (.parquet)")
+    out: str = option(help="the folder of samples to make")
+    to: Literal["vvc-qp"] = option("vvc-qp", help="the scale to convert to: vvc-qp")
+    how: Literal["identity", "affine", "psnr", "xpsnr"] = option(
+        "xpsnr",
+        help="identity (the same number; H.264 only), affine (a line fitted to photos), or psnr or xpsnr: the largest "
+        "VVC QP whose quality reaches that of the other codec's picture at the label, by real encodes of each picture",
+    )
+    images: str | None = option(None, help="psnr, xpsnr: the folder of pictures, if it has moved")
+    encoder: str = option("vvenc", help="psnr, xpsnr: the VVC encoder")
+    preset: Literal["faster", "fast", "medium", "slow", "slower"] = option(
+        "faster", help="psnr, xpsnr: the encoder's speed preset"
+    )
+    cache: str | None = option(
+        None, help="psnr, xpsnr: the folder that keeps what was coded and measured; default: the user's cache folder"
+    )
+    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        check_names(self, "samples", "out", "images", "cache")
+        if not 0 <= self.jobs <= MAX_JOBS:
+            raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCropOptions:
+    """Cut pairs of pictures into patches for resjnd: both partners at the same places, a picture in one split."""
+
+    source: str = argument(
+        help="a folder of samples with pairs (dataset import cpl-set), or one with the folders data and label"
+    )
+    out: str = option(help="the folder to make: CPL-Set's layout, which dataset import cpl-set reads")
+    size: int = option(64, help="side of the patches in pixels")
+    stride: int | None = option(None, help="pixels from one patch to the next; default: --size, so that none overlap")
+    seed: int = option(0, help="of the split, where the source has none of its own")
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        check_names(self, "source", "out")
+        if not 16 <= self.size <= 16384:
+            raise InputError(f"--size {self.size}: give 16 to 16384 pixels")
+        if self.stride is not None and not 1 <= self.stride <= 16384:
+            raise InputError(f"--stride {self.stride}: give 1 to 16384 pixels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -39,7 +39,7 @@ _WORDS = {"vvc-qp": "VVC QP", "h264-qp": "H.264 QP", "jpeg-qf": "JPEG quality fa
 
 
 def draw(samples: Samples, found: Statistics) -> dict[str, bytes]:
-    """PNG files by name: ``labels.png`` where there are labels, ``rate.png`` where there are streams."""
+    """PNG files by name: of labels, of streams and of people's answers, each where there are such."""
     import matplotlib
 
     drawn = {}
@@ -48,6 +48,8 @@ def draw(samples: Samples, found: Statistics) -> dict[str, bytes]:
             drawn["labels.png"] = _png(_labels(samples, found))
         if found.rates:
             drawn["rate.png"] = _png(_rate(found))
+        if found.satisfaction:
+            drawn["satisfaction.png"] = _png(_satisfaction(found))
     return drawn
 
 
@@ -175,4 +177,27 @@ def _rate(found: Statistics) -> Figure:
     for axis in (left.yaxis, right.xaxis):
         axis.set_major_formatter("{x:g}")
     right.set_title("What the bits keep")
+    return figure
+
+
+def _satisfaction(found: Statistics) -> Figure:
+    """The share of people who see no difference, by level; with several resolutions a panel each."""
+    places = list(dict.fromkeys(group.group.partition(", ")[2] for group in found.satisfaction))
+    figure, grid = _figure(3.4 * len(places), rows=len(places))
+    # Between two whole values nobody changes his mind but at the coarser one.
+    side: Literal["pre", "post"] = "pre" if found.scale == "jpeg-qf" else "post"
+    for axes, place in zip(grid[:, 0], places, strict=True):
+        groups = [group for group in found.satisfaction if group.group.partition(", ")[2] == place]
+        for group, colour in zip(groups, (_BLUE, _ORANGE, _GREEN), strict=False):
+            values = [value for value, _ in group.curve]
+            low, middle, high = (
+                [100 * (getattr(share, name) or 0.0) for _, share in group.curve] for name in ("low", "value", "high")
+            )
+            label = f"{group.group.partition(', ')[0]} ({group.pictures} x {group.subjects[0]} to {group.subjects[1]})"
+            axes.plot(values, middle, color=colour, linewidth=2, label=label, drawstyle=f"steps-{side}")
+            axes.fill_between(values, low, high, color=colour, alpha=0.18, linewidth=0, step=side)
+        axes.axhline(75, color=_MUTED, linewidth=1, linestyle="--")
+        axes.set(ylim=(0, 102), xlabel=_WORDS[found.scale], ylabel="% who see no difference")
+        axes.legend(frameon=False, fontsize=9)
+        axes.set_title(f"{found.name}{f', {place}' if place else ''}: satisfied-user ratio")
     return figure

@@ -22,7 +22,7 @@ from vcmpipe import provenance
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.errors import InputError
 from vcmpipe.measurement import fill, label
-from vcmpipe.measurement.labels import default_rule
+from vcmpipe.measurement.labels import RULES, default_rule
 from vcmpipe.process import publish
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds.jnd.scale import RANGES
@@ -30,6 +30,7 @@ from vcmpipe.thresholds.jnd.scale import RANGES
 KIND = "samples"
 VERSION = 1
 SPLITS = ("train", "val", "test")
+LEVELS = (1, 2, 3)
 # What a label counts, and the labels there are; none where the data set has no labels.
 SCALES: dict[str, tuple[int, int] | None] = {**RANGES, "none": None}
 
@@ -92,8 +93,10 @@ class Samples:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise InputError(f"{self.name}: there is no label scale {self.scale!r}: choose from {', '.join(SCALES)}")
+        if self.rule is not None and self.rule not in RULES:
+            raise InputError(f"{self.name}: there is no label rule {self.rule!r}: choose from {', '.join(RULES)}")
         object.__setattr__(self, "table", _typed(self.table, self.name))
-        for fault in (_names, _splits, _labels, _boxes, _strings):
+        for fault in (_names, _splits, _labels, _levels, _boxes, _paths, _strings):
             said = fault(self)
             if said:
                 raise InputError(f"{self.name}: {said}")
@@ -313,7 +316,24 @@ def _labels(samples: Samples) -> str:
     said = _first(samples, outside, f"has a label outside {span[0]}..{span[1]}")
     if not said and samples.scale == "vvc-qp":
         said = _first(samples, ~np.isnan(labels) & (labels != np.floor(labels)), "has a label that is no whole QP")
+    lost = ~samples.table["recognisable"].to_numpy(dtype=np.bool_)
+    return said or _first(samples, lost & (labels != 0), "is never recognised, and its label is not 0")
+
+
+def _levels(samples: Samples) -> str:
+    table = samples.table
+    said = _first(samples, table["level"].notna() & ~table["level"].isin(LEVELS), "has a JND level other than 1, 2, 3")
+    score = table["score"]
+    said = said or _first(samples, score.notna() & ~score.between(0, 1), "has a score outside 0..1")
+    for side in ("width", "height"):
+        said = said or _first(samples, (table[side] < 1).fillna(False), f"has a {side} below 1")
     return said
+
+
+def _paths(samples: Samples) -> str:
+    """A path may be absolute, but must not climb out of the folder that it is said to be below."""
+    climbs = samples.table["path"].fillna("").str.split(r"[/\\]", regex=True).map(lambda parts: ".." in parts)
+    return _first(samples, climbs, "has a path with .. in it")
 
 
 def _boxes(samples: Samples) -> str:

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vcmpipe.config import DatasetStatsOptions
+from vcmpipe.config import DatasetStatsOptions, parse_shares
 from vcmpipe.datasets.label_table import is_store, load_samples
 from vcmpipe.datasets.samples import SPLITS, Samples
 from vcmpipe.datasets.store import Store
+from vcmpipe.datasets.subjects import RATERS, RATIOS, Satisfaction, read_raters, satisfaction
+from vcmpipe.errors import InputError
 from vcmpipe.staging import publish_folder
 
 # Areas in pixels at which COCO calls an object medium and large.
@@ -113,6 +115,7 @@ class Statistics:
         baselines: Constant guesses: on all samples and on each split.
         recognised: (QP, share of objects found) from the strings.
         rates: By QP, of a built store.
+        satisfaction: By JND level, how many people a value satisfies; where the data set holds their answers.
         missing: What the data set should hold and does not.
     """
 
@@ -136,6 +139,7 @@ class Statistics:
     baselines: list[Baseline]
     recognised: list[tuple[int, float]]
     rates: list[Rate]
+    satisfaction: list[Satisfaction]
     missing: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -153,6 +157,15 @@ def statistics(options: DatasetStatsOptions) -> Statistics:
     samples = load_samples(options.store, options.rule)
     store = Store.open(options.store) if is_store(Path(options.store)) else None
     found = describe(samples, options.store, store)
+    answers = read_raters(Path(options.store), samples)
+    if answers is not None:
+        ratios = RATIOS if options.ratios is None else parse_shares(options.ratios, "--ratios")
+        found = dataclasses.replace(found, satisfaction=satisfaction(samples, answers, ratios))
+    elif options.ratios is not None:
+        raise InputError(
+            f"{options.store} holds no answers of single people ({RATERS}), and without them nobody can say how many "
+            "a QP satisfies: import videoset or mcl-jci, or leave --ratios out"
+        )
     if options.out is not None:
         from vcmpipe.datasets import drawings
 
@@ -190,6 +203,7 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
         baselines=list(_baselines(use, samples.scale)),
         recognised=_recognised(samples),
         rates=list(_rates(store)) if store is not None else [],
+        satisfaction=[],
         missing=samples.missing,
     )
 

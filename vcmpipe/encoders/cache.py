@@ -60,6 +60,15 @@ class ContentCache:
                 )
 
 
+def cache_folder(named: str | None) -> Path:
+    """The cache that was named, else the user's."""
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("vcmpipe"))
+
+
 def content_key(*parts: bytes | str) -> str:
     """A key from everything that a result depends on."""
     digest = hashlib.sha256()

@@ -149,6 +149,23 @@ def summarise(
     )
 
 
+def mean_error(first: ArrayLike, second: ArrayLike, bootstrap: Bootstrap, of: ArrayLike | None = None) -> Interval:
+    """The mean distance between two figures of the same things, with its interval.
+
+    Args:
+        first: (N,) numbers.
+        second: (N,) numbers.
+        bootstrap: Of the same N things.
+        of: (N,) bool; those that count; None: all.
+
+    Raises:
+        InputError: The shapes do not go together.
+    """
+    distance = np.abs(_errors(first, second))
+    part = np.ones(len(distance)) if of is None else np.asarray(of, dtype=np.float64)
+    return bootstrap.interval([np.where(part > 0, distance, 0.0), part], lambda total, count: total / count)
+
+
 def calibrate(
     decided: ArrayLike, labels: ArrayLike, risk: float, training_labels: ArrayLike, bootstrap: Bootstrap
 ) -> Calibration:

@@ -19,7 +19,7 @@ from vcmpipe.thresholds.detector_aware import is_aware
 from vcmpipe.training.aware_data import collect
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate, train
 from vcmpipe.training.objects import named_in
-from vcmpipe.training.run import TrainReport
+from vcmpipe.training.report import TrainReport
 
 WEIGHTS = "weights.safetensors"
 # What is asked for by another option would not be done.

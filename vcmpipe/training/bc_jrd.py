@@ -13,7 +13,9 @@ from vcmpipe.thresholds import bc_jrd
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.crops import centred
 from vcmpipe.training.loading import Draw
-from vcmpipe.training.recipe import Plan, Recipe
+from vcmpipe.training.object_run import ObjectPlan, ObjectRecipe
+from vcmpipe.training.optimisers import sgd_cosine
+from vcmpipe.training.recipe import Defaults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor, int]]):
     For training, each epoch draws other QPs for an object, none twice; for validation they are spread evenly.
     """
 
-    def __init__(self, plan: Plan, pictures: Pictures, rows: pd.DataFrame, training: bool) -> None:
+    def __init__(self, plan: ObjectPlan, pictures: Pictures, rows: pd.DataFrame, training: bool) -> None:
         self.plan, self.pictures, self.rows, self.training = plan, pictures, rows, training
 
     def __len__(self) -> int:
@@ -47,7 +49,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor, int]]):
         return centred(crop, self.plan.size), centred(version, self.plan.size), int(qp > row["label"])
 
 
-def loss(plan: Plan, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(plan: ObjectPlan, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy, and the share of wrong decisions."""
     originals, versions, labels = batch
     logits = network(originals, versions)
@@ -55,12 +57,10 @@ def loss(plan: Plan, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, 
     return functional.cross_entropy(logits.float(), labels), {"wrong": wrong}
 
 
-RECIPE = Recipe(
+RECIPE = ObjectRecipe(
     backbone=bc_jrd.BACKBONE,
     size=bc_jrd.SIZE,
-    epochs=60,
-    batch=64,
-    weight_decay=1e-4,
+    defaults=Defaults(init="pretrained", epochs=60, batch=64, lr=0.01, weight_decay=1e-4, patience=3),
     monitors=("val_wrong", "val_loss"),
     build=lambda plan: bc_jrd.BcJrd(plan.backbone, plan.size),
     load_pretrained=bc_jrd.load_pretrained,
@@ -68,4 +68,5 @@ RECIPE = Recipe(
     freeze=bc_jrd.BcJrd.freeze,
     items=Pairs,
     loss=loss,
+    optimiser=sgd_cosine,
 )

@@ -12,7 +12,9 @@ from vcmpipe.thresholds import dt_jrd
 from vcmpipe.thresholds.crops import resized
 from vcmpipe.training.loading import Draw
 from vcmpipe.training.losses import gdsl_loss
-from vcmpipe.training.recipe import Plan, Recipe
+from vcmpipe.training.object_run import ObjectPlan, ObjectRecipe
+from vcmpipe.training.optimisers import sgd_cosine
+from vcmpipe.training.recipe import Defaults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 class Crops(Dataset[tuple[Tensor, int]]):
     """Crops of objects with their labels."""
 
-    def __init__(self, plan: Plan, pictures: Pictures, rows: pd.DataFrame, training: bool) -> None:
+    def __init__(self, plan: ObjectPlan, pictures: Pictures, rows: pd.DataFrame, training: bool) -> None:
         self.plan, self.pictures, self.rows, self.training = plan, pictures, rows, training
 
     def __len__(self) -> int:
@@ -38,7 +40,7 @@ class Crops(Dataset[tuple[Tensor, int]]):
         return resized(crop, self.plan.size), int(row["label"])
 
 
-def loss(plan: Plan, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(plan: ObjectPlan, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
     """GDSL loss, and the mean absolute error of the most probable QP."""
     images, labels = batch
     logits = network(images)
@@ -53,12 +55,10 @@ def _load(network: nn.Module, state: dict[str, Tensor], source: str) -> None:
     dt_jrd.load(network, state, source, head=head is not None and head.shape == own.shape)
 
 
-RECIPE = Recipe(
+RECIPE = ObjectRecipe(
     backbone=dt_jrd.BACKBONE,
     size=dt_jrd.SIZE,
-    epochs=20,
-    batch=32,
-    weight_decay=5e-5,
+    defaults=Defaults(init="pretrained", epochs=20, batch=32, lr=0.01, weight_decay=5e-5, patience=3),
     monitors=("val_error", "val_loss"),
     build=lambda plan: dt_jrd.build(plan.backbone, plan.size),
     load_pretrained=dt_jrd.load_pretrained,
@@ -66,4 +66,5 @@ RECIPE = Recipe(
     freeze=dt_jrd.freeze,
     items=Crops,
     loss=loss,
+    optimiser=sgd_cosine,
 )

@@ -32,6 +32,7 @@ from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predi
 from vcmpipe.thresholds.detector_aware import DetectorAware, is_aware
 from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.aware_data import picture_mark
+from vcmpipe.training.evaluate_pictures import PictureReport, evaluate_pictures, levelled
 from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def evaluate(
     *,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> PredictorReport:
-    """Predict the thresholds of a split's objects and compare them with the labels.
+) -> PredictorReport | PictureReport:
+    """Predict the thresholds of a split's objects, or the JNDs of its pictures, and compare them with the labels.
 
     Args:
         options: Which predictor, on what.
@@ -95,6 +96,11 @@ def evaluate(
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
     """
+    samples = levelled(options)
+    if samples is not None:
+        return evaluate_pictures(options, samples, progress=progress, warn=warn)
+    if options.psnr:
+        raise InputError(f"--psnr is for JNDs of pictures: {options.data} holds thresholds of objects")
     objects = open_objects(options)
     predictor, trained_for = _predictor(options, warn)
     rows = objects.split(options.split)
@@ -199,14 +205,15 @@ def _load(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, dict[s
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
     words: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
-    from vcmpipe.thresholds.registry import known_predictors
+    from vcmpipe.thresholds.registry import known_predictors, predicts_pictures
 
     known = known_predictors()
     if card["model"] not in known:
         raise InputError(
             f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
         )
-    predictor = known[card["model"]].load()(str(weights), **words)
+    argument = f"{card.get('variant', '')}:{weights}" if predicts_pictures(card["model"]) else str(weights)
+    predictor = known[card["model"]].load()(argument, **words)
     return cast(ThresholdPredictor, predictor), card
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,32 +14,24 @@ from torch import Tensor, nn
 from vcmpipe.errors import VcmError
 from vcmpipe.process import publish
 from vcmpipe.training.loading import EpochBatches, ResumableLoader
-from vcmpipe.training.objects import ObjectSet
-from vcmpipe.training.recipe import Plan, Recipe
-
-# The learning rate ends at this share of its start.
-FINAL_RATE = 0.01
-
-
-def cosine(epoch: int, epochs: int) -> float:
-    """The factor on the learning rate in an epoch: from 1 along a cosine towards ``FINAL_RATE``."""
-    return (1 + math.cos(math.pi * epoch / epochs)) / 2 * (1 - FINAL_RATE) + FINAL_RATE
+from vcmpipe.training.recipe import Material, Plan, Recipe
+from vcmpipe.training.report import Progress, Say
 
 
 class Task(pl.LightningModule):
-    """A network under training: SGD with momentum, a cosine over the epochs.
+    """A network under training.
 
     Args:
         network: What is trained.
         plan: The run's settings.
         recipe: The model's part.
-        objects: What it is trained and validated on.
+        material: What it is trained and validated on.
         workers: Processes that load.
     """
 
-    def __init__(self, network: nn.Module, plan: Plan, recipe: Recipe, objects: ObjectSet, workers: int = 0) -> None:
+    def __init__(self, network: nn.Module, plan: Plan, recipe: Recipe, material: Material, workers: int = 0) -> None:
         super().__init__()
-        self.network, self.plan, self.recipe, self.objects, self.workers = network, plan, recipe, objects, workers
+        self.network, self.plan, self.recipe, self.material, self.workers = network, plan, recipe, material, workers
 
     def train_dataloader(self) -> ResumableLoader:
         """This process's share of the split train."""
@@ -51,7 +43,7 @@ class Task(pl.LightningModule):
 
     def _loader(self, split: str) -> ResumableLoader:
         training = split == "train"
-        items = self.recipe.items(self.plan, self.objects.pictures, self.objects.split(split), training)
+        items = self.material.items(split, training)
         batches = EpochBatches(
             len(cast(Sized, items)),
             self.plan.batch,
@@ -89,11 +81,9 @@ class Task(pl.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """As both papers have it."""
+        """As the recipe has it."""
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.SGD(trained, lr=self.plan.lr, momentum=0.9, weight_decay=self.plan.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: cosine(epoch, self.plan.epochs))
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return self.recipe.optimiser(self.plan, trained)
 
 
 class LastState(pl.Callback):
@@ -168,7 +158,7 @@ class BestWeights(pl.Callback):
 class Telling(pl.Callback):
     """Says how far it is."""
 
-    def __init__(self, progress: Callable[[int, int | None], None], say: Callable[[str], None]) -> None:
+    def __init__(self, progress: Progress, say: Say) -> None:
         self.progress, self.say = progress, say
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Any, *rest: Any) -> None:

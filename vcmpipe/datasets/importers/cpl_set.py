@@ -19,8 +19,10 @@ from vcmpipe.frames import picture_size
 from vcmpipe.frames.pictures import looks_like_picture
 
 PAIRS = 882
-_SPLITS = {"train": "train", "valid": "val", "test": "test"}
-_PRISTINE, _CRITICAL = "data_crop", "label_crop"
+PARTS = {"train": "train", "valid": "val", "test": "test"}
+"""Splits by the folders of the parts."""
+PRISTINE, CRITICAL = "data_crop", "label_crop"
+"""The folders of pristine pictures and of their partners."""
 
 
 def read(options: DatasetImportOptions) -> Imported:
@@ -35,7 +37,7 @@ def read(options: DatasetImportOptions) -> Imported:
     source = Path(options.source)
     root = source / "Dataset" if (source / "Dataset").is_dir() else source
     # A test part is not known to be published with pairs in it.
-    needed = [part for part in _SPLITS if part != "test" or (root / part / _CRITICAL).is_dir()]
+    needed = [part for part in PARTS if part != "test" or (root / part / CRITICAL).is_dir()]
     absent = [part for part in needed if not (root / part).is_dir()]
     if len(absent) == len(needed):
         raise InputError(f"{source} has no Dataset/train or Dataset/valid: name CPL-Set's folder")
@@ -43,17 +45,12 @@ def read(options: DatasetImportOptions) -> Imported:
     for part in needed:
         if part in absent:
             continue
-        pristine, critical = (_pictures(root / part / kind) for kind in (_PRISTINE, _CRITICAL))
-        for first, second, kind in ((pristine, critical, _CRITICAL), (critical, pristine, _PRISTINE)):
-            lone = [name for name in first if name not in second]
-            if lone:
-                raise InputError(f"{root / part}: {shown(lone[0])}{and_more(len(lone) - 1)} has no partner in {kind}")
-        for name, path in pristine.items():
-            size, other = picture_size(path), picture_size(critical[name])
+        for name, path, partner in paired(root / part, PRISTINE, CRITICAL):
+            size, other = picture_size(path), picture_size(partner)
             if size != other:
-                raise InputError(f"{path} has {size[0]}x{size[1]} pixels, {critical[name]} {other[0]}x{other[1]}")
-            below = [each.relative_to(root).as_posix() for each in (path, critical[name])]
-            rows.append((f"{part}/{name}", _SPLITS[part], *size, *below))
+                raise InputError(f"{path} has {size[0]}x{size[1]} pixels, {partner} {other[0]}x{other[1]}")
+            below = [each.relative_to(root).as_posix() for each in (path, partner)]
+            rows.append((f"{part}/{name}", PARTS[part], *size, *below))
     if not rows:
         raise InputError(f"{root} holds no pairs of pictures")
     names, splits, widths, heights, paths, partners = zip(*rows, strict=True)
@@ -73,10 +70,24 @@ def read(options: DatasetImportOptions) -> Imported:
     return Imported(samples, {"pairs": pairs})
 
 
+def paired(folder: Path, first: str, second: str) -> list[tuple[str, Path, Path]]:
+    """Pictures of two folders by their names: name, the first one's picture, the second one's.
+
+    Raises:
+        InputError: A folder is missing, or a picture lacks its partner.
+    """
+    left, right = (_pictures(folder / kind) for kind in (first, second))
+    for some, others, kind in ((left, right, second), (right, left, first)):
+        lone = [name for name in some if name not in others]
+        if lone:
+            raise InputError(f"{folder}: {shown(lone[0])}{and_more(len(lone) - 1)} has no partner in {kind}")
+    return [(name, path, right[name]) for name, path in left.items()]
+
+
 def _pictures(folder: Path) -> dict[str, Path]:
     """Pictures of a folder by their names without ending."""
     if not folder.is_dir():
-        raise InputError(f"{folder} is not there: CPL-Set has {_PRISTINE} and {_CRITICAL} in each part")
+        raise InputError(f"{folder} is not there: pairs are in {PRISTINE} and {CRITICAL} in each part of CPL-Set")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_file() or not looks_like_picture(path):

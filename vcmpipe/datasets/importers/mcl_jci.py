@@ -32,15 +32,15 @@ _SATISFIED = 75
 def read(options: DatasetImportOptions) -> Imported:
     """Read the XLSX file, or the one in a folder; see the module.
 
-    All answers are kept as ``raters``: picture, level (1 and up, beyond 3, too), rater (a number within the picture),
-    value.
+    All answers are kept as ``raters``: sample, picture, level (1 and up; beyond 3 there are no samples), rater (a
+    number within the picture), value.
 
     Raises:
         InputError: There is no such file, or it is damaged.
     """
     path = _file(Path(options.source))
     rows: list[tuple[str, str, float, int]] = []
-    answers: list[tuple[str, int, int, int]] = []
+    answers: list[tuple[str, str, int, int, int]] = []
     seen: set[int] = set()
     for line, (number, text) in enumerate(_cells(path), 1):
         where = f"{path.name}, row {line}"
@@ -51,7 +51,7 @@ def read(options: DatasetImportOptions) -> Imported:
         picture = f"{index:02}"
         subjects = _subjects(text, where)
         answers += [
-            (picture, level, rater, value)
+            (f"{picture}_{level}", picture, level, rater, value)
             for rater, points in enumerate(subjects, 1)
             for level, value in enumerate(points, 1)
         ]
@@ -78,7 +78,9 @@ def read(options: DatasetImportOptions) -> Imported:
     samples = Samples(
         table, "mcl-jci", "jpeg-qf", tuple(missing), source={"kind": "mcl-jci", "split_seed": options.seed}
     )
-    return Imported(samples, {"raters": pd.DataFrame(answers, columns=["picture", "level", "rater", "value"])})
+    return Imported(
+        samples, {"raters": pd.DataFrame(answers, columns=["sample", "picture", "level", "rater", "value"])}
+    )
 
 
 def _file(source: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers import cpl_set, jrd_images, mcl_jci, ow_jrd, videoset
+from vcmpipe.datasets.importers import cpl_set, jnd_levels, jrd_images, mcl_jci, ow_jrd, videoset
 from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.samples import SPLITS, write_samples
 from vcmpipe.errors import InputError
@@ -18,6 +18,7 @@ IMPORTERS: dict[str, Callable[[DatasetImportOptions], Imported]] = {
     "mcl-jci": mcl_jci.read,
     "cpl-set": cpl_set.read,
     "jrd-images": jrd_images.read,
+    "jnd-levels": jnd_levels.read,
 }
 
 

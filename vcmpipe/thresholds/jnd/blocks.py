@@ -134,7 +134,22 @@ class FlattenHwc(nn.Module):
         return maps.permute(0, 2, 3, 1).flatten(1)
 
 
-def dense(*units: int) -> nn.Sequential:
+class Dense(nn.Sequential):
+    """Layers that are computed in single precision even where the rest is not.
+
+    Their answers are QPs: bfloat16 knows only every fourth part of one from 32 on.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """One layer after the other."""
+        with torch.autocast(input.device.type, enabled=False):
+            output = input.float()
+            for layer in self:
+                output = layer(output)
+        return output
+
+
+def dense(*units: int) -> Dense:
     """Fully connected layers of these widths, ReLU between them, none after the last.
 
     The last is linear on purpose: the papers have a ReLU there or leave it open, QPs are above 0 so that it would
@@ -143,7 +158,7 @@ def dense(*units: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(units):
         layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers[:-1])
+    return Dense(*layers[:-1])
 
 
 def ordered(levels: Tensor, falling: bool = False) -> Tensor:

@@ -1,0 +1,62 @@
+"""Pairs of a pristine picture and the same one at its critical perceptual level, out of a folder of samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vcmpipe.datasets.samples import Samples, read_samples
+from vcmpipe.errors import InputError
+
+FILE = "pairs.parquet"
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Pairs.
+
+    Attributes:
+        samples: The data set that they come from.
+        table: A row per pair: ``sample``, ``picture``, ``split``, ``width``, ``height``, ``path`` (pristine) and
+            ``critical``, both below ``root``.
+        root: Where the paths start.
+    """
+
+    samples: Samples
+    table: pd.DataFrame
+    root: Path
+
+
+def read_pairs(folder: Path, root: Path | None = None) -> PairSet:
+    """Open what ``vcmpipe dataset import cpl-set`` wrote.
+
+    Args:
+        folder: The folder of samples.
+        root: Where the pictures are now, if they have moved.
+
+    Raises:
+        InputError: It is no such folder, is damaged, or a picture is not there.
+    """
+    import pyarrow as pa
+
+    file = folder / FILE
+    if not file.is_file():
+        raise InputError(f"{folder} has no {FILE}: name a folder that vcmpipe dataset import cpl-set made")
+    samples = read_samples(folder)
+    try:
+        pairs = pd.read_parquet(file)[["sample", "critical"]].astype("string")
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"{file} is damaged: {' '.join(str(error).split())}") from error
+    own = samples.table[["sample", "picture", "split", "width", "height", "path"]]
+    table = own.merge(pairs, on="sample", how="left", validate="one_to_one") if pairs["sample"].is_unique else own
+    if len(pairs) != len(own) or "critical" not in table or table[["path", "critical"]].isna().any(axis=None):
+        raise InputError(f"{file} is damaged: it should have one pair for each of the {len(own):,} samples")
+    base = root or Path(samples.root or folder)
+    for name in ("path", "critical"):
+        absent = [path for path in table[name] if not (base / path).is_file()]
+        if absent:
+            more = f" (and {len(absent) - 1:,} more)" if len(absent) > 1 else ""
+            raise InputError(f"{absent[0]!r}{more} is not below {base}: say with --images where the pictures are")
+    return PairSet(samples, table, base)

@@ -1,0 +1,171 @@
+"""A run of any network that Lightning drives, from its work to weights with a card; what was interrupted goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from vcmpipe import provenance
+from vcmpipe.config import TrainOptions
+from vcmpipe.errors import InputError
+from vcmpipe.process import output_error, publish
+from vcmpipe.thresholds.weights import read_state, write_weights
+from vcmpipe.training.machine import devices, loggers, quiet
+from vcmpipe.training.recipe import Plan, Work
+from vcmpipe.training.report import Progress, Say, TrainReport
+
+WEIGHTS = "weights.safetensors"
+"""The name of a run's weights in its folder."""
+
+
+def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Say, say: Say) -> TrainReport:
+    """Train a network, or go on training it; see ``vcmpipe.training.run.train``.
+
+    Raises:
+        InputError: Nothing is in the split train, or ``--out`` holds something else.
+        OutputError: The place cannot be written to.
+    """
+    began = time.monotonic()
+    plan, recipe, material = work.plan, work.recipe, work.material
+    counts = {name: material.count(name) for name in ("train", "val", "test")}
+    if not counts["train"]:
+        raise InputError(f"{options.data}: none of its {material.noun} is in the split train: make it of more pictures")
+    if not counts["val"]:
+        warn(
+            f"{options.data} has no {material.noun} in the split val: nothing stops the training, and its last weights "
+            "are kept"
+        )
+    out = Path(options.out)
+    weights = out / WEIGHTS
+    if done := _enter(out, plan):
+        warn(f"{out} is a finished run: nothing is left to train; name another --out for a new one")
+        return done
+    network = work.network()
+    # Only now: weights that cannot be had leave nothing behind that a second try would stumble over.
+    _begin(out, plan)
+    work.prepare()
+    last = out / "last.ckpt"
+    if last.is_file():
+        say(f"going on from {last}")
+    fitted = _fit(options, work, network, last, progress, say)
+    if not fitted.trainer.is_global_zero:
+        raise SystemExit(0)  # another process of the same run writes the results
+    best = fitted.best
+    if best.epoch >= 0:
+        recipe.load(network, read_state(best.path), str(best.path))
+    constant, baseline = material.baseline() or ("", None)
+    report = TrainReport(
+        model=plan.model,
+        weights=str(weights),
+        epochs=fitted.trainer.current_epoch,
+        best_epoch=(best.epoch if best.epoch >= 0 else fitted.trainer.current_epoch - 1) + 1,
+        objects=counts,
+        metrics={name: round(value, 6) for name, value in best.figures.items()},
+        baseline=None if baseline is None else round(baseline, 4),
+        seconds=round(time.monotonic() - began, 1),
+        noun=material.noun,
+        constant=constant,
+    )
+    write_weights(weights, network, _card(work, report))
+    with publish(out / "report.json") as part:
+        part.write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+    return report
+
+
+def _enter(out: Path, plan: Plan) -> TrainReport | None:
+    """Whether a folder can be begun or gone on in; the report where the run in it is finished."""
+    file = out / "run.json"
+    if not file.is_file():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
+        return None
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        model = before["model"]
+        if model != plan.model:
+            raise InputError(f"{out} holds a run of {model}, not of {plan.model}: name another --out")
+        before = type(plan)(**before)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{file} is damaged ({error}): remove {out}, or name another --out") from error
+    for field in dataclasses.fields(plan):
+        old, new = getattr(before, field.name), getattr(plan, field.name)
+        if old != new:
+            words = "its labelled objects have changed" if field.name == "objects" else f"{field.name} {old}, now {new}"
+            raise InputError(f"{out} holds a run with another configuration ({words}): name another --out")
+    done = out / "report.json"
+    if done.is_file() and (out / WEIGHTS).is_file():
+        try:
+            return TrainReport(**json.loads(done.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{done} is damaged ({error}): remove it") from error
+    return None
+
+
+def _begin(out: Path, plan: Plan) -> None:
+    if not (out / "run.json").is_file():
+        with publish(out / "run.json") as part:
+            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    trainer: Any
+    best: Any
+
+
+def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, progress: Progress, say: Say) -> _Fitted:
+    import lightning.pytorch as pl
+
+    from vcmpipe.training.task import BestWeights, LastState, Task, Telling
+
+    out, plan = last.parent, work.plan
+    task = Task(network, plan, work.recipe, work.material, options.workers)
+    best = BestWeights(out / "best.safetensors", work.recipe.monitors, plan.patience)
+    callbacks: list[pl.Callback] = [best, Telling(progress, say), LastState(last, options.checkpoint_every)]
+    with quiet():
+        trainer = pl.Trainer(
+            max_epochs=plan.epochs,
+            precision=cast(Any, plan.precision),
+            callbacks=callbacks,
+            logger=loggers(out),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=None if work.material.count("val") else 0,
+            use_distributed_sampler=False,
+            log_every_n_steps=1,
+            gradient_clip_val=work.recipe.clip,
+            **devices(options),
+        )
+        try:
+            trainer.fit(task, ckpt_path=last if last.is_file() else None)
+        except SystemExit:
+            if trainer.interrupted:  # Lightning leaves with 1 after Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
+        except OSError as error:
+            raise output_error(out, error) from error
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return _Fitted(trainer, best)
+
+
+def _card(work: Work, report: TrainReport) -> dict[str, Any]:
+    libraries = {package: metadata.version(package) for package in ("timm", "lightning")}
+    return {
+        "model": work.plan.model,
+        **work.card,
+        "data": work.material.describe() | {report.noun: report.objects},
+        "training": dataclasses.asdict(work.plan) | {"epochs_run": report.epochs, "best_epoch": report.best_epoch},
+        "metrics": report.metrics | {"constant_val_error": report.baseline},
+        "versions": provenance.versions() | libraries,
+        "commit": provenance.commit(),
+    }

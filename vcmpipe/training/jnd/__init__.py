@@ -1,0 +1,1 @@
+"""Training of networks that know what people notice: LASeR-JND, MTJND and ResJND."""
