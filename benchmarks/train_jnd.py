@@ -34,8 +34,10 @@ from vcmpipe.training.run import train
 
 WIDTH, HEIGHT = 640, 352
 OFFSETS = (0, 4, 7)
-# Ten times and more of the papers' 1e-5: hundreds of epochs are not at hand here.
-RATES = {"autoencoder": 3e-4, "lat": 1e-4, "mt_3ljnd": 3e-5}
+# Mostly more than the papers' 1e-5: hundreds of epochs are not at hand here.
+RATES = {"autoencoder": 3e-4, "lat": 1e-4, "mt_3ljnd": 1e-5}
+# Autoencoders cost the most and gain the least by more pictures: a crop of this many sources is enough.
+PIXEL_SOURCES = 120
 SHARES = (0.65, 0.1, 0.25)
 
 
@@ -59,9 +61,9 @@ def crop(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def make_set(args: argparse.Namespace) -> Path:
-    """A folder of samples with pictures beside it."""
-    out: Path = args.work / "samples"
+def make_set(args: argparse.Namespace, name: str, sources: int | None, crops: int) -> Path:
+    """A folder of samples with pictures beside it; a source has the same split in all."""
+    out: Path = args.work / name
     if out.is_dir():
         return out
     files = [
@@ -69,12 +71,12 @@ def make_set(args: argparse.Namespace) -> Path:
         for n, folder in enumerate(args.images)
         for file in list(find_pictures(folder).values())[args.skip * (not n) :]
     ]
-    files = [files[i] for i in np.random.default_rng(0).permutation(len(files))[: args.sources]]
+    files = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:sources]]
     rows = []
     for number, file in enumerate(files):
         (split,) = split_by_picture([file.name], shares=SHARES)
         rgb = read_picture(file)
-        for nth in range(args.crops):
+        for nth in range(crops):
             part = crop(rgb, np.random.default_rng([number, nth]))
             path = f"{split}/{file.stem}_{nth}.png"
             write_png(args.work / "images" / path, part)
@@ -87,11 +89,11 @@ def make_set(args: argparse.Namespace) -> Path:
     return out
 
 
-def run(args: argparse.Namespace, name: str, model: str, **words: object) -> Path:
+def run(args: argparse.Namespace, data: Path, name: str, model: str, **words: object) -> Path:
     """One stage; its folder."""
     began = time.monotonic()
     out = args.work / name
-    common = {"data": str(args.work / "samples"), "batch": 4, "device": args.device, "precision": args.precision}
+    common = {"data": str(data), "batch": 4, "device": args.device, "precision": args.precision}
     options = TrainOptions(model=model, out=str(out), **common, **words)  # type: ignore[arg-type]
 
     def say(text: str) -> None:
@@ -124,26 +126,28 @@ def main() -> None:
     parser.add_argument("--images", type=Path, nargs="+", required=True)
     parser.add_argument("--skip", type=int, default=0, help="pictures of the first folder that are left out")
     parser.add_argument("--work", type=Path, required=True, help="a folder for pictures and runs")
-    parser.add_argument("--sources", type=int, default=200)
-    parser.add_argument("--crops", type=int, default=1, help="of each source")
+    parser.add_argument("--crops", type=int, default=3, help="of each source")
+    parser.add_argument("--limit", type=int, default=240, help="of mt_3ljnd: pictures of each split")
     parser.add_argument("--models", nargs="+", default=["lat", "mt_3ljnd"], choices=["lat", "mt_3ljnd"])
-    parser.add_argument("--epochs", type=int, default=10, help="of heads and of mt_3ljnd")
+    parser.add_argument("--epochs", type=int, default=4, help="of lat's head")
+    parser.add_argument("--vgg-epochs", type=int, default=2, help="of mt_3ljnd")
     parser.add_argument("--pixel-epochs", type=int, default=1, help="of each autoencoder")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="bf16-mixed")
     args = parser.parse_args()
-    data = make_set(args)
+    pixels, data = make_set(args, "samples", PIXEL_SOURCES, 1), make_set(args, "heads", None, args.crops)
     print("| network | level | pictures | E_A | always the median |\n|---|---|---:|---:|---:|")
     for name in args.models:
         if name == "lat":
-            pixels = {"epochs": args.pixel_epochs, "lr": RATES["autoencoder"]}
-            first = run(args, "autoencoder", "laser", stage="autoencoder", **pixels)
-            second = run(args, "jnd1", "laser", stage="jnd", init=str(first), **pixels)
-            out = run(args, "lat", "laser", variant="lat", init=str(second), epochs=args.epochs, lr=RATES[name])
+            words: dict[str, object] = {"epochs": args.pixel_epochs, "lr": RATES["autoencoder"]}
+            first = run(args, pixels, "autoencoder", "laser", stage="autoencoder", **words)
+            second = run(args, pixels, "jnd1", "laser", stage="jnd", init=str(first), **words)
+            out = run(args, data, "lat", "laser", variant="lat", init=str(second), epochs=args.epochs, lr=RATES[name])
             predictor = laser_predictor(f"lat:{out / 'weights.safetensors'}")
         else:
-            words = {"variant": name, "init": "random", "freeze": "yes", "epochs": args.epochs, "lr": RATES[name]}
-            out = run(args, name, "mtjnd", **words)
+            words = {"variant": name, "init": "random", "freeze": "yes", "epochs": args.vgg_epochs, "lr": RATES[name]}
+            words["limit"] = args.limit
+            out = run(args, data, name, "mtjnd", **words)
             predictor = mtjnd_predictor(f"{name}:{out / 'weights.safetensors'}")
         for level, count, error, constant in judge(predictor, data):
             print(f"| `{name}` | {level} | {count} | {error:.2f} | {constant:.2f} |", flush=True)
