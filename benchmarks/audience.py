@@ -18,8 +18,8 @@ from pathlib import Path
 from vcmpipe import EncodeOptions
 from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder
 from vcmpipe.evaluation import picture_retention
-from vcmpipe.evaluation.human_quality import human_quality
 from vcmpipe.frames import PictureSource, open_source
+from vcmpipe.measurement.visual_quality import human_quality
 from vcmpipe.pipeline import Pipeline, detected
 
 

@@ -16,8 +16,8 @@ from vcmpipe.bench.result import HUMAN_QUALITIES
 from vcmpipe.config import METHODS, BenchOptions
 from vcmpipe.encoders import CachedEncoder, ContentCache, PictureCoder, load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.human_quality import human_quality
 from vcmpipe.frames import Frame
+from vcmpipe.measurement.visual_quality import human_quality
 
 
 class Everything:

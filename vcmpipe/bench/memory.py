@@ -15,7 +15,7 @@ from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder, content_key
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.human_quality import HumanQuality, human_quality
+from vcmpipe.measurement.visual_quality import HumanQuality, human_quality
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:

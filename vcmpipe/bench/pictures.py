@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
-    from vcmpipe.evaluation.human_quality import HumanQuality
+    from vcmpipe.measurement.visual_quality import HumanQuality
     from vcmpipe.thresholds import ThresholdPredictor
 
 

@@ -13,7 +13,7 @@ ANCHOR = "plain"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
-# What people see, by the names of the fields of evaluation's HumanQuality.
+# What people see, by the names of the fields of measurement's HumanQuality.
 HUMAN_QUALITIES = ("xpsnr", "vmaf")
 QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source", *HUMAN_QUALITIES)
 Average = Literal["pictures", "bpp", "classes"]

@@ -31,10 +31,11 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
 from vcmpipe.encoders.cache import cache_folder
 from vcmpipe.encoders.faults import blamed_on
+from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
-from vcmpipe.evaluation.human_quality import SMALLEST, find_ffmpeg
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
+from vcmpipe.measurement.visual_quality import SMALLEST, VMAF, XPSNR
 from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
 from vcmpipe.staging import publish_folder
 from vcmpipe.thresholds import load_predictor
@@ -113,7 +114,7 @@ def bench(
 
 def _check_human_quality(source: FrameSource) -> None:
     """What it lacks is better known before hours of encoding."""
-    find_ffmpeg()
+    find_ffmpeg("filter", XPSNR, VMAF)
     for number, (width, height) in enumerate(source.sizes()):
         if min(width, height) < SMALLEST:
             name = source.paths[number].name if isinstance(source, PictureSource) else f"frame {number}"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.samples import Samples, write_samples
+from vcmpipe.datasets.samples import Samples, check_free, write_samples
 from vcmpipe.encoders import ContentCache, Encoder, load_encoder
 from vcmpipe.encoders.cache import cache_folder
 from vcmpipe.errors import InputError, ProcessError
@@ -76,8 +76,7 @@ def convert(
         OutputError: The samples cannot be written.
     """
     out = Path(options.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):  # said now, not after hours of coding
-        raise InputError(f"--out {out} is there and not empty: name another folder, or remove it")
+    check_free(out)  # said now, not after hours of coding
     if is_store(Path(options.samples)):
         raise InputError(f"{options.samples} is a built store: its labels are VVC QPs already")
     samples = load_samples(options.samples)

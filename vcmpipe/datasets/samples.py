@@ -183,6 +183,16 @@ def split_by_picture(
     return [split(name) for name in pictures]
 
 
+def check_free(path: Path) -> None:
+    """Refuse a place where samples cannot be written, before anything is done for them.
+
+    Raises:
+        InputError: It is a file, or a folder that holds something.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"--out {path} is there and not empty: name another folder, or remove it")
+
+
 def write_samples(samples: Samples, path: Path, companions: Mapping[str, pd.DataFrame] | None = None) -> None:
     """Write a folder of samples; it is there whole or not at all.
 
@@ -195,8 +205,7 @@ def write_samples(samples: Samples, path: Path, companions: Mapping[str, pd.Data
         InputError: The folder holds something.
         OutputError: The place cannot be written to.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"--out {path} is there and not empty: name another folder, or remove it")
+    check_free(path)
     manifest = samples.describe() | {"provenance": provenance.versions()}
     with publish_folder(path) as folder:
         for name, table in (companions or {}).items():

@@ -17,26 +17,27 @@ from vcmpipe.errors import InputError
 Kind = Literal["encoder", "filter"]
 
 
-def find_ffmpeg(kind: Kind, name: str) -> Path:
-    """The first FFmpeg that has an encoder or a filter: in ``encoder_bin``, of imageio-ffmpeg, or on PATH.
+def find_ffmpeg(kind: Kind, *names: str) -> Path:
+    """The first FFmpeg that has some encoders or filters: in ``encoder_bin``, of imageio-ffmpeg, or on PATH.
 
     Args:
         kind: What is asked for.
-        name: As ``ffmpeg -encoders`` and ``ffmpeg -filters`` list it, such as ``libx264`` or ``xpsnr``.
+        names: As ``ffmpeg -encoders`` and ``ffmpeg -filters`` list it, such as ``libx264`` or ``xpsnr``.
 
     Raises:
-        InputError: None has it.
+        InputError: None has them.
     """
-    return _find(kind, name, tuple(os.environ.get(key) for key in (FOLDER_VARIABLE, "PATH")))
+    return _find(kind, names, tuple(os.environ.get(key) for key in (FOLDER_VARIABLE, "PATH")))
 
 
 @functools.lru_cache(maxsize=16)
-def _find(kind: Kind, name: str, _environment: tuple[str | None, ...]) -> Path:
+def _find(kind: Kind, names: tuple[str, ...], _environment: tuple[str | None, ...]) -> Path:
     for path in _places():
         listed = process.probe([path, "-hide_banner", f"-{kind}s"]) or ""
-        if re.search(rf"^\s*\S+\s+{re.escape(name)}\s", listed, re.MULTILINE):
+        if all(re.search(rf"^\s*\S+\s+{re.escape(name)}\s", listed, re.MULTILINE) for name in names):
             return path
-    raise InputError(f"no FFmpeg with the {kind} {name} was found: install imageio-ffmpeg>=0.8.1")
+    what = f"{kind}{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+    raise InputError(f"no FFmpeg with the {what} was found: install imageio-ffmpeg>=0.8.1")
 
 
 @functools.lru_cache(maxsize=16)

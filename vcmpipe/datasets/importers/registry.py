@@ -9,7 +9,7 @@ from pathlib import Path
 from vcmpipe.config import DatasetImportOptions
 from vcmpipe.datasets.importers import cpl_set, jnd_levels, jrd_images, mcl_jci, ow_jrd, videoset
 from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.samples import SPLITS, write_samples
+from vcmpipe.datasets.samples import SPLITS, check_free, write_samples
 from vcmpipe.errors import InputError
 
 IMPORTERS: dict[str, Callable[[DatasetImportOptions], Imported]] = {
@@ -59,6 +59,7 @@ def import_dataset(options: DatasetImportOptions) -> ImportReport:
     """
     if not Path(options.source).exists():
         raise InputError(f"{options.source} is not there: name the folder of the data set")
+    check_free(Path(options.out))
     imported = IMPORTERS[options.data_set](options)
     samples = imported.samples
     write_samples(samples, Path(options.out), imported.companions)

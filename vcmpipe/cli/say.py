@@ -1,0 +1,32 @@
+"""What commands say: results as JSON on stdout, lines for people on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import Any
+
+from vcmpipe.process import one_line
+
+
+def say(message: str) -> None:
+    """One line on stderr, whatever the message holds."""
+    # Where stderr is gone there is nobody left to tell.
+    with contextlib.suppress(OSError):
+        print(f"vcmpipe: {one_line(' '.join(message.split()))}", file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """A note on stderr."""
+    say(f"note: {message}")
+
+
+def print_json(value: Any) -> None:
+    """A result on stdout."""
+    print(json.dumps(value, indent=2))
+
+
+def count(number: int, noun: str) -> str:
+    """``1 picture``, ``2 pictures``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
