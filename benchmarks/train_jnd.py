@@ -23,6 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vcmpipe.config import TrainOptions
@@ -103,14 +104,15 @@ def run(args: argparse.Namespace, data: Path, name: str, model: str, **words: ob
     return out
 
 
-def judge(predictor: JndPredictor, data: Path) -> list[tuple[str, int, float, float]]:
+def judge(predictor: JndPredictor, data: Path, mixed: bool) -> list[tuple[str, int, float, float]]:
     """Of the split test, by level: pictures, the network's mean absolute error, the constant's."""
     samples = load_samples(data)
     table = samples.table
     test = table[table["split"] == "test"]
     answers = {}
     for path in test["path"].unique():
-        found = predictor.picture(Frame(0, read_picture(Path(samples.root or ".") / path), path))
+        with torch.autocast(predictor.device.split(":")[0], dtype=torch.bfloat16, enabled=mixed):
+            found = predictor.picture(Frame(0, read_picture(Path(samples.root or ".") / path), path))
         answers[path] = dict(zip(found.numbers, found.levels, strict=True))
     rows = []
     for level in predictor.numbers:
@@ -149,7 +151,7 @@ def main() -> None:
             words["limit"] = args.limit
             out = run(args, data, name, "mtjnd", **words)
             predictor = mtjnd_predictor(f"{name}:{out / 'weights.safetensors'}")
-        for level, count, error, constant in judge(predictor, data):
+        for level, count, error, constant in judge(predictor, data, args.precision == "bf16-mixed"):
             print(f"| `{name}` | {level} | {count} | {error:.2f} | {constant:.2f} |", flush=True)
 
 
