@@ -134,10 +134,9 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(here: Path, encoded: Pat
         "import os, signal, sys\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "from vcmpipe.cli import main as command\n"
-        "import vcmpipe.cli.main as module\n"
-        "module = sys.modules['vcmpipe.cli.main']\n"
-        "inspect = module._FUNCTIONS['inspect']\n"
-        "module._FUNCTIONS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
+        "from vcmpipe.cli.commands import COMMANDS\n"
+        "inspect = COMMANDS['inspect']\n"
+        "COMMANDS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
         f"sys.exit(command(['inspect', '--input', {str(encoded / 'a.bin')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
