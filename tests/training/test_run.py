@@ -158,7 +158,7 @@ def test_training_goes_on_from_a_file_of_weights(
     quick, ow_jrd: Path, straight: dict[str, Path], tmp_path: Path
 ) -> None:
     weights = straight["dt_jrd"] / "weights.safetensors"
-    train(quick(ow_jrd, tmp_path / "run", init=str(weights), epochs=1, limit=4))
+    train(quick(ow_jrd, tmp_path / "run", init=str(straight["dt_jrd"]), epochs=1, limit=4))
     start, end = read_state(weights), read_state(tmp_path / "run" / "weights.safetensors")
     moved = {key for key, value in start.items() if not torch.equal(value, end[key])}
     assert "head.weight" in moved and "blocks.0.attn.qkv.weight" in moved

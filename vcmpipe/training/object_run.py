@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.weights import digest_of, read_state
-from vcmpipe.training.engine import carry_out
+from vcmpipe.training.engine import WEIGHTS, carry_out
 from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
 from vcmpipe.training.recipe import Plan, Recipe, Work, settings
@@ -121,9 +121,11 @@ def make_plan(options: TrainOptions, recipe: ObjectRecipe, objects: ObjectSet) -
     table = objects.samples.table[["sample", "split", "label"]]
     init = options.init or recipe.defaults.init
     if init not in ("pretrained", "random"):
-        if not Path(init).is_file():
-            raise InputError(f"--init {init} is not there: give pretrained, random, or a file of weights")
-        init = f"sha256:{digest_of(Path(init))}"
+        if not weight_file(init).is_file():
+            raise InputError(
+                f"--init {init} is not there: give pretrained, random, a file of weights, or a run's folder"
+            )
+        init = f"sha256:{digest_of(weight_file(init))}"
     digest = hashlib.sha256(table.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
     freeze = init != "random" if options.freeze == "auto" else options.freeze == "yes"
     return ObjectPlan(
@@ -133,6 +135,11 @@ def make_plan(options: TrainOptions, recipe: ObjectRecipe, objects: ObjectSet) -
         sigma=SIGMA if options.sigma is None else options.sigma,
         versions=options.versions,
     )
+
+
+def weight_file(init: str) -> Path:
+    """The file that ``--init`` names, itself or by the folder of its run."""
+    return Path(init) / WEIGHTS if Path(init).is_dir() else Path(init)
 
 
 def make_network(options: TrainOptions, plan: ObjectPlan, recipe: ObjectRecipe) -> nn.Module:
@@ -147,7 +154,7 @@ def make_network(options: TrainOptions, plan: ObjectPlan, recipe: ObjectRecipe) 
         recipe.load_pretrained(network, plan.backbone)
     elif plan.init != "random":
         assert options.init is not None
-        recipe.load(network, read_state(Path(options.init)), options.init)
+        recipe.load(network, read_state(weight_file(options.init)), options.init)
     if plan.freeze:
         recipe.freeze(network)
     return network

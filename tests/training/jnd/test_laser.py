@@ -75,7 +75,7 @@ def test_the_predictor_says_what_training_measured(chain: dict[str, Path], jnd_s
     (level,) = predictor.picture(Frame(0, picture, "p3")).levels
     report = json.loads((chain["head"] / "report.json").read_text())
     assert abs(level - 33) == pytest.approx(report["metrics"]["val_error"], abs=0.01)
-    with pytest.raises(InputError, match="holds weights of laser:autoencoder"):
+    with pytest.raises(InputError, match=r"is an autoencoder \(stage jnd\)"):
         laser_predictor(f"lat:{chain['jnd'] / 'weights.safetensors'}")
 
 
