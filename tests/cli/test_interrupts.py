@@ -83,7 +83,8 @@ def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:
 def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, counting_encoder, number: int) -> None:
     cache = here.parent / "cache"
     words = ["--images", frames, "--out", "report", "--predictor", "constant:36", "--jobs", "1", "--seed", "5"]
-    words += ["--methods", "plain,jrd", "--qps", "20:48:2", "--margins", "0", "--resamples", "50"]
+    words += ["--methods", "plain,jrd", "--qps", "20:48:4", "--margins", "0", "--resamples", "50"]
+    words += ["--map-scales", "1", "--limit", "4"]
     running = start("bench", *words, "--cache", cache)
     wait_for(lambda: sum(path.is_file() for path in cache.rglob("*")) >= 8, running)
     running.send_signal(number)
