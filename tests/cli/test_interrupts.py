@@ -83,7 +83,8 @@ def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:
 def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, counting_encoder, number: int) -> None:
     cache = here.parent / "cache"
     words = ["--images", frames, "--out", "report", "--predictor", "constant:36", "--jobs", "1", "--seed", "5"]
-    words += ["--methods", "plain,jrd", "--qps", "20:48:2", "--margins", "0", "--resamples", "50"]
+    words += ["--methods", "plain,jrd", "--qps", "20:48:4", "--margins", "0", "--resamples", "50"]
+    words += ["--map-scales", "1", "--limit", "4"]
     running = start("bench", *words, "--cache", cache)
     wait_for(lambda: sum(path.is_file() for path in cache.rglob("*")) >= 8, running)
     running.send_signal(number)
@@ -134,10 +135,9 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(here: Path, encoded: Pat
         "import os, signal, sys\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "from vcmpipe.cli import main as command\n"
-        "import vcmpipe.cli.main as module\n"
-        "module = sys.modules['vcmpipe.cli.main']\n"
-        "inspect = module._FUNCTIONS['inspect']\n"
-        "module._FUNCTIONS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
+        "from vcmpipe.cli.commands import COMMANDS\n"
+        "inspect = COMMANDS['inspect']\n"
+        "COMMANDS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
         f"sys.exit(command(['inspect', '--input', {str(encoded / 'a.bin')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

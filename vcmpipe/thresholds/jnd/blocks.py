@@ -142,7 +142,7 @@ class Dense(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """One layer after the other."""
-        with torch.autocast(input.device.type, enabled=False):
+        with torch.autocast("cuda" if input.is_cuda else "cpu", enabled=False):
             output = input.float()
             for layer in self:
                 output = layer(output)
