@@ -187,7 +187,7 @@ def _ratio_axis(axes: Any, low: float, high: float) -> None:
 
     first, last = math.floor(math.log2(low * 0.95)), math.ceil(math.log2(max(high, 1.0) * 1.05))
     axes.set_xlim(low * 0.85, max(high, 1.0) * 1.18)
-    step = max(1, (last - first) // 7)
+    step = max(1, math.ceil((last - first) / 6))  # labels such as 1/128 are wide
     ticks = [2.0**power for power in range(first, last + 1) if power % step == 0]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
