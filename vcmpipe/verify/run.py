@@ -171,8 +171,9 @@ def _refuse_losses(frame: Frame, found: Verified, objects: Sequence[ObjectRecord
         first = lost[0]
         more = f" (and {len(lost) - 1} more objects of this picture)" if lost[1:] else ""
         x1, y1, x2, y2 = (round(value) for value in first.bbox_xyxy)
+        where = "in the best" if first.recognisable else "in each"
         raise VcmError(
-            f"{frame.source}: {first.class_name} at {x1},{y1},{x2},{y2} is lost in each of {found.trials} versions "
+            f"{frame.source}: {first.class_name} at {x1},{y1},{x2},{y2} is lost {where} of {found.trials} versions "
             f"tried{more}; with --strict nothing is written: leave --strict out, or that object by --score"
         )
     if not found.margin:
