@@ -16,11 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from vcmpipe import EncodeOptions
-from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureCoder, load_encoder
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.pipeline import Pipeline, detected
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import picture_retention
 from vcmpipe.frames import PictureSource, open_source
-from vcmpipe.measurement.visual_quality import human_quality
-from vcmpipe.pipeline import Pipeline, detected
+from vcmpipe.jnd.visual_quality import human_quality
+from vcmpipe.process.content_cache import ContentCache
 
 
 @dataclass

@@ -27,11 +27,12 @@ from pathlib import Path
 import numpy as np
 
 from vcmpipe import load_detector, load_encoder
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.config import DatasetBuildOptions, parse_range
 from vcmpipe.datasets.build import build
 from vcmpipe.datasets.records import matched
 from vcmpipe.datasets.store import Store
-from vcmpipe.encoders import Encoder, PictureCoder
+from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.vvenc import FfmpegVvenc
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, find_pictures, read_picture

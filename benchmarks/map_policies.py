@@ -13,8 +13,9 @@ from collections import Counter
 from dataclasses import replace
 
 from vcmpipe import EncodeOptions, open_source
+from vcmpipe.coding.pipeline import Pipeline, detected
 from vcmpipe.evaluation import picture_retention
-from vcmpipe.pipeline import Pipeline, detected, in_order, worker_pool
+from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.qpmap import MapPolicy
 
 BACKGROUNDS = ("keep", "+4", "+8", "51")

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from vcmpipe import EncodeOptions, load_detector, load_encoder, open_source
-from vcmpipe.pipeline import Pipeline, encode_picture
+from vcmpipe.coding.pipeline import Pipeline, encode_picture
 
 
 class Timed:

@@ -29,11 +29,11 @@ import pandas as pd
 import supervision as sv
 import torch
 
+from vcmpipe.coding.pipeline import Pipeline, encode_picture
 from vcmpipe.config import EncodeOptions, TrainOptions
 from vcmpipe.detection import load_detector
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, open_source
-from vcmpipe.pipeline import Pipeline, encode_picture
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds, bc_jrd, dt_jrd, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware
 from vcmpipe.thresholds.weights import write_weights

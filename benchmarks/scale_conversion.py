@@ -5,7 +5,7 @@
 For each picture and value the largest VVC QP whose PSNR-Y, and whose XPSNR-Y, reaches that of the other codec's
 picture. Pictures are made smaller first: photos are JPEG files mostly, and one that is coded again near its own
 quality factor comes out nearly as it was, which no picture of a camera does. The lines are what
-``vcmpipe.thresholds.jnd.scale`` holds; how far they are off is said for pictures that they were not fitted to (each is
+``vcmpipe.jnd.models.scale`` holds; how far they are off is said for pictures that they were not fitted to (each is
 left out in turn).
 """
 
@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.encoders import ContentCache, load_encoder
+from vcmpipe.encoders import load_encoder
 from vcmpipe.frames import Frame, find_pictures, read_picture, scale_rgb, scaled_size
-from vcmpipe.measurement.quality_match import Measure, Versions
-from vcmpipe.thresholds.jnd.scale import jpeg_step
+from vcmpipe.jnd.models.scale import jpeg_step
+from vcmpipe.jnd.quality_match import Measure, Versions
+from vcmpipe.process.content_cache import ContentCache
 
 H264_QPS = tuple(range(18, 47, 4))
 JPEG_FACTORS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)

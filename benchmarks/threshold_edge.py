@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from vcmpipe import EncodeOptions, open_source
+from vcmpipe.coding.pipeline import Pipeline, detected
 from vcmpipe.evaluation import picture_retention
-from vcmpipe.pipeline import Pipeline, detected
 from vcmpipe.qpmap import RateModel, plan_regions
 
 

@@ -30,7 +30,7 @@ from vcmpipe.config import TrainOptions
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import Samples, make_table, split_by_picture, write_samples
 from vcmpipe.frames import Frame, find_pictures, read_picture, write_png
-from vcmpipe.thresholds.jnd.picture_jnd import JndPredictor, laser_predictor, mtjnd_predictor
+from vcmpipe.jnd.models.picture_jnd import JndPredictor, laser_predictor, mtjnd_predictor
 from vcmpipe.training.run import train
 
 WIDTH, HEIGHT = 640, 352

@@ -1,4 +1,4 @@
-"""Fits and checks the constants of vcmpipe.verify.prior with real encodes.
+"""Fits and checks the constants of vcmpipe.coding.search.prior with real encodes.
 
     python benchmarks/verify_prior.py --images FOLDER [FOLDER ...] --detector D --data FILE.npz --exclude NAMES.txt
 
@@ -37,7 +37,7 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr
 from verify_trials import REACHES, Trials, collect, load
 
-from vcmpipe.verify.prior import PRIOR, SCORE_RANGE, Prior, logit
+from vcmpipe.coding.search.prior import PRIOR, SCORE_RANGE, Prior, logit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

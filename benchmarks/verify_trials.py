@@ -14,17 +14,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.search.belief import Belief, Exposure, Subjects
+from vcmpipe.coding.search.canvas import Canvas, Design, RateError
+from vcmpipe.coding.search.claims import Claims, View
+from vcmpipe.coding.search.picture import SCALES
+from vcmpipe.coding.search.prior import Prior, logit
+from vcmpipe.coding.search.problem import PictureProblem
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
-from vcmpipe.encoders import CachedEncoder, ContentCache, Encoder, PictureCoder, load_encoder
+from vcmpipe.encoders import Encoder, load_encoder
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, find_pictures, open_source, scaled_size
 from vcmpipe.process import publish
+from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.training.objects import named_in
-from vcmpipe.verify import SCALES, Claims, View
-from vcmpipe.verify.belief import Belief, Exposure, Subjects
-from vcmpipe.verify.canvas import Canvas, Design, RateError
-from vcmpipe.verify.prior import Prior, logit
-from vcmpipe.verify.problem import PictureProblem
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from vcmpipe import sidecar
 from vcmpipe.bench import files
 from vcmpipe.bench.result import (
     QUALITIES,
@@ -30,15 +29,16 @@ from vcmpipe.bench.result import (
 )
 from vcmpipe.cli.parser import COMMANDS, parse
 from vcmpipe.cli.pipelines import find_pipeline
+from vcmpipe.coding.pipeline import parse_scale
 from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
 from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import REASONS, Estimate
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
-from vcmpipe.pipeline import parse_scale
+from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC
 from vcmpipe.qpmap import parse_background, rate
+from vcmpipe.sidecar import schema as sidecar
 from vcmpipe.thresholds import load_predictor
-from vcmpipe.thresholds.jnd.scale import H264_TO_VVC, JPEG_TO_VVC
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

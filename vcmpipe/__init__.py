@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vcmpipe.coding.pipeline import Pipeline as Pipeline
+    from vcmpipe.commands.decode import decode as decode
+    from vcmpipe.commands.encode import encode as encode
     from vcmpipe.config import BenchOptions as BenchOptions
     from vcmpipe.config import DecodeOptions as DecodeOptions
     from vcmpipe.config import EncodeOptions as EncodeOptions
@@ -25,13 +28,10 @@ if TYPE_CHECKING:
     from vcmpipe.errors import VcmError as VcmError
     from vcmpipe.frames import Frame as Frame
     from vcmpipe.frames import open_source as open_source
-    from vcmpipe.pipeline import Pipeline as Pipeline
     from vcmpipe.qpmap import QpMap as QpMap
-    from vcmpipe.restore import decode as decode
-    from vcmpipe.sidecar import Sidecar as Sidecar
+    from vcmpipe.sidecar.schema import Sidecar as Sidecar
     from vcmpipe.thresholds import Thresholds as Thresholds
     from vcmpipe.thresholds import load_predictor as load_predictor
-    from vcmpipe.verify import encode as encode
 
 _HOME = {
     "BenchOptions": "config",
@@ -39,13 +39,13 @@ _HOME = {
     "EncodeOptions": "config",
     "Frame": "frames",
     "InputError": "errors",
-    "Pipeline": "pipeline",
+    "Pipeline": "coding.pipeline",
     "QpMap": "qpmap",
     "Sidecar": "sidecar",
     "Thresholds": "thresholds",
     "VcmError": "errors",
-    "decode": "restore",
-    "encode": "verify",
+    "decode": "commands.decode",
+    "encode": "commands.encode",
     "load_detector": "detection",
     "load_encoder": "encoders",
     "load_predictor": "thresholds",

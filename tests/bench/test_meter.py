@@ -10,8 +10,10 @@ import pytest
 
 from vcmpipe.bench import meter as meter_module
 from vcmpipe.bench.meter import Meter, MeteredEncoder
-from vcmpipe.encoders import CachedEncoder, CodingMode, ContentCache, Job
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.process.content_cache import ContentCache
 
 
 class Clock:

@@ -13,11 +13,14 @@ from vcmpipe.bench import BenchResult, bench
 from vcmpipe.bench.memory import looked
 from vcmpipe.bench.methods import NOT_FOR
 from vcmpipe.bench.result import HUMAN_QUALITIES
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.config import METHODS, BenchOptions
-from vcmpipe.encoders import CachedEncoder, ContentCache, PictureCoder, load_encoder
+from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
-from vcmpipe.measurement.visual_quality import human_quality
+from vcmpipe.jnd.visual_quality import human_quality
+from vcmpipe.process.content_cache import ContentCache
 
 
 class Everything:

@@ -15,11 +15,13 @@ from vcmpipe.bench.memory import seen
 from vcmpipe.bench.methods import METHODS
 from vcmpipe.bench.pictures import DetectionError
 from vcmpipe.bench.split import split_bits
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.config import METHODS as NAMED
 from vcmpipe.config import BenchOptions, parse_scales
-from vcmpipe.encoders import CachedEncoder, ContentCache, PictureCoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Y4mWriter, rgb_to_yuv
+from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import MapPolicy
 
 

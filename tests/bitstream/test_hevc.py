@@ -10,7 +10,7 @@ import pytest
 
 from vcmpipe.bitstream import StreamJoiner, codec_of, count_pictures, inspect_stream
 from vcmpipe.bitstream.hevc import split_access_units, split_nal_units
-from vcmpipe.decoder import decode_stream
+from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import BitstreamError
 from vcmpipe.process import run
 

@@ -15,7 +15,8 @@ import pytest
 from vcmpipe.bench import bench
 from vcmpipe.bitstream import concatenate
 from vcmpipe.cli.parser import parse
-from vcmpipe.encoders import CachedEncoder, ContentCache
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.process.content_cache import ContentCache
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vcmpipe.bitstream import count_pictures
-from vcmpipe.sidecar import Sidecar
+from vcmpipe.sidecar.schema import Sidecar
 
 CODE = ["--predictor", "constant", "--no-check"]
 

@@ -8,7 +8,8 @@ import pytest
 
 from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
 from vcmpipe.cli import show
-from vcmpipe.doctor import (
+from vcmpipe.coding.stream_conformance import MapCheck, MapFault
+from vcmpipe.commands.doctor import (
     DecoderFinding,
     DetectorFinding,
     DeviceFinding,
@@ -17,8 +18,7 @@ from vcmpipe.doctor import (
     FolderFinding,
 )
 from vcmpipe.encoders import Capabilities
-from vcmpipe.mapcheck import MapCheck, MapFault
-from vcmpipe.sidecar import MapRecord, ObjectRecord, PictureRecord, RegionRecord, Sidecar
+from vcmpipe.sidecar.schema import MapRecord, ObjectRecord, PictureRecord, RegionRecord, Sidecar
 
 
 @pytest.fixture

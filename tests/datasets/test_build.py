@@ -14,11 +14,12 @@ import pytest
 from tests.datasets.conftest import options, write_scenes
 from vcmpipe.bitstream import count_pictures, inspect_stream
 from vcmpipe.cli.main import main
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.datasets import estimate
 from vcmpipe.datasets.build import build
 from vcmpipe.datasets.store import Store
 from vcmpipe.detection import load_detector
-from vcmpipe.encoders import PictureCoder, load_encoder
+from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import write_png

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcmpipe.encoders import CodingMode, Job, PictureCoder, load_encoder, prove, search_encoders
+from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
 from vcmpipe.encoders.description import read_description
 from vcmpipe.encoders.discovery import _DESCRIPTIONS, FOLDER_VARIABLE

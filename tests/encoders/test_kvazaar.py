@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.decoder import decode_stream
-from vcmpipe.encoders import Capabilities, CodingMode, Job, PictureCoder, load_encoder, prove
+from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.decoding.decoder import decode_stream
+from vcmpipe.encoders import Capabilities, CodingMode, Job, load_encoder
 from vcmpipe.encoders.kvazaar import CAPABILITIES, metadata, parameters
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, Frame, Yuv, rgb_to_yuv, yuv_bytes_8

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.decoder import decode_stream
+from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp, parameters

@@ -25,7 +25,7 @@ from vcmpipe.bitstream import (
     inspect_stream,
     merge_regions,
 )
-from vcmpipe.decoder import decode_stream
+from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import VcmError
 
 PATIENCE = 30  # seconds for one action on a stream of some kilobytes; a slow machine needs a tenth

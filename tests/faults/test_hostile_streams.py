@@ -11,11 +11,11 @@ import pytest
 
 from vcmpipe import process
 from vcmpipe.bitstream import RegionLayout, concatenate, merge_regions
+from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.encoders.discovery import find_vvenc
 from vcmpipe.errors import ProcessError, VcmError
 from vcmpipe.frames import ColourSpec, crop_yuv, rgb_to_yuv
-from vcmpipe.isolated import decode_isolated
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="alarms and limits are POSIX")
 

@@ -8,7 +8,8 @@ import supervision as sv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.encoders import PictureCoder, load_encoder
+from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.measurement import MeasuredPredictor, Recognition, best_step, recognise

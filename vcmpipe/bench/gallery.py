@@ -13,7 +13,7 @@ import numpy as np
 from vcmpipe.bench.methods import BLIND
 from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
-from vcmpipe.encoders import PictureCoder
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Meter
-from vcmpipe.encoders import CodedPicture, ContentCache, PictureCoder, content_key
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
 from vcmpipe.errors import InputError
-from vcmpipe.measurement.visual_quality import HumanQuality, human_quality
+from vcmpipe.jnd.visual_quality import HumanQuality, human_quality
+from vcmpipe.process.content_cache import ContentCache, content_key
+from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:

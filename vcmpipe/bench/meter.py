@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from vcmpipe.encoders import CachedEncoder, Capabilities
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.encoders import Capabilities
 
 if TYPE_CHECKING:
     from vcmpipe.encoders import Encoder, Job

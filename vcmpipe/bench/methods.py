@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vcmpipe.audience import shifted, smaller
 from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
-from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
+from vcmpipe.coding.search.claims import View
+from vcmpipe.coding.search.picture import VerifyRules, verify_picture
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.encoders import Encoder
 from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import QpMap
+from vcmpipe.qpmap.qp_map import shifted, smaller
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
-from vcmpipe.verify import VerifyRules, View, verify_picture
 
 if TYPE_CHECKING:
     import supervision as sv
 
-    from vcmpipe.pipeline import Pipeline
+    from vcmpipe.coding.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -296,7 +299,7 @@ VERIFIED = {
 
 
 def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """The cheapest version found in which the detector finds every object again; see ``vcmpipe.verify``."""
+    """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
     points = []
     for label, rules in VERIFIED.items():
         view = View.of(bench.pipeline.detector, bench.detections, bench.pipeline.rule, rules.score_margin)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vcmpipe.bench.methods import Point
     from vcmpipe.bench.pictures import PictureOutcome
     from vcmpipe.detection import Detector
-    from vcmpipe.measurement.visual_quality import HumanQuality
+    from vcmpipe.jnd.visual_quality import HumanQuality
 
 # The class of pictures that hold no object.
 NO_OBJECTS = "(no objects)"

@@ -15,17 +15,18 @@ from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import Bits, split_bits
+from vcmpipe.coding.pipeline import BATCH, Pipeline
+from vcmpipe.coding.segment_coder import CodedPicture
 from vcmpipe.detection.reason import reason
-from vcmpipe.encoders import CodedPicture, ContentCache
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame
-from vcmpipe.pipeline import BATCH, Pipeline
+from vcmpipe.process.content_cache import ContentCache
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
-    from vcmpipe.measurement.visual_quality import HumanQuality
+    from vcmpipe.jnd.visual_quality import HumanQuality
     from vcmpipe.thresholds import ThresholdPredictor
 
 

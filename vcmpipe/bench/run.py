@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vcmpipe import provenance
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import NOT_FOR, Sweep
 from vcmpipe.bench.observations import Observations, observe, picture_results
@@ -26,18 +25,22 @@ from vcmpipe.bench.pictures import (
 from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.truth import check_truth, known_frames
+from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.faults import blamed_on
+from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
-from vcmpipe.encoders import CachedEncoder, ContentCache, load_encoder
-from vcmpipe.encoders.cache import cache_folder
-from vcmpipe.encoders.faults import blamed_on
+from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
-from vcmpipe.measurement.visual_quality import SMALLEST, VMAF, XPSNR
-from vcmpipe.pipeline import Pipeline, Progress, in_order, tell, worker_count, worker_pool
-from vcmpipe.staging import publish_folder
+from vcmpipe.jnd.visual_quality import SMALLEST, VMAF, XPSNR
+from vcmpipe.process.content_cache import ContentCache, cache_folder
+from vcmpipe.process.folders import publish_folder
+from vcmpipe.process.progress import Progress, tell
+from vcmpipe.process.workers import in_order, worker_count, worker_pool
+from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds import load_predictor
 
 # Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.

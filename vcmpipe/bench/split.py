@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.encoders import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
 
 Bits = tuple[int, int, int]
 

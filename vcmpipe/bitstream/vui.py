@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import Bits, BitWriter, Fields
 from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.frames.chroma import Siting
+from vcmpipe.frames.colour import ColourSpec, Matrix
+
+_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601"}
+_SITINGS: dict[int, Siting] = {0: "left", 1: "centre", 2: "topleft"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,33 @@ class Vui:
                 raise InputError(f"VUI: the code of the {name} is 0..255, not {code}")
         if self.chroma_siting is not None and not 0 <= self.chroma_siting <= 6:
             raise InputError(f"VUI: the chroma sample location type is 0..6, not {self.chroma_siting}")
+
+    @classmethod
+    def of_colour(cls, colour: ColourSpec) -> Vui:
+        """The codes that state a colour.
+
+        Primaries are 1 (BT.709, which sRGB shares) and the transfer is 1 (BT.709): sRGB's own code 13 would be the
+        letter of it, but players treat pictures with it inconsistently, and none applies a curve between 1 and 13.
+        BT.601 is matrix 6.
+        """
+        return cls(
+            colour_primaries=1,
+            transfer=1,
+            matrix=1 if colour.matrix == "bt709" else 6,
+            full_range=colour.range == "full",
+            chroma_siting=next(code for code, name in _SITINGS.items() if name == colour.siting),
+        )
+
+
+def colour_of(vui: Vui | None) -> ColourSpec:
+    """What a stream states; what it leaves open, or states in a way not known here, is BT.709, limited, left.
+
+    Matrices 5 and 6 are BT.601; every other one (unspecified, BT.2020, ...) is read as BT.709.
+    """
+    if vui is None:
+        return ColourSpec()
+    siting = "left" if vui.chroma_siting is None else _SITINGS.get(vui.chroma_siting, "left")
+    return ColourSpec(_MATRICES.get(vui.matrix, "bt709"), "full" if vui.full_range else "limited", siting)
 
 
 def sps_vui(s: Bits) -> None:

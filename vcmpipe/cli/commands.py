@@ -14,11 +14,10 @@ from vcmpipe.cli.say import print_json, say, warn
 def _encode(options: config.EncodeOptions) -> int:
     from vcmpipe.cli import show
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.verify import encode
+    from vcmpipe.commands.encode import encode
 
     with progress_bar("encode") as progress:
-        trials = {"on_trial": lambda count: progress.note(f"{count} trials")} if options.verify else {}
-        sidecar = encode(options, progress=progress, warn=warn, **trials)
+        sidecar = encode(options, progress=progress, warn=warn, on_trial=lambda count: progress.note(f"{count} trials"))
     if options.json:
         print_json(asdict(sidecar))
     else:
@@ -34,7 +33,7 @@ def _encode(options: config.EncodeOptions) -> int:
 
 def _decode(options: config.DecodeOptions) -> int:
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.restore import decode
+    from vcmpipe.commands.decode import decode
 
     with progress_bar("decode") as progress:
         report = decode(options, progress=progress)
@@ -51,9 +50,9 @@ def _inspect(options: config.InspectOptions) -> int:
 
     from vcmpipe.bitstream import inspect_stream
     from vcmpipe.cli import show
+    from vcmpipe.coding.stream_conformance import check_map
+    from vcmpipe.commands.decode import find_sidecar, naming, read_stream
     from vcmpipe.errors import InputError
-    from vcmpipe.mapcheck import check_map
-    from vcmpipe.restore import find_sidecar, naming, read_stream
 
     stream = Path(options.input)
     data = read_stream(stream)
@@ -84,7 +83,7 @@ def _inspect(options: config.InspectOptions) -> int:
 
 
 def _extract(options: config.ExtractOptions) -> int:
-    from vcmpipe.extraction import extract
+    from vcmpipe.commands.extract import extract
 
     report = extract(options)
     if options.json:
@@ -119,7 +118,7 @@ def _bench(options: config.BenchOptions) -> int:
 def _predict(options: config.PredictOptions) -> int:
     from vcmpipe.cli import predictors
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.prediction import predict
+    from vcmpipe.commands.predict import predict
 
     with progress_bar("predict") as progress:
         prediction = predict(options, progress=progress, warn=warn)
@@ -133,7 +132,7 @@ def _predict(options: config.PredictOptions) -> int:
 def _jnd_map(options: config.JndMapOptions) -> int:
     from vcmpipe.cli import predictors
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.jnd_maps import write_jnd_maps
+    from vcmpipe.commands.jnd_map import write_jnd_maps
 
     with progress_bar("jnd-map") as progress:
         report = write_jnd_maps(
@@ -178,7 +177,7 @@ def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
 
 def _doctor(options: config.DoctorOptions) -> int:
     from vcmpipe.cli import show
-    from vcmpipe.doctor import examine
+    from vcmpipe.commands.doctor import examine
 
     report = examine()
     if options.json:

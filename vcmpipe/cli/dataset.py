@@ -8,13 +8,13 @@ from vcmpipe.cli import show
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
-    from vcmpipe.datasets.conversion import ConversionReport
     from vcmpipe.datasets.exporters import ExportReport
     from vcmpipe.datasets.importers import ImportReport
-    from vcmpipe.datasets.patches import CropReport
     from vcmpipe.datasets.statistics import Spread, Statistics
     from vcmpipe.datasets.subjects import Satisfaction
     from vcmpipe.datasets.verification import StoreReport
+    from vcmpipe.jnd.conversion import ConversionReport
+    from vcmpipe.jnd.patches import CropReport
 
 # Rows of the tables by class and by QP that a person looks through; --json has them all.
 CLASSES = 12

@@ -77,7 +77,7 @@ def _dataset_export(options: config.DatasetExportOptions) -> int:
 def _dataset_convert(options: config.DatasetConvertOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.datasets.conversion import convert
+    from vcmpipe.jnd.conversion import convert
 
     with progress_bar("convert") as progress:
         report = convert(options, progress=progress, warn=warn)
@@ -107,7 +107,7 @@ def _dataset_stats(options: config.DatasetStatsOptions) -> int:
 def _dataset_crop(options: config.DatasetCropOptions) -> int:
     from vcmpipe.cli import dataset
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.datasets.patches import crop_pairs
+    from vcmpipe.jnd.patches import crop_pairs
 
     with progress_bar("crop") as progress:
         report = crop_pairs(options, progress=progress)

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vcmpipe import interrupt
 from vcmpipe.cli.say import say
 from vcmpipe.errors import VcmError
+from vcmpipe.process import interrupt
 
 
 def _interrupted(number: int, frame: Any) -> None:

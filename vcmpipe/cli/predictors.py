@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vcmpipe.commands.jnd_map import JndMapReport
+    from vcmpipe.commands.predict import Prediction
     from vcmpipe.evaluation.threshold_errors import ErrorSummary, Interval
-    from vcmpipe.jnd_maps import JndMapReport
-    from vcmpipe.prediction import Prediction
+    from vcmpipe.jnd.evaluation import PictureReport
     from vcmpipe.training.evaluate import PredictorReport
-    from vcmpipe.training.evaluate_pictures import PictureReport
     from vcmpipe.training.report import TrainReport
 
 # Classes and objects beyond these are in the files and in --json.
@@ -115,7 +115,7 @@ def trained(report: TrainReport) -> None:
 def evaluated(report: PredictorReport | PictureReport) -> None:
     """Errors by group beside those of the constant, and calibration; of whole pictures, errors by level."""
     from vcmpipe.cli.show import console, print_table
-    from vcmpipe.training.evaluate_pictures import PictureReport
+    from vcmpipe.jnd.evaluation import PictureReport
 
     screen = console()
     if isinstance(report, PictureReport):

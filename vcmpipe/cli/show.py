@@ -10,15 +10,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from vcmpipe.sidecar import sidecar_path
+from vcmpipe.sidecar.schema import sidecar_path
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
-    from vcmpipe.doctor import DoctorReport
-    from vcmpipe.mapcheck import MapCheck
-    from vcmpipe.sidecar import PictureRecord, Sidecar
+    from vcmpipe.coding.stream_conformance import MapCheck
+    from vcmpipe.commands.doctor import DoctorReport
+    from vcmpipe.sidecar.schema import PictureRecord, Sidecar
 
 # Columns where stdout is no terminal: what reads it wraps, if it wants to.
 WIDTH = 100

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vcmpipe import process, provenance
+from vcmpipe import process
 from vcmpipe.config import DatasetBuildOptions
 from vcmpipe.datasets.estimate import Estimate, estimate
 from vcmpipe.datasets.manifest import Manifest
@@ -21,7 +21,9 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import find_pictures
-from vcmpipe.pipeline import Progress, worker_count
+from vcmpipe.process.progress import Progress
+from vcmpipe.process.workers import worker_count
+from vcmpipe.sidecar import provenance
 
 Warn = Callable[[str], None]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vcmpipe.coding.segment_coder import PictureCoder
 from vcmpipe.datasets.work import Recipe, Versions, load_parts
-from vcmpipe.encoders import PictureCoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, picture_size, read_picture
 

@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vcmpipe import provenance
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.errors import InputError
+from vcmpipe.jnd.models.scale import RANGES
 from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
 from vcmpipe.process import publish
-from vcmpipe.staging import publish_folder
-from vcmpipe.thresholds.jnd.scale import RANGES
+from vcmpipe.process.folders import publish_folder
+from vcmpipe.sidecar import provenance
 
 KIND = "samples"
 VERSION = 1

@@ -18,7 +18,7 @@ from vcmpipe.datasets.samples import SPLITS, Samples
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.subjects import RATERS, RATIOS, Satisfaction, read_raters, satisfaction
 from vcmpipe.errors import InputError
-from vcmpipe.staging import publish_folder
+from vcmpipe.process.folders import publish_folder
 
 # Areas in pixels at which COCO calls an object medium and large.
 SIZES = (("small, below 32x32", 0.0, 32.0**2), ("medium, below 96x96", 32.0**2, 96.0**2), ("large", 96.0**2, np.inf))

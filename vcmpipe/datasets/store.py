@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from vcmpipe import process
 from vcmpipe.datasets.manifest import Manifest
 from vcmpipe.datasets.records import PictureRecord
-from vcmpipe.decoder import decode_stream
+from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import Frame, Yuv, read_picture, yuv_to_rgb
 

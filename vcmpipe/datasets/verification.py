@@ -15,7 +15,8 @@ from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, find_pictures, psnr_y, rgb_to_yuv
-from vcmpipe.pipeline import Progress, worker_count
+from vcmpipe.process.progress import Progress
+from vcmpipe.process.workers import worker_count
 
 # dB by which a decoder may depart from the record: none, but for rounding in another build of numpy.
 _SAME_DB = 1e-6

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcmpipe.coding.faults import blamed_on, check_fidelity
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
 from vcmpipe.datasets.records import PictureRecord, Seen, matched
 from vcmpipe.detection import load_detector
-from vcmpipe.encoders import CodedPicture, PictureCoder, load_encoder
-from vcmpipe.encoders.faults import blamed_on, check_fidelity
+from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, decode_picture

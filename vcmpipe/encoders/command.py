@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
+from vcmpipe.bitstream import Vui
 from vcmpipe.encoders.base import PRESETS, Capabilities, Job
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import read_outputs, seconds_allowed, write_inputs
@@ -49,7 +50,7 @@ class CommandEncoder:
         else:
             raise InputError(f"encoder {self.name} reads no QP maps")
         colour = job.colour or ColourSpec()
-        vui = colour.vui()
+        vui = Vui.of_colour(colour)
         values = {
             "input": process.file_argument(source),
             "output": process.file_argument(output),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vcmpipe import process
+from vcmpipe.bitstream import Vui
 from vcmpipe.encoders.base import Capabilities, Job
 from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
 from vcmpipe.encoders.maps import write_map
@@ -45,7 +46,7 @@ def parameters(job: Job, roi: str | None) -> str:
 
 def metadata(job: Job, crop: tuple[int, int]) -> str:
     """FFmpeg's bitstream filter that writes the conformance window and the colours into the SPS."""
-    vui = (job.colour or ColourSpec()).vui()
+    vui = Vui.of_colour(job.colour or ColourSpec())
     keys = {"crop_right": crop[0], "crop_bottom": crop[1], "colour_primaries": vui.colour_primaries}
     keys |= {"transfer_characteristics": vui.transfer, "matrix_coefficients": vui.matrix}
     keys |= {"video_full_range_flag": int(vui.full_range), "chroma_sample_loc_type": vui.chroma_siting or 0}

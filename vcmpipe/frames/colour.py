@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,11 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Floats, Siting, double_columns, double_rows, halve
 from vcmpipe.frames.yuv import Plane, Yuv
 
-if TYPE_CHECKING:
-    from vcmpipe.bitstream import Vui
-
 Matrix = Literal["bt709", "bt601"]
 Range = Literal["limited", "full"]
 
 _STRIP = 512
 _KR_KB: dict[Matrix, tuple[float, float]] = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
-_MATRIX_CODES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601"}
-_SITING_CODES: dict[int, Siting] = {0: "left", 1: "centre", 2: "topleft"}
 
 
 @dataclass(frozen=True)
@@ -52,34 +47,6 @@ class ColourSpec:
         ):
             if value not in kinds:
                 raise InputError(f"unknown colour {name} {value!r}: choose one of {', '.join(kinds)}")
-
-    def vui(self) -> Vui:
-        """The H.273 codes that state this in a stream.
-
-        Primaries are 1 (BT.709, which sRGB shares) and the transfer is 1 (BT.709): sRGB's own code 13 would be the
-        letter of it, but players treat pictures with it inconsistently, and none applies a curve between 1 and 13.
-        BT.601 is matrix 6; the siting is H.266's ``vui_chroma_sample_loc_type_frame``.
-        """
-        from vcmpipe.bitstream import Vui
-
-        return Vui(
-            colour_primaries=1,
-            transfer=1,
-            matrix=1 if self.matrix == "bt709" else 6,
-            full_range=self.range == "full",
-            chroma_siting=next(code for code, name in _SITING_CODES.items() if name == self.siting),
-        )
-
-    @classmethod
-    def from_vui(cls, vui: Vui | None) -> ColourSpec:
-        """What a stream states; what it leaves open, or states in a way not known here, is BT.709, limited, left.
-
-        Matrices 5 and 6 are BT.601; every other one (unspecified, BT.2020, ...) is read as BT.709.
-        """
-        if vui is None:
-            return cls()
-        siting = "left" if vui.chroma_siting is None else _SITING_CODES.get(vui.chroma_siting, "left")
-        return cls(_MATRIX_CODES.get(vui.matrix, "bt709"), "full" if vui.full_range else "limited", siting)
 
 
 def rgb_to_yuv(rgb: NDArray[np.uint8], spec: ColourSpec) -> Yuv:

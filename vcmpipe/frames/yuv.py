@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-
-if TYPE_CHECKING:
-    from vcmpipe.bitstream import Rect
 
 Plane = NDArray[np.uint16]
 
@@ -60,7 +57,20 @@ class Yuv:
         return self.y, self.u, self.v
 
 
-def crop_yuv(yuv: Yuv, rect: Rect) -> Yuv:
+class Area(Protocol):
+    """A rectangle in luma samples."""
+
+    @property
+    def x(self) -> int: ...  # noqa: D102
+    @property
+    def y(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+
+
+def crop_yuv(yuv: Yuv, rect: Area) -> Yuv:
     """Cuts a rectangle out (views of the same memory).
 
     Args:

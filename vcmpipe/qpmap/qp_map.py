@@ -171,3 +171,23 @@ class QpMap:
 
     def __hash__(self) -> int:
         return hash((self.ctu, self.width, self.height, self.qp.tobytes()))
+
+
+def shifted(qp_map: QpMap, margin: int, qp_range: tuple[int, int]) -> QpMap:
+    """A map with so many QP steps added to every CTU, within the encoder's range."""
+    values = np.clip(qp_map.qp.astype(np.int64) + margin, *qp_range)
+    return QpMap.of(values, qp_map.ctu, qp_map.width, qp_map.height)
+
+
+def smaller(first: QpMap, second: QpMap) -> QpMap:
+    """The smaller QP of two maps in every CTU: neither viewer's threshold is passed.
+
+    Raises:
+        InputError: The maps are of different grids.
+    """
+    if (first.ctu, first.width, first.height) != (second.ctu, second.width, second.height):
+        raise InputError(
+            f"maps of {first.width}x{first.height} at CTU {first.ctu} and of {second.width}x{second.height} at CTU "
+            f"{second.ctu} cannot be compared"
+        )
+    return QpMap.of(np.minimum(first.qp, second.qp), first.ctu, first.width, first.height)

@@ -11,7 +11,7 @@ from vcmpipe.thresholds.base import ThresholdPredictor
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
-    from vcmpipe.thresholds.jnd.picture_jnd import JndPredictor
+    from vcmpipe.jnd.models.picture_jnd import JndPredictor
 
 ENTRY_POINT_GROUP = "vcmpipe.thresholds"
 
@@ -21,9 +21,9 @@ _BUILT_IN: dict[str, str] = {
     "constant": "vcmpipe.thresholds.constant:constant_predictor",
     "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
     "dt_jrd": "vcmpipe.thresholds.dt_jrd:dt_jrd_predictor",
-    "laser": "vcmpipe.thresholds.jnd.picture_jnd:laser_predictor",
+    "laser": "vcmpipe.jnd.models.picture_jnd:laser_predictor",
     "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
-    "mtjnd": "vcmpipe.thresholds.jnd.picture_jnd:mtjnd_predictor",
+    "mtjnd": "vcmpipe.jnd.models.picture_jnd:mtjnd_predictor",
 }
 _OF_PICTURES = ("laser", "mtjnd")
 

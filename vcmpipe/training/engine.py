@@ -12,20 +12,21 @@ from typing import Any, cast
 
 from torch import nn
 
-from vcmpipe import provenance
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.process import output_error, publish
+from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds.weights import read_state, write_weights
 from vcmpipe.training.machine import devices, loggers, quiet
 from vcmpipe.training.recipe import Plan, Work
-from vcmpipe.training.report import Progress, Say, TrainReport
+from vcmpipe.training.report import TrainReport
 
 WEIGHTS = "weights.safetensors"
 """The name of a run's weights in its folder."""
 
 
-def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Say, say: Say) -> TrainReport:
+def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
     """Train a network, or go on training it; see ``vcmpipe.training.run.train``.
 
     Raises:
@@ -120,7 +121,7 @@ class _Fitted:
     best: Any
 
 
-def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, progress: Progress, say: Say) -> _Fitted:
+def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, progress: Progress, say: Warn) -> _Fitted:
     import lightning.pytorch as pl
 
     from vcmpipe.training.task import BestWeights, LastState, Task, Telling

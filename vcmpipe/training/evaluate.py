@@ -27,12 +27,12 @@ from vcmpipe.evaluation.threshold_errors import (
     summarise,
 )
 from vcmpipe.frames import Frame
-from vcmpipe.staging import publish_folder
+from vcmpipe.jnd.evaluation import PictureReport, evaluate_pictures, levelled
+from vcmpipe.process.folders import publish_folder
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware, is_aware
 from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.aware_data import picture_mark
-from vcmpipe.training.evaluate_pictures import PictureReport, evaluate_pictures, levelled
 from vcmpipe.training.objects import ObjectSet, Pictures, groups, open_objects
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from torch.utils.data import Dataset
 
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.thresholds.weights import digest_of, read_state
 from vcmpipe.training.engine import WEIGHTS, carry_out
 from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
 from vcmpipe.training.recipe import Plan, Recipe, Work, settings
-from vcmpipe.training.report import Progress, Say, TrainReport
+from vcmpipe.training.report import TrainReport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ class ObjectMaterial:
         return {"name": samples.name, "rule": samples.rule, "left_out": left_out, "source": dict(samples.source)}
 
 
-def train_objects(options: TrainOptions, *, progress: Progress, warn: Say, say: Say) -> TrainReport:
+def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
     """Train one of the networks that have an ``ObjectRecipe``; see ``train``."""
     recipe = cast(ObjectRecipe, importlib.import_module(f"vcmpipe.training.{options.model}").RECIPE)
     objects = open_objects(options)

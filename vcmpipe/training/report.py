@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-Progress = Callable[[int, int | None], None]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

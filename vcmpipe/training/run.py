@@ -7,7 +7,8 @@ from typing import cast
 
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
-from vcmpipe.training.report import Progress, Say, TrainReport
+from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.training.report import TrainReport
 
 # Named, not imported. A function with the signature of ``train_objects``; one that trains without Lightning may stand
 # here as well.
@@ -15,9 +16,9 @@ TRAINERS: dict[str, str] = {
     "bc_jrd": "vcmpipe.training.object_run:train_objects",
     "detector_aware": "vcmpipe.training.aware_run:train_aware",
     "dt_jrd": "vcmpipe.training.object_run:train_objects",
-    "laser": "vcmpipe.training.jnd.laser:train_laser",
-    "mtjnd": "vcmpipe.training.jnd.mtjnd:train_mtjnd",
-    "resjnd": "vcmpipe.training.jnd.resjnd:train_resjnd",
+    "laser": "vcmpipe.jnd.training.laser:train_laser",
+    "mtjnd": "vcmpipe.jnd.training.mtjnd:train_mtjnd",
+    "resjnd": "vcmpipe.jnd.training.resjnd:train_resjnd",
 }
 
 
@@ -25,8 +26,8 @@ def train(
     options: TrainOptions,
     *,
     progress: Progress = lambda done, total: None,
-    warn: Say = lambda message: None,
-    say: Say = lambda message: None,
+    warn: Warn = lambda message: None,
+    say: Warn = lambda message: None,
 ) -> TrainReport:
     """Train a predictor.
 

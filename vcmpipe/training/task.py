@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from vcmpipe.errors import VcmError
 from vcmpipe.process import publish
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.training.loading import EpochBatches, ResumableLoader
 from vcmpipe.training.recipe import Material, Plan, Recipe
-from vcmpipe.training.report import Progress, Say
 
 
 class Task(pl.LightningModule):
@@ -158,7 +158,7 @@ class BestWeights(pl.Callback):
 class Telling(pl.Callback):
     """Says how far it is."""
 
-    def __init__(self, progress: Progress, say: Say) -> None:
+    def __init__(self, progress: Progress, say: Warn) -> None:
         self.progress, self.say = progress, say
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Any, *rest: Any) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from tests.datasets.importers.conftest import importing, picture
 from vcmpipe.cli.main import main
-from vcmpipe.datasets.importers import jnd_levels
-from vcmpipe.datasets.importers.jnd_manifest import MANIFEST
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.errors import InputError
+from vcmpipe.jnd.importers import jnd_levels
+from vcmpipe.jnd.importers.jnd_manifest import MANIFEST
 
 ROWS = {"train": "24 28 33\n20 25 25\n", "valid": "30 31 40\n", "test": "JND1 JND2 JND3\n 18\t27  36 \n"}
 NAMES = {"train": ["b.png", "a.png"], "valid": ["c.png"], "test": ["d.png"]}

@@ -11,10 +11,11 @@ import pytest
 from tests.datasets.importers.conftest import importing, picture, write_json
 from vcmpipe.cli.main import main
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers import IMPORTERS, cpl_set, import_dataset, jrd_images
+from vcmpipe.datasets.importers import IMPORTERS, import_dataset, jrd_images
 from vcmpipe.datasets.importers.patterns import filled
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.errors import InputError
+from vcmpipe.jnd.importers import cpl_set
 
 
 @pytest.fixture

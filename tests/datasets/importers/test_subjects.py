@@ -12,9 +12,9 @@ import pytest
 
 from tests.datasets.importers.conftest import importing
 from vcmpipe.cli.main import main
-from vcmpipe.datasets.importers import mcl_jci, videoset
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.errors import InputError
+from vcmpipe.jnd.importers import mcl_jci, videoset
 
 HEAD = "anchor,jnd,mean,normality,samples,samples_no,sequence_index,standard_deviation\n"
 ROW = '0,25,28.5,1,"[27, 30]",2,1,1.5\n'

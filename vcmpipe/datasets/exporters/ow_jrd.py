@@ -28,8 +28,9 @@ from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.errors import InputError
 from vcmpipe.frames import png_bytes, yuv_to_rgb
-from vcmpipe.pipeline import Progress, worker_count
-from vcmpipe.staging import publish_folder
+from vcmpipe.process.folders import publish_folder
+from vcmpipe.process.progress import Progress
+from vcmpipe.process.workers import worker_count
 
 # How many test labels stand in one batch of the published file.
 _BATCH = 32

@@ -11,7 +11,7 @@ from vcmpipe.datasets.exporters.report import ExportReport
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import SPLITS, write_label_table
 from vcmpipe.errors import InputError
-from vcmpipe.pipeline import Progress
+from vcmpipe.process.progress import Progress
 
 __all__ = ["EXPORTERS", "ExportReport", "export_dataset"]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers import cpl_set, jnd_levels, jrd_images, mcl_jci, ow_jrd, videoset
+from vcmpipe.datasets.importers import jrd_images, ow_jrd
 from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.samples import SPLITS, check_free, write_samples
 from vcmpipe.errors import InputError
+from vcmpipe.jnd.importers import cpl_set, jnd_levels, mcl_jci, videoset
 
 IMPORTERS: dict[str, Callable[[DatasetImportOptions], Imported]] = {
     "ow-jrd": ow_jrd.read,

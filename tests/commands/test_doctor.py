@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcmpipe.commands import doctor
+from vcmpipe.encoders import Capabilities, Encoder, Job, load_encoder
+from vcmpipe.errors import ProcessError
+from vcmpipe.frames import Yuv
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The real encoder with its jobs changed on the way."""
+
+    encoder: Encoder
+    how: str
+    name: str = "changed"
+    build: str = "changed 1"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.encoder.capabilities
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        if self.how == "fails":
+            raise ProcessError("changed exited with 1:\n  a reason on two lines")
+        if self.how == "one QP":
+            jobs = [replace(job, qp=35) for job in jobs]
+        if self.how == "other samples":
+            jobs = [replace(job, yuv=Yuv(*(1023 - p for p in (job.yuv.y, job.yuv.u, job.yuv.v)))) for job in jobs]
+        if self.how == "QPA":
+            jobs = [replace(job, mode=replace(job.mode, constant_qp=False)) for job in jobs]
+        return self.encoder.encode(jobs)
+
+
+@pytest.fixture(scope="module")
+def report() -> doctor.DoctorReport:
+    return doctor.examine()
+
+
+def test_this_machine_is_healthy(report: doctor.DoctorReport) -> None:
+    assert report.healthy, report.problems
+    answers = {encoder.name: encoder.map_honoured for encoder in report.encoders if encoder.used}
+    assert (answers["vvenc"], answers["kvazaar"]) == ("yes (regions)", "yes (native)")
+    assert report.decoder.codec == "vvc"
+    assert report.decoder.decodes.startswith("yes (PSNR ")
+    assert {"constant", "measured"} <= set(report.predictors)
+    assert {"vcmpipe", "python", "av"} <= set(report.versions)
+    assert "CPUExecutionProvider" in report.detectors.onnx_providers
+    assert 1 <= report.devices.cores_usable <= report.devices.cores
+    assert [folder.purpose for folder in report.folders] == ["cache", "temporary files"]
+    assert all(folder.free_bytes for folder in report.folders)
+
+
+def test_the_report_is_json(report: doctor.DoctorReport) -> None:
+    assert json.loads(json.dumps(asdict(report)))["healthy"] is True
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [
+        ("nothing", "yes (regions)"),
+        ("one QP", "no: region 0 has QP 35 where 27 was asked for"),
+        ("fails", "cannot tell: changed exited with 1: a reason on two lines"),
+    ],
+)
+def test_the_map_is_read_back_from_the_stream(how: str, answer: str) -> None:
+    assert doctor.try_encoder(Changed(load_encoder("vvenc"), how)).map_honoured == answer
+
+
+def test_perceptual_qp_adaptation_is_no_honoured_map() -> None:
+    answer = doctor.try_encoder(Changed(load_encoder("vvenc"), "QPA")).map_honoured
+    assert not answer.startswith("yes")
+
+
+def test_a_stream_of_another_picture_is_not_taken_for_decoded() -> None:
+    trial = doctor.try_encoder(Changed(load_encoder("vvenc"), "other samples"))
+    assert trial.map_honoured == "yes (regions)"
+    assert doctor.examine_decoder(trial).decodes.startswith("no: the decoded picture is another one")
+
+
+def test_a_damaged_stream_is_not_taken_for_decoded() -> None:
+    trial = doctor.try_encoder(load_encoder("vvenc"))
+    assert trial.coded is not None
+    cut = replace(trial.coded, data=trial.coded.data[: len(trial.coded.data) // 2])
+    assert doctor.examine_decoder(replace(trial, coded=cut)).decodes.startswith("no: ")
+
+
+def test_without_a_stream_the_decoder_cannot_be_tried() -> None:
+    finding = doctor.examine_decoder(None)
+    assert finding.codec == "vvc"
+    assert finding.decodes.startswith("cannot tell: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("missing", "does not exist"), (sys.executable, "neither vvencapp nor an FFmpeg")]
+)
+def test_no_encoder_is_not_healthy(monkeypatch: pytest.MonkeyPatch, name: str, reason: str) -> None:
+    monkeypatch.setenv("VCMPIPE_VVENC", name)
+    report = doctor.examine()
+    assert not report.healthy
+    assert len(report.problems) == 1
+    assert "VCMPIPE_VVENC" in report.problems[0] and "install imageio-ffmpeg" in report.problems[0]
+    (place,) = [place for place in report.encoders if place.name == "vvenc"]
+    assert reason in place.reason
+    assert place.map_honoured is None
+
+
+def test_the_chosen_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VCMPIPE_DETECTOR", "nowhere.onnx")
+    found = doctor.examine().detectors
+    assert (found.chosen, found.chosen_by) == ("nowhere.onnx", "VCMPIPE_DETECTOR")
+    assert found.resolves_to == "nothing: there is no file nowhere.onnx"
+
+
+@pytest.mark.parametrize(
+    ("spec", "answer"),
+    [
+        ("demo", "the built-in demo's detector, for the demo's scenes only"),
+        ("here.onnx", "here.onnx"),
+        ("onnx:here.onnx", "here.onnx"),
+        ("gone.onnx", "nothing: there is no file gone.onnx"),
+        ("folder/gone.pt", "nothing: there is no file folder/gone.pt"),
+        ("torchvision:ssd300_vgg16", "torchvision ssd300_vgg16, weights downloaded where they are not here"),
+        ("torchvision:ssd300_vgg16@gone.pth", "torchvision ssd300_vgg16, nothing: there is no file gone.pth"),
+        ("auto", "yolo26n.pt"),
+        ("yolo26n", "yolo26n.pt"),
+        ("ultralytics:yolo26n", "yolo26n.pt"),
+        ("yolo12345x", "nothing: no detector is called yolo12345x"),
+        ("blob", "nothing: no detector is called blob"),
+    ],
+)
+def test_what_a_detector_s_name_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, answer: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("here.onnx", "yolo26n.pt"):
+        Path(name).touch()
+    assert doctor.resolve(spec) == answer
+
+
+def test_what_would_be_downloaded_is_said_and_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vcmpipe.detection.weights_ultralytics.find", lambda name: None)
+    assert doctor.resolve("auto") == "nothing here yet: yolo26n.pt would be downloaded"
+    assert doctor.resolve("yolo11n") == "nothing here yet: yolo11n.pt would be downloaded"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_trial_s_picture_is_textured() -> None:
+    coder = doctor.try_encoder(load_encoder("vvenc")).coder
+    assert coder is not None
+    assert np.std(coder.yuv.y) > 50

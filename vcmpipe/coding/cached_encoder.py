@@ -1,0 +1,97 @@
+"""An encoder that codes nothing twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from vcmpipe.encoders.base import Capabilities, Encoder, Job
+from vcmpipe.frames import yuv_bytes
+from vcmpipe.process.content_cache import ContentCache, content_key
+
+
+@dataclass(frozen=True)
+class PricedStream:
+    """A stream and its price.
+
+    Attributes:
+        data: The stream.
+        seconds: What coding it took; None where it comes from a cache that does not know.
+        remembered: Whether it comes from the cache.
+    """
+
+    data: bytes
+    seconds: float | None
+    remembered: bool
+
+
+@dataclass(frozen=True)
+class CachedEncoder:
+    """An encoder that codes nothing twice: streams are kept by samples, QP, mode, and the encoder's build."""
+
+    encoder: Encoder
+    cache: ContentCache
+
+    @property
+    def name(self) -> str:
+        """The encoder's name."""
+        return self.encoder.name
+
+    @property
+    def build(self) -> str:
+        """The encoder's build."""
+        return self.encoder.build
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The encoder's capabilities."""
+        return self.encoder.capabilities
+
+    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Code what is not in the cache. See ``Encoder.encode``."""
+        return [one.data for one in self.priced(jobs)]
+
+    def priced(self, jobs: Sequence[Job]) -> list[PricedStream]:
+        """The same with the seconds that each stream takes, also where it comes out of the cache.
+
+        Jobs that are coded together share the time that passes, each by its samples.
+        """
+        samples: dict[int, bytes] = {}
+        for job in jobs:
+            if id(job.yuv) not in samples:
+                size = f"{job.yuv.width}x{job.yuv.height}"
+                samples[id(job.yuv)] = content_key(size, yuv_bytes(job.yuv)).encode()
+        keys = []
+        for job in jobs:
+            qp = str(job.qp) if isinstance(job.qp, int) else repr((job.qp.ctu, job.qp.qp.tolist()))
+            mode = json.dumps(asdict(job.mode), sort_keys=True)
+            # A colour is part of the stream only where the encoder writes it.
+            colour = [repr(job.colour)] if job.colour else []
+            keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.yuv)], *colour))
+        found: dict[int, PricedStream] = {}
+        for i, key in enumerate(keys):
+            if data := self.cache.get(key):
+                found[i] = PricedStream(data, self._seconds(key), True)
+        missing = [i for i in range(len(jobs)) if i not in found]
+        if missing:
+            started = time.monotonic()
+            streams = self.encoder.encode([jobs[i] for i in missing])
+            passed = time.monotonic() - started
+            area = [jobs[i].yuv.width * jobs[i].yuv.height for i in missing]
+            for i, own, stream in zip(missing, area, streams, strict=True):
+                seconds = passed * own / sum(area)
+                # First its time: a stream that is there has one.
+                self.cache.put(content_key("seconds", keys[i]), repr(seconds).encode())
+                self.cache.put(keys[i], stream)
+                found[i] = PricedStream(stream, seconds, False)
+        return [found[i] for i in range(len(jobs))]
+
+    def _seconds(self, key: str) -> float | None:
+        """What the encode of an entry took; None where that was not noted."""
+        try:
+            seconds = float(self.cache.get(content_key("seconds", key)) or b"")
+        except ValueError:
+            return None
+        return seconds if 0.0 <= seconds < float("inf") else None

@@ -1,0 +1,162 @@
+"""One picture, verified: from its objects to the version to publish and all that is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.coding.pipeline import Pipeline
+from vcmpipe.coding.search.blur import blur_outside
+from vcmpipe.coding.search.canvas import Design
+from vcmpipe.coding.search.claims import Claims, View
+from vcmpipe.coding.search.problem import Clock, PictureProblem
+from vcmpipe.coding.search.propose import Maps
+from vcmpipe.coding.search.search import Limits, search
+from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.errors import VcmError
+from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.qpmap import QpMap
+
+SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.32)
+TRIALS = 12
+
+
+@dataclass(frozen=True)
+class VerifyRules:
+    """How a picture is searched and what counts as kept.
+
+    Attributes:
+        trials: Most encodes that are tried, at least 1.
+        scales: Scales to try, besides 1.
+        qp_margin: QP steps below a version that kept everything, at which everything has to be kept again.
+        score_margin: By how much a found score has to exceed the least one.
+        blur: Standard deviation of the low-pass over the background, in source pixels; 0: none.
+        worth: The search ends where a trial is expected to save less than this share of the bits.
+    """
+
+    trials: int = TRIALS
+    scales: tuple[float, ...] = SCALES
+    qp_margin: int = 0
+    score_margin: float = 0.0
+    blur: float = 0.0
+    worth: float = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A picture after its search.
+
+    Attributes:
+        coder: What coded it.
+        coded: The version to publish.
+        asked: Its map.
+        scale: Its scale.
+        psnr_y: PSNR of its luma at the coded size, dB, against what was coded (the blurred source, with a blur).
+        verified: Whether every object is kept but those that no version keeps.
+        margin: Whether it lies the margin asked for below a version that kept everything.
+        kept: (N,) whether each object is found again, detector after detector.
+        keepable: (N,) False for objects that are lost in every version tried, scale 1 at the lowest QP among them.
+        qps: (N,) QP asked for at each object.
+        trials: Encodes that were tried.
+        clock: Where the time went.
+    """
+
+    coder: PictureCoder
+    coded: CodedPicture
+    asked: QpMap
+    scale: float
+    psnr_y: float
+    verified: bool
+    margin: bool
+    kept: NDArray[np.bool_]
+    keepable: NDArray[np.bool_]
+    qps: NDArray[np.int64]
+    trials: int
+    clock: Clock
+
+
+def verify_picture(
+    pipeline: Pipeline,
+    frame: Frame,
+    views: Sequence[View],
+    rules: VerifyRules,
+    *,
+    on_trial: Callable[[], None] = lambda: None,
+) -> Verified:
+    """Find the cheapest version of a picture in which every detector finds its objects again.
+
+    Args:
+        pipeline: How pictures are coded.
+        frame: The picture.
+        views: The detectors with their objects.
+        rules: How to search.
+        on_trial: Called before every trial.
+    """
+    claims = Claims(views)
+    boxes = claims.boxes_xyxy
+    shown = replace(frame, rgb=blur_outside(frame.rgb, boxes, rules.blur)) if rules.blur else frame
+
+    def coder_at(scale: float) -> PictureCoder:
+        return pipeline.coder(shown, scaled_size(frame.width, frame.height, scale))
+
+    if not len(claims):
+        return _empty(pipeline, coder_at(min(rules.scales, default=1.0)))
+    options = pipeline.options
+    problem = PictureProblem(
+        claims,
+        coder_at,
+        scales=rules.scales,
+        dilate_px=options.dilate,
+        step_limit=options.smooth,
+        maps=maps_of(pipeline),
+        on_trial=on_trial,
+    )
+    outcome = search(problem, Limits(rules.trials, rules.worth, rules.qp_margin))
+    design = outcome.chosen.design
+    if design not in problem.tried:
+        raise VcmError(f"{frame.source}: none of {len(outcome.attempts)} versions could be coded: try another encoder")
+    best = problem.tried[design]
+    return Verified(
+        best.coder,
+        best.coded,
+        design.map,
+        design.scale,
+        best.psnr_y,
+        outcome.verified,
+        outcome.margin,
+        outcome.chosen.kept,
+        outcome.keepable,
+        _asked_at(problem, design),
+        len(outcome.attempts),
+        problem.clock,
+    )
+
+
+def maps_of(pipeline: Pipeline) -> Maps:
+    """How the encoder takes maps, as far as ``--realise`` allows."""
+    can, how = pipeline.encoder.capabilities, pipeline.options.realise
+    if how == "uniform":
+        return "none"
+    if can.regions and how != "native":
+        return "regions"
+    return "native" if can.native_map and how != "regions" else "none"
+
+
+def _empty(pipeline: Pipeline, coder: PictureCoder) -> Verified:
+    """A picture without objects promises nothing: it is coded small, at the highest QP (or that of ``--empty``)."""
+    empty = pipeline.options.empty
+    high = pipeline.encoder.capabilities.qp_range[1]
+    coded = coder.uniform([high if empty is None else empty])[0]
+    _, psnr = coder.decode(coded)
+    asked = QpMap.uniform(coded.qps[0], coder.yuv.width, coder.yuv.height, coder.ctu)
+    none = np.zeros(0, np.bool_)
+    scale = coder.size[0] / coder.frame.width
+    return Verified(coder, coded, asked, scale, psnr, True, True, none, none, np.zeros(0, np.int64), 1, Clock())
+
+
+def _asked_at(problem: PictureProblem, design: Design) -> NDArray[np.int64]:
+    asked = design.map.qp.ravel().astype(np.int64)
+    return np.array([asked[core].min() for core in problem.canvas(design.scale).core], np.int64)

@@ -1,0 +1,236 @@
+"""From a stream back to pictures: decoded, cropped, scaled to the source's size, written as PNG files or y4m."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.bitstream import count_pictures
+from vcmpipe.config import DecodeOptions
+from vcmpipe.decoding.decoder import DecodedPicture
+from vcmpipe.decoding.sandbox import decode_isolated
+from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.frames import Y4mWriter, Yuv, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.process.folders import publish_folder, safe_stem, same_file
+from vcmpipe.sidecar.schema import NoSidecarError, PictureRecord, Sidecar, sidecar_path
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """What was written.
+
+    Attributes:
+        pictures: How many pictures.
+        out: The folder or file.
+        sidecar: The sidecar that told sizes and names, or None.
+        restored: How many pictures were scaled back to the source's size.
+    """
+
+    pictures: int
+    out: str
+    sidecar: str | None
+    restored: int
+
+
+def read_stream(path: Path) -> bytes:
+    """The bytes of a stream file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"{path} is {kind}: name a file that holds a VVC stream")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: check the path") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): name a VVC stream that you may read") from error
+
+
+@contextlib.contextmanager
+def naming(stream: Path) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with its bytes."""
+    try:
+        yield
+    except BitstreamError as error:
+        raise BitstreamError(f"{stream}: {error}") from error
+
+
+def find_sidecar(stream: Path, named: str | None) -> tuple[Path | None, Sidecar | None]:
+    """The sidecar that was named, or the one beside the stream where there is one.
+
+    A JSON file of that name that is nothing of vcmpipe's is left alone unless it was named.
+
+    Raises:
+        InputError: The sidecar is damaged or of another schema version.
+    """
+    if named is not None:
+        return Path(named), Sidecar.read(Path(named))
+    beside = sidecar_path(stream)
+    if beside != stream and beside.is_file():
+        try:
+            return beside, Sidecar.read(beside)
+        except NoSidecarError:
+            return None, None
+    return None, None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A decoded picture together with what the sidecar knows of it.
+
+    Attributes:
+        picture: The picture as the stream has it.
+        size: Width and height without the padding that the stream cannot crop (an odd size).
+        target: Width and height to scale to: the source's, or ``size``.
+        source: The source's name, or a made-up one.
+    """
+
+    picture: DecodedPicture
+    size: tuple[int, int]
+    target: tuple[int, int]
+    source: str
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """The picture, cropped and scaled, (height, width, 3)."""
+        rgb = yuv_to_rgb(self.picture.yuv, self.picture.spec, self.size)
+        return rgb if self.target == self.size else scale_rgb(rgb, self.target)
+
+    def yuv(self) -> Yuv:
+        """The picture as YUV; the decoder's own samples where nothing is scaled."""
+        return self.picture.yuv if self.target == self.size else rgb_to_yuv(self.rgb(), self.picture.spec)
+
+
+def restored(data: bytes, sidecar: Sidecar | None, *, restore: bool = True) -> Iterator[Restored]:
+    """The pictures of a stream, by the sidecar cropped to their exact size and scaled back.
+
+    Raises:
+        InputError: Stream and sidecar do not belong together.
+        BitstreamError: The stream is damaged.
+    """
+    records = sidecar.pictures if sidecar else None
+    count = 0
+    for picture in decode_isolated(data):
+        if records is None:
+            yield Restored(picture, picture.size, picture.size, f"picture_{count:06d}")
+        elif count < len(records):
+            yield _restored(picture, records[count], restore=restore)
+        count += 1
+    if records is not None and count != len(records):
+        raise InputError(f"the stream holds {count} pictures, the sidecar {len(records)}: they do not belong together")
+
+
+def _restored(picture: DecodedPicture, record: PictureRecord, *, restore: bool) -> Restored:
+    width, height = record.coded_size
+    # The conformance window counts in chroma samples: an odd size is decoded one sample too large.
+    if picture.size != (width + width % 2, height + height % 2):
+        raise InputError(
+            f"picture {picture.index} decodes to {picture.size[0]}x{picture.size[1]}, the sidecar says "
+            f"{width}x{height}: they do not belong together"
+        )
+    return Restored(picture, (width, height), record.source_size if restore else (width, height), record.source)
+
+
+def decode(
+    options: DecodeOptions, *, progress: Callable[[int, int | None], None] = lambda done, total: None
+) -> DecodeReport:
+    """Decode a stream into PNG files or a y4m video; on an error nothing of it is left.
+
+    Raises:
+        InputError: The stream or the sidecar cannot be used.
+        OutputError: The output cannot be written.
+    """
+    stream, out = Path(options.input), Path(options.out)
+    data = read_stream(stream)
+    path, sidecar = find_sidecar(stream, options.sidecar)
+    _refuse_overwriting(out, stream, sidecar)
+    with naming(stream):
+        total = count_pictures(data)
+        if sidecar is not None:
+            _check_belonging(data, sidecar, path)
+        pictures = restored(data, sidecar, restore=options.restore)
+        if out.suffix.lower() == ".y4m" and not out.is_dir():
+            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
+        else:
+            count = _write_folder(pictures, out, lambda done: progress(done, total))
+    scaled = [r for r in sidecar.pictures if r.source_size != r.coded_size] if sidecar and options.restore else []
+    return DecodeReport(count, str(out), str(path) if path else None, len(scaled))
+
+
+def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> None:
+    if same_file(out, stream):
+        raise InputError(f"--out {out} is the stream itself: name another file, or a folder")
+    source = sidecar.configuration.get("input") if sidecar else None
+    if isinstance(source, str) and same_file(out, Path(source)):
+        raise InputError(f"--out {out} holds the source pictures, which have the same names: name another folder")
+
+
+def _check_belonging(data: bytes, sidecar: Sidecar, path: Path | None) -> None:
+    if hashlib.sha256(data).hexdigest() != sidecar.sha256:
+        raise InputError(
+            f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both "
+            "again, name the right one with --sidecar, or move it away to decode without"
+        )
+
+
+def _write_folder(pictures: Iterator[Restored], out: Path, progress: Callable[[int], None]) -> int:
+    """Write pictures as PNG files that all appear when the last one is there."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file: name a folder for PNG files, or a file ending in .y4m")
+    names: set[str] = set()
+    with publish_folder(out) as folder:
+        for done, picture in enumerate(pictures, 1):
+            name = _file_name(picture, names)
+            names.add(name)
+            write_png(folder / name, picture.rgb())
+            progress(done)
+    return len(names)
+
+
+def _file_name(picture: Restored, taken: set[str]) -> str:
+    """``dog.png`` for dog.jpg, ``clip_000012.png`` for frame 12 of clip.mp4; never a path, never one twice."""
+    video, mark, number = picture.source.rpartition("#")
+    # The sidecar is a file from outside: what it calls a name must not lead out of the folder.
+    is_video = mark and number.isdecimal() and len(number) < 20
+    stem = f"{Path(video).stem}_{int(number):06d}" if is_video else Path(picture.source).stem
+    index = picture.picture.index
+    name = stem = safe_stem(stem, f"picture_{index:06d}")
+    again = 0
+    while f"{name}.png" in taken:
+        name = f"{stem}_{index:06d}" if not again else f"{stem}_{index:06d}_{again}"
+        again += 1
+    return f"{name}.png"
+
+
+def _rate(sidecar: Sidecar | None) -> Fraction:
+    """Pictures per second, from the timestamps of a video's pictures; 25 where there are none."""
+    stamps = [record.timestamp for record in sidecar.pictures if record.timestamp is not None] if sidecar else []
+    if len(stamps) < 2 or not 0 < stamps[-1] - stamps[0] < float("inf"):
+        return Fraction(25)
+    # 1001 covers the broadcast rates such as 30000/1001.
+    rate = Fraction((len(stamps) - 1) / (stamps[-1] - stamps[0])).limit_denominator(1001)
+    return rate if rate > 0 else Fraction(25)
+
+
+def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None]) -> int:
+    first = next(pictures)
+    with Y4mWriter(out, first.target, rate, spec=first.picture.spec) as writer:
+        writer.write(first.yuv())
+        for picture in pictures:
+            if picture.target != first.target:
+                raise InputError(
+                    f"picture {picture.picture.index} has {picture.target[0]}x{picture.target[1]} pixels, the first "
+                    f"one {first.target[0]}x{first.target[1]}: y4m holds one size, so name a folder for PNG files"
+                )
+            writer.write(picture.yuv())
+            progress(writer.count)
+    return writer.count

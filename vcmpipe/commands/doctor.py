@@ -1,0 +1,393 @@
+"""What this machine has, and whether it works: encoders and the decoder are tried out on a small picture."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from vcmpipe import process
+from vcmpipe.sidecar import provenance
+
+if TYPE_CHECKING:
+    from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+    from vcmpipe.encoders import Capabilities, Encoder
+    from vcmpipe.encoders.discovery import Found
+
+T = TypeVar("T")
+
+# The picture that is tried: two halves of whole CTUs, also of the 64 samples that some encoders have, QPs far apart.
+_SIZE, _CTU, _QPS = (128, 96), 32, (27, 42)
+# What ``--encoder`` is where it is not given; without it nothing works.
+DEFAULT_ENCODER = "vvenc"
+# Decoded as it was coded it lies at 29 dB; a picture that is not this one, at less than 12.
+_PSNR_AT_LEAST = 22.0
+
+
+@dataclass(frozen=True)
+class EncoderFinding:
+    """One place where an encoder was looked for.
+
+    Attributes:
+        name: What ``--encoder`` calls it.
+        where: How the place is called.
+        path: The binary there.
+        build: Its version, or None where it is not what was looked for.
+        used: Whether this is the one that ``--encoder NAME`` takes: the first that is one.
+        capabilities: What it can do.
+        map_honoured: Whether a stream carried a map of two QPs: ``yes (regions)`` as its headers say, ``yes (native)``
+            as its samples say, ``no: REASON``, ``cannot tell: REASON``, or None where there was nothing to try.
+        reason: Why it is not taken.
+    """
+
+    name: str
+    where: str
+    path: str
+    build: str | None
+    used: bool
+    capabilities: Capabilities | None
+    map_honoured: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class DecoderFinding:
+    """The decoder.
+
+    Attributes:
+        pyav: Version of PyAV, or None where it is missing.
+        libavcodec: Version of the FFmpeg library in it.
+        codec: Name of its VVC decoder, or None where it has none.
+        decodes: Whether it decoded what the encoder in use wrote: ``yes (PSNR)``, ``no: REASON`` or
+            ``cannot tell: REASON``.
+    """
+
+    pyav: str | None
+    libavcodec: str | None
+    codec: str | None
+    decodes: str
+
+
+@dataclass(frozen=True)
+class DetectorFinding:
+    """The detectors.
+
+    Attributes:
+        demo: ``yes``, or why the built-in demo's detector cannot be loaded.
+        chosen: What ``--detector`` is where it is not given.
+        chosen_by: ``VCMPIPE_DETECTOR`` or ``default``.
+        resolves_to: What that stands for now; nothing is downloaded to find out.
+        onnx_providers: What onnxruntime can run on; empty where it is missing.
+        plugins: Detectors that other packages install.
+    """
+
+    demo: str
+    chosen: str
+    chosen_by: str
+    resolves_to: str
+    onnx_providers: list[str]
+    plugins: list[str]
+
+
+@dataclass(frozen=True)
+class DeviceFinding:
+    """What computes: cores that this process may use, all cores, and CUDA devices or why there are none."""
+
+    system: str
+    cores_usable: int
+    cores: int
+    cuda: list[str]
+    cuda_reason: str
+
+
+@dataclass(frozen=True)
+class FolderFinding:
+    """A folder that is written to, the space left there in bytes, and whether it can be written to."""
+
+    purpose: str
+    path: str
+    free_bytes: int | None
+    writable: bool
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """Everything that was found.
+
+    Attributes:
+        healthy: Whether the encoder that would be used and the decoder work. Optional parts do not count.
+        problems: What is wrong and the way out, a line each; empty where ``healthy``.
+        versions: Of vcmpipe, Python and packages.
+        encoders: Every place where an encoder was looked for, each encoder's in the order of preference.
+        optional_missing: Encoders that could be here and are not, with the way to have them.
+        encoder_folder: Where a user's own encoder binaries belong.
+        decoder: The decoder.
+        detectors: The detectors.
+        predictors: Names that ``--predictor`` takes.
+        devices: What computes.
+        folders: Where files are written besides ``--out``.
+    """
+
+    healthy: bool
+    problems: list[str]
+    versions: dict[str, str]
+    encoders: list[EncoderFinding]
+    optional_missing: list[str]
+    encoder_folder: str
+    decoder: DecoderFinding
+    detectors: DetectorFinding
+    predictors: list[str]
+    devices: DeviceFinding
+    folders: list[FolderFinding]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An encoder tried out.
+
+    Attributes:
+        map_honoured: See ``EncoderFinding``.
+        coder: What coded the picture.
+        coded: The stream, or None where there is none.
+    """
+
+    map_honoured: str
+    coder: PictureCoder | None = None
+    coded: CodedPicture | None = None
+
+
+def examine() -> DoctorReport:
+    """Look at everything; a part that is broken is reported, never raised."""
+    from vcmpipe.encoders import encoder_folder, missing_encoders, search_encoders
+    from vcmpipe.thresholds import known_predictors
+
+    with ThreadPoolExecutor(2) as pool:
+        # Encoders are other processes: they work while this one loads torch.
+        searched = search_encoders()
+        trials = [pool.submit(try_encoder, place.encoder) if place.encoder else None for place in searched]
+        detectors, devices = _detectors(), _devices()
+        tried = [trial.result() if trial else None for trial in trials]
+    encoders = _encoders(searched, tried)
+    first = next((t for place, t in zip(searched, tried, strict=True) if t and place.name == DEFAULT_ENCODER), None)
+    decoder = examine_decoder(first)
+    problems = _problems(encoders, decoder, encoder_folder())
+    return DoctorReport(
+        healthy=not problems,
+        problems=problems,
+        versions=provenance.versions(),
+        encoders=encoders,
+        optional_missing=missing_encoders(searched, DEFAULT_ENCODER),
+        encoder_folder=str(encoder_folder()),
+        decoder=decoder,
+        detectors=detectors,
+        predictors=list(known_predictors()),
+        devices=devices,
+        folders=_folders(),
+    )
+
+
+def try_encoder(encoder: Encoder) -> Trial:
+    """Code a small textured picture by a map of two QPs, the way the encoder has, and look what the stream carries."""
+    import numpy as np
+
+    from vcmpipe.bitstream import RegionLayout
+    from vcmpipe.coding.conformance import prove
+    from vcmpipe.coding.segment_coder import PictureCoder
+    from vcmpipe.frames import Frame
+    from vcmpipe.qpmap import QpMap, RegionPlan
+
+    width, height = _SIZE
+    coarse = np.random.default_rng(0).integers(30, 226, (height // 8, width // 8, 3), dtype=np.uint8)
+    rgb = np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
+    asked = QpMap.of([[_QPS[0]] * 2 + [_QPS[1]] * 2] * 3, _CTU, width, height)
+    layout = RegionLayout(width, height, _CTU, columns=(2, 2), rows=(3,), bands=((3,), (3,)))
+    try:
+        coder = PictureCoder(encoder, Frame(0, rgb, "a picture to try encoders on"), ctu=_CTU)
+        if encoder.capabilities.native_map:
+            coded = coder.native(asked)
+        elif encoder.capabilities.regions:
+            coded = coder.regions(RegionPlan(layout, _QPS, 0.0, 0.0))
+        else:
+            return Trial("cannot tell: it codes one QP per picture", coder, coder.uniform([_QPS[0]])[0])
+        return Trial(prove(coder, coded, asked), coder, coded)
+    except Exception as error:  # whatever is wrong with the encoder is the finding
+        return Trial(f"cannot tell: {_line(error)}")
+
+
+def examine_decoder(trial: Trial | None) -> DecoderFinding:
+    """PyAV and its VVC decoder, and whether it decodes what an encoder wrote.
+
+    Args:
+        trial: The encoder in use tried out, or None where there is none.
+    """
+    try:
+        import av
+
+        pyav, library = av.__version__, ".".join(map(str, av.library_versions["libavcodec"]))
+    except Exception as error:  # a broken installation fails in many ways
+        return DecoderFinding(None, None, None, f"no: PyAV cannot be loaded ({_line(error)})")
+    try:
+        codec = av.codec.Codec("vvc", "r").name
+    except Exception:
+        return DecoderFinding(pyav, library, None, "no: this PyAV has no VVC decoder")
+    if trial is None or trial.coder is None or trial.coded is None:
+        return DecoderFinding(pyav, library, codec, "cannot tell: no encoder here wrote a stream to decode")
+    try:
+        _, psnr = trial.coder.decode(trial.coded)
+    except Exception as error:
+        return DecoderFinding(pyav, library, codec, f"no: {_line(error)}")
+    if psnr < _PSNR_AT_LEAST:
+        return DecoderFinding(pyav, library, codec, f"no: the decoded picture is another one (PSNR {psnr:.1f} dB)")
+    return DecoderFinding(pyav, library, codec, f"yes (PSNR {psnr:.1f} dB)")
+
+
+def _encoders(searched: list[Found], tried: list[Trial | None]) -> list[EncoderFinding]:
+    used = {place.name: place for place in reversed(searched) if place.encoder}
+    return [
+        EncoderFinding(
+            name=place.name,
+            where=place.where,
+            path=str(place.path),
+            build=place.encoder.build if place.encoder else None,
+            used=used.get(place.name) is place,
+            capabilities=place.encoder.capabilities if place.encoder else None,
+            map_honoured=trial.map_honoured if trial else None,
+            reason=place.reason,
+        )
+        for place, trial in zip(searched, tried, strict=True)
+    ]
+
+
+def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: Path) -> list[str]:
+    problems = []
+    used = next((encoder for encoder in encoders if encoder.used and encoder.name == DEFAULT_ENCODER), None)
+    if used is None:
+        problems.append(
+            f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {folder} or name it in VCMPIPE_VVENC"
+        )
+    elif used.map_honoured is None or not used.map_honoured.startswith("yes"):
+        problems.append(
+            f"{used.build} ({used.path}) does not work ({used.map_honoured}): name another in VCMPIPE_VVENC"
+        )
+    if decoder.codec is None:
+        problems.append(f"no VVC decoder: {decoder.decodes.removeprefix('no: ')}; install av>=18")
+    elif not decoder.decodes.startswith("yes") and used is not None:
+        problems.append(f"the decoder does not decode the encoder's stream: {decoder.decodes}; install av>=18")
+    return problems
+
+
+def _detectors() -> DetectorFinding:
+    from vcmpipe.detection import ENVIRONMENT_VARIABLE, plugin_detectors, resolve_detector_spec
+
+    spec = resolve_detector_spec()
+    return DetectorFinding(
+        demo=_answer(_load_demo),
+        chosen=spec,
+        chosen_by=ENVIRONMENT_VARIABLE if os.environ.get(ENVIRONMENT_VARIABLE, "").strip() else "default",
+        resolves_to=_answer(lambda: resolve(spec)),
+        onnx_providers=_or_else(_providers, []),
+        plugins=list(plugin_detectors()),
+    )
+
+
+def _load_demo() -> str:
+    from vcmpipe.detection import load_detector
+
+    load_detector("demo", jobs=1)
+    return "yes"
+
+
+def _providers() -> list[str]:
+    import onnxruntime
+
+    return [str(name) for name in onnxruntime.get_available_providers()]
+
+
+def resolve(spec: str) -> str:
+    """What a detector's name stands for at this moment, without loading or downloading it."""
+    from vcmpipe.detection import plugin_detectors
+    from vcmpipe.detection import weights_ultralytics as store
+
+    name, _, argument = spec.partition(":")
+    if spec == "demo":
+        return "the built-in demo's detector, for the demo's scenes only"
+    if name == "torchvision" and argument:
+        model, _, weights = argument.partition("@")
+        return f"torchvision {model}, " + (_file(weights) if weights else "weights downloaded where they are not here")
+    if name in plugin_detectors():
+        return f"plugin {plugin_detectors()[name].value}"
+    if name == "onnx" and argument:
+        return _file(argument)
+    if spec.lower().endswith(".onnx") or os.sep in spec or Path(spec).is_file():
+        return _file(spec)
+    if spec == "auto":
+        found = store.find_any()
+        return str(found) if found else f"nothing here yet: {store.AUTO_NAMES[0]} would be downloaded"
+    published = store.published_name(argument if name == "ultralytics" and argument else spec)
+    if published is None:
+        return f"nothing: no detector is called {spec}"
+    found = store.find(published)
+    return str(found) if found else f"nothing here yet: {published} would be downloaded"
+
+
+def _file(name: str) -> str:
+    return name if Path(name).is_file() else f"nothing: there is no file {name}"
+
+
+def _devices() -> DeviceFinding:
+    from vcmpipe.process.workers import worker_count
+
+    nothing: tuple[list[str], str] = ([], "torch cannot be loaded")
+    names, missing = _or_else(_cuda, nothing)
+    system = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    return DeviceFinding(system, worker_count(0), os.cpu_count() or 1, names, missing)
+
+
+def _cuda() -> tuple[list[str], str]:
+    if importlib.util.find_spec("torch") is None:
+        return [], "torch is not installed"
+    import torch
+
+    if not torch.cuda.is_available():
+        return [], "torch is built without CUDA" if torch.version.cuda is None else "torch finds no CUDA device"
+    return [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())], ""
+
+
+def _folders() -> list[FolderFinding]:
+    from vcmpipe.process.content_cache import cache_folder
+
+    return [_folder("cache", cache_folder(None)), _folder("temporary files", Path(tempfile.gettempdir()))]
+
+
+def _folder(purpose: str, path: Path) -> FolderFinding:
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    free = _or_else(lambda: shutil.disk_usage(there).free, None)
+    return FolderFinding(purpose, str(path), free, os.access(there, os.W_OK | os.X_OK))
+
+
+def _answer(ask: Callable[[], str]) -> str:
+    """What a question is answered, or why it cannot be."""
+    try:
+        return ask()
+    except Exception as error:  # a broken package is a finding, and no reason to stop looking
+        return f"no: {_line(error)}"
+
+
+def _or_else(ask: Callable[[], T], fallback: T) -> T:
+    try:
+        return ask()
+    except Exception:
+        return fallback
+
+
+def _line(error: BaseException) -> str:
+    return process.one_line(" ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,222 @@
+"""Thresholds of the objects in pictures, or of whole pictures, without coding a stream: ``vcmpipe predict``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcmpipe.coding.pipeline import detected
+from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.config import PredictOptions
+from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.encoders import load_encoder
+from vcmpipe.evaluation import MatchRule
+from vcmpipe.frames import ColourSpec, Frame, open_source
+from vcmpipe.process import publish
+from vcmpipe.process.progress import Progress
+from vcmpipe.process.workers import worker_count
+from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds.registry import picture_predictor, predicts_pictures
+
+if TYPE_CHECKING:
+    from vcmpipe.detection import Detector
+    from vcmpipe.encoders import Encoder
+    from vcmpipe.frames import FrameSource
+    from vcmpipe.jnd.models.picture_jnd import JndPredictor
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class PredictedObject:
+    """An object and what it bears.
+
+    Attributes:
+        bbox_xyxy: Corners in pixels of the picture.
+        class_id: The detector's number.
+        class_name: Its name.
+        score: The detector's confidence, 0..1.
+        threshold: The QP decided, with margin; None where no QP keeps the object.
+        mean: Mean of the predicted distribution, in QP.
+        risk: Probability, by the predictor, that the object is lost at ``threshold``.
+    """
+
+    bbox_xyxy: tuple[float, float, float, float]
+    class_id: int
+    class_name: str
+    score: float
+    threshold: int | None
+    mean: float
+    risk: float | None
+
+
+@dataclass(frozen=True)
+class PredictedJnd:
+    """What people do not notice in a picture.
+
+    Attributes:
+        scale: What the predictor learned from: ``h264-qp``, ``jpeg-qf`` or ``vvc-qp``.
+        numbers: Which JND each of the others is, from 1.
+        levels: On that scale.
+        vvc_qp: The same as VVC QPs.
+        threshold: The QP decided, with margin.
+    """
+
+    scale: str
+    numbers: list[int]
+    levels: list[float]
+    vvc_qp: list[float]
+    threshold: int
+
+
+@dataclass(frozen=True)
+class PredictedPicture:
+    """A picture with its objects, most confident first; by a predictor of whole pictures, without, but with a JND."""
+
+    source: str
+    width: int
+    height: int
+    objects: list[PredictedObject]
+    jnd: PredictedJnd | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was predicted, and by what; no detector looked where whole pictures were."""
+
+    detector: str | None
+    predictor: str
+    decision: str
+    margin: int
+    pictures: list[PredictedPicture]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"version": VERSION} | dataclasses.asdict(self)
+
+
+class _LateCoder:
+    """A coder whose encoder is looked for when a predictor asks for the first version: most never do."""
+
+    def __init__(self, options: PredictOptions, frame: Frame, encoder: Callable[[], Encoder]) -> None:
+        self._options, self._frame, self._encoder = options, frame, encoder
+
+    @cached_property
+    def _coder(self) -> PictureCoder:
+        options = self._options
+        spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
+        return PictureCoder(self._encoder(), self._frame, spec=spec, preset=options.preset)
+
+    def __call__(self, qp: int) -> Frame:
+        return self._coder(qp)
+
+    def many(self, qps: Sequence[int]) -> list[Frame]:
+        return self._coder.many(qps)
+
+
+class _Once:
+    """The encoder, loaded once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return load_encoder(self._name)
+
+    def __call__(self) -> Encoder:
+        return self.encoder
+
+
+def predict(
+    options: PredictOptions,
+    *,
+    progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda message: None,
+    detector: Detector | None = None,
+    predictor: ThresholdPredictor | None = None,
+) -> Prediction:
+    """Predict the threshold of every object; or of every picture, where the predictor looks at those.
+
+    Args:
+        options: In what, by what.
+        progress: Called after every picture with the number done and the total, where it is known.
+        warn: Called with what the user should know.
+        detector: Used instead of the one that the options name.
+        predictor: Likewise.
+
+    Raises:
+        VcmError: Input, a tool, or the output fails.
+    """
+    source = open_source(options.input, limit=options.limit)
+    spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
+    if predictor is None and predicts_pictures(spec):
+        whole = picture_predictor(spec, device=options.device)
+        margin = options.margin or 0
+        jnds = [_of_picture(whole, frame, margin) for frame in _counted(source, progress)]
+        return _written(options, Prediction(None, whole.name, "the first level, rounded down", margin, jnds))
+    jobs = worker_count(options.jobs)
+    detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
+    predictor = predictor or choose_predictor(spec, detector, warn)
+    margin = own_margin(predictor) if options.margin is None else options.margin
+    rule, encoder = MatchRule(reference_score=options.score), _Once(options.encoder)
+    pictures = []
+    for frame, found in detected(detector, source):
+        kept = found[rule.select(found)]
+        thresholds = predictor.predict(frame, kept, _LateCoder(options, frame, encoder))
+        decided = thresholds.decide(options.decision, options.risk, margin)
+        means, below = thresholds.mean(), thresholds.mass.cumsum(axis=1)
+        objects = [
+            PredictedObject(
+                bbox_xyxy=(round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)),
+                class_id=int(kept.class_id[n]),
+                class_name=detector.classes.get(int(kept.class_id[n]), str(kept.class_id[n])),
+                score=round(float(kept.confidence[n]), 4),
+                threshold=int(decided[n]) if thresholds.recognisable[n] else None,
+                mean=round(float(means[n]), 3),
+                risk=_risk(below[n], int(decided[n])) if thresholds.recognisable[n] else None,
+            )
+            for n, (x1, y1, x2, y2) in enumerate(kept.xyxy.tolist())
+        ]
+        pictures.append(PredictedPicture(Path(frame.source).name, frame.width, frame.height, objects))
+        progress(len(pictures), source.count)
+    said = f"quantile at {options.risk:g}" if options.decision == "quantile" else options.decision
+    return _written(options, Prediction(detector.name, predictor.name, said, margin, pictures))
+
+
+def _of_picture(predictor: JndPredictor, frame: Frame, margin: int) -> PredictedPicture:
+    """What people do not notice in a picture."""
+    found = predictor.picture(frame)
+    jnd = PredictedJnd(
+        found.scale,
+        list(found.numbers),
+        [round(level, 3) for level in found.levels],
+        [round(qp, 3) for qp in found.vvc_qp],
+        min(max(found.threshold + margin, 0), QP_COUNT - 1),
+    )
+    return PredictedPicture(Path(frame.source).name, frame.width, frame.height, [], jnd)
+
+
+def _counted(source: FrameSource, progress: Progress) -> Iterator[Frame]:
+    """The frames of a source; each is reported when the next is asked for."""
+    for done, frame in enumerate(source, 1):
+        yield frame
+        progress(done, source.count)
+
+
+def _written(options: PredictOptions, prediction: Prediction) -> Prediction:
+    """The prediction, written where the options say."""
+    if options.out:
+        with publish(Path(options.out)) as part:
+            part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return prediction
+
+
+def _risk(below: Any, qp: int) -> float:
+    """P(threshold < qp)."""
+    return round(float(below[qp - 1]), 4) if qp > 0 else 0.0

@@ -1,0 +1,325 @@
+"""VVC and HEVC streams back to pictures: FFmpeg's decoders in process, through PyAV, access unit by access unit.
+
+Sizes, colours and chroma formats may change from one coded video sequence to the next. A stream that is damaged, cut,
+or gives another number of pictures than it holds is an error: nothing is concealed. Only FFmpeg's HEVC decoder goes on
+in a slice that is damaged or cut: there it shows where the stream has picture hashes, else by the sidecar's SHA-256.
+
+FFmpeg's VVC decoder (in PyAV 18.1 and the FFmpeg 9.0.2 command) has a race: with two threads or more its samples differ
+from run to run, and from the stream's picture hash, where a picture is one CTU wide. So every decoder here has one
+thread, and what runs side by side are coded video sequences, each in a decoder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.bitstream import AccessUnit, Codec, codec_of, hevc, hevc_sets, split_access_units
+from vcmpipe.bitstream.hevc import HevcAccessUnit, HevcNalUnit
+from vcmpipe.bitstream.nal import NalType, NalUnit
+from vcmpipe.bitstream.sps import read_sps
+from vcmpipe.bitstream.vui import Vui, colour_of, vui_of
+from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.frames.chroma import halve_columns, halve_rows
+from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
+from vcmpipe.frames.video import plane_array
+from vcmpipe.frames.yuv import Plane, Yuv
+from vcmpipe.process import one_line
+
+if TYPE_CHECKING:
+    import av
+
+MAX_SIDE = 16384
+"""Luma samples above which a side is refused before anything is decoded."""
+MAX_SAMPLES = 96_000_000
+"""Luma samples above which a coded picture is refused: level 6.3 ends at 80 million, our own encodes at 90 million."""
+_SHORT = 8
+# VVC's parameter sets, and how far right their ids stand in the first byte (an APS's type in front counts, too).
+_SETS: dict[int, int] = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 2, NalType.PREFIX_APS: 0}
+_WAY_OUT = "the stream is damaged or cut; encode or copy it again"
+
+
+_Picture = tuple[Yuv, tuple[int, int], ColourSpec]
+_Unit = AccessUnit | HevcAccessUnit
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedPicture:
+    """One picture of a stream, in output order.
+
+    Attributes:
+        index: position in output order, from 0.
+        yuv: the picture inside the conformance window as 10-bit 4:2:0; an odd side (4:2:2, 4:4:4 and 4:0:0 streams have
+            them) is made even by repeating the last column or row.
+        size: (width, height) inside the conformance window.
+        spec: what the samples mean, from the stream's VUI; see ``bitstream.vui.colour_of`` for what it leaves open.
+    """
+
+    index: int
+    yuv: Yuv
+    size: tuple[int, int]
+    spec: ColourSpec
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """The picture as (height, width, 3) uint8 RGB, of exactly ``size``."""
+        return yuv_to_rgb(self.yuv, self.spec, self.size)
+
+
+def decode_stream(
+    data: bytes | Path, *, threads: int | None = None, codec: Codec | None = None
+) -> Iterator[DecodedPicture]:
+    """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
+
+    Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
+
+    Args:
+        data: the stream, or a file that holds it (read at once; it is an error here if that fails).
+        threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
+            or as many as there are cores if fewer. The result does not depend on it.
+        codec: what the stream is; None: what it begins as.
+
+    Yields:
+        The pictures in output order.
+
+    Raises:
+        InputError: the file cannot be read.
+        BitstreamError: no VVC or HEVC stream, damaged, cut, absurdly large, of a kind that is not decoded, or with
+            another number of pictures than its access units announce.
+    """
+    name = "the stream"
+    if not isinstance(data, bytes | bytearray | memoryview):
+        name, data = one_line(str(data)), _read(Path(data))
+    if not data:
+        raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
+    codec = codec or codec_of(bytes(data[:64]))
+    split: Callable[[bytes], Sequence[_Unit]] = hevc.split_access_units if codec == "hevc" else split_access_units
+    try:
+        units = split(bytes(data))
+    except BitstreamError as error:
+        raise BitstreamError(f"{name}: {error}" if name != "the stream" else str(error)) from error
+    for number, unit in enumerate(units):
+        _check_size(unit, f"{name}, picture {number}")
+    return _decode(units, name, threads or min(4, os.cpu_count() or 1), codec)
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """Access units that a decoder can begin with: from one IDR picture to the next.
+
+    Attributes:
+        first: number of its first unit in the stream.
+        units: the access units.
+        sets: the parameter sets in force in front of it, as a byte stream.
+        spec: what samples mean in it, unless an SPS of its own says otherwise.
+        codec: what it is coded with.
+    """
+
+    first: int
+    units: list[_Unit]
+    sets: bytes
+    spec: ColourSpec
+    codec: Codec
+
+
+def _decode(units: Sequence[_Unit], name: str, threads: int, codec: Codec) -> Iterator[DecodedPicture]:
+    sequences = _sequences(units, codec)
+    shown = 0
+    for yuv, size, spec in _side_by_side(sequences, name, threads):
+        yield DecodedPicture(shown, yuv, size, spec)
+        shown += 1
+    expected = len(units) - _skipped(units)
+    if shown != expected:
+        raise BitstreamError(f"{name} holds {expected} pictures, but {shown} could be decoded: {_WAY_OUT}")
+
+
+def _side_by_side(sequences: list[_Sequence], name: str, threads: int) -> Iterator[_Picture]:
+    if threads < 2 or len(sequences) < 2:
+        for sequence in sequences:
+            yield from _decode_sequence(sequence, name)
+        return
+    waiting: deque[_Sequence | Future[list[_Picture]]] = deque()
+    todo = iter(sequences)
+    with ThreadPoolExecutor(threads, thread_name_prefix="vcmpipe-decode") as pool:
+        try:
+            while True:
+                for sequence in islice(todo, threads + 1 - len(waiting)):
+                    # A long sequence is decoded when its turn comes, so that its pictures do not pile up.
+                    short = len(sequence.units) <= _SHORT
+                    waiting.append(pool.submit(_decode_all, sequence, name) if short else sequence)
+                if not waiting:
+                    return
+                head = waiting.popleft()
+                yield from _decode_sequence(head, name) if isinstance(head, _Sequence) else head.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _decode_all(sequence: _Sequence, name: str) -> list[_Picture]:
+    return list(_decode_sequence(sequence, name))
+
+
+def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
+    import av
+
+    context = av.CodecContext.create(sequence.codec, "r")
+    context.thread_count = 1
+    # Without it FFmpeg rounds a conformance window's left offset to its memory alignment and shows more columns.
+    context.flags |= av.codec.context.Flags.unaligned
+    context.options = {"max_pixels": str(MAX_SAMPLES)}
+    if sequence.codec == "hevc":
+        context.options["err_detect"] = "crccheck+explode"
+    units = sequence.units
+    specs: list[ColourSpec] = []
+    # One step more than there are units: None flushes the pictures that wait for their turn.
+    for number in range(len(units) + 1):
+        packet = None
+        if number < len(units):
+            specs.append(_colours(units[number]) or (specs[-1] if specs else sequence.spec))
+            packet = av.Packet(units[number].data if number else sequence.sets + units[0].data)
+            packet.pts = number  # comes back with the picture, which may leave later and in another order
+        try:
+            pictures = context.decode(packet)
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            where = f"picture {sequence.first + number} (in coding order)" if packet else "a sequence's last picture"
+            reason = one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+            raise BitstreamError(f"{name}: {where} cannot be decoded ({reason}): {_WAY_OUT}") from error
+        for picture in pictures:
+            unit = picture.pts if picture.pts is not None and 0 <= picture.pts < len(specs) else len(specs) - 1
+            size = (picture.width, picture.height)
+            where = f"picture {sequence.first + unit} (in coding order)"
+            if picture.is_corrupt:
+                raise BitstreamError(f"{name}: {where} is incomplete: {_WAY_OUT}")
+            stated = units[unit].picture_size
+            if stated not in (None, size):
+                raise BitstreamError(f"{name}: {where} was decoded as {size}, but its headers say {stated}: {_WAY_OUT}")
+            yield _to_yuv(picture, specs[unit], name), size, specs[unit]
+
+
+def _sequences(units: Sequence[_Unit], codec: Codec) -> list[_Sequence]:
+    """The stream cut at its IDR pictures."""
+    sequences: list[_Sequence] = []
+    in_force: dict[tuple[int, int], bytes] = {}
+    spec = ColourSpec()
+    for number, unit in enumerate(units):
+        if unit.is_idr or not sequences:
+            sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
+        sequences[-1].units.append(unit)
+        spec = _colours(unit) or spec
+        for nal in unit.nal_units:
+            place = _place(nal)
+            if place is not None:
+                in_force.pop(place, None)  # what is sent again moves to the end: a PPS stays behind its SPS
+                in_force[place] = b"\0\0\0\1" + nal.data
+    return sequences
+
+
+def _place(nal: NalUnit | HevcNalUnit) -> tuple[int, int] | None:
+    """Kind and id of a parameter set, which a later one of the same place replaces; None for other NAL units."""
+    if isinstance(nal, NalUnit):
+        return (nal.type, nal.data[2] >> _SETS[nal.type]) if nal.type in _SETS and len(nal.data) > 2 else None
+    try:
+        return hevc.set_place(nal)
+    except BitstreamError:
+        return None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{one_line(str(path))} does not exist: check the path") from error
+    except (OSError, ValueError) as error:
+        reason = one_line(getattr(error, "strerror", None) or str(error))
+        raise InputError(f"{one_line(str(path))} cannot be read ({reason}): name a stream that you may read") from error
+
+
+def _check_size(unit: _Unit, where: str) -> None:
+    if unit.picture_size is None:
+        return
+    width, height = unit.picture_size
+    if max(width, height) > MAX_SIDE or width * height > MAX_SAMPLES:
+        raise BitstreamError(
+            f"{where} states {width}x{height} samples: more than {MAX_SIDE} on a side is not decoded; "
+            "the stream is damaged or not meant for this"
+        )
+
+
+def _colours(unit: _Unit) -> ColourSpec | None:
+    """What the unit's own SPS states; None where it brings none."""
+    spec = None
+    for nal in unit.nal_units:
+        sps = NalType.SPS if isinstance(nal, NalUnit) else hevc.SPS
+        if nal.type == sps and not nal.layer_id:
+            try:
+                spec = colour_of(_stated(nal))
+            except BitstreamError:
+                # The decoder may know a syntax that our parser refuses; colours then have their defaults.
+                spec = ColourSpec()
+    return spec
+
+
+def _stated(nal: NalUnit | HevcNalUnit) -> Vui | None:
+    return (
+        vui_of(read_sps(nal.payload()))
+        if isinstance(nal, NalUnit)
+        else hevc_sets.vui_of(hevc_sets.read_sps(nal.payload()))
+    )
+
+
+def _skipped(units: Sequence[_Unit]) -> int:
+    """Pictures that no decoder shows: RASL pictures of the CRA picture that a stream begins with (clause 8.1.1)."""
+    cra, rasl = ({NalType.CRA}, {NalType.RASL}) if isinstance(units[0], AccessUnit) else (hevc.LEADS, hevc.RASL_TYPES)
+    if not any(nal.type in cra for nal in units[0].slices):
+        return 0
+    count = 0
+    for unit in units[1:]:
+        if unit.is_irap:
+            break
+        count += any(nal.type in rasl for nal in unit.slices)
+    return count
+
+
+def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:
+    form = picture.format
+    grey = form.name.startswith("gray")
+    if form.is_rgb or not (grey or form.name.startswith(("yuv4", "yuvj4"))):
+        raise BitstreamError(
+            f"{name} is coded as {form.name}, which is not taken: encode YUV 4:2:0, 4:2:2, 4:4:4 or grey"
+        )
+    depth = form.components[0].bits
+    planes: list[Plane] = [
+        to_ten_bits(plane_array(plane, depth), depth, spec, chroma=number > 0)
+        for number, plane in enumerate(picture.planes)
+    ]
+    luma = _even(planes[0])
+    half = (luma.shape[0] // 2, luma.shape[1] // 2)
+    if grey:
+        return Yuv(luma, np.full(half, 512, np.uint16), np.full(half, 512, np.uint16))
+    return Yuv(luma, _quarter(planes[1], half, spec), _quarter(planes[2], half, spec))
+
+
+def _quarter(plane: Plane, half: tuple[int, int], spec: ColourSpec) -> Plane:
+    """A chroma plane at half of luma's resolution, whatever it had."""
+    if plane.shape == half:
+        return plane
+    values: NDArray[Any] = _even(plane) if plane.shape[1] > half[1] else _even(plane, columns=False)
+    values = values.astype(np.float32)
+    if values.shape[0] > half[0]:
+        values = halve_rows(values, spec.siting)
+    if values.shape[1] > half[1]:
+        values = halve_columns(values, spec.siting)
+    return np.ascontiguousarray(np.clip(np.rint(values), 0, 1023).astype(np.uint16))
+
+
+def _even(plane: Plane, *, columns: bool = True) -> Plane:
+    below, right = plane.shape[0] % 2, plane.shape[1] % 2 if columns else 0
+    return np.pad(plane, ((0, below), (0, right)), mode="edge") if below or right else plane

@@ -1,0 +1,196 @@
+"""Labels of H.264 and JPEG as VVC QPs: by a line, or by real encodes of every picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from vcmpipe.config import DatasetConvertOptions
+from vcmpipe.datasets.label_table import is_store, load_samples
+from vcmpipe.datasets.samples import Samples, check_free, write_samples
+from vcmpipe.encoders import Encoder, load_encoder
+from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.frames import Frame, read_picture
+from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC, How, to_vvc_qp
+from vcmpipe.jnd.quality_match import Match, Measure, Versions
+from vcmpipe.process import one_line
+from vcmpipe.process.content_cache import ContentCache, cache_folder
+from vcmpipe.process.workers import in_order, worker_count, worker_pool
+
+_MEASURES = ("psnr", "xpsnr")
+# Companions that do not count anything: they hold for the converted samples, too.
+_KEPT = ("coded",)
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What a conversion yielded.
+
+    Attributes:
+        out: The folder of samples.
+        scale: What the labels counted before.
+        how: How they were converted.
+        pictures: Pictures that were coded; 0 where none was needed.
+        converted: Labels.
+        unreached: Labels that became QP 0 because no VVC QP reaches the quality.
+        mean_from: Mean label before; None where there are no labels.
+        mean_to: Mean label after.
+    """
+
+    out: str
+    scale: str
+    how: str
+    pictures: int
+    converted: int
+    unreached: int
+    mean_from: float | None
+    mean_to: float | None
+
+
+def convert(
+    options: DatasetConvertOptions,
+    *,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> ConversionReport:
+    """Write samples again with VVC QPs as labels.
+
+    What is coded and measured is kept by content: the same command goes on where it was interrupted. Beside the
+    samples stands ``conversion``: sample, before, after, and of a match its target and quality in dB, and whether it
+    was reached.
+
+    Args:
+        options: Which samples, and how.
+        progress: Called with pictures done and their number.
+        warn: Called with what the user should know.
+
+    Raises:
+        InputError: The labels are VVC QPs already, there are none, or pictures are needed and not there.
+        ProcessError: A codec failed.
+        OutputError: The samples cannot be written.
+    """
+    out = Path(options.out)
+    check_free(out)  # said now, not after hours of coding
+    if is_store(Path(options.samples)):
+        raise InputError(f"{options.samples} is a built store: its labels are VVC QPs already")
+    samples = load_samples(options.samples)
+    if samples.scale in ("vvc-qp", "none"):
+        fault = "are VVC QPs already" if samples.scale == "vvc-qp" else "are not there: it holds none"
+        raise InputError(f"{options.samples}: its labels {fault}")
+    rows = samples.table[samples.table["label"].notna()]
+    if options.how in _MEASURES:
+        encoder = load_encoder(options.encoder)
+        matched = _matched(samples, rows, options, encoder, progress, warn)
+        source = {"encoder": encoder.name, "encoder_build": encoder.build, "preset": options.preset}
+    else:
+        qps = np.floor(to_vvc_qp(rows["label"], samples.scale, cast(How, options.how)) + 0.5)
+        matched = pd.DataFrame({"after": qps}, index=rows.index)
+        line = {"h264-qp": H264_TO_VVC, "jpeg-qf": JPEG_TO_VVC}[samples.scale]
+        source = {} if options.how == "identity" else {"offset": str(line.offset), "slope": str(line.slope)}
+    # Strings count the old scale: no rule may make labels of them any more.
+    table = samples.table.assign(label=matched["after"].reindex(samples.table.index))
+    table["string"] = pd.NA
+    made = dataclasses.replace(
+        samples,
+        table=table,
+        scale="vvc-qp",
+        qps=None,
+        rule=None,
+        source={**samples.source, "converted": {"scale": samples.scale, "how": options.how, **source}},
+    )
+    told = pd.concat([rows["sample"], rows["label"].rename("before"), matched], axis=1)
+    write_samples(made, out, {"conversion": told, **_companions(Path(options.samples))})
+    coded = options.how in _MEASURES
+    return ConversionReport(
+        out=options.out,
+        scale=samples.scale,
+        how=options.how,
+        pictures=int(rows["path"].nunique()) if coded else 0,
+        converted=len(rows),
+        unreached=int((~matched["reached"]).sum()) if coded else 0,
+        mean_from=float(rows["label"].mean()) if len(rows) else None,
+        mean_to=float(matched["after"].mean()) if len(rows) else None,
+    )
+
+
+def picture_files(samples: Samples, rows: pd.DataFrame, images: str | None, why: str) -> dict[str, Path]:
+    """The files of pictures by the ``path`` of their rows.
+
+    Args:
+        samples: What the rows are of.
+        rows: Rows of its table.
+        images: Where the pictures are now; None: where the data set was imported from.
+        why: What to do where there are none, for the message.
+
+    Raises:
+        InputError: A row has no picture, or its file is not there.
+    """
+    lacking = rows["path"].isna()
+    if lacking.any():
+        reason = f" ({'; '.join(samples.missing)})" if lacking.all() and samples.missing else ""
+        which = "no pictures" if lacking.all() else f"no picture of {rows['sample'][lacking].iloc[0]!r}"
+        raise InputError(f"{samples.name} holds {which}{reason}, and they must be coded: {why}")
+    root = Path(images or samples.root or ".")
+    files = {str(path): root / path for path in rows["path"].unique()}
+    for path in files.values():
+        if not path.is_file():
+            raise InputError(f"{one_line(str(path))} is not there: say where the pictures are with --images")
+    return files
+
+
+def _matched(
+    samples: Samples,
+    rows: pd.DataFrame,
+    options: DatasetConvertOptions,
+    encoder: Encoder,
+    progress: Callable[[int, int | None], None],
+    warn: Callable[[str], None],
+) -> pd.DataFrame:
+    """Matches in the rows' order: after, target, quality, reached."""
+    files = picture_files(samples, rows, options.images, "take --how affine")
+    cache = ContentCache(cache_folder(options.cache), warn)
+    measure = cast(Measure, options.how)
+    groups = [(path, part) for path, part in rows.groupby("path", sort=False)]
+
+    def work(group: tuple[object, pd.DataFrame]) -> list[Match]:
+        path = files[str(group[0])]
+        versions = Versions(encoder, Frame(0, read_picture(path), one_line(str(path))), cache, options.preset)
+        try:
+            return [
+                versions.match(samples.scale, nearest(label, samples.scale), measure) for label in group[1]["label"]
+            ]
+        except ProcessError as error:
+            hint = "" if str(error).startswith(versions.coder.frame.source) else f"{versions.coder.frame.source}: "
+            raise ProcessError(f"{hint}{error}") from error
+
+    parts = []
+    jobs = worker_count(options.jobs)
+    with worker_pool(jobs) as pool:
+        for (_, part), matches in zip(groups, in_order(pool, work, groups, 2 * jobs), strict=True):
+            columns = {
+                "after": [float(match.qp) for match in matches],
+                "target": [match.target for match in matches],
+                "quality": [match.quality for match in matches],
+                "reached": [match.reached for match in matches],
+            }
+            parts.append(pd.DataFrame(columns, index=part.index))
+            progress(len(parts), len(groups))
+    if not parts:
+        return pd.DataFrame({"after": [], "target": [], "quality": [], "reached": pd.Series([], dtype=bool)})
+    return pd.concat(parts).reindex(rows.index)
+
+
+def nearest(label: float, scale: str) -> int:
+    """The whole value of a scale that can be coded: the nearest, of two the finer."""
+    return int(np.floor(label + 0.5)) if scale == "jpeg-qf" else int(np.ceil(label - 0.5))
+
+
+def _companions(path: Path) -> dict[str, pd.DataFrame]:
+    files = {name: path / f"{name}.parquet" for name in _KEPT}
+    return {name: pd.read_parquet(file) for name, file in files.items() if path.is_dir() and file.is_file()}

@@ -1,0 +1,1 @@
+"""Importers of data sets in which people judged pictures."""

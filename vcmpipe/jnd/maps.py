@@ -1,0 +1,143 @@
+"""JND maps of pictures as files: written with a preview, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcmpipe.errors import InputError
+from vcmpipe.frames import Frame
+from vcmpipe.process import one_line, publish
+
+if TYPE_CHECKING:
+    pass
+
+PREVIEW_TOP = 32.0
+"""Grey levels at the bright end of a preview's colours, the same for every picture, so that previews compare."""
+# The text in a preview that says what it was made of: how a later run knows that a map is there, whole, and the same.
+_TEXT = "vcmpipe-jnd-map"
+VERSION = 1
+
+JndMap = NDArray[np.float32]
+
+
+def read_jnd_map(path: Path, frame: Frame) -> JndMap:
+    """The map of a picture from a file.
+
+    Raises:
+        InputError: The file is missing, damaged, no map, or of another picture (by size, and by its preview).
+    """
+    name = one_line(str(path))
+    try:
+        values = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{one_line(frame.source)} has no JND map: {name} is not there; make it with vcmpipe jnd-map"
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{name} is damaged or no JND map ({error}): make it anew with vcmpipe jnd-map") from error
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 2:
+        raise InputError(f"{name} is no JND map: one is float32, height x width")
+    if values.shape != (frame.height, frame.width):
+        raise InputError(
+            f"{name} is of a picture of {values.shape[1]}x{values.shape[0]}, {one_line(frame.source)} has "
+            f"{frame.width}x{frame.height}: make it anew with vcmpipe jnd-map"
+        )
+    text = _text_of(path.with_suffix(".png"))
+    if text is not None and text.get("source") != digest_of_pixels(frame.rgb):
+        raise InputError(f"{name} was made of another picture than {one_line(frame.source)}: make it anew")
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise InputError(f"{name} is no JND map: it has values that are no number or negative")
+    return np.asarray(values, np.float32)
+
+
+def preview(values: JndMap) -> NDArray[np.uint8]:
+    """A map in colours: dark blue at 0, yellow at ``PREVIEW_TOP`` grey levels and above (viridis).
+
+    Colours go with the root of the JND, so that the small values of most pixels can be told apart.
+    """
+    import cv2
+
+    shade = np.rint(255 * np.sqrt(np.clip(values / PREVIEW_TOP, 0.0, 1.0))).astype(np.uint8)
+    return np.ascontiguousarray(cv2.applyColorMap(shade, cv2.COLORMAP_VIRIDIS)[..., ::-1])
+
+
+def known_map(target: Path, made_of: dict[str, Any], shape: tuple[int, int]) -> JndMap | None:
+    """The map that is there, if it is this one; None where it is missing or was not finished.
+
+    Raises:
+        InputError: Something else is there.
+    """
+    image = target.with_suffix(".png")
+    text = _text_of(image)
+    if text is None:
+        for path in (image, target):
+            # A map without its preview was not finished; anything else is somebody's.
+            if path.exists() and (path == image or not _is_map(path)):
+                raise InputError(f"{one_line(str(path))} is there and no JND map: name another --out, or --overwrite")
+        return None
+    if text.get("weights") != made_of["weights"]:
+        raise InputError(
+            f"{one_line(str(target))} was made with other weights: name another --out, or --overwrite to make it anew"
+        )
+    if text.get("source") != made_of["source"]:
+        raise InputError(
+            f"{one_line(str(target))} was made of another picture: name another --out, or --overwrite to make it anew"
+        )
+    try:
+        values = np.load(target, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # gone or damaged: it is made again
+    if (
+        text | {"map": ""} != made_of | {"map": ""}
+        or values.shape != shape
+        or text.get("map") != digest_of_pixels(values)
+    ):
+        return None
+    return np.asarray(values, np.float32)
+
+
+def _is_map(path: Path) -> bool:
+    try:
+        values = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(values.dtype == np.float32 and values.ndim == 2)
+
+
+def write_map(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:
+    """Write a map and then its preview, which states what the map was made of."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_text(_TEXT, json.dumps(made_of | {"map": digest_of_pixels(values)}))
+    with publish(target) as part, part.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+    with publish(target.with_suffix(".png")) as part:
+        Image.fromarray(preview(values)).save(part, format="PNG", pnginfo=text)
+
+
+def _text_of(image: Path) -> dict[str, Any] | None:
+    """What a preview says of itself; None where it is missing, damaged, or none of ours."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(image.read_bytes()), formats=("PNG",)) as opened:
+            opened.load()
+            text = json.loads(getattr(opened, "text", {})[_TEXT])
+    except (OSError, ValueError, KeyError, SyntaxError, Image.DecompressionBombError, ImportError):
+        return None
+    return text if isinstance(text, dict) else None
+
+
+def digest_of_pixels(values: NDArray[Any]) -> str:
+    """SHA-256 of an array with its shape and type."""
+    shape = "x".join(map(str, values.shape))
+    return hashlib.sha256(f"{shape} {values.dtype}".encode() + np.ascontiguousarray(values).tobytes()).hexdigest()

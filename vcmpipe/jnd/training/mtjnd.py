@@ -1,0 +1,120 @@
+"""How MTJND is trained (IEEE ICIP 2023): all levels at once, and where people look beside them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcmpipe.config import TrainOptions
+from vcmpipe.errors import InputError
+from vcmpipe.jnd.models import mtjnd
+from vcmpipe.jnd.models.saliency import saliency
+from vcmpipe.jnd.training.material import JndMaterial, JndPlan, Row, begin_at_medians, card, label_tensor, level_loss
+from vcmpipe.jnd.training.pictures import PictureSet, open_pictures
+from vcmpipe.jnd.training.start import arranged, card_of, resolve, take
+from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.thresholds.weights import fill
+from vcmpipe.training.engine import carry_out
+from vcmpipe.training.optimisers import adam
+from vcmpipe.training.recipe import Defaults, Recipe, Work, settings
+from vcmpipe.training.report import TrainReport
+
+_DEFAULTS = Defaults(init="pretrained", epochs=500, batch=8, lr=1e-5, weight_decay=0.0)
+
+
+def loss(plan: JndPlan, network: mtjnd.Mtjnd, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean absolute error of the QPs; ``*_va`` with the binary cross-entropy of the attention map beside it."""
+    if network.attention is None:
+        pictures, labels = batch
+        return level_loss(plan, network(pictures, in_order=False), labels)
+    pictures, maps, labels = batch
+    answers, logits = network.with_attention(pictures, in_order=False)
+    qps, figures = level_loss(plan, answers, labels)
+    entropy = functional.binary_cross_entropy_with_logits(logits.float(), maps)
+    return qps + plan.attention_weight * entropy, figures | {"attention": entropy.detach()}
+
+
+def _example(pictures: PictureSet, attention: bool, row: Row) -> tuple[Tensor, ...]:
+    rgb = pictures.read(row["path"])
+    maps = (torch.from_numpy(saliency(rgb, mtjnd.ATTENTION))[None],) if attention else ()
+    return mtjnd.prepare(rgb), *maps, label_tensor(row, pictures.levels)
+
+
+def train_mtjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
+    """Train a variant of MTJND; see ``train``.
+
+    Raises:
+        InputError: Variant, weights or data do not fit each other.
+    """
+    if options.variant is None:
+        raise InputError(f"--variant must be given for mtjnd: {', '.join(mtjnd.VARIANTS)}")
+    several = mtjnd.levels(options.variant) > 1
+    if several and options.level is not None:
+        raise InputError(f"--level is for variants that answer with one JND: {options.variant} learns all three")
+    levels = (1, 2, 3) if several else (options.level or 1,)
+    init, files = resolve(options.init or _DEFAULTS.init, pretrained=True, model=options.model)
+    _check_start(files, options.variant)
+    pictures = open_pictures(options, levels)
+    if several and (wrong := pictures.out_of_order()):
+        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+    attention = options.variant.endswith("_va")
+    plan = JndPlan(
+        **settings(
+            options,
+            _DEFAULTS,
+            objects=pictures.digest,
+            init=init,
+            freeze=init != "random" if options.freeze == "auto" else options.freeze == "yes",
+        ),
+        variant=options.variant,
+        stage="head",
+        levels=list(levels),
+        scale=pictures.samples.scale,
+        attention_weight=options.attention_weight if attention else 0.0,
+    )
+    recipe = Recipe(defaults=_DEFAULTS, monitors=("val_loss",), load=fill, loss=loss, optimiser=adam)
+    material = JndMaterial(pictures, partial(_example, pictures, attention), judged=True)
+    work = Work(plan, recipe, material, lambda: make_network(plan, files, pictures), card(plan))
+    return carry_out(options, work, progress=progress, warn=warn, say=say)
+
+
+def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.Module:
+    """The network with the weights that were asked for.
+
+    Raises:
+        VcmError: They cannot be had, or are of another network; nothing else is taken instead.
+    """
+    torch.manual_seed(plan.seed)
+    network = mtjnd.build(plan.variant)
+    if files:
+        take(network, files[0])
+    else:
+        if plan.init == "pretrained":
+            mtjnd.load_pretrained(network)
+        else:
+            _begin_at_random(network)
+        begin_at_medians(network.output_layers(), pictures)
+    if plan.freeze:
+        network.freeze()
+    return arranged(network)
+
+
+def _begin_at_random(network: mtjnd.Mtjnd) -> None:
+    """Random weights that let a signal through thirteen convolutions (He et al. 2015); Glorot's leave a hundredth."""
+    for layer in network.backbone.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+
+def _check_start(files: list[Path], variant: str) -> None:
+    if len(files) > 1:
+        raise InputError(f"--init names {len(files)} files of weights, and mtjnd starts from one")
+    for file in files:
+        known = card_of(file, mtjnd.MODEL).get("variant", variant)
+        if known != variant:
+            raise InputError(f"{file} holds the variant {known}, not {variant}")
