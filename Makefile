@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint types install lock clean
+.PHONY: demo test test-slow check lint types layers install lock clean
 
 demo: install ## the built-in demo: a table here, a report in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
@@ -14,7 +14,7 @@ test: install ## all tests but the slow ones
 test-slow: install ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
 
-check: lint types test ## what continuous integration runs
+check: lint types layers test ## what continuous integration runs
 
 lint: install
 	$(BIN)/ruff check .
@@ -22,6 +22,9 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+
+layers: install ## no import against the layers that pyproject.toml lists
+	$(BIN)/lint-imports
 
 install: $(VENV)/.installed ## the virtual environment alone
 

@@ -50,11 +50,11 @@ def test_a_stage_costs_its_own_work_and_what_its_encodes_took(monkeypatch: pytes
         clock.sleep(0.5)
         # A tenth of a second to read from the cache what once took 2 s.
         clock.sleep(0.1)
-        meter.encoded(waited=0.1, charged=2.0, remembered=2.0, unknown=0, samples=100)
-    meter.add("predict", 3.0, remembered=True, samples=50)
+        meter.encoded(waited=0.1, charged=2.0, cached=2.0, unknown=0, samples=100)
+    meter.add("predict", 3.0, cached=True, samples=50)
     assert meter["encode"].seconds == pytest.approx(2.5)
-    assert (meter["encode"].remembered, meter["encode"].samples) == (2.0, 100)
-    assert (meter["predict"].seconds, meter["predict"].remembered, meter["predict"].samples) == (3.0, 3.0, 50)
+    assert (meter["encode"].cached, meter["encode"].samples) == (2.0, 100)
+    assert (meter["predict"].seconds, meter["predict"].cached, meter["predict"].samples) == (3.0, 3.0, 50)
 
 
 def test_calls_from_other_threads_count_in_the_stage_that_runs() -> None:
@@ -81,11 +81,11 @@ def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, countin
         assert len(streams) == 2 and meter["encode"].samples == 2 * 96 * 64 and meter["encode"].unknown == 0
         accounts.append(meter["encode"])
     first, second = accounts
-    assert first.remembered == 0.0 and first.charged > 0.0
+    assert first.cached == 0.0 and first.charged > 0.0
     assert counting_encoder.jobs == (2 if cached else 4)
     if cached:
         assert second.charged == pytest.approx(first.charged, rel=0.05)
-        assert second.remembered == second.charged
+        assert second.cached == second.charged
         assert MeteredEncoder(encoder, Meter()).capabilities == counting_encoder.capabilities
 
 
@@ -95,7 +95,7 @@ def test_jobs_of_one_call_share_its_time_by_their_samples(tmp_path: Path, make_f
     priced = encoder.priced([Job(small, 30, CodingMode()), Job(large, 30, CodingMode())])
     assert priced[1].seconds == pytest.approx(3 * priced[0].seconds)
     again = encoder.priced([Job(large, 30, CodingMode())])
-    assert again == [replace(priced[1], remembered=True)]
+    assert again == [replace(priced[1], cached=True)]
 
 
 @pytest.mark.parametrize("content", [b"", b"soon", b"nan", b"-1", b"inf", None])

@@ -91,7 +91,7 @@ def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions,
     assert found["jrd", "margin +0 at 0.5"] < found["jrd", "margin +0"] < found["jrd", "margin -6"]
     again = bench(dataclasses.replace(wanted, margins="0"), detector=Everything())
     costs, same = result.method("jrd").costs, again.method("jrd").costs
-    assert costs.predict > 0 and same.remembered > 0.5
+    assert costs.predict > 0 and same.cached > 0.5
     # Encodes for the map are those of two scales, whatever the number of margins.
     assert same.coded - result.method("plain").costs.coded > 5
 

@@ -137,10 +137,10 @@ def test_times_of_a_rerun_are_those_of_the_run_that_coded(
     first, second = (bench(options, detector=SharpnessDetector(), encoder=cached) for _ in range(2))
     for method in ("plain", "frame", "jrd-measured"):
         before, after = first.method(method).costs, second.method(method).costs
-        assert after.remembered > 0.0 and after.encode > 0.0
+        assert after.cached > 0.0 and after.encode > 0.0
         assert (before.unknown, after.unknown) == (0, 0)
         assert after.coded == before.coded
-    assert first.method("plain").costs.remembered == 0.0
+    assert first.method("plain").costs.cached == 0.0
     plain, frame, measured = (second.method(name).costs for name in ("plain", "frame", "jrd-measured"))
     assert plain.analysis == 0.0 and plain.coded == 1.0
     assert frame.detect > 0.0 and frame.search == 0.0

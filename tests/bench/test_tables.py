@@ -196,7 +196,7 @@ def test_breakdowns(bench_result: Make) -> None:
     split = rows_of(found["Where the bits go"])
     assert split["jrd"]["objects"] == "3,750 (75 %)" and split["plain"]["objects"] == "not separable"
     time = rows_of(found["Time"])["jrd"]
-    assert (time["analysis"], time["encode"], time["coded"], time["remembered"]) == ("2.01", "0.50", "22.00", "25 %")
+    assert (time["analysis"], time["encode"], time["coded"], time["cached"]) == ("2.01", "0.50", "22.00", "25 %")
 
 
 def test_unknown_times_are_called_so(bench_result: Make) -> None:

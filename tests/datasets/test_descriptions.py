@@ -11,7 +11,7 @@ import yaml
 
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import DatasetBuildOptions, DatasetImportOptions
-from vcmpipe.datasets.importers import IMPORTERS
+from vcmpipe.plugins import IMPORTERS
 
 ROOT = Path(__file__).parents[2] / "datasets"
 FILES = sorted(path.name for path in ROOT.glob("*.yaml"))
@@ -19,7 +19,7 @@ KEYS = {"name", "what", "paper", "where", "licence", "layout", "importer", "impo
 
 
 def test_every_importer_has_a_description() -> None:
-    assert {yaml.safe_load((ROOT / name).read_text())["importer"] for name in FILES} == {*IMPORTERS, "none"}
+    assert {yaml.safe_load((ROOT / name).read_text())["importer"] for name in FILES} == {*IMPORTERS.built_in, "none"}
 
 
 def test_the_descriptions_are_installed() -> None:

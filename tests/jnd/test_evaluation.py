@@ -12,6 +12,7 @@ import torch
 
 from tests.conftest import textured
 from vcmpipe.cli.main import main
+from vcmpipe.commands.evaluate import evaluate
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.datasets.samples import Samples, make_table, write_samples
 from vcmpipe.errors import InputError
@@ -21,7 +22,6 @@ from vcmpipe.jnd.evaluation import PictureReport
 from vcmpipe.jnd.models import laser
 from vcmpipe.jnd.reference_codecs import h264_decoded, h264_picture
 from vcmpipe.thresholds.weights import write_weights
-from vcmpipe.training.evaluate import evaluate
 
 SIZE = 64, 48
 # Of four pictures: JND 1, 2, 3 in H.264 QPs; the first three are for training.

@@ -18,7 +18,8 @@ from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd import viewer as audiences
 from vcmpipe.jnd.ctu_qps import FACTOR, FLOOR, ctu_means, squared_error
 from vcmpipe.jnd.models import resjnd
-from vcmpipe.jnd.viewer import PixelThresholds, load_people
+from vcmpipe.jnd.viewer import PixelThresholds, load_human_viewer
+from vcmpipe.plugins import Registry
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import QpMap
 from vcmpipe.qpmap.qp_map import shifted, smaller
@@ -75,8 +76,8 @@ def test_no_ctu_has_more_error_than_people_bear(
     frame = make_frame(163, 99)
     coder = PictureCoder(load_encoder("vvenc"), frame, coded_size=size)
     jnds = planted(99, 163)
-    asked = PixelThresholds("planted", lambda frame: (jnds, 1.5), factor).ask(coder)
-    assert asked.remembered == 1.5 and (asked.map.width, asked.map.height) == (coder.yuv.width, coder.yuv.height)
+    asked = PixelThresholds("planted", lambda frame: (jnds, 1.5), factor).request(coder)
+    assert asked.cached == 1.5 and (asked.map.width, asked.map.height) == (coder.yuv.width, coder.yuv.height)
     qps, shape = asked.map.qp.astype(int), asked.map.qp.shape
     allowed = factor * ctu_means(jnds.astype(float) ** 2, coder.size, shape, coder.ctu)
     assert qps[:, 0].mean() < qps[:, -1].mean()
@@ -98,7 +99,7 @@ def test_no_jnd_counts_as_less_than_the_floor(make_frame: Callable[..., Frame]) 
 
     def asked(value: float, floor: float) -> QpMap:
         jnds = np.full((64, 96), value, np.float32)
-        return PixelThresholds("planted", lambda frame: (jnds, 0.0), floor=floor).ask(coder).map
+        return PixelThresholds("planted", lambda frame: (jnds, 0.0), floor=floor).request(coder).map
 
     assert asked(0.0, 3.0) == asked(3.0, 0.0) == asked(3.0, 3.0)
     assert (asked(5.0, 3.0).qp >= asked(3.0, 3.0).qp).all() and asked(5.0, 3.0) != asked(3.0, 3.0)
@@ -175,7 +176,7 @@ def test_options_that_contradict_each_other(options: dict[str, object], named: s
 )
 def test_people_that_cannot_be_had(spec: str, named: str) -> None:
     with pytest.raises(InputError, match=named):
-        load_people(spec, detector=OneObject())
+        load_human_viewer(spec, detector=OneObject())
 
 
 def test_a_picture_without_a_map_is_named(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
@@ -196,10 +197,10 @@ def test_a_picture_without_a_map_is_named(picture_folder: Path, maps: Path, tmp_
 def test_predictors_of_pictures_give_one_qp(
     predictor: SimpleNamespace, qp: int, make_frame: Callable[..., Frame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audiences, "known_predictors", lambda: {"plugin": None})
+    monkeypatch.setattr(audiences, "PREDICTORS", Registry("predictor", "", {"plugin": "nowhere:nothing"}))
     monkeypatch.setattr(audiences, "load_predictor", lambda spec, detector: predictor)
     coder = PictureCoder(load_encoder("vvenc"), make_frame(99, 50))
-    asked = load_people("plugin").ask(coder).map
+    asked = load_human_viewer("plugin").request(coder).map
     assert asked == QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu)
 
 
@@ -213,15 +214,15 @@ def test_maps_of_the_network_are_remembered(
     monkeypatch.setattr(resjnd, "jnd_map", lambda *args, **words: calls.append(1) or real(*args, **words))
     cache = ContentCache(tmp_path / "cache")
     coder = PictureCoder(load_encoder("vvenc"), make_frame(48, 40))
-    people = [load_people(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]
-    first, again = (each.ask(coder) for each in people)
+    people = [load_human_viewer(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]
+    first, again = (each.request(coder) for each in people)
     assert first.map == again.map and len(calls) == 1
-    assert first.remembered == 0.0 and again.remembered > 0.0
+    assert first.cached == 0.0 and again.cached > 0.0
     for entry in (path for path in (tmp_path / "cache").rglob("*") if path.is_file()):
         entry.write_bytes(b"damaged")
-    assert people[0].ask(coder).map == first.map and len(calls) == 2
+    assert people[0].request(coder).map == first.map and len(calls) == 2
     other = PictureCoder(load_encoder("vvenc"), make_frame(48, 40, seed=1))
-    assert people[0].ask(other).remembered == 0.0 and len(calls) == 3
+    assert people[0].request(other).cached == 0.0 and len(calls) == 3
 
 
 def test_options_and_arithmetic_have_the_same_defaults() -> None:

@@ -10,7 +10,8 @@ import supervision as sv
 
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
-from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, known_predictors, load_predictor
+from vcmpipe.plugins import PREDICTORS
+from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, load_predictor
 
 PLUGIN = """
 class Halves:
@@ -66,7 +67,7 @@ def test_wrong_names_are_one_line_that_helps(spec: str, says: str) -> None:
 
 
 def test_measured_is_known_without_being_imported() -> None:
-    assert known_predictors()["measured"].value == "vcmpipe.measurement.measured:MeasuredPredictor"
+    assert PREDICTORS.known()["measured"].value == "vcmpipe.measurement.measured:MeasuredPredictor"
 
 
 def test_a_plugin_is_found_and_gets_argument_and_detector(plugin: None) -> None:

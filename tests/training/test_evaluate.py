@@ -10,11 +10,12 @@ import pytest
 import supervision as sv
 
 from vcmpipe.cli import main
+from vcmpipe.commands.evaluate import evaluate
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.thresholds import Thresholds
-from vcmpipe.training.evaluate import evaluate, predict_rows
+from vcmpipe.training.evaluate import predict_rows
 from vcmpipe.training.objects import open_objects
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from vcmpipe.commands.evaluate import evaluate
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.thresholds import load_predictor
 from vcmpipe.thresholds.weights import read_card, read_state
-from vcmpipe.training.evaluate import evaluate
 from vcmpipe.training.optimisers import cosine
 from vcmpipe.training.run import train
 

@@ -50,13 +50,13 @@ def classes(result: BenchResult) -> Table | None:
 def costs(result: BenchResult) -> Table | None:
     """Seconds per picture, analysis and encode apart; None where no time was taken."""
     rows = []
-    unknown = remembered = False
+    unknown = cached = False
     for method in in_order(result):
         cost = method.costs
         if cost is None:
             continue
         least = "at least " if cost.unknown else ""
-        unknown, remembered = unknown or bool(cost.unknown), remembered or cost.remembered > 0
+        unknown, cached = unknown or bool(cost.unknown), cached or cost.cached > 0
         rows.append(
             (
                 method.method,
@@ -65,7 +65,7 @@ def costs(result: BenchResult) -> Table | None:
                     for seconds in (cost.detect, cost.predict, cost.search, cost.analysis, cost.encode)
                 ),
                 words.number(cost.coded, 2),
-                f"{100 * cost.remembered:.0f} %",
+                f"{100 * cost.cached:.0f} %",
             )
         )
     if not rows:
@@ -75,11 +75,11 @@ def costs(result: BenchResult) -> Table | None:
         "detect, predict and search.",
         "coded: luma samples coded for all of it, in whole source pictures.",
     ]
-    if remembered:
-        notes.append("remembered: the part of the seconds that is known from the run in which the cache was filled.")
+    if cached:
+        notes.append("cached: the part of the seconds that is known from the run in which the cache was filled.")
     if unknown:
         notes.append("at least: some encodes come from a cache that does not know their time.")
-    heads = ("method", "detect", "predict", "search", "analysis", "encode", "coded", "remembered")
+    heads = ("method", "detect", "predict", "search", "analysis", "encode", "coded", "cached")
     return Table(heads, rows, notes=tuple(notes), title="Time")
 
 

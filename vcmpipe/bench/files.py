@@ -66,7 +66,7 @@ def method_records(result: BenchResult) -> list[Record]:
                     found = getattr(against, part)[key] if against else Estimate()
                     record |= _figure(f"{part}_{key}_{anchor}", found)
         costs = method.costs
-        for name in ("detect", "predict", "search", "analysis", "encode", "coded", "remembered", "unknown"):
+        for name in ("detect", "predict", "search", "analysis", "encode", "coded", "cached", "unknown"):
             record[f"cost_{name}"] = getattr(costs, name) if costs else None
         records.append(record)
     return records

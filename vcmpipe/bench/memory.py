@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.bench.meter import Account, Meter
+from vcmpipe.bench.result import HumanQuality
 from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
 from vcmpipe.errors import InputError
-from vcmpipe.jnd.visual_quality import HumanQuality, human_quality
+from vcmpipe.plugins import QUALITY
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
@@ -73,25 +74,26 @@ _LOOKED_AT_ONCE = 8
 def looked(
     frame: Frame, versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: ContentCache
 ) -> list[HumanQuality]:
-    """How versions of a picture look to people beside it, at its size; what was judged before is remembered."""
+    """How versions of a picture look to people beside it, at its size; what was judged before is cached."""
     source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
     keys = [
         content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
         for coder, coded in versions
     ]
+    measure = QUALITY.load("human")
     known: dict[str, HumanQuality] = {}
     missing: dict[str, tuple[PictureCoder, CodedPicture]] = {}
     for key, version in zip(keys, versions, strict=True):
         stored = _unpack(cache.get(key), "xpsnr", "vmaf")
         if stored is not None:
-            known[key] = HumanQuality(float(stored[0]), float(stored[1]))  # type: ignore[arg-type]
+            known[key] = measure.HumanQuality(float(stored[0]), float(stored[1]))  # type: ignore[arg-type]
         else:
             missing[key] = version
     todo = list(missing.items())
     for start in range(0, len(todo), _LOOKED_AT_ONCE):
         part = todo[start : start + _LOOKED_AT_ONCE]
         decoded = [coder.decode(coded)[0].rgb for _, (coder, coded) in part]
-        for (key, _), found in zip(part, human_quality(frame.rgb, decoded), strict=True):
+        for (key, _), found in zip(part, measure.human_quality(frame.rgb, decoded), strict=True):
             known[key] = found
             cache.put(key, _pack(xpsnr=np.float64(found.xpsnr), vmaf=np.float64(found.vmaf)))
     return [known[key] for key in keys]
@@ -106,14 +108,14 @@ class Prediction:
         seconds: What it took, its encodes at the time that they really took.
         samples: Luma samples coded for it.
         unknown: Encodes whose time nobody noted.
-        remembered: Whether the answer is known from an earlier run.
+        cached: Whether the answer is known from an earlier run.
     """
 
     thresholds: Thresholds
     seconds: float
     samples: int
     unknown: int
-    remembered: bool
+    cached: bool
 
 
 def predicted(

@@ -26,7 +26,7 @@ class Account:
         wall: Time that passed in this stage, inner stages left out.
         waited: The part of it that was spent waiting for an encoder or a cache.
         charged: What the encoder took for the same work, now or in the run that filled the cache.
-        remembered: The part of all seconds that is known from an earlier run.
+        cached: The part of all seconds that is known from an earlier run.
         unknown: Encodes whose time nobody noted.
         samples: Luma samples coded.
     """
@@ -34,7 +34,7 @@ class Account:
     wall: float = 0.0
     waited: float = 0.0
     charged: float = 0.0
-    remembered: float = 0.0
+    cached: float = 0.0
     unknown: int = 0
     samples: int = 0
 
@@ -78,21 +78,21 @@ class Meter:
         if self._stack:
             self._stack[-1] = (self._stack[-1][0], time.monotonic())
 
-    def encoded(self, waited: float, charged: float, remembered: float, unknown: int, samples: int) -> None:
+    def encoded(self, waited: float, charged: float, cached: float, unknown: int, samples: int) -> None:
         """Note a call of the encoder in the stage that runs."""
         with self._lock:
             account = self[self._stack[-1][0] if self._stack else "encode"]
             account.waited += waited
             account.charged += charged
-            account.remembered += remembered
+            account.cached += cached
             account.unknown += unknown
             account.samples += samples
 
-    def add(self, stage: Stage, seconds: float, *, remembered: bool, samples: int = 0, unknown: int = 0) -> None:
+    def add(self, stage: Stage, seconds: float, *, cached: bool, samples: int = 0, unknown: int = 0) -> None:
         """Charge a stage for work whose answer was at hand."""
         account = self[stage]
         account.charged += seconds
-        account.remembered += seconds if remembered else 0.0
+        account.cached += seconds if cached else 0.0
         account.samples += samples
         account.unknown += unknown
 
@@ -132,7 +132,7 @@ class MeteredEncoder:
         self.meter.encoded(
             time.monotonic() - started,
             sum(one.seconds or 0.0 for one in priced),
-            sum(one.seconds or 0.0 for one in priced if one.remembered),
+            sum(one.seconds or 0.0 for one in priced if one.cached),
             sum(one.seconds is None for one in priced),
             samples,
         )

@@ -38,7 +38,7 @@ class Point:
 
     Attributes:
         method: The method's name.
-        label: What sets this point apart, for people.
+        label: What sets this point apart, for human.
     """
 
     method: str
@@ -107,7 +107,7 @@ class PictureBench:
         self._whole = pipeline
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._predictions: dict[str, Prediction] = {}
-        self._people: dict[float, tuple[QpMap, Account]] = {}
+        self._human: dict[float, tuple[QpMap, Account]] = {}
         self.begin()
 
     def begin(self) -> Meter:
@@ -151,9 +151,7 @@ class PictureBench:
             coder = self._coder(MeteredEncoder(self._whole.encoder, meter), 1.0, True)
             self._predictions[predictor.name] = predicted(predictor, coder, self.detections, self.cache, meter)
         found = self._predictions[predictor.name]
-        self.meter.add(
-            "predict", found.seconds, remembered=found.remembered, samples=found.samples, unknown=found.unknown
-        )
+        self.meter.add("predict", found.seconds, cached=found.cached, samples=found.samples, unknown=found.unknown)
         return found.thresholds
 
     def decided(self, thresholds: Thresholds, margin: int) -> tuple[np.ndarray, np.ndarray]:
@@ -164,37 +162,37 @@ class PictureBench:
         part = thresholds.recognisable
         return self.detections.xyxy[part], qps[part]
 
-    def people(self, scale: float) -> QpMap | None:
-        """The people's map at a scale, or None without people: asked for once, and charged to every method once."""
-        people = self._whole.people
-        if people is None:
+    def human(self, scale: float) -> QpMap | None:
+        """The human viewers' map at a scale, or None for machines alone: requested once, and charged to every method once."""
+        human = self._whole.human
+        if human is None:
             return None
-        if scale not in self._people:
+        if scale not in self._human:
             meter = Meter()
             coder = self._coder(MeteredEncoder(self._whole.encoder, meter), scale, True)
             with meter.stage("predict"):
-                asked = people.ask(coder)
-            if not self._people:  # a picture's JNDs are found once, for all scales
-                meter.add("predict", asked.remembered, remembered=True)
-            self._people[scale] = self._whole.smoothed(asked.map), meter["predict"]
-        found, spent = self._people[scale]
+                asked = human.request(coder)
+            if not self._human:  # a picture's JNDs are found once, for all scales
+                meter.add("predict", asked.cached, cached=True)
+            self._human[scale] = self._whole.smoothed(asked.map), meter["predict"]
+        found, spent = self._human[scale]
         if scale not in self._charged:
             self._charged.add(scale)
-            self.meter.add("predict", spent.seconds - spent.remembered, remembered=False)
-            self.meter.add("predict", spent.remembered, remembered=True, samples=spent.samples, unknown=spent.unknown)
+            self.meter.add("predict", spent.seconds - spent.cached, cached=False)
+            self.meter.add("predict", spent.cached, cached=True, samples=spent.samples, unknown=spent.unknown)
         return found
 
     def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
         """One operating point: the picture by the map of its objects, and of people where they count, at a scale."""
-        coder, people = self.fresh_coder(scale), self.people(scale)
+        coder, human = self.fresh_coder(scale), self.human(scale)
         asked = coder.map_of(boxes, qps, self.pipeline.policy)
-        return self._coded(method, label, scale, coder, asked if people is None else smaller(asked, people))
+        return self._coded(method, label, scale, coder, asked if human is None else smaller(asked, human))
 
-    def by_people(self, method: str, label: str, scale: float, margin: int) -> Coded:
-        """One operating point: the picture by the people's map, a margin added, at a scale."""
-        people = self.people(scale)
-        assert people is not None, "--audience human has people"
-        asked = shifted(people, margin, self.pipeline.encoder.capabilities.qp_range)
+    def by_human(self, method: str, label: str, scale: float, margin: int) -> Coded:
+        """One operating point: the picture by the human viewers' map, a margin added, at a scale."""
+        human = self.human(scale)
+        assert human is not None, "--audience human has a human viewer"
+        asked = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
         return self._coded(method, label, scale, self.fresh_coder(scale), asked)
 
     def _coded(self, method: str, label: str, scale: float, coder: PictureCoder, asked: QpMap) -> Coded:
@@ -232,14 +230,14 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    for_people = bench.pipeline.options.audience == "human"
-    wanted = [0] * len(sweep.margins) if for_people else _smallest(bench, sweep)
+    for_human = bench.pipeline.options.audience == "human"
+    wanted = [0] * len(sweep.margins) if for_human else _smallest(bench, sweep)
     points = []
     for scale in sweep.map_scales:
-        coder, people, qps = bench.coder(scale), bench.people(scale), wanted
-        if people is not None:
-            own = people.minimum()
-            qps = [own + m for m in sweep.margins] if for_people else [min(qp, own) for qp in wanted]
+        coder, human, qps = bench.coder(scale), bench.human(scale), wanted
+        if human is not None:
+            own = human.minimum()
+            qps = [own + m for m in sweep.margins] if for_human else [min(qp, own) for qp in wanted]
         for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
             points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
     return points
@@ -281,7 +279,7 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
     if bench.pipeline.options.audience == "human":
-        return [bench.by_people(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
+        return [bench.by_human(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
     thresholds = bench.thresholds(predictor)
     return [
         bench.by_map(name, f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))

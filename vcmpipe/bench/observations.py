@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from vcmpipe.bench.methods import Point
     from vcmpipe.bench.pictures import PictureOutcome
+    from vcmpipe.bench.result import HumanQuality
     from vcmpipe.detection import Detector
-    from vcmpipe.jnd.visual_quality import HumanQuality
 
 # The class of pictures that hold no object.
 NO_OBJECTS = "(no objects)"

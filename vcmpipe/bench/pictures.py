@@ -25,8 +25,8 @@ from vcmpipe.process.content_cache import ContentCache
 if TYPE_CHECKING:
     import supervision as sv
 
+    from vcmpipe.bench.result import HumanQuality
     from vcmpipe.detection import Detector
-    from vcmpipe.jnd.visual_quality import HumanQuality
     from vcmpipe.thresholds import ThresholdPredictor
 
 
@@ -245,7 +245,7 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         with meter.stage("encode"):
             points = METHODS[name](bench, setting.sweep)
         if name not in BLIND:
-            meter.add("detect", look.seconds, remembered=False)
+            meter.add("detect", look.seconds, cached=False)
         accounts[name] = meter.accounts
         looks: list[HumanQuality | None] = [None] * len(points)
         if setting.human_quality:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from vcmpipe.evaluation import Estimate
 
@@ -13,7 +13,7 @@ ANCHOR = "plain"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
-# What people see, by the names of the fields of measurement's HumanQuality.
+# How versions look to human viewers, by the names of the fields of ``HumanQuality``.
 HUMAN_QUALITIES = ("xpsnr", "vmaf")
 QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source", *HUMAN_QUALITIES)
 Average = Literal["pictures", "bpp", "classes"]
@@ -22,6 +22,20 @@ Average = Literal["pictures", "bpp", "classes"]
 def key_of(retention: float) -> str:
     """The retention as a key: 0.90 as ``0.9``."""
     return f"{retention:g}"
+
+
+class HumanQuality(Protocol):
+    """A coded picture beside its source, for human eyes; measured by what the registry ``QUALITY`` names."""
+
+    @property
+    def xpsnr(self) -> float:
+        """XPSNR of the luma, dB."""
+        ...
+
+    @property
+    def vmaf(self) -> float:
+        """VMAF, 0..100."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ class Costs:
         search: Trying versions of a picture.
         encode: Coding the picture, conversion and planning included.
         coded: Luma samples coded for all of this, in whole source pictures.
-        remembered: The share of the seconds that is known from the run that filled the cache, 0..1.
+        cached: The share of the seconds that is known from the run that filled the cache, 0..1.
         unknown: Encodes from a cache that does not know their time: where there are any, all figures are too low.
     """
 
@@ -117,7 +131,7 @@ class Costs:
     search: float
     encode: float
     coded: float
-    remembered: float
+    cached: float
     unknown: int
 
     @property

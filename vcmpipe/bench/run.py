@@ -35,7 +35,7 @@ from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
-from vcmpipe.jnd.visual_quality import SMALLEST, VMAF, XPSNR
+from vcmpipe.plugins import QUALITY
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.process.progress import Progress, tell
@@ -106,7 +106,9 @@ def bench(
             result,
             left_out=left_out,
             configuration=configuration,
-            provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people)
+            provenance=provenance.collect(
+                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name
+            )
             | ({"second_detector": provenance.of_detector(setting.second)} if setting.second else {}),
         )
         gallery = make_gallery(result, outcomes, source, setting, options.gallery)
@@ -117,12 +119,14 @@ def bench(
 
 def _check_human_quality(source: FrameSource) -> None:
     """What it lacks is better known before hours of encoding."""
-    find_ffmpeg("filter", XPSNR, VMAF)
+    measure = QUALITY.load("human")
+    find_ffmpeg("filter", measure.XPSNR, measure.VMAF)
     for number, (width, height) in enumerate(source.sizes()):
-        if min(width, height) < SMALLEST:
+        if min(width, height) < measure.SMALLEST:
             name = source.paths[number].name if isinstance(source, PictureSource) else f"frame {number}"
             raise InputError(
-                f"{name} has {width}x{height} pixels: VMAF needs {SMALLEST} a side; leave it out, or --human-quality"
+                f"{name} has {width}x{height} pixels: VMAF needs {measure.SMALLEST} a side; "
+                "leave it out, or --human-quality"
             )
 
 
@@ -253,7 +257,7 @@ def _costs(method: MethodResult, outcomes: Sequence[PictureOutcome], observed: O
         search=seconds("search"),
         encode=seconds("encode"),
         coded=coded / len(outcomes),
-        remembered=sum(account.remembered for account in total.values()) / everything if everything else 0.0,
+        cached=sum(account.cached for account in total.values()) / everything if everything else 0.0,
         unknown=sum(account.unknown for account in total.values()),
     )
 

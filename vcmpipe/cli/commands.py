@@ -162,7 +162,7 @@ def _train(options: config.TrainOptions) -> int:
 def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
     from vcmpipe.cli import predictors
     from vcmpipe.cli.progress import progress_bar
-    from vcmpipe.training.evaluate import evaluate
+    from vcmpipe.commands.evaluate import evaluate
 
     with progress_bar("evaluate") as progress:
         report = evaluate(options, progress=progress, warn=warn)

@@ -19,12 +19,12 @@ class PricedStream:
     Attributes:
         data: The stream.
         seconds: What coding it took; None where it comes from a cache that does not know.
-        remembered: Whether it comes from the cache.
+        cached: Whether it comes from the cache.
     """
 
     data: bytes
     seconds: float | None
-    remembered: bool
+    cached: bool
 
 
 @dataclass(frozen=True)

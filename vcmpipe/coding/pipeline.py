@@ -15,6 +15,7 @@ from vcmpipe.coding.conformance import prove
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.records import object_records, picture_record
 from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.viewer import HumanViewer
 from vcmpipe.config import PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
@@ -22,7 +23,7 @@ from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import ColourSpec, Frame, scaled_size
-from vcmpipe.jnd.viewer import People, load_people
+from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import safe_stem
 from vcmpipe.process.workers import worker_count
@@ -100,8 +101,8 @@ class Pipeline:
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
-        people: Instead of the people's thresholds that the options name.
-        cache: Remembers what takes long: people's JND maps.
+        human: Used instead of the human viewers' thresholds that the options name.
+        cache: Keeps what takes long: JND maps.
         warn: Told, in one line, what the user should know.
     """
 
@@ -115,7 +116,7 @@ class Pipeline:
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
-        people: People | None = None,
+        human: HumanViewer | None = None,
         cache: ContentCache | None = None,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
@@ -131,9 +132,9 @@ class Pipeline:
         self.detector_spec = resolve_detector_spec(options.detector)
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.classes = frozenset(_class_names(classes, self.detector))
-        self.people = people
-        if people is None and options.human is not None:
-            self.people = load_people(
+        self.human = human
+        if human is None and options.human is not None:
+            self.human = VIEWERS.load("human")(
                 options.human,
                 device=options.device,
                 factor=options.jnd_factor,
@@ -141,12 +142,17 @@ class Pipeline:
                 cache=cache,
                 detector=self.detector,
             )
-        for_people = options.audience == "human"
+        for_humans = options.audience == "human"
         # Where nobody asks it, nothing has to be said about it.
-        told = (lambda message: None) if for_people else warn
+        told = (lambda message: None) if for_humans else warn
         self.predictor = predictor or choose_predictor(options.predictor, self.detector, told)
-        default = 0 if for_people else own_margin(self.predictor)
+        default = 0 if for_humans else own_margin(self.predictor)
         self.margin = default if margin is None else margin
+
+    @property
+    def human_name(self) -> str | None:
+        """What says the human viewers' thresholds; None where machines alone look."""
+        return None if self.human is None else self.human.name
 
     def coded_size(self, frame: Frame) -> tuple[int, int]:
         """The size that a frame is coded at."""
@@ -188,9 +194,9 @@ class Pipeline:
         part = objects.recognisable
         return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
 
-    def people_map(self, coder: PictureCoder) -> QpMap | None:
-        """The people's map of a picture; None where it is coded for machines alone."""
-        return None if self.people is None else self.smoothed(self.people.ask(coder).map)
+    def human_map(self, coder: PictureCoder) -> QpMap | None:
+        """The human viewers' map of a picture; None where it is coded for machines alone."""
+        return None if self.human is None else self.smoothed(self.human.request(coder).map)
 
     def smoothed(self, qp_map: QpMap) -> QpMap:
         """A map within ``--smooth``; that of the machine is already."""
@@ -201,12 +207,12 @@ class Pipeline:
 
     def asked(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> tuple[Objects, QpMap]:
         """The objects of a picture, and the map that its audience asks for, at the padded coded size."""
-        people = self.people_map(coder)
-        if people is None or self.options.audience == "both":
+        human = self.human_map(coder)
+        if human is None or self.options.audience == "both":
             objects = self.objects(frame, detections, coder)
             own = self.qp_map(objects, coder)
-            return objects, own if people is None else smaller(own, people)
-        asked = shifted(people, self.margin, self.encoder.capabilities.qp_range)
+            return objects, own if human is None else smaller(own, human)
+        asked = shifted(human, self.margin, self.encoder.capabilities.qp_range)
         kept = detections[self.wanted(detections, self.detector)]
         return Objects(kept, coder.qps_at(kept.xyxy, asked), np.ones(len(kept), dtype=np.bool_)), asked
 

@@ -1,4 +1,4 @@
-"""Coding of one picture: at one QP, in regions, or by a native map; what was tried is remembered."""
+"""Coding of one picture: at one QP, in regions, or by a native map; what was tried is cached."""
 
 from __future__ import annotations
 

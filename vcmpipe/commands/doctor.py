@@ -166,7 +166,7 @@ class Trial:
 def examine() -> DoctorReport:
     """Look at everything; a part that is broken is reported, never raised."""
     from vcmpipe.encoders import encoder_folder, missing_encoders, search_encoders
-    from vcmpipe.thresholds import known_predictors
+    from vcmpipe.plugins import PREDICTORS
 
     with ThreadPoolExecutor(2) as pool:
         # Encoders are other processes: they work while this one loads torch.
@@ -187,7 +187,7 @@ def examine() -> DoctorReport:
         encoder_folder=str(encoder_folder()),
         decoder=decoder,
         detectors=detectors,
-        predictors=list(known_predictors()),
+        predictors=list(PREDICTORS.known()),
         devices=devices,
         folders=_folders(),
     )

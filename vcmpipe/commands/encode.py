@@ -114,7 +114,7 @@ def encode(
             # What was decided by default is written down as decided: the run can be repeated elsewhere.
             configuration=dataclasses.asdict(options) | {"detector": pipeline.detector_spec, "margin": pipeline.margin},
             provenance=provenance.collect(
-                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.people
+                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name
             ),
             pictures=records,
             codec=pipeline.encoder.capabilities.codec,

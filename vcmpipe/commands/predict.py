@@ -17,11 +17,11 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, open_source
+from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
 from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, choose_predictor, own_margin
-from vcmpipe.thresholds.registry import picture_predictor, predicts_pictures
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector

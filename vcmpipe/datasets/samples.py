@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.datasets.records import table_reason
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
-from vcmpipe.jnd.models.scale import RANGES
 from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
 from vcmpipe.process import publish

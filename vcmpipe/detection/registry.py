@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Protocol, cast
 
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE, Detector
 from vcmpipe.errors import InputError
+from vcmpipe.plugins import DETECTORS
 
-ENTRY_POINT_GROUP = "vcmpipe.detectors"
 ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
 WAYS_FORWARD = (
     f"name one with --detector PATH (.onnx or .pt), set {ENVIRONMENT_VARIABLE}, or try things out with --detector demo"
@@ -40,8 +40,7 @@ def resolve_detector_spec(spec: str | None = None) -> str:
 
 def plugin_detectors() -> dict[str, EntryPoint]:
     """The detectors that other packages install, by name."""
-    found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return dict(sorted(found.items()))
+    return DETECTORS.plugins()
 
 
 def load_detector(
@@ -74,21 +73,16 @@ def load_detector(
         raise InputError(f"the number of jobs must be at least 1, not {jobs}")
     name, _, argument = spec.partition(":")
     if spec == "demo":
-        from vcmpipe.detection.demo import DemoDetector
-
-        return DemoDetector(min_score=min_score, jobs=jobs)
+        return cast(Detector, DETECTORS.load(name)(min_score=min_score, jobs=jobs))
     if name == "torchvision" and argument:
-        from vcmpipe.detection.torchvision import TorchvisionDetector
-
-        return TorchvisionDetector(argument, jobs=jobs, device=device, min_score=min_score)
+        return cast(Detector, DETECTORS.load(name)(argument, jobs=jobs, device=device, min_score=min_score))
     plugins = plugin_detectors()
     if name in plugins:
-        return _load_plugin(plugins[name])(argument, jobs=jobs, device=device, min_score=min_score)
+        factory = cast(DetectorFactory, DETECTORS.load(name))
+        return factory(argument, jobs=jobs, device=device, min_score=min_score)
     if (name == "onnx" and argument) or spec.lower().endswith(".onnx"):
-        from vcmpipe.detection.onnx import OnnxDetector
-
         path = _existing(argument if name == "onnx" else spec)
-        return OnnxDetector(path, jobs=jobs, device=device, min_score=min_score)
+        return cast(Detector, DETECTORS.load("onnx")(path, jobs=jobs, device=device, min_score=min_score))
     return _load_ultralytics(spec, plugins, device, min_score)
 
 
@@ -126,10 +120,3 @@ def _existing(text: str) -> Path:
     if not path.is_file():
         raise InputError(f"detector {text}: there is no such file; {WAYS_FORWARD}")
     return path
-
-
-def _load_plugin(point: EntryPoint) -> DetectorFactory:
-    try:
-        return cast(DetectorFactory, point.load())
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"detector {point.name!r} ({point.value}) cannot be loaded: {error}") from error

@@ -21,10 +21,10 @@ from vcmpipe.errors import InputError
 from vcmpipe.evaluation.threshold_errors import Bootstrap, ErrorSummary, Interval, mean_error, summarise
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd.conversion import nearest, picture_files
+from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.jnd.quality_match import Versions
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
-from vcmpipe.thresholds.registry import picture_predictor, predicts_pictures
 from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.objects import OW_JRD, named_in
 

@@ -13,11 +13,12 @@ from typing import Literal
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on, check_fidelity
 from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, Yuv, psnr_y
-from vcmpipe.jnd.models.scale import RANGES, to_vvc_qp
+from vcmpipe.jnd.models.scale import to_vvc_qp
 from vcmpipe.jnd.reference_codecs import h264_decoded, h264_picture, jpeg_decoded, jpeg_picture
 from vcmpipe.jnd.visual_quality import xpsnr
 from vcmpipe.process.content_cache import ContentCache, content_key
@@ -82,7 +83,7 @@ def largest_reaching(
 
 
 class Versions:
-    """One picture, coded on any scale, decoded and measured; what was measured is remembered.
+    """One picture, coded on any scale, decoded and measured; what was measured is cached.
 
     Args:
         encoder: A VVC encoder.

@@ -1,4 +1,4 @@
-"""For whom pictures are coded: machines, people, or both; and the QP map that people's thresholds ask for."""
+"""Human viewers: the QP map that their thresholds request, from a network, JND maps, or one QP per picture."""
 
 from __future__ import annotations
 
@@ -8,50 +8,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.viewer import HumanViewer, ViewerMap
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.ctu_qps import FACTOR, FLOOR, Floats, ctu_means, matched_qps, squared_error
 from vcmpipe.jnd.maps import JndMap, read_jnd_map
+from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process import interrupt
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.qpmap import QpMap
-from vcmpipe.thresholds import ConstantPredictor, known_predictors, load_predictor
+from vcmpipe.thresholds import ConstantPredictor, load_predictor
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
     from vcmpipe.frames import Frame
-
-Audience = Literal["machine", "human", "both"]
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """What people's thresholds ask for in one picture.
-
-    Attributes:
-        map: At the padded coded size.
-        remembered: Seconds of work that a cache saved, as far as it knows.
-    """
-
-    map: QpMap
-    remembered: float = 0.0
-
-
-class People(Protocol):
-    """People's thresholds."""
-
-    @property
-    def name(self) -> str:
-        """What the user asked for, made unambiguous; kept in the sidecar."""
-        ...
-
-    def ask(self, coder: PictureCoder) -> Asked:
-        """The map of the coder's picture."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,11 +40,11 @@ class PictureThreshold:
     name: str
     answer: Callable[[Frame], int]
 
-    def ask(self, coder: PictureCoder) -> Asked:
+    def request(self, coder: PictureCoder) -> ViewerMap:
         """The same QP everywhere, within the encoder's range."""
         low, high = coder.encoder.capabilities.qp_range
         qp = min(max(self.answer(coder.frame), low), high)
-        return Asked(QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu))
+        return ViewerMap(QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu))
 
 
 @dataclass(frozen=True)
@@ -93,9 +67,9 @@ class PixelThresholds:
     factor: float = FACTOR
     floor: float = FLOOR
 
-    def ask(self, coder: PictureCoder) -> Asked:
+    def request(self, coder: PictureCoder) -> ViewerMap:
         """Measure errors at some QPs and take each CTU's from them."""
-        jnds, remembered = self.jnds(coder.frame)
+        jnds, cached = self.jnds(coder.frame)
         shape = QpMap.uniform(0, coder.yuv.width, coder.yuv.height, coder.ctu).qp.shape
         uncoded = coder.uncoded().rgb
 
@@ -107,11 +81,11 @@ class PixelThresholds:
 
         allowed = self.factor * means(np.square(np.maximum(jnds, self.floor).astype(np.float64)))
         qps = matched_qps(measure, allowed, coder.encoder.capabilities.qp_range)
-        return Asked(QpMap.of(qps, coder.ctu, coder.yuv.width, coder.yuv.height), remembered)
+        return ViewerMap(QpMap.of(qps, coder.ctu, coder.yuv.width, coder.yuv.height), cached)
 
 
 class _ResJndMaps:
-    """JND maps by the network, one after another (each takes all cores), remembered by picture and weights."""
+    """JND maps by the network, one after another (each takes all cores), cached by picture and weights."""
 
     def __init__(self, weights: Path, device: str, cache: ContentCache | None) -> None:
         from vcmpipe.jnd.models import resjnd
@@ -152,7 +126,7 @@ class _ResJndMaps:
         return values, seconds
 
 
-def load_people(
+def load_human_viewer(
     spec: str,
     *,
     device: str = "auto",
@@ -160,7 +134,7 @@ def load_people(
     floor: float = FLOOR,
     cache: ContentCache | None = None,
     detector: Detector | None = None,
-) -> People:
+) -> HumanViewer:
     """Make what ``--human`` names.
 
     Args:
@@ -192,7 +166,7 @@ def load_people(
             return read_jnd_map(folder / f"{frame.name}.npy", frame), 0.0
 
         return PixelThresholds(spec, read, factor, floor)
-    if name not in known_predictors():
+    if name not in PREDICTORS.known():
         raise InputError(
             f"--human {spec}: there is no such thing; take resjnd:WEIGHTS, maps:FOLDER, constant:QP, "
             "laser:VARIANT:WEIGHTS, mtjnd:VARIANT:WEIGHTS or a plugin"

@@ -51,7 +51,7 @@ class MeasuredPredictor:
 
     @property
     def digest(self) -> str:
-        """All that the answers depend on besides picture and encoder: they can be remembered by it."""
+        """All that the answers depend on besides picture and encoder: they can be cached by it."""
         return f"{self.name}, {self.rule}, {self.detector.digest}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:

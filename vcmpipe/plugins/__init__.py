@@ -1,1 +1,75 @@
-"""plugins."""
+"""Everything that is found by name, in one table: what comes along, and the entry points of other packages."""
+
+from vcmpipe.plugins.registry import Registry
+
+DETECTORS = Registry(
+    "detector",
+    "vcmpipe.detectors",
+    {
+        "demo": "vcmpipe.detection.demo:DemoDetector",
+        "onnx": "vcmpipe.detection.onnx:OnnxDetector",
+        "torchvision": "vcmpipe.detection.torchvision:TorchvisionDetector",
+        "ultralytics": "vcmpipe.detection.ultralytics:UltralyticsDetector",
+    },
+)
+PREDICTORS = Registry(
+    "predictor",
+    "vcmpipe.thresholds",
+    {
+        "bc_jrd": "vcmpipe.thresholds.bc_jrd:bc_jrd_predictor",
+        "constant": "vcmpipe.thresholds.constant:constant_predictor",
+        "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
+        "dt_jrd": "vcmpipe.thresholds.dt_jrd:dt_jrd_predictor",
+        "laser": "vcmpipe.jnd.models.picture_jnd:laser_predictor",
+        "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
+        "mtjnd": "vcmpipe.jnd.models.picture_jnd:mtjnd_predictor",
+    },
+)
+ENCODERS = Registry("encoder", "vcmpipe.encoders", {})
+TASKS = Registry("task", "vcmpipe.tasks", {"detection": "vcmpipe.tasks.detection:DetectionTask"})
+METHODS = Registry("method", "vcmpipe.methods", {})
+VIEWERS = Registry("viewer", "vcmpipe.viewers", {"human": "vcmpipe.jnd.viewer:load_human_viewer"})
+QUALITY = Registry("quality measure", "", {"human": "vcmpipe.jnd.visual_quality"})
+TRAINERS = Registry(
+    "model",
+    "vcmpipe.trainers",
+    {
+        "bc_jrd": "vcmpipe.training.object_run:train_objects",
+        "detector_aware": "vcmpipe.training.aware_run:train_aware",
+        "dt_jrd": "vcmpipe.training.object_run:train_objects",
+        "laser": "vcmpipe.jnd.training.laser:train_laser",
+        "mtjnd": "vcmpipe.jnd.training.mtjnd:train_mtjnd",
+        "resjnd": "vcmpipe.jnd.training.resjnd:train_resjnd",
+    },
+)
+IMPORTERS = Registry(
+    "data set",
+    "vcmpipe.importers",
+    {
+        "cpl-set": "vcmpipe.jnd.importers.cpl_set:read",
+        "jnd-levels": "vcmpipe.jnd.importers.jnd_levels:read",
+        "jrd-images": "vcmpipe.datasets.importers.jrd_images:read",
+        "mcl-jci": "vcmpipe.jnd.importers.mcl_jci:read",
+        "ow-jrd": "vcmpipe.datasets.importers.ow_jrd:read",
+        "videoset": "vcmpipe.jnd.importers.videoset:read",
+    },
+)
+EXPORTERS = Registry(
+    "layout",
+    "vcmpipe.exporters",
+    {"labels": "vcmpipe.datasets.exporters.labels:write", "ow-jrd": "vcmpipe.datasets.exporters.ow_jrd:write"},
+)
+
+__all__ = [
+    "DETECTORS",
+    "ENCODERS",
+    "EXPORTERS",
+    "IMPORTERS",
+    "METHODS",
+    "PREDICTORS",
+    "QUALITY",
+    "TASKS",
+    "TRAINERS",
+    "VIEWERS",
+    "Registry",
+]

@@ -13,7 +13,6 @@ from vcmpipe import __version__, process
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
-    from vcmpipe.jnd.viewer import People
 
 _PACKAGES = ("torch", "torchvision", "onnxruntime", "ultralytics", "numpy", "opencv-python", "av", "imageio-ffmpeg")
 
@@ -44,7 +43,7 @@ def of_detector(detector: Detector) -> dict[str, Any]:
     return {"name": detector.name, "digest": detector.digest, "classes": len(detector.classes)}
 
 
-def collect(encoder: Encoder, detector: Detector, predictor: str, people: People | None = None) -> dict[str, Any]:
+def collect(encoder: Encoder, detector: Detector, predictor: str, human: str | None = None) -> dict[str, Any]:
     """Everything that a result depends on besides its configuration."""
     return {
         "versions": versions(),
@@ -52,4 +51,4 @@ def collect(encoder: Encoder, detector: Detector, predictor: str, people: People
         "encoder": {"name": encoder.name, "build": encoder.build},
         "detector": of_detector(detector),
         "predictor": predictor,
-    } | ({"human": people.name} if people else {})
+    } | ({"human": human} if human else {})

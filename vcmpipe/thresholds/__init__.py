@@ -10,7 +10,7 @@ from vcmpipe.thresholds.base import (
     own_margin,
 )
 from vcmpipe.thresholds.constant import ConstantPredictor
-from vcmpipe.thresholds.registry import known_predictors, load_predictor
+from vcmpipe.thresholds.registry import load_predictor
 from vcmpipe.thresholds.shipped import choose_predictor
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "ThresholdPredictor",
     "Thresholds",
     "choose_predictor",
-    "known_predictors",
     "load_predictor",
     "own_margin",
 ]

@@ -27,7 +27,7 @@ from vcmpipe.evaluation.threshold_errors import (
     summarise,
 )
 from vcmpipe.frames import Frame
-from vcmpipe.jnd.evaluation import PictureReport, evaluate_pictures, levelled
+from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware, is_aware
@@ -80,13 +80,13 @@ class PredictorReport:
     calibration: list[Calibration]
 
 
-def evaluate(
+def evaluate_objects(
     options: EvaluatePredictorOptions,
     *,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> PredictorReport | PictureReport:
-    """Predict the thresholds of a split's objects, or the JNDs of its pictures, and compare them with the labels.
+) -> PredictorReport:
+    """Predict the thresholds of a split's objects and compare them with the labels.
 
     Args:
         options: Which predictor, on what.
@@ -96,9 +96,6 @@ def evaluate(
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
     """
-    samples = levelled(options)
-    if samples is not None:
-        return evaluate_pictures(options, samples, progress=progress, warn=warn)
     if options.psnr:
         raise InputError(f"--psnr is for JNDs of pictures: {options.data} holds thresholds of objects")
     objects = open_objects(options)
@@ -205,14 +202,12 @@ def _load(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, dict[s
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
     words: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
-    from vcmpipe.thresholds.registry import known_predictors, predicts_pictures
-
-    known = known_predictors()
+    known = PREDICTORS.known()
     if card["model"] not in known:
         raise InputError(
             f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
         )
-    argument = f"{card.get('variant', '')}:{weights}" if predicts_pictures(card["model"]) else str(weights)
+    argument = f"{card.get('variant', '')}:{weights}" if "variant" in card else str(weights)
     predictor = known[card["model"]].load()(argument, **words)
     return cast(ThresholdPredictor, predictor), card
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import cast
 
 from vcmpipe.config import TrainOptions
-from vcmpipe.errors import InputError
+from vcmpipe.plugins import TRAINERS
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.training.report import TrainReport
-
-# Named, not imported. A function with the signature of ``train_objects``; one that trains without Lightning may stand
-# here as well.
-TRAINERS: dict[str, str] = {
-    "bc_jrd": "vcmpipe.training.object_run:train_objects",
-    "detector_aware": "vcmpipe.training.aware_run:train_aware",
-    "dt_jrd": "vcmpipe.training.object_run:train_objects",
-    "laser": "vcmpipe.jnd.training.laser:train_laser",
-    "mtjnd": "vcmpipe.jnd.training.mtjnd:train_mtjnd",
-    "resjnd": "vcmpipe.jnd.training.resjnd:train_resjnd",
-}
 
 
 def train(
@@ -40,8 +28,5 @@ def train(
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
     """
-    if options.model not in TRAINERS:
-        raise InputError(f"there is no model {options.model!r} to train: choose from {', '.join(sorted(TRAINERS))}")
-    module, _, name = TRAINERS[options.model].partition(":")
-    function = getattr(importlib.import_module(module), name)
+    function = TRAINERS.load(options.model)
     return cast(TrainReport, function(options, progress=progress, warn=warn, say=say))

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from vcmpipe.cli.main import main
 from vcmpipe.config import DatasetExportOptions
-from vcmpipe.datasets.exporters import EXPORTERS, export_dataset
+from vcmpipe.datasets.exporters import export_dataset
 from vcmpipe.datasets.exporters.ow_jrd import tight
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import Samples, make_table, write_label_table
 from vcmpipe.datasets.store import Store
 from vcmpipe.errors import InputError
+from vcmpipe.plugins import EXPORTERS
 
 
 def exporting(store: Path | str, out: Path, **changes: Any) -> DatasetExportOptions:
@@ -172,5 +173,5 @@ def test_a_tight_box_is_in_the_picture_and_not_empty(sides: list[float], width: 
 
 
 def test_every_layout_has_an_exporter() -> None:
-    assert typing.get_args(typing.get_type_hints(DatasetExportOptions)["layout"]) == tuple(EXPORTERS)
+    assert typing.get_args(typing.get_type_hints(DatasetExportOptions)["layout"]) == tuple(EXPORTERS.built_in)
     assert tight(1.2, 3.0, 4.0, 5.1, 100, 100) == (1, 3, 4, 6)

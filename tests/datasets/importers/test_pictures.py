@@ -11,11 +11,12 @@ import pytest
 from tests.datasets.importers.conftest import importing, picture, write_json
 from vcmpipe.cli.main import main
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers import IMPORTERS, import_dataset, jrd_images
+from vcmpipe.datasets.importers import import_dataset, jrd_images
 from vcmpipe.datasets.importers.patterns import filled
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.importers import cpl_set
+from vcmpipe.plugins import IMPORTERS
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_namings_of_pictures_are_told_by_patterns(coded: Path) -> None:
 
 
 def test_every_data_set_has_an_importer_and_options_of_others_are_refused(tmp_path: Path) -> None:
-    assert typing.get_args(typing.get_type_hints(DatasetImportOptions)["data_set"]) == tuple(IMPORTERS)
+    assert typing.get_args(typing.get_type_hints(DatasetImportOptions)["data_set"]) == tuple(IMPORTERS.built_in)
     with pytest.raises(InputError, match="--labels is for jrd-images"):
         importing("ow-jrd", tmp_path, labels="x.json")
     with pytest.raises(InputError, match="--pattern is for ow-jrd and jrd-images"):

@@ -12,12 +12,12 @@
   const themes = ["automatic", "light", "dark"];
   const button = document.getElementById("theme");
   const remember = (theme) => { try { localStorage.setItem("vcmpipe-theme", theme); } catch (error) { /* not here */ } };
-  const remembered = () => { try { return localStorage.getItem("vcmpipe-theme"); } catch (error) { return null; } };
+  const cached = () => { try { return localStorage.getItem("vcmpipe-theme"); } catch (error) { return null; } };
   const setTheme = (theme) => {
     if (theme === "automatic") root.removeAttribute("data-theme"); else root.dataset.theme = theme;
     button.textContent = `Theme: ${theme}`;
   };
-  let theme = themes.includes(remembered()) ? remembered() : "automatic";
+  let theme = themes.includes(cached()) ? cached() : "automatic";
   setTheme(theme);
   button.hidden = false;
   button.addEventListener("click", () => {

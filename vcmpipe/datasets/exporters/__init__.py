@@ -1,5 +1,6 @@
 """Stores written in the layouts that others read."""
 
-from vcmpipe.datasets.exporters.registry import EXPORTERS, ExportReport, export_dataset
+from vcmpipe.datasets.exporters.registry import export_dataset
+from vcmpipe.datasets.exporters.report import ExportReport
 
-__all__ = ["EXPORTERS", "ExportReport", "export_dataset"]
+__all__ = ["ExportReport", "export_dataset"]

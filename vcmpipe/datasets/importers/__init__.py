@@ -1,5 +1,5 @@
 """Published data sets, read into samples."""
 
-from vcmpipe.datasets.importers.registry import IMPORTERS, ImportReport, import_dataset
+from vcmpipe.datasets.importers.registry import ImportReport, import_dataset
 
-__all__ = ["IMPORTERS", "ImportReport", "import_dataset"]
+__all__ = ["ImportReport", "import_dataset"]

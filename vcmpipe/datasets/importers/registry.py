@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers import jrd_images, ow_jrd
 from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.samples import SPLITS, check_free, write_samples
 from vcmpipe.errors import InputError
-from vcmpipe.jnd.importers import cpl_set, jnd_levels, mcl_jci, videoset
-
-IMPORTERS: dict[str, Callable[[DatasetImportOptions], Imported]] = {
-    "ow-jrd": ow_jrd.read,
-    "videoset": videoset.read,
-    "mcl-jci": mcl_jci.read,
-    "cpl-set": cpl_set.read,
-    "jrd-images": jrd_images.read,
-    "jnd-levels": jnd_levels.read,
-}
+from vcmpipe.plugins import IMPORTERS
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ def import_dataset(options: DatasetImportOptions) -> ImportReport:
     if not Path(options.source).exists():
         raise InputError(f"{options.source} is not there: name the folder of the data set")
     check_free(Path(options.out))
-    imported = IMPORTERS[options.data_set](options)
+    imported: Imported = IMPORTERS.load(options.data_set)(options)
     samples = imported.samples
     write_samples(samples, Path(options.out), imported.companions)
     table = samples.table

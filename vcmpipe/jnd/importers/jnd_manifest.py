@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vcmpipe.datasets.importers.reading import and_more, refuse_twice, shown
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
 from vcmpipe.frames.pictures import looks_like_picture
-from vcmpipe.jnd.models.scale import RANGES
 from vcmpipe.process import one_line, publish
 
 MANIFEST = "manifest.csv"

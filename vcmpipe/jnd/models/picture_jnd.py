@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import laser, mtjnd, scale
 from vcmpipe.jnd.models.blocks import ordered
 from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_keras
+from vcmpipe.plugins import PREDICTORS
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
 from vcmpipe.thresholds.weights import card_path, digest_of, fill, read_card, read_state
 
@@ -125,9 +127,9 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
     if card.get("variant", variant) != variant:
         right = f"{model}:{card['variant']}"
         raise InputError(f"{weights} holds weights of {right}, not of {model}:{variant}: name it as {right}:{weights}")
-    if card.get("scale") not in list(scale.RANGES):
-        raise InputError(f"{path}: the scale {card.get('scale')!r} is none of {', '.join(scale.RANGES)}")
-    low, high = scale.RANGES[card["scale"]]
+    if card.get("scale") not in list(RANGES):
+        raise InputError(f"{path}: the scale {card.get('scale')!r} is none of {', '.join(RANGES)}")
+    low, high = RANGES[card["scale"]]
     given = card.setdefault("range", [low, high])
     numbers = isinstance(given, list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
     if not numbers or not low <= given[0] <= given[1] <= high:
@@ -199,3 +201,28 @@ def _predictor(model: ModuleType, argument: str, **words: Any) -> JndPredictor:
             ".h5)"
         )
     return JndPredictor(model, variant, Path(weights), **words)
+
+
+_OF_PICTURES = ("laser", "mtjnd")
+
+
+def predicts_pictures(spec: str) -> bool:
+    """Whether a name stands for a predictor of whole pictures (``jnd.picture_jnd``), which needs no detector."""
+    return spec.partition(":")[0] in _OF_PICTURES
+
+
+def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
+    """Makes a predictor of whole pictures, for what it says of a picture rather than of its objects.
+
+    Args:
+        spec: ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS``.
+        device: Where its network runs: auto, cpu, cuda, cuda:N.
+
+    Raises:
+        InputError: The name is of no such predictor, or its argument is wrong.
+    """
+    if not predicts_pictures(spec):
+        raise InputError(f"{spec!r} does not look at whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS")
+    name, _, argument = spec.partition(":")
+    made: JndPredictor = PREDICTORS.load(name)(argument, device=device)
+    return made

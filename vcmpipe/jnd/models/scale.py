@@ -13,11 +13,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
 
 How = Literal["identity", "affine"]
-# What a label counts, and the labels there are; the larger a QP, the coarser; the larger a quality factor, the finer.
-RANGES: dict[str, tuple[int, int]] = {"vvc-qp": (0, 63), "h264-qp": (0, 51), "jpeg-qf": (0, 100)}
 
 
 @dataclass(frozen=True)

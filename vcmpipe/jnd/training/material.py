@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from vcmpipe.datasets.scales import RANGES
 from vcmpipe.jnd.models.blocks import ordered
-from vcmpipe.jnd.models.scale import RANGES
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.training.loading import Draw
 from vcmpipe.training.recipe import Plan

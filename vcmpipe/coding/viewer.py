@@ -1,0 +1,37 @@
+"""Who looks at what is coded: machines, human viewers, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from vcmpipe.qpmap import QpMap
+
+if TYPE_CHECKING:
+    from vcmpipe.coding.segment_coder import PictureCoder
+
+
+@dataclass(frozen=True, eq=False)
+class ViewerMap:
+    """The QP map that human viewers' thresholds request for one picture.
+
+    Attributes:
+        map: At the padded coded size.
+        cached: Seconds of work that a cache saved, as far as it knows.
+    """
+
+    map: QpMap
+    cached: float = 0.0
+
+
+class HumanViewer(Protocol):
+    """The thresholds of human viewers; made by what the registry ``VIEWERS`` names."""
+
+    @property
+    def name(self) -> str:
+        """What the user asked for, made unambiguous; kept in the sidecar."""
+        ...
+
+    def request(self, coder: PictureCoder) -> ViewerMap:
+        """The map of the coder's picture."""
+        ...

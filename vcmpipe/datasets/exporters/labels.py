@@ -1,0 +1,31 @@
+"""The label table: boxes, strings and labels in one .parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vcmpipe.config import DatasetExportOptions
+from vcmpipe.datasets.exporters.report import ExportReport
+from vcmpipe.datasets.label_table import load_samples
+from vcmpipe.datasets.samples import SPLITS, write_label_table
+from vcmpipe.errors import InputError
+from vcmpipe.process.progress import Progress
+
+
+def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
+    """Write it."""
+    out = Path(options.out)
+    if out.suffix.lower() != ".parquet":
+        raise InputError(f"--out {out}: name a file that ends in .parquet")
+    samples = load_samples(options.store, options.rule)
+    write_label_table(samples, out)
+    table = samples.table
+    return ExportReport(
+        out=options.out,
+        layout="labels",
+        objects=len(table),
+        pictures=int(table["picture"].nunique()),
+        left_out=0,
+        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        rule=samples.rule,
+    )

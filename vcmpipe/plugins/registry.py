@@ -1,0 +1,70 @@
+"""What is found by name: what comes along, and what other packages install as entry points."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from vcmpipe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One kind of thing that is found by name.
+
+    Names are given, not imported: a registry stands below what it names, and much of that loads torch.
+
+    Attributes:
+        kind: What messages call it.
+        group: The entry-point group under which other packages install theirs; empty where they cannot.
+        built_in: ``module:attribute`` by name; of equal names these are taken.
+    """
+
+    kind: str
+    group: str
+    built_in: Mapping[str, str]
+
+    def plugins(self) -> dict[str, EntryPoint]:
+        """What other packages install, by name."""
+        found = {point.name: point for point in entry_points(group=self.group)} if self.group else {}
+        return {name: found[name] for name in sorted(found) if name not in self.built_in}
+
+    def known(self) -> dict[str, EntryPoint]:
+        """Everything that can be named, by name."""
+        built_in = {name: EntryPoint(name, value, self.group) for name, value in self.built_in.items()}
+        return dict(sorted((self.plugins() | built_in).items()))
+
+    def load(self, name: str, *, option: str = "") -> Any:
+        """What a name stands for.
+
+        Args:
+            name: The name alone, without arguments.
+            option: The option that names it, for the message.
+
+        Raises:
+            InputError: The name is unknown (the nearest ones are named), or what it stands for cannot be imported.
+        """
+        known = self.known()
+        if name not in known:
+            raise self.unknown(name, option=option)
+        try:
+            return known[name].load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{self.kind} {name!r} ({known[name].value}) cannot be loaded: {error}") from error
+
+    def unknown(self, name: str, *more: str, option: str = "") -> InputError:
+        """The error for a name that stands for nothing.
+
+        Args:
+            name: What was named.
+            more: Further forms that can be written.
+            option: The option that names it.
+        """
+        known = [*self.known(), *more]
+        close = difflib.get_close_matches(name, [each.partition(":")[0] for each in known], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        where = f"{option}: " if option else ""
+        return InputError(f"{where}unknown {self.kind} {name!r}; known are {', '.join(known)}{hint}")
