@@ -18,7 +18,7 @@ from pathlib import Path
 from vcmpipe import EncodeOptions
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.pipeline import Pipeline, detected
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import picture_retention
 from vcmpipe.frames import PictureSource, open_source
@@ -68,13 +68,13 @@ def ways(made: dict[str, Pipeline], qps: list[int]) -> Iterator[tuple[str, Calla
     """Every way of coding a picture with its detections, by name."""
     first = made["machine"]
 
-    def plain(qp: int, frame: object, found: object) -> tuple[PictureCoder, CodedPicture]:
+    def plain(qp: int, frame: object, found: object) -> tuple[SegmentCoder, CodedSegment]:
         coder = first.coder(frame)
         return coder, coder.uniform([qp])[0]
 
-    def mapped(pipeline: Pipeline, frame: object, found: object) -> tuple[PictureCoder, CodedPicture]:
+    def mapped(pipeline: Pipeline, frame: object, found: object) -> tuple[SegmentCoder, CodedSegment]:
         coder = pipeline.coder(frame)
-        return coder, coder.by_map(pipeline.asked(frame, found, coder)[1], pipeline.options.realise)
+        return coder, coder.by_map(pipeline.requested(frame, found, coder)[1], pipeline.options.realise)
 
     for qp in qps:
         yield f"plain, QP {qp}", partial(plain, qp)

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from vcmpipe import load_detector, load_encoder
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import DatasetBuildOptions, parse_range
 from vcmpipe.datasets.build import build
 from vcmpipe.datasets.records import matched
@@ -83,7 +83,7 @@ def naive(way: Way, pictures: dict[str, Path], encoder: Encoder, detector_spec: 
         for name, path in pictures.items():
             frame = Frame(0, read_picture(path), name)
             source = detector.detect([frame])[0]
-            coder = PictureCoder(encoder, frame)
+            coder = SegmentCoder(encoder, frame)
             seen = []
             for qp in qps:
                 (coded,) = coder.uniform([qp])
@@ -110,25 +110,26 @@ def print_results(ways: dict[str, Way], qps: tuple[int, ...], cores: int) -> Non
         busy = 100 * way.processor / way.seconds / cores
         print(f"{name:24} {way.seconds:7.1f} s  {way.encodes:6d} encodes  {busy:5.1f} % of {cores} cores busy")
     full = ways["build"]
-    for name, asked in (
-        ("naive, one thread", f"1.8 asked, {cores} the limit"),
-        ("naive, VVenC's threads", "1.25 asked"),
+    for name, requested in (
+        ("naive, one thread", f"1.8 requested, {cores} the limit"),
+        ("naive, VVenC's threads", "1.25 requested"),
     ):
         if name in ways:
             same = all(np.array_equal(ways[name].strings[each], full.strings[each]) for each in full.strings)
             strings = "identical" if same else "OTHER"
             ratio = ways[name].seconds / full.seconds
-            print(f"build against {name}: {ratio:.2f} times faster ({asked}); {strings} strings")
+            print(f"build against {name}: {ratio:.2f} times faster ({requested}); {strings} strings")
     if "search" in ways:
         print_search(full, ways["search"], qps)
 
 
 def print_search(full: Way, search: Way, qps: tuple[int, ...]) -> None:
-    print(f"search against build:                  {full.seconds / search.seconds:.2f} times faster (3.5 asked)")
+    print(f"search against build:                  {full.seconds / search.seconds:.2f} times faster (3.5 requested)")
     with_objects = [name for name, found in full.strings.items() if len(found)]
     encodes = np.mean([len(search.coded[name]) for name in with_objects])
     print(
-        f"search: {encodes:.1f} encodes per picture with objects ({len(with_objects)} of {len(full.strings)}; 16 asked)"
+        f"search: {encodes:.1f} encodes per picture with objects ({len(with_objects)} of {len(full.strings)}; "
+        "16 requested)"
     )
     for rule in RULES:
         try:
@@ -140,7 +141,9 @@ def print_search(full: Way, search: Way, qps: tuple[int, ...]) -> None:
         except Exception as error:  # a rule may need all 64 QPs
             print(f"search, rule {rule}: {error}")
             continue
-        print(f"search, rule {rule}: labels differ by {np.concatenate(errors).mean():.2f} QP on average (1.0 asked)")
+        print(
+            f"search, rule {rule}: labels differ by {np.concatenate(errors).mean():.2f} QP on average (1.0 requested)"
+        )
 
 
 def main() -> None:

@@ -29,9 +29,9 @@ def replay(pictures: Sequence[NDArray[np.bool_]]) -> str:
     encodes = []
     errors: dict[str, list[float]] = {rule: [] for rule in RULES}
     for found in pictures:
-        asked = search_qps(len(found), tuple(QPS), lambda qps, found=found: found[:, list(qps)])  # type: ignore[misc]
-        encodes.append(len(asked))
-        filled = fill(found[:, asked], asked, QPS)
+        requested = search_qps(len(found), tuple(QPS), lambda qps, found=found: found[:, list(qps)])  # type: ignore[misc]
+        encodes.append(len(requested))
+        filled = fill(found[:, requested], requested, QPS)
         for rule in RULES:
             errors[rule] += np.abs(label(found, QPS, rule)[0] - label(filled, QPS, rule)[0]).tolist()
     means = ", ".join(f"{rule} {np.mean(values):.2f}" for rule, values in errors.items())

@@ -61,7 +61,7 @@ def own_share(options: EncodeOptions, profile: bool) -> None:
     own = total - encoder.seconds - detector.seconds
     print(
         f"{count} pictures in {total:.1f} s: encoder {encoder.seconds:.1f} s, detector {detector.seconds:.1f} s, "
-        f"vcmpipe {own:.1f} s = {100 * own / total:.1f} % (at most 15 % is asked for)"
+        f"vcmpipe {own:.1f} s = {100 * own / total:.1f} % (at most 15 % is requested)"
     )
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(25)

@@ -80,8 +80,8 @@ def time_networks(folder: Path, rounds: int) -> None:
         predictor = dt_jrd.DtJrdPredictor(weights, device="cpu")
         predictor.predict(frame, boxes, coder)
         seconds = best_of(rounds, lambda p=predictor: p.predict(frame, boxes, coder))
-        asked = " (at most 0.15 is asked for)" if "base" in backbone else ""
-        print(f"dt_jrd {backbone}: {seconds / 8:.3f} s per object, batches of 8, 384x384{asked}")
+        requested = " (at most 0.15 is requested)" if "base" in backbone else ""
+        print(f"dt_jrd {backbone}: {seconds / 8:.3f} s per object, batches of 8, 384x384{requested}")
     weights = folder / "bc.safetensors"
     write_weights(weights, bc_jrd.BcJrd(), {"model": "bc_jrd", "backbone": bc_jrd.BACKBONE, "size": bc_jrd.SIZE})
     network = bc_jrd.BcJrdPredictor(weights, device="cpu").network
@@ -182,7 +182,7 @@ def share_of_encode(arguments: argparse.Namespace) -> None:
     print(
         f"encode, {len(frames)} photos, open loop, one job: {with_it:.2f} s with detector_aware, {without:.2f} s where "
         f"the same thresholds cost nothing: {100 * (with_it / without - 1):+.1f} %; "
-        f"by the clock around it prediction takes {100 * share:.1f} % (at most 10 % is asked for)"
+        f"by the clock around it prediction takes {100 * share:.1f} % (at most 10 % is requested)"
     )
 
 

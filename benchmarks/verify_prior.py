@@ -8,8 +8,8 @@ was cut short goes on where it was. --exclude names pictures to leave out, one a
 it fits what --data has, and codes nothing. Then it fits, on three quarters of the pictures:
 
 1. the harm: mean and spread of strengths in whole pictures, by maximum likelihood;
-2. the Gaussian process: its variances and lengths, by how likely the belief holds the strengths in trials that it was
-   not told, after 0, 3 and 8 that it was;
+2. the Gaussian process: its variances and lengths, by how likely it holds the strengths in trials that it was not
+   told, after 0, 3 and 8 that it was;
 3. the surroundings: their constants, by how likely it holds strengths in regions, once it was told the whole pictures
    of that scale, and once it was told one version in regions, too.
 
@@ -45,7 +45,7 @@ Ints = NDArray[np.int64]
 FLOOR = float(logit(np.array(SCORE_RANGE[0])))
 SPAN = float(logit(np.array(SCORE_RANGE[1]))) - FLOOR
 SURPRISE = 0.02
-# How many trials a belief was told before it is asked, in fits and in checks; and how many it is asked then.
+# How many trials a posterior was told before it is requested, in fits and in checks; and how many it is asked then.
 TOLD = (0, 3, 8)
 ASKED = 40
 
@@ -145,7 +145,7 @@ def harm_loss(pictures: Sequence[Trials], prior: Prior) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a belief said of some versions before it was told of them, (N, M) each.
+    """What a posterior said of some versions before it was told of them, (N, M) each.
 
     Attributes:
         told: How many trials it had been told.
@@ -175,21 +175,21 @@ class Answer:
 def answers(
     pictures: Sequence[Trials], prior: Prior, told: Sequence[int], *, chances: bool, seed: int = 0
 ) -> Iterator[Answer]:
-    """Tell beliefs of some trials in an order by lot, asking them of others in between."""
+    """Tell posteriors of some trials in an order by lot, asking them of others in between."""
     for number, trials in enumerate(pictures):
         order = np.random.default_rng([seed, number]).permutation(len(trials.octaves))
-        asked = np.sort(order[max(told) : max(told) + ASKED])
-        belief = trials.belief(prior)
+        requested = np.sort(order[max(told) : max(told) + ASKED])
+        posterior = trials.posterior(prior)
         for count in range(max(told) + 1):
             if count in told:
-                question = belief.log_chance if chances else belief.strength
-                for versions, said in trials.ask(asked, prior, question):
+                question = posterior.log_chance if chances else posterior.strength
+                for versions, said in trials.ask(requested, prior, question):
                     yield Answer(count, trials, versions, *((said, said) if chances else said))
-            trials.tell(belief, order[count : count + 1].tolist(), prior)
+            trials.observe(posterior, order[count : count + 1].tolist(), prior)
 
 
 def process_loss(pictures: Sequence[Trials], prior: Prior) -> float:
-    """Mean negative log-likelihood of strengths in trials that the belief was not told."""
+    """Mean negative log-likelihood of strengths in trials that the posterior was not told."""
     mean = Mean()
     for answer in answers(pictures, prior, TOLD, chances=False):
         mean.add(-likelihood(answer.strength, answer.first, answer.second), answer.trials.count)
@@ -197,19 +197,19 @@ def process_loss(pictures: Sequence[Trials], prior: Prior) -> float:
 
 
 def ring_loss(pictures: Sequence[Trials], prior: Prior) -> float:
-    """The same of versions in regions, to a belief that knows the whole pictures of their scale, and one in regions."""
+    """The same of versions in regions, where whole pictures of their scale are known, and one in regions."""
     mean = Mean()
     for number, trials in enumerate(pictures):
         rng = np.random.default_rng(number)
         for octaves in np.unique(trials.octaves[trials.regions]):
             here = trials.octaves == octaves
             regions = rng.permutation(np.flatnonzero(here & trials.regions))
-            belief = trials.belief(prior)
-            trials.tell(belief, np.flatnonzero(here & ~trials.regions).tolist(), prior)
+            posterior = trials.posterior(prior)
+            trials.observe(posterior, np.flatnonzero(here & ~trials.regions).tolist(), prior)
             for one in ([], regions[:1].tolist()):
-                trials.tell(belief, one, prior)
+                trials.observe(posterior, one, prior)
                 if len(rest := regions[1:]):
-                    for versions, (expected, sigma) in trials.ask(rest, prior, belief.strength):
+                    for versions, (expected, sigma) in trials.ask(rest, prior, posterior.strength):
                         mean.add(-likelihood(trials.strength[versions].T, expected, sigma), trials.count)
     return mean.value
 
@@ -278,9 +278,9 @@ def surprises(pictures: Sequence[Trials], prior: Prior) -> None:
     counts = {True: [0, 0], False: [0, 0]}
     for number, trials in enumerate(pictures):
         order = np.random.default_rng([2, number]).permutation(len(trials.octaves))
-        belief = trials.belief(calm)
-        trials.tell(belief, order[:9].tolist(), calm)
-        for versions, said in trials.ask(np.sort(order[9:]), calm, belief.log_chance):
+        posterior = trials.posterior(calm)
+        trials.observe(posterior, order[:9].tolist(), calm)
+        for versions, said in trials.ask(np.sort(order[9:]), calm, posterior.log_chance):
             samples = trials.samples[versions].T
             known = (samples[:, :, None] == trials.samples[order[:9]].T[:, None, :]).any(-1)
             sure = np.exp(said) > 0.998

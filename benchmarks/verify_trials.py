@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.search.belief import Belief, Exposure, Subjects
-from vcmpipe.coding.search.canvas import Canvas, Design, RateError
+from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
 from vcmpipe.coding.search.claims import Claims, View
 from vcmpipe.coding.search.picture import SCALES
+from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
 from vcmpipe.coding.search.prior import Prior, logit
 from vcmpipe.coding.search.problem import PictureProblem
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
 from vcmpipe.encoders import Encoder, load_encoder
 from vcmpipe.evaluation import MatchRule
@@ -76,25 +76,25 @@ class Trials:
         """How many objects."""
         return self.subjects.shape[1]
 
-    def belief(self, prior: Prior) -> Belief:
+    def posterior(self, prior: Prior) -> Posterior:
         """What is believed once every scale was looked at uncoded."""
-        belief = Belief(Subjects(*self.subjects), prior)
+        posterior = Posterior(Subjects(*self.subjects), prior)
         for octaves, strength in zip(self.at.tolist(), self.scaled, strict=True):
-            belief.tell_scaled(octaves, strength)
-        return belief
+            posterior.observe_scaled(octaves, strength)
+        return posterior
 
     def rings(self, prior: Prior) -> Floats:
         """(V, N) QPs of surroundings as far as a prior has them reach, which has to be one of REACHES."""
         return np.asarray(self.ring[REACHES.index(prior.ring_reach)])
 
-    def tell(self, belief: Belief, versions: Sequence[int], prior: Prior) -> None:
-        """Let a belief learn from some of the versions."""
+    def observe(self, posterior: Posterior, versions: Sequence[int], prior: Prior) -> None:
+        """Let a posterior learn from some of the versions."""
         ring = self.rings(prior)
         for v in versions:
-            belief.tell(Exposure(float(self.octaves[v]), self.own[v], ring[v], self.samples[v]), self.strength[v])
+            posterior.observe(Exposure(float(self.octaves[v]), self.own[v], ring[v], self.samples[v]), self.strength[v])
 
     def ask(self, versions: NDArray[np.int64], prior: Prior, question: Callable[..., object]) -> Iterator[tuple]:
-        """Put versions to a belief's ``strength`` or ``log_chance``, those of a scale together.
+        """Put versions to a posterior's ``strength`` or ``log_chance``, those of a scale together.
 
         Yields:
             The versions, (M,), and the answer, of (N, M) arrays.
@@ -161,16 +161,16 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
     if not count:
         return nothing()
     claims = Claims([view])
-    coders: dict[float, PictureCoder] = {}
+    coders: dict[float, SegmentCoder] = {}
 
-    def coder_at(scale: float) -> PictureCoder:
+    def coder_at(scale: float) -> SegmentCoder:
         if scale not in coders:
             size = scaled_size(frame.width, frame.height, scale)
-            coders[scale] = PictureCoder(encoder, frame, coded_size=size)
+            coders[scale] = SegmentCoder(encoder, frame, coded_size=size)
         return coders[scale]
 
     problem = PictureProblem(claims, coder_at, scales=SCALES)
-    subjects = problem.belief.subjects
+    subjects = problem.posterior.subjects
     looks = [logit(claims.look(problem.canvas(scale).coder.uncoded()).score) for scale in SCALES]
     rows: list[tuple] = []
     for scale in SCALES:
@@ -187,13 +187,13 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
             )
             for reach in REACHES
         ]
-        for design in designs(canvas, count):
-            if not np.isfinite(problem.attempt(design).bits):
+        for candidate in candidates(canvas, count):
+            if not np.isfinite(problem.attempt(candidate).bits):
                 continue
-            batch = canvas.of_design(design)
-            ring = [other.of_design(design).ring[0] for other in others]
-            look = problem.tried[design].look
-            own, samples, regions = batch.own[0], batch.samples[0], design.how == "regions"
+            batch = canvas.of_candidate(candidate)
+            ring = [other.of_candidate(candidate).ring[0] for other in others]
+            look = problem.tried[candidate].look
+            own, samples, regions = batch.own[0], batch.samples[0], candidate.how == "regions"
             rows.append((canvas.octaves, regions, own, ring, samples, logit(look.score), look.kept))
     octaves, regions, own, rings, samples, strength, kept = zip(*rows, strict=True)
     return Trials(
@@ -227,11 +227,11 @@ def nothing() -> Trials:
     )
 
 
-def designs(canvas: Canvas, count: int) -> Iterator[Design]:
+def candidates(canvas: Canvas, count: int) -> Iterator[Candidate]:
     """The versions of a picture at one scale."""
     whole = canvas.uniform(np.array(QPS))
     canvas.coder.uniform(QPS)  # together: that starts fewer processes
-    yield from (canvas.design(whole, number) for number in range(len(QPS)))
+    yield from (canvas.candidate(whole, number) for number in range(len(QPS)))
     if canvas.scale not in REGION_SCALES or canvas.coder.yuv.width <= canvas.coder.ctu:
         return
     top = canvas.qp_range[1]
@@ -247,6 +247,6 @@ def designs(canvas: Canvas, count: int) -> Iterator[Design]:
         if len(layout.regions()) == 1:
             continue
         batch = canvas.batch(maps, layout)
-        made = [canvas.design(batch, number) for number in range(len(maps))]
+        made = [canvas.candidate(batch, number) for number in range(len(maps))]
         # Maps that come to the same regions at the same QPs are one version.
-        yield from {design.identity: design for design in made}.values()
+        yield from {candidate.identity: candidate for candidate in made}.values()

@@ -14,7 +14,7 @@ from vcmpipe.bench.memory import looked
 from vcmpipe.bench.methods import NOT_FOR
 from vcmpipe.bench.result import HUMAN_QUALITIES
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import METHODS, BenchOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
@@ -138,8 +138,8 @@ def test_looks_are_remembered_and_belong_to_the_source(make_frame, tmp_path: Pat
     cache = ContentCache(tmp_path / "cache")
     encoder = CachedEncoder(load_encoder("vvenc"), cache)
     frame = make_frame(96, 64)
-    whole = PictureCoder(encoder, frame)
-    half = PictureCoder(encoder, frame, coded_size=(48, 32))
+    whole = SegmentCoder(encoder, frame)
+    half = SegmentCoder(encoder, frame, coded_size=(48, 32))
     versions = [(whole, whole.uniform([30])[0]), (half, half.uniform([30])[0]), (whole, whole.uniform([30])[0])]
     found = looked(frame, versions, cache)
     assert calls == [2] and found[0] == found[2] and found[0].vmaf > found[1].vmaf

@@ -16,7 +16,7 @@ from vcmpipe.bench.methods import METHODS
 from vcmpipe.bench.pictures import DetectionError
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import METHODS as NAMED
 from vcmpipe.config import BenchOptions, parse_scales
 from vcmpipe.errors import InputError, VcmError
@@ -262,7 +262,7 @@ def test_a_predictor_may_use_whatever_its_detector_has(options: BenchOptions) ->
 
 def test_a_damaged_memory_is_made_again(options: BenchOptions, tmp_path: Path, make_frame, counting_encoder) -> None:
     cache = ContentCache(tmp_path / "other")
-    coder = PictureCoder(counting_encoder, make_frame(128, 96))
+    coder = SegmentCoder(counting_encoder, make_frame(128, 96))
     coded = coder.uniform([40])[0]
     detector = SharpnessDetector()
     first = seen(coder, coded, [detector], cache)
@@ -275,7 +275,7 @@ def test_a_damaged_memory_is_made_again(options: BenchOptions, tmp_path: Path, m
 
 
 def test_bits_of_objects_and_background(make_frame, counting_encoder) -> None:
-    coder = PictureCoder(counting_encoder, make_frame(256, 192))
+    coder = SegmentCoder(counting_encoder, make_frame(256, 192))
     box = np.array([[10.0, 10.0, 50.0, 50.0]])
     cut = coder.by_map(coder.map_of(box, np.array([24]), MapPolicy(background="48")), "regions")
     objects, background, headers = split_bits(coder, cut, box)

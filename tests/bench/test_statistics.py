@@ -74,7 +74,7 @@ def test_the_interval_of_a_retention_has_its_points_inside() -> None:
 
 
 def test_what_cannot_be_said_in_every_draw_has_its_share() -> None:
-    # 99 of 100 at best, and 0.99 is asked for: a draw without the picture that loses one, or with it twice.
+    # 99 of 100 at best, and 0.99 is requested: a draw without the picture that loses one, or with it twice.
     method = next(method for method in figures(PLAIN).methods if method.method == "plain")
     estimate = method.rate_at["0.99"]
     assert estimate.value is not None and estimate.high is None and estimate.low is not None

@@ -282,18 +282,18 @@ def put(*path: str | int, value: object) -> Callable[[dict], str]:
     return change
 
 
-QP = ("pictures", 0, "qp_map", "asked", 0, 0)
+QP = ("pictures", 0, "qp_map", "requested", 0, 0)
 SIDECARS = [
     (lambda r: "", "is not a sidecar"),
     (lambda r: "\xff", "is not a sidecar"),
     (lambda r: "[" * 100_000, "is not a sidecar"),
     (lambda r: json.dumps(r)[:300], "is not a sidecar"),
     (put("schema", value=2), "has schema 2"),
-    (put(*QP, value=99), "qp_map.asked[0][0] is 99: a QP lies in 0..63"),
+    (put(*QP, value=99), "qp_map.requested[0][0] is 99: a QP lies in 0..63"),
     (put(*QP, value=-1), "is -1"),
-    (put(*QP, value="30"), "qp_map.asked[0][0] is '30'"),
+    (put(*QP, value="30"), "qp_map.requested[0][0] is '30'"),
     (put(*QP, value=None), "is None"),
-    (put("pictures", 0, "qp_map", "realised", 0, 0, value=64), "qp_map.realised[0][0] is 64"),
+    (put("pictures", 0, "qp_map", "actual", 0, 0, value=64), "qp_map.actual[0][0] is 64"),
     (put("pictures", 0, "qp_map", "ctu", value=0), "CTU size is 0"),
     (put("pictures", 0, "source_size", value=[0, -5]), "source_size is 0x-5"),
     (put("pictures", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
@@ -302,7 +302,7 @@ SIDECARS = [
     (put("sha256", value="0" * 64), "SHA-256 differs"),
     (put("pictures", value=[]), "do not belong together"),
     (put("pictures", 0, "coded_size", value=[64, 64]), None),
-    (put("pictures", 0, "qp_map", "asked", value=[[30]]), None),
+    (put("pictures", 0, "qp_map", "requested", value=[[30]]), None),
 ]
 
 

@@ -142,10 +142,10 @@ def test_inspected_marks_qps_that_do_not_bind_and_names_subpictures(printed) -> 
     [
         ([], ["map: honoured everywhere (2 pictures, 1 region, 8 CTUs compared)"]),
         (
-            [MapFault(1, 2, "QP 40 where 30 was asked for"), MapFault(1, None, "too small")],
+            [MapFault(1, 2, "QP 40 where 30 was requested"), MapFault(1, None, "too small")],
             [
                 "map: NOT honoured: 2 faults (2 pictures, 1 region, 8 CTUs compared)",
-                "  picture 1, region 2: QP 40 where 30 was asked for",
+                "  picture 1, region 2: QP 40 where 30 was requested",
                 "  picture 1: too small",
             ],
         ),

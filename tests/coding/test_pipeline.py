@@ -73,9 +73,9 @@ def test_pictures_of_several_sizes_become_one_stream(picture_folder: Path, tmp_p
     assert (sidecar.kept, sidecar.lost) == (4, 0)
     for picture, record in zip(info.pictures, sidecar.pictures, strict=True):
         assert [(r.rect.x, r.rect.y, r.qp) for r in picture.regions] == [(r.x, r.y, r.qp) for r in record.regions]
-        assert (np.array(record.qp_map.realised) <= np.array(record.qp_map.asked)).all()
+        assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
     # An object's CTUs have its threshold or less.
-    assert sidecar.pictures[0].qp_map.asked[0][0] == 28 and sidecar.pictures[0].qp_map.asked[-1][-1] == 36
+    assert sidecar.pictures[0].qp_map.requested[0][0] == 28 and sidecar.pictures[0].qp_map.requested[-1][-1] == 36
 
 
 def test_decoding_gives_the_sizes_and_names_back(picture_folder: Path, tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_maps_are_written_in_every_form(picture_folder: Path, tmp_path: Path) ->
     notes: list[str] = []
     options = EncodeOptions(input=str(picture_folder), out=str(tmp_path / "b.bin"), map_out=str(tmp_path / "maps"))
     sidecar = encode(options, warn=notes.append, **PARTS)
-    asked = np.array(sidecar.pictures[0].qp_map.asked)
+    requested = np.array(sidecar.pictures[0].qp_map.requested)
     stem = tmp_path / "maps" / "000000_p0"
-    assert (read_csv(f"{stem}.csv")[0].qp == asked).all()
-    assert (read_png(f"{stem}.png", 32).qp == asked).all()
+    assert (read_csv(f"{stem}.csv")[0].qp == requested).all()
+    assert (read_png(f"{stem}.png", 32).qp == requested).all()
     assert Path(f"{stem}.roi.txt").read_text().startswith("3 2\n")  # 160x120 in CTUs of 64
     assert len(notes) == 1 and "resampled" in notes[0]
 

@@ -1,4 +1,4 @@
-"""One picture coded in every way: what was asked for is what the stream carries, and what decodes."""
+"""One picture coded in every way: what was requested is what the stream carries, and what decodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.errors import InputError
@@ -16,7 +16,7 @@ from vcmpipe.frames import ColourSpec
 from vcmpipe.qpmap import MapPolicy, QpMap, build_map
 
 
-def two_levels(coder: PictureCoder, low: int = 30, high: int = 46) -> QpMap:
+def two_levels(coder: SegmentCoder, low: int = 30, high: int = 46) -> QpMap:
     policy = MapPolicy(background=str(high))
     return build_map([(10, 10, 70, 60)], [low], policy, coder.yuv.width, coder.yuv.height, coder.ctu)
 
@@ -24,13 +24,13 @@ def two_levels(coder: PictureCoder, low: int = 30, high: int = 46) -> QpMap:
 @pytest.mark.parametrize("form", ["slices", "subpictures"])
 @pytest.mark.parametrize("size", [(161, 99), (192, 128), (250, 131)])
 def test_regions_carry_the_map(make_frame, form: str, size: tuple[int, int]) -> None:
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(*size), ctu=32, form=form)
-    asked = two_levels(coder)
-    coded = coder.by_map(asked, "regions")
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(*size), ctu=32, form=form)
+    requested = two_levels(coder)
+    coded = coder.by_map(requested, "regions")
     picture = inspect_stream(coded.data).pictures[0]
     assert [region.qp for region in picture.regions] == list(coded.qps)
     assert [region.rect for region in picture.regions] == list(coded.layout.regions())
-    assert (coded.realised(asked).qp <= asked.qp).all()
+    assert (coded.actual(requested).qp <= requested.qp).all()
     assert not picture.cu_qp_delta_possible
     frame, psnr = coder.decode(coded)
     assert frame.rgb.shape == (size[1], size[0], 3)
@@ -38,15 +38,15 @@ def test_regions_carry_the_map(make_frame, form: str, size: tuple[int, int]) -> 
 
 
 def test_auto_takes_the_cheaper_way(make_frame) -> None:
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(192, 128))
-    asked = two_levels(coder)
-    bits = {how: coder.by_map(asked, how).bits for how in ("uniform", "regions", "auto")}
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(192, 128))
+    requested = two_levels(coder)
+    bits = {how: coder.by_map(requested, how).bits for how in ("uniform", "regions", "auto")}
     assert bits["auto"] == min(bits["uniform"], bits["regions"])
 
 
 def test_a_flat_map_is_coded_once_and_whole(make_frame, counting_encoder) -> None:
     encoder = counting_encoder
-    coder = PictureCoder(encoder, make_frame(96, 64))
+    coder = SegmentCoder(encoder, make_frame(96, 64))
     flat = QpMap(np.full((2, 3), 37), 32, 96, 64)
     assert coder.by_map(flat).realisation == "uniform"
     assert encoder.jobs == 1
@@ -56,7 +56,7 @@ def test_a_flat_map_is_coded_once_and_whole(make_frame, counting_encoder) -> Non
 
 def test_a_scaled_picture_comes_back_at_the_sources_size(make_frame) -> None:
     source = make_frame(161, 121)
-    coder = PictureCoder(load_encoder("vvenc"), source, coded_size=(81, 61))
+    coder = SegmentCoder(load_encoder("vvenc"), source, coded_size=(81, 61))
     coded = coder.uniform([20])[0]
     assert inspect_stream(coded.data).pictures[0].display_width == 82
     decoded, _ = coder.decode(coded)
@@ -67,7 +67,7 @@ def test_a_scaled_picture_comes_back_at_the_sources_size(make_frame) -> None:
 @pytest.mark.parametrize("spec", [ColourSpec("bt601", "full", "centre"), ColourSpec("bt709", "limited", "topleft")])
 def test_colour_is_stated_in_the_stream_and_undone(make_frame, spec: ColourSpec) -> None:
     source = make_frame(96, 64)
-    coder = PictureCoder(load_encoder("vvenc"), source, spec=spec)
+    coder = SegmentCoder(load_encoder("vvenc"), source, spec=spec)
     from vcmpipe.decoding.decoder import decode_stream
 
     coded = coder.uniform([10])[0]
@@ -77,10 +77,10 @@ def test_colour_is_stated_in_the_stream_and_undone(make_frame, spec: ColourSpec)
 
 
 def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(64, 200), ctu=64)
-    asked = QpMap(np.array([[24], [50], [24], [50]]), 64, 64, 200)
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(64, 200), ctu=64)
+    requested = QpMap(np.array([[24], [50], [24], [50]]), 64, 64, 200)
     for how in ("auto", "regions"):
-        coded = coder.by_map(asked, how)
+        coded = coder.by_map(requested, how)
         assert coded.qps == (24,)
         assert coder.decode(coded)[1] > 30
 
@@ -88,20 +88,20 @@ def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:
 def test_regions_that_the_encoder_has_no_room_for(make_frame) -> None:
     rgb = make_frame(136, 64).rgb.copy()
     rgb[:32, 128:] = np.random.default_rng(1).integers(0, 256, (32, 8, 3))
-    coder = PictureCoder(load_encoder("vvenc"), replace(make_frame(136, 64), rgb=rgb))
+    coder = SegmentCoder(load_encoder("vvenc"), replace(make_frame(136, 64), rgb=rgb))
     qp = np.full((2, 5), 50)
     qp[0, 4] = 2  # the last column is 8 samples wide: 256 bytes of room, less the headers
-    asked = QpMap(qp, 32, 136, 64)
+    requested = QpMap(qp, 32, 136, 64)
     with pytest.raises(TooDenseError):
-        coder.by_map(asked, "regions")
-    assert coder.by_map(asked, "auto").qps == (2,)
+        coder.by_map(requested, "regions")
+    assert coder.by_map(requested, "auto").qps == (2,)
 
 
 def test_what_cannot_be_coded(make_frame) -> None:
     encoder = load_encoder("vvenc")
     with pytest.raises(InputError, match="at least 16x16"):
-        PictureCoder(encoder, make_frame(40, 40), coded_size=(12, 40))
-    coder = PictureCoder(encoder, make_frame(64, 64))
+        SegmentCoder(encoder, make_frame(40, 40), coded_size=(12, 40))
+    coder = SegmentCoder(encoder, make_frame(64, 64))
     with pytest.raises(InputError, match="the map is for 96x64"):
         coder.by_map(QpMap(np.full((2, 3), 37), 32, 96, 64))
     with pytest.raises(InputError, match="reads no QP maps"):

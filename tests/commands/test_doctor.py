@@ -67,7 +67,7 @@ def test_the_report_is_json(report: doctor.DoctorReport) -> None:
     ("how", "answer"),
     [
         ("nothing", "yes (regions)"),
-        ("one QP", "no: region 0 has QP 35 where 27 was asked for"),
+        ("one QP", "no: region 0 has QP 35 where 27 was requested"),
         ("fails", "cannot tell: changed exited with 1: a reason on two lines"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from tests.datasets.conftest import options, write_scenes
 from vcmpipe.bitstream import count_pictures, inspect_stream
 from vcmpipe.cli.main import main
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets import estimate
 from vcmpipe.datasets.build import build
 from vcmpipe.datasets.store import Store
@@ -36,7 +36,7 @@ def test_a_store_holds_what_the_pipeline_codes_and_the_detector_sees(built: Stor
     detector, rule = load_detector("demo"), MatchRule()
     for record in built.records():
         frame = built.source(record.name)
-        coder = PictureCoder(load_encoder("vvenc"), frame)
+        coder = SegmentCoder(load_encoder("vvenc"), frame)
         coded = coder.uniform([26, 34, 42, 50])
         assert record.qps.tolist() == [26, 34, 42, 50]
         assert record.bits.tolist() == [each.bits for each in coded]
@@ -105,13 +105,13 @@ def test_faults_in_pictures_stop_no_others(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"qps": "26:50:4"}, "QPs: 26:50:8; asked for now: 26:50:4"),
-        ({"qps": "1,2,9"}, "QPs: 26:50:8; asked for now: 1,2,9"),
-        ({"preset": "fast"}, "preset: faster; asked for now: fast"),
-        ({"iou": 0.75}, "iou 0.5; asked for now: reference score 0.3, found score 0.2, iou 0.75"),
+        ({"qps": "26:50:4"}, "QPs: 26:50:8; requested now: 26:50:4"),
+        ({"qps": "1,2,9"}, "QPs: 26:50:8; requested now: 1,2,9"),
+        ({"preset": "fast"}, "preset: faster; requested now: fast"),
+        ({"iou": 0.75}, "iou 0.5; requested now: reference score 0.3, found score 0.2, iou 0.75"),
         ({"matrix": "bt601"}, "colour: matrix bt709"),
-        ({"search": True}, "search: no; asked for now: yes"),
-        ({"encoder": "kvazaar"}, "encoder: vvenc; asked for now: kvazaar"),
+        ({"search": True}, "search: no; requested now: yes"),
+        ({"encoder": "kvazaar"}, "encoder: vvenc; requested now: kvazaar"),
     ],
 )
 def test_a_store_of_another_configuration_is_refused(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.coding.conformance import prove
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
 from vcmpipe.encoders.description import read_description
@@ -136,7 +136,7 @@ def shimmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_encoder_of_the_users_own_codes_by_its_masks(shimmed: Path, make_frame) -> None:
     encoder = load_encoder("masked")
     assert encoder.build == "masked 3.4-beta"
-    coder = PictureCoder(encoder, make_frame(192, 128))
+    coder = SegmentCoder(encoder, make_frame(192, 128))
     asked = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
     coded = coder.by_map(asked)
     assert coded.realisation == "native"
@@ -188,7 +188,7 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
         encoder = load_encoder(name)
     except InputError as error:
         pytest.skip(str(error))
-    coder = PictureCoder(encoder, make_frame(192, 128))
+    coder = SegmentCoder(encoder, make_frame(192, 128))
     asked = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
     coded = coder.by_map(asked, "native" if encoder.capabilities.native_map else "uniform")
     assert prove(coder, coded, asked).startswith("yes")

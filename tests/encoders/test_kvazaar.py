@@ -10,7 +10,7 @@ import pytest
 
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.coding.conformance import prove
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import Capabilities, CodingMode, Job, load_encoder
 from vcmpipe.encoders.kvazaar import CAPABILITIES, metadata, parameters
@@ -19,7 +19,7 @@ from vcmpipe.frames import ColourSpec, Frame, Yuv, rgb_to_yuv, yuv_bytes_8
 from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map
 
 
-def two_levels(coder: PictureCoder, low: int = 27, high: int = 46) -> QpMap:
+def two_levels(coder: SegmentCoder, low: int = 27, high: int = 46) -> QpMap:
     qp = np.full((-(-coder.yuv.height // 32), -(-coder.yuv.width // 32)), high)
     qp[:2, :2] = low
     return QpMap(qp, 32, coder.yuv.width, coder.yuv.height)
@@ -28,12 +28,12 @@ def two_levels(coder: PictureCoder, low: int = 27, high: int = 46) -> QpMap:
 @pytest.mark.parametrize("size", [(161, 99), (192, 128), (250, 131)])
 @pytest.mark.parametrize("spec", [ColourSpec(), ColourSpec("bt601", "full", "centre")])
 def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int], spec: ColourSpec) -> None:
-    coder = PictureCoder(load_encoder("kvazaar"), make_frame(*size), spec=spec)
+    coder = SegmentCoder(load_encoder("kvazaar"), make_frame(*size), spec=spec)
     asked = two_levels(coder)
     coded = coder.by_map(asked, "native")
     assert (coded.realisation, coded.qps) == ("native", (27,))
     assert coded.notes == ("map resampled from CTU 32 to 64 (minimum)",)
-    assert (coded.realised(asked).qp <= asked.qp).all()
+    assert (coded.actual(asked).qp <= asked.qp).all()
     assert prove(coder, coded, asked) == "yes (native)"
     assert next(iter(decode_stream(coded.data))).spec == spec
     frame, psnr = coder.decode(coded)
@@ -42,7 +42,7 @@ def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int],
 
 
 def test_auto_takes_the_map_where_it_is_cheaper(make_frame) -> None:
-    coder = PictureCoder(load_encoder("kvazaar"), make_frame(192, 128))
+    coder = SegmentCoder(load_encoder("kvazaar"), make_frame(192, 128))
     asked = two_levels(coder)
     assert coder.by_map(asked).realisation == "native"
     flat = QpMap.uniform(31, coder.yuv.width, coder.yuv.height)
@@ -53,7 +53,7 @@ def test_auto_takes_the_map_where_it_is_cheaper(make_frame) -> None:
 
 
 def test_a_map_that_is_not_honoured_is_found_out(make_frame) -> None:
-    coder = PictureCoder(load_encoder("kvazaar"), make_frame(192, 128))
+    coder = SegmentCoder(load_encoder("kvazaar"), make_frame(192, 128))
     coded = coder.native(two_levels(coder))
     assert coded.native is not None
     turned = replace(coded, native=QpMap(coded.native.qp[:, ::-1].copy(), 64, 192, 128))
@@ -65,7 +65,7 @@ def test_a_map_that_is_not_honoured_is_found_out(make_frame) -> None:
 
 
 def test_qps_that_hevc_has_not_become_the_nearest_with_a_note(make_frame) -> None:
-    coder = PictureCoder(load_encoder("kvazaar"), make_frame(128, 64))
+    coder = SegmentCoder(load_encoder("kvazaar"), make_frame(128, 64))
     high = QpMap(np.array([[60, 63]]), 64, 128, 64)
     coded = coder.by_map(high)
     assert coded.qps == (51,) and "became 51" in coded.notes[0]
@@ -93,7 +93,7 @@ def test_any_fitted_map_is_coded(make_frame, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rgb = make_frame(256, 192, seed).rgb.copy()
     rgb[64:128] = 90  # no residual there
-    coder = PictureCoder(load_encoder("kvazaar"), Frame(0, rgb, "x"))
+    coder = SegmentCoder(load_encoder("kvazaar"), Frame(0, rgb, "x"))
     coded = coder.native(QpMap(rng.integers(0, 64, (3, 4)), 64, 256, 192))
     assert len(list(decode_stream(coded.data))) == 1
 

@@ -88,7 +88,7 @@ def test_a_picture_that_ffmpegs_buffer_cannot_hold_is_coded_on_a_larger_canvas()
     assert len(streams[0]) > yuv.y.size  # more than a byte per sample: there was no room for it as it was
     assert inspect_stream(streams[0]).pictures[0].height == 128
     assert inspect_stream(streams[3]).pictures[0].height == 64
-    # What else was asked for changes nothing.
+    # What else was requested changes nothing.
     assert [encoder.encode([job])[0] for job in jobs] == streams
 
 

@@ -72,7 +72,7 @@ SCENARIOS = [
     Scenario("garbage", "exits with 0, writes random bytes", 1, "exited with 0 but wrote", 1),
     Scenario("garbage-slice", "exits with 0, sound headers but a damaged picture", 1, "exited with 0 but", 1),
     Scenario("fewer", "exits with 0, writes headers but no picture", 1, "wrote 0 pictures where 1", 1),
-    Scenario("more", "exits with 0, writes two pictures where one was asked for", 1, "wrote 2 pictures where 1", 1),
+    Scenario("more", "exits with 0, writes two pictures where one was requested", 1, "wrote 2 pictures where 1", 1),
     Scenario("wrong-size", "exits with 0, its picture has another size", 1, "exited with 0 but", 1),
     Scenario("hevc", "exits with 0, codes HEVC instead of VVC", 1, "wrote a HEVC stream where VVC", 1),
     Scenario("complete-but-1", "writes a complete stream, exits with 1", 1, "failed with exit code 1", 1),

@@ -79,7 +79,7 @@ def test_without_pictures_the_psnr_is_said_to_be_missing(tmp_path: Path, capsys:
     assert saved["psnr_missing"] and saved["levels"][0]["psnr"] is None
     assert (tmp_path / "out" / "levels.png").read_bytes().startswith(b"\x89PNG")
     assert len(pd.read_csv(tmp_path / "out" / "pictures.csv")) == 3
-    assert judged(data, predictor="constant").psnr_missing == "not asked for (--psnr)"
+    assert judged(data, predictor="constant").psnr_missing == "not requested (--psnr)"
 
 
 def test_the_published_guess_of_videoset_is_off_by_as_much_as_published(shared_data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, Frame, psnr_y, rgb_to_yuv
 from vcmpipe.jnd.quality_match import Versions, largest_reaching
@@ -69,7 +69,7 @@ def test_a_match_is_the_largest_qp_of_all_that_reaches_the_quality(
     few = counting_encoder.jobs
     assert few <= 18
     # All QPs from there on, coded without any of the code that searches.
-    coder = PictureCoder(counting_encoder, frame)
+    coder = SegmentCoder(counting_encoder, frame)
     qps = range(min(match.qp for match in matches.values()) - 2, 48)
     reached = [psnr_y(source, coder.samples(coded)) for coded in coder.uniform(qps)]
     for (scale, value), match in matches.items():

@@ -1,4 +1,4 @@
-"""H.264 at exactly the QP asked for, JPEG at exactly the factor."""
+"""H.264 at exactly the QP requested, JPEG at exactly the factor."""
 
 from __future__ import annotations
 

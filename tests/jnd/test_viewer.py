@@ -12,7 +12,7 @@ import supervision as sv
 
 from vcmpipe import EncodeOptions, InputError, encode
 from vcmpipe.cli.main import main
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd import viewer as audiences
@@ -41,15 +41,15 @@ class OneObject:
 
 
 class Predictor:
-    """The object bears QP 30; a predictor that must not be asked says so."""
+    """The object bears QP 30; a predictor that must not be requested says so."""
 
     name = "planted"
 
-    def __init__(self, *, asked: bool = True) -> None:
-        self.asked = asked
+    def __init__(self, *, requested: bool = True) -> None:
+        self.requested = requested
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> Thresholds:
-        assert self.asked, "nobody wants to know"
+    def predict(self, frame: Frame, detections: sv.Detections, coder: SegmentCoder) -> Thresholds:
+        assert self.requested, "nobody wants to know"
         return Thresholds.from_qps([30] * len(detections))
 
 
@@ -74,11 +74,14 @@ def test_no_ctu_has_more_error_than_people_bear(
     make_frame: Callable[..., Frame], size: tuple[int, int] | None, factor: float
 ) -> None:
     frame = make_frame(163, 99)
-    coder = PictureCoder(load_encoder("vvenc"), frame, coded_size=size)
+    coder = SegmentCoder(load_encoder("vvenc"), frame, coded_size=size)
     jnds = planted(99, 163)
-    asked = PixelThresholds("planted", lambda frame: (jnds, 1.5), factor).request(coder)
-    assert asked.cached == 1.5 and (asked.map.width, asked.map.height) == (coder.yuv.width, coder.yuv.height)
-    qps, shape = asked.map.qp.astype(int), asked.map.qp.shape
+    requested = PixelThresholds("planted", lambda frame: (jnds, 1.5), factor).request(coder)
+    assert requested.cached == 1.5 and (requested.map.width, requested.map.height) == (
+        coder.yuv.width,
+        coder.yuv.height,
+    )
+    qps, shape = requested.map.qp.astype(int), requested.map.qp.shape
     allowed = factor * ctu_means(jnds.astype(float) ** 2, coder.size, shape, coder.ctu)
     assert qps[:, 0].mean() < qps[:, -1].mean()
     source = coder.uncoded().rgb
@@ -95,14 +98,14 @@ def test_no_ctu_has_more_error_than_people_bear(
 
 
 def test_no_jnd_counts_as_less_than_the_floor(make_frame: Callable[..., Frame]) -> None:
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(96, 64))
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(96, 64))
 
-    def asked(value: float, floor: float) -> QpMap:
+    def requested(value: float, floor: float) -> QpMap:
         jnds = np.full((64, 96), value, np.float32)
         return PixelThresholds("planted", lambda frame: (jnds, 0.0), floor=floor).request(coder).map
 
-    assert asked(0.0, 3.0) == asked(3.0, 0.0) == asked(3.0, 3.0)
-    assert (asked(5.0, 3.0).qp >= asked(3.0, 3.0).qp).all() and asked(5.0, 3.0) != asked(3.0, 3.0)
+    assert requested(0.0, 3.0) == requested(3.0, 0.0) == requested(3.0, 3.0)
+    assert (requested(5.0, 3.0).qp >= requested(3.0, 3.0).qp).all() and requested(5.0, 3.0) != requested(3.0, 3.0)
 
 
 def run(folder: Path, out: Path, predictor: Predictor | None = None, **options: object):  # type: ignore[no-untyped-def]
@@ -111,14 +114,14 @@ def run(folder: Path, out: Path, predictor: Predictor | None = None, **options: 
 
 
 def asked_of(sidecar) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
-    return [np.array(record.qp_map.asked) for record in sidecar.pictures]
+    return [np.array(record.qp_map.requested) for record in sidecar.pictures]
 
 
 def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     human = {"human": f"maps:{maps}", "cache": cache}
     machine = run(picture_folder, tmp_path / "m.bin", background="44", cache=cache)
-    people = run(picture_folder, tmp_path / "h.bin", Predictor(asked=False), audience="human", **human)
+    people = run(picture_folder, tmp_path / "h.bin", Predictor(requested=False), audience="human", **human)
     both = run(picture_folder, tmp_path / "b.bin", background="44", audience="both", **human)
     differ = False
     for one, two, of_both in zip(asked_of(machine), asked_of(people), asked_of(both), strict=True):
@@ -126,7 +129,7 @@ def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, t
         differ = differ or ((one < two).any() and (one > two).any())
     assert differ, "the pictures show nothing"
     for record in both.pictures:
-        assert (np.array(record.qp_map.realised) <= np.array(record.qp_map.asked)).all()
+        assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
     # Without a predictor an object's threshold is what the people's map has there.
     assert [r.objects[0].threshold for r in people.pictures] == [m[0, 0] for m in asked_of(people)]
     assert both.configuration["audience"] == "both" and both.configuration["human"] == human["human"]
@@ -142,8 +145,10 @@ def test_a_margin_moves_peoples_map_where_they_are_alone(picture_folder: Path, t
 
 
 def test_smooth_holds_for_people_too(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
-    asked = asked_of(run(picture_folder, tmp_path / "a.bin", audience="human", human=f"maps:{maps}", smooth=2, limit=1))
-    assert np.abs(np.diff(asked[0], axis=0)).max() <= 2 and np.abs(np.diff(asked[0], axis=1)).max() <= 2
+    requested = asked_of(
+        run(picture_folder, tmp_path / "a.bin", audience="human", human=f"maps:{maps}", smooth=2, limit=1)
+    )
+    assert np.abs(np.diff(requested[0], axis=0)).max() <= 2 and np.abs(np.diff(requested[0], axis=1)).max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -199,9 +204,9 @@ def test_predictors_of_pictures_give_one_qp(
 ) -> None:
     monkeypatch.setattr(audiences, "PREDICTORS", Registry("predictor", "", {"plugin": "nowhere:nothing"}))
     monkeypatch.setattr(audiences, "load_predictor", lambda spec, detector: predictor)
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(99, 50))
-    asked = load_human_viewer("plugin").request(coder).map
-    assert asked == QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu)
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(99, 50))
+    requested = load_human_viewer("plugin").request(coder).map
+    assert requested == QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu)
 
 
 def test_maps_of_the_network_are_remembered(
@@ -213,7 +218,7 @@ def test_maps_of_the_network_are_remembered(
     real = resjnd.jnd_map
     monkeypatch.setattr(resjnd, "jnd_map", lambda *args, **words: calls.append(1) or real(*args, **words))
     cache = ContentCache(tmp_path / "cache")
-    coder = PictureCoder(load_encoder("vvenc"), make_frame(48, 40))
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(48, 40))
     people = [load_human_viewer(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]
     first, again = (each.request(coder) for each in people)
     assert first.map == again.map and len(calls) == 1
@@ -221,7 +226,7 @@ def test_maps_of_the_network_are_remembered(
     for entry in (path for path in (tmp_path / "cache").rglob("*") if path.is_file()):
         entry.write_bytes(b"damaged")
     assert people[0].request(coder).map == first.map and len(calls) == 2
-    other = PictureCoder(load_encoder("vvenc"), make_frame(48, 40, seed=1))
+    other = SegmentCoder(load_encoder("vvenc"), make_frame(48, 40, seed=1))
     assert people[0].request(other).cached == 0.0 and len(calls) == 3
 
 

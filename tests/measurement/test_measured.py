@@ -8,7 +8,7 @@ import supervision as sv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
@@ -76,7 +76,7 @@ class QualityDetector:
 
 def test_a_known_threshold_is_found_by_coding(make_frame) -> None:
     frame = make_frame(96, 80)
-    coder = PictureCoder(load_encoder("vvenc"), frame)
+    coder = SegmentCoder(load_encoder("vvenc"), frame)
     ladder = [24, 30, 36, 42, 48]
     errors = [np.abs(f.rgb.astype(int) - frame.rgb.astype(int)).mean() for f in coder.many(ladder)]
     assert errors == sorted(errors)

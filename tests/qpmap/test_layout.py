@@ -125,8 +125,8 @@ def test_plans_of_real_sizes_are_sound(width: int, height: int, ctu: int, limits
     plan = plan_regions(item, rate, limits=limits)
     assert 1 < len(plan.qps) <= limits.max_regions and len(plan.layout.columns) <= limits.max_columns
     assert plan.estimated_bits < plan.single_bits
-    realised = plan.realised(item)
-    assert (realised.qp <= item.qp).all()
+    actual = plan.actual(item)
+    assert (actual.qp <= item.qp).all()
     covered = np.zeros((plan.layout.height, plan.layout.width), int)
     for rect in plan.layout.regions():
         covered[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width] += 1
@@ -154,7 +154,7 @@ def test_a_corner_too_small_to_code_is_merged() -> None:
     item = QpMap.of([[50, 50], [50, 20]], 64, 72, 72)
     plan = plan_regions(item, RateModel(np.full((2, 2, 64), 1e6) * 0.8 ** np.arange(64), 64))
     assert min(rect.width * rect.height for rect in plan.layout.regions()) >= 128
-    assert plan.realised(item).qp[1, 1] == 20
+    assert plan.actual(item).qp[1, 1] == 20
     with pytest.raises(InputError, match="8x8 is too small to code"):
         plan_regions(QpMap.uniform(20, 8, 8, 64), RateModel(np.ones((1, 1, 64)), 64))
 
@@ -190,7 +190,7 @@ def test_a_thinned_search_still_finds_the_object() -> None:
     rate = RateModel(np.full((30, 40, 64), 5000.0) * 0.87 ** np.arange(64), 32)
     full, thin = plan_regions(item, rate), plan_regions(item, rate, limits=PlanLimits(max_rectangles=100))
     assert thin.estimated_bits == pytest.approx(full.estimated_bits)
-    assert (thin.realised(item).qp == item.qp).all()
+    assert (thin.actual(item).qp == item.qp).all()
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,10 @@ def test_minimum_of_a_rectangle() -> None:
 
 def test_realised_takes_the_regions_qps() -> None:
     item = QpMap.of([[50, 40], [20, 45]], 64, 128, 100)
-    got = item.realised([Rect(0, 0, 64, 100), Rect(64, 0, 64, 64)], [20, 40])
+    got = item.actual([Rect(0, 0, 64, 100), Rect(64, 0, 64, 64)], [20, 40])
     assert got.qp.tolist() == [[20, 40], [20, 45]]
     with pytest.raises(InputError, match="1 regions but 2 QPs"):
-        item.realised([Rect(0, 0, 64, 100)], [1, 2])
+        item.actual([Rect(0, 0, 64, 100)], [1, 2])
 
 
 @given(item=maps(), ctu=st.sampled_from((32, 64, 128)))

@@ -182,7 +182,7 @@ def test_weights_of_another_detector(demo: DemoDetector, tmp_path: Path) -> None
 
 
 def test_features_alone_are_quick(make_frame: Callable[..., Frame]) -> None:
-    """Ten times what is asked for, in CPU time: a loop over pixels or objects in Python would show."""
+    """Ten times what is requested, in CPU time: a loop over pixels or objects in Python would show."""
     frame, predictor = make_frame(640, 480), DetectorAware(weights())
     corner = np.random.default_rng(0).uniform(0, 400, (16, 2))
     boxes = np.hstack([corner, corner + 60]).astype(np.float32)

@@ -21,7 +21,7 @@ def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], No
     Left out, it is the folder ``frames`` of the working folder where there is one, else the built-in demo's scenes.
 
     Args:
-        options: Options without pictures, or with the demo asked for.
+        options: Options without pictures, or with the demo requested.
         folder: Where the demo's scenes are kept.
         warn: Told what was chosen.
     """

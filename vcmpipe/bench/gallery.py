@@ -13,7 +13,7 @@ import numpy as np
 from vcmpipe.bench.methods import BLIND
 from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 
@@ -206,7 +206,7 @@ def _shown(
         key = by_name[point.method, point.label]
         cell, version = outcome.cells[key], outcome.versions[key]
         options = setting.pipeline.options
-        coder = PictureCoder(
+        coder = SegmentCoder(
             setting.pipeline.encoder,
             frame,
             coded_size=version.size,
@@ -249,7 +249,7 @@ def _version(point: PointResult, version: Version, psnr_y: float, image: str, th
         # Without the padding at the right and lower edges.
         seen = (rect.x, rect.y, min(rect.width, width - rect.x), min(rect.height, height - rect.y))
         regions.append((*_percent(seen, width, height), qp))
-    shown = coded.asked or coded.native
+    shown = coded.requested or coded.native
     cell = (100 * shown.ctu / width, 100 * shown.ctu / height) if shown else (100.0, 100.0)
     return ShownVersion(
         method=point.method,

@@ -13,7 +13,7 @@ import numpy as np
 
 from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.bench.result import HumanQuality
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import QUALITY
 from vcmpipe.process.content_cache import ContentCache, content_key
@@ -41,7 +41,7 @@ class Seen:
     detections: tuple[sv.Detections, ...]
 
 
-def seen(coder: PictureCoder, coded: CodedPicture, detectors: Sequence[Detector], cache: ContentCache) -> Seen:
+def seen(coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector], cache: ContentCache) -> Seen:
     """Decode a coded picture and have detectors look at it, or remember what they saw in the same stream before."""
     import supervision as sv
 
@@ -72,7 +72,7 @@ _LOOKED_AT_ONCE = 8
 
 
 def looked(
-    frame: Frame, versions: Sequence[tuple[PictureCoder, CodedPicture]], cache: ContentCache
+    frame: Frame, versions: Sequence[tuple[SegmentCoder, CodedSegment]], cache: ContentCache
 ) -> list[HumanQuality]:
     """How versions of a picture look to people beside it, at its size; what was judged before is cached."""
     source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
@@ -82,7 +82,7 @@ def looked(
     ]
     measure = QUALITY.load("human")
     known: dict[str, HumanQuality] = {}
-    missing: dict[str, tuple[PictureCoder, CodedPicture]] = {}
+    missing: dict[str, tuple[SegmentCoder, CodedSegment]] = {}
     for key, version in zip(keys, versions, strict=True):
         stored = _unpack(cache.get(key), "xpsnr", "vmaf")
         if stored is not None:
@@ -119,7 +119,7 @@ class Prediction:
 
 
 def predicted(
-    predictor: ThresholdPredictor, coder: PictureCoder, detections: sv.Detections, cache: ContentCache, meter: Meter
+    predictor: ThresholdPredictor, coder: SegmentCoder, detections: sv.Detections, cache: ContentCache, meter: Meter
 ) -> Prediction:
     """Ask a predictor, or remember its answer if it says what that depends on.
 

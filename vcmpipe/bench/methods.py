@@ -2,7 +2,7 @@
 
 A method is a function of ``PictureBench`` and ``Sweep`` in ``METHODS``, under a name that is also in
 ``vcmpipe.config.METHODS``. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder
-counts what it is asked for; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
+counts what it is requested; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
 from vcmpipe.coding.search.claims import View
 from vcmpipe.coding.search.picture import VerifyRules, verify_picture
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.encoders import Encoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.process.content_cache import ContentCache
@@ -73,8 +73,8 @@ class Coded(NamedTuple):
     """
 
     point: Point
-    coder: PictureCoder
-    coded: CodedPicture
+    coder: SegmentCoder
+    coded: CodedSegment
     trials: int | None = None
 
 
@@ -105,7 +105,7 @@ class PictureBench:
         self.cache = cache
         self.measured = measured or pipeline.predictor
         self._whole = pipeline
-        self._coders: dict[tuple[float, bool], PictureCoder] = {}
+        self._coders: dict[tuple[float, bool], SegmentCoder] = {}
         self._predictions: dict[str, Prediction] = {}
         self._human: dict[float, tuple[QpMap, Account]] = {}
         self.begin()
@@ -119,20 +119,20 @@ class PictureBench:
         self._coders.clear()
         return self.meter
 
-    def coder(self, scale: float = 1.0, *, constant_qp: bool = True) -> PictureCoder:
+    def coder(self, scale: float = 1.0, *, constant_qp: bool = True) -> SegmentCoder:
         """The coder at a scale; ``constant_qp`` False is the encoder as it comes."""
         key = (scale, constant_qp)
         if key not in self._coders:
             self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
         return self._coders[key]
 
-    def fresh_coder(self, scale: float) -> PictureCoder:
+    def fresh_coder(self, scale: float) -> SegmentCoder:
         """A coder with nothing at hand: what a point costs must not depend on the points before it."""
         return self._coder(self.pipeline.encoder, scale, True)
 
-    def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> PictureCoder:
+    def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> SegmentCoder:
         options = self.pipeline.options
-        return PictureCoder(
+        return SegmentCoder(
             encoder,
             self.frame,
             coded_size=scaled_size(self.frame.width, self.frame.height, scale),
@@ -163,7 +163,7 @@ class PictureBench:
         return self.detections.xyxy[part], qps[part]
 
     def human(self, scale: float) -> QpMap | None:
-        """The human viewers' map at a scale, or None for machines alone: requested once, and charged to every method once."""
+        """The human viewers' map at a scale, or None for machines alone: requested and charged once."""
         human = self._whole.human
         if human is None:
             return None
@@ -171,10 +171,10 @@ class PictureBench:
             meter = Meter()
             coder = self._coder(MeteredEncoder(self._whole.encoder, meter), scale, True)
             with meter.stage("predict"):
-                asked = human.request(coder)
+                requested = human.request(coder)
             if not self._human:  # a picture's JNDs are found once, for all scales
-                meter.add("predict", asked.cached, cached=True)
-            self._human[scale] = self._whole.smoothed(asked.map), meter["predict"]
+                meter.add("predict", requested.cached, cached=True)
+            self._human[scale] = self._whole.smoothed(requested.map), meter["predict"]
         found, spent = self._human[scale]
         if scale not in self._charged:
             self._charged.add(scale)
@@ -185,18 +185,18 @@ class PictureBench:
     def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
         """One operating point: the picture by the map of its objects, and of people where they count, at a scale."""
         coder, human = self.fresh_coder(scale), self.human(scale)
-        asked = coder.map_of(boxes, qps, self.pipeline.policy)
-        return self._coded(method, label, scale, coder, asked if human is None else smaller(asked, human))
+        requested = coder.map_of(boxes, qps, self.pipeline.policy)
+        return self._coded(method, label, scale, coder, requested if human is None else smaller(requested, human))
 
     def by_human(self, method: str, label: str, scale: float, margin: int) -> Coded:
         """One operating point: the picture by the human viewers' map, a margin added, at a scale."""
         human = self.human(scale)
         assert human is not None, "--audience human has a human viewer"
-        asked = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
-        return self._coded(method, label, scale, self.fresh_coder(scale), asked)
+        requested = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
+        return self._coded(method, label, scale, self.fresh_coder(scale), requested)
 
-    def _coded(self, method: str, label: str, scale: float, coder: PictureCoder, asked: QpMap) -> Coded:
-        return Coded(Point(method, label + _at(scale)), coder, coder.by_map(asked, self.pipeline.options.realise))
+    def _coded(self, method: str, label: str, scale: float, coder: SegmentCoder, requested: QpMap) -> Coded:
+        return Coded(Point(method, label + _at(scale)), coder, coder.by_map(requested, self.pipeline.options.realise))
 
 
 def _at(scale: float) -> str:

@@ -53,7 +53,7 @@ class Observations:
         trials: (P, N) encodes that were tried; 0 where there was no search.
         objects: Kept and lost objects.
         second: The same under the second detector.
-        looks: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to people; empty where nobody asked.
+        looks: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to people; empty where nobody requested.
         tables: By truth (``truth``, ``source``) and point what average precision is counted from.
     """
 

@@ -16,7 +16,7 @@ from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import Bits, split_bits
 from vcmpipe.coding.pipeline import BATCH, Pipeline
-from vcmpipe.coding.segment_coder import CodedPicture
+from vcmpipe.coding.segment_coder import CodedSegment
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame
@@ -130,7 +130,7 @@ class Cell:
         second: What the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
         trials: Encodes that were tried to find it, where there was a search.
-        look: How it looks to people, where that was asked for.
+        look: How it looks to people, where that was requested.
     """
 
     bits: int
@@ -151,7 +151,7 @@ class Version:
         size: Width and height that it was coded at.
     """
 
-    coded: CodedPicture
+    coded: CodedSegment
     size: tuple[int, int]
 
 
@@ -187,7 +187,7 @@ class PictureOutcome:
         cells: By operating point what it costs and what is seen.
         accounts: By method the time it took; points coded are as many as the method has.
         versions: The coded pictures, where they were kept for the gallery.
-        notes: What the encoder could not be told as it was asked.
+        notes: What the encoder could not be told as it was requested.
     """
 
     name: str

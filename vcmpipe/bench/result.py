@@ -189,7 +189,7 @@ class PictureResult:
         bits: Size at each point.
         kept: Objects kept at each point.
         psnr_y: PSNR of the luma at each point.
-        xpsnr: XPSNR at each point; empty where it was not asked for.
+        xpsnr: XPSNR at each point; empty where it was not requested.
         vmaf: VMAF likewise.
     """
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 
 Bits = tuple[int, int, int]
 
 
-def split_bits(coder: PictureCoder, coded: CodedPicture, boxes_xyxy: NDArray[np.floating]) -> Bits | None:
+def split_bits(coder: SegmentCoder, coded: CodedSegment, boxes_xyxy: NDArray[np.floating]) -> Bits | None:
     """Bits of the regions that touch an object, of the other regions, and of what belongs to the whole picture.
 
     A region is the smallest part whose bits are known without decoding: inside a slice, CABAC has no borders between

@@ -222,7 +222,7 @@ def _picture_row(record: PictureRecord) -> tuple[str, ...]:
 def _qps(record: PictureRecord) -> list[int]:
     """The QPs in a picture: its regions', or those of an encoder's own map."""
     if record.realisation == "native":
-        return [qp for row in record.qp_map.realised for qp in row]
+        return [qp for row in record.qp_map.actual for qp in row]
     return [region.qp for region in record.regions]
 
 

@@ -1,4 +1,4 @@
-"""Whether a stream carries the map that was asked for: read from its headers, or measured on its samples."""
+"""Whether a stream carries the map that was requested: read from its headers, or measured on its samples."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.qpmap import QpMap
 
 # dB by which the two pictures must differ in an area, so that it can be said which of them the map's picture is like.
 _TELLING_DB = 0.5
 
 
-def prove(coder: PictureCoder, coded: CodedPicture, asked: QpMap) -> str:
+def prove(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> str:
     """Compare a coded picture with its map.
 
     One QP and regions stand in the slice headers. A native map does not: no decoder here gives the QPs of an HEVC
@@ -31,18 +31,18 @@ def prove(coder: PictureCoder, coded: CodedPicture, asked: QpMap) -> str:
     width, height = coded.layout.width, coded.layout.height
     signalled = [(region.rect.within(width, height), region.qp) for region in picture.regions]
     if [rect for rect, _ in signalled] != list(coded.layout.regions()):
-        return "no: the stream has other regions than those asked for"
+        return "no: the stream has other regions than those requested"
     low, high = coder.encoder.capabilities.qp_range
     for number, (rect, qp) in enumerate(signalled):
-        wanted = min(max(asked.at(rect), low), high)
+        wanted = min(max(requested.at(rect), low), high)
         if qp > wanted:
-            return f"no: region {number} has QP {qp} where {wanted} was asked for"
+            return f"no: region {number} has QP {qp} where {wanted} was requested"
         if qp != coded.qps[number]:
             return f"no: region {number} has QP {qp} where the encoder was given {coded.qps[number]}"
     return f"yes ({coded.realisation})"
 
 
-def measured(coder: PictureCoder, coded: CodedPicture) -> str:
+def measured(coder: SegmentCoder, coded: CodedSegment) -> str:
     """Judge a native map by its picture between two others: one all at its smallest QP, one all at its largest.
 
     Where the map has its smallest QP the quality must be nearer to the first, where it has its largest nearer to the

@@ -19,7 +19,7 @@ def blamed_on(encoder: Encoder, frame: Frame) -> Iterator[None]:
     """Names the picture in what an encoder did wrong; and a stream that cannot be used is the encoder's fault.
 
     Raises:
-        ProcessError: The encoder failed, or its fresh stream is damaged or not as it was asked for.
+        ProcessError: The encoder failed, or its fresh stream is damaged or not as it was requested.
     """
     try:
         yield

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vcmpipe.coding.conformance import prove
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.records import object_records, picture_record
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.coding.viewer import HumanViewer
 from vcmpipe.config import PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
@@ -80,7 +80,7 @@ class Objects:
     """What has to be kept in one picture.
 
     Attributes:
-        detections: The source's detections with at least the score asked for, boxes in source pixels.
+        detections: The source's detections with at least the score requested, boxes in source pixels.
         thresholds: (N,) one QP per object, decided, with margin and clipping.
         recognisable: (N,) False for objects that no QP keeps; they take no part in the map.
     """
@@ -161,9 +161,9 @@ class Pipeline:
             return min(wanted[0], frame.width), min(wanted[1], frame.height)
         return scaled_size(frame.width, frame.height, self.scale)
 
-    def coder(self, frame: Frame, size: tuple[int, int] | None = None) -> PictureCoder:
+    def coder(self, frame: Frame, size: tuple[int, int] | None = None) -> SegmentCoder:
         """The coder of one picture, at a size or at that of ``--scale``."""
-        return PictureCoder(
+        return SegmentCoder(
             self.encoder,
             frame,
             coded_size=size or self.coded_size(frame),
@@ -181,7 +181,7 @@ class Pipeline:
         numbers = [number for number, name in detector.classes.items() if name in self.classes]
         return chosen[np.isin(np.asarray(detections.class_id)[chosen], numbers)]
 
-    def objects(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> Objects:
+    def objects(self, frame: Frame, detections: sv.Detections, coder: SegmentCoder) -> Objects:
         """The objects to keep in a picture and the QP that each bears."""
         kept = detections[self.wanted(detections, self.detector)]
         thresholds = self.predictor.predict(frame, kept, coder)
@@ -189,12 +189,12 @@ class Pipeline:
         qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
         return Objects(kept, qps, thresholds.recognisable)
 
-    def qp_map(self, objects: Objects, coder: PictureCoder) -> QpMap:
+    def qp_map(self, objects: Objects, coder: SegmentCoder) -> QpMap:
         """The machine's map of a picture, at the padded coded size."""
         part = objects.recognisable
         return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
 
-    def human_map(self, coder: PictureCoder) -> QpMap | None:
+    def human_map(self, coder: SegmentCoder) -> QpMap | None:
         """The human viewers' map of a picture; None where it is coded for machines alone."""
         return None if self.human is None else self.smoothed(self.human.request(coder).map)
 
@@ -205,25 +205,25 @@ class Pipeline:
             return qp_map
         return QpMap(limit_steps(qp_map.qp, limit), qp_map.ctu, qp_map.width, qp_map.height)
 
-    def asked(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> tuple[Objects, QpMap]:
+    def requested(self, frame: Frame, detections: sv.Detections, coder: SegmentCoder) -> tuple[Objects, QpMap]:
         """The objects of a picture, and the map that its audience asks for, at the padded coded size."""
         human = self.human_map(coder)
         if human is None or self.options.audience == "both":
             objects = self.objects(frame, detections, coder)
             own = self.qp_map(objects, coder)
             return objects, own if human is None else smaller(own, human)
-        asked = shifted(human, self.margin, self.encoder.capabilities.qp_range)
+        requested = shifted(human, self.margin, self.encoder.capabilities.qp_range)
         kept = detections[self.wanted(detections, self.detector)]
-        return Objects(kept, coder.qps_at(kept.xyxy, asked), np.ones(len(kept), dtype=np.bool_)), asked
+        return Objects(kept, coder.qps_at(kept.xyxy, requested), np.ones(len(kept), dtype=np.bool_)), requested
 
 
 @dataclass(frozen=True)
 class EncodedPicture:
     """One picture through the whole pipeline: its stream, and its record (bits to be filled in by the writer)."""
 
-    coded: CodedPicture
+    coded: CodedSegment
     record: PictureRecord
-    asked: QpMap
+    requested: QpMap
 
 
 PictureCoding = Callable[[Frame, "sv.Detections"], EncodedPicture]
@@ -232,12 +232,12 @@ PictureCoding = Callable[[Frame, "sv.Detections"], EncodedPicture]
 def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, *, check: bool) -> EncodedPicture:
     """Code one picture with its detections; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(frame)
-    objects, asked = pipeline.asked(frame, detections, coder)
-    coded = coder.by_map(asked, pipeline.options.realise)
+    objects, requested = pipeline.requested(frame, detections, coder)
+    coded = coder.by_map(requested, pipeline.options.realise)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
     decoded, psnr = coder.decode(coded)
-    check_fidelity(psnr, (int(coded.realised(asked).qp.max()),))
-    honoured = prove(coder, coded, asked)
+    check_fidelity(psnr, (int(coded.actual(requested).qp.max()),))
+    honoured = prove(coder, coded, requested)
     if honoured.startswith("no: ") and coded.realisation != "native":
         # Read from the headers, without doubt; a native map is only measured.
         raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
@@ -250,26 +250,26 @@ def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, 
         frame,
         coder,
         coded,
-        asked,
+        requested,
         object_records(pipeline.detector, objects.detections, objects.thresholds, objects.recognisable, kept),
         psnr_y=psnr,
         honoured=honoured,
     )
-    return EncodedPicture(coded, record, asked)
+    return EncodedPicture(coded, record, requested)
 
 
 def write_maps(picture: EncodedPicture, folder: Path) -> tuple[str, ...]:
     """Write a picture's map as CSV, as a picture, and as the ROI file of uvg266 and kvazaar (deltas on its minimum).
 
     Returns:
-        What the ROI file could not say as it was asked for.
+        What the ROI file could not say as it was requested.
     """
     name = safe_stem(Path(picture.record.source).stem, "picture")
     stem = folder / f"{picture.record.index:06d}_{name}"
-    write_csv(f"{stem}.csv", [picture.asked])
-    write_png(f"{stem}.png", picture.asked)
-    base = min(picture.asked.minimum(), ROI_QP_RANGE[1])
-    return write_roi(f"{stem}.roi.txt", [picture.asked], base, span=KVAZAAR_SPAN).notes
+    write_csv(f"{stem}.csv", [picture.requested])
+    write_png(f"{stem}.png", picture.requested)
+    base = min(picture.requested.minimum(), ROI_QP_RANGE[1])
+    return write_roi(f"{stem}.roi.txt", [picture.requested], base, span=KVAZAAR_SPAN).notes
 
 
 def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Frame, sv.Detections]]:

@@ -14,7 +14,7 @@ from vcmpipe.sidecar.schema import MapRecord, ObjectRecord, PictureRecord, Regio
 if TYPE_CHECKING:
     import supervision as sv
 
-    from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+    from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
     from vcmpipe.detection import Detector
     from vcmpipe.frames import Frame
     from vcmpipe.qpmap import QpMap
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 def picture_record(
     frame: Frame,
-    coder: PictureCoder,
-    coded: CodedPicture,
-    asked: QpMap,
+    coder: SegmentCoder,
+    coded: CodedSegment,
+    requested: QpMap,
     objects: list[ObjectRecord],
     *,
     psnr_y: float,
@@ -37,7 +37,7 @@ def picture_record(
         frame: The source.
         coder: What coded it.
         coded: The stream.
-        asked: The map asked for.
+        requested: The map requested.
         objects: Records of its objects.
         psnr_y: PSNR of the luma at the coded size, dB.
         honoured: What ``encoders.prove`` says of the map.
@@ -53,7 +53,7 @@ def picture_record(
         realisation=coded.realisation,
         psnr_y=round(psnr_y, 3),
         objects=objects,
-        qp_map=MapRecord(asked.ctu, asked.qp.tolist(), coded.realised(asked).qp.tolist()),
+        qp_map=MapRecord(requested.ctu, requested.qp.tolist(), coded.actual(requested).qp.tolist()),
         regions=[
             RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
             for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)

@@ -40,7 +40,7 @@ JOBS_PER_PROCESS = 8
 
 
 @dataclass(frozen=True)
-class CodedPicture:
+class CodedSegment:
     """One coded picture as a stream of its own.
 
     Attributes:
@@ -50,8 +50,8 @@ class CodedPicture:
         region_bits: Bits of each region's slice.
         realisation: How the QPs reached the stream.
         native: The map that the encoder was given, where it reads maps itself.
-        notes: What the encoder could not be told as it was asked, a line each.
-        asked: The map that was asked for, where there was one.
+        notes: What the encoder could not be told as it was requested, a line each.
+        requested: The map that was requested, where there was one.
     """
 
     data: bytes
@@ -61,7 +61,7 @@ class CodedPicture:
     realisation: Literal["uniform", "regions", "native"]
     native: QpMap | None = None
     notes: tuple[str, ...] = ()
-    asked: QpMap | None = None
+    requested: QpMap | None = None
 
     @property
     def bits(self) -> int:
@@ -74,15 +74,15 @@ class CodedPicture:
         units = split_nal_units(self.data)
         return 8 * sum(len(unit.data) + 4 for unit in units if unit.is_slice or unit.type == NalType.PREFIX_APS)
 
-    def realised(self, asked: QpMap) -> QpMap:
+    def actual(self, requested: QpMap) -> QpMap:
         """The QP that each CTU of the map got: the largest of those that it touches."""
         if self.native is not None:
-            return self.native.resampled(asked.ctu, "maximum")
-        return asked.realised(self.layout.regions(), self.qps)
+            return self.native.resampled(requested.ctu, "maximum")
+        return requested.actual(self.layout.regions(), self.qps)
 
 
-class PictureCoder:
-    """Codes one source picture in as many ways as are asked for, each way once.
+class SegmentCoder:
+    """Codes one source picture in as many ways as are requested, each way once.
 
     A predictor gets it as its ``coder``: called with a QP it returns the picture coded at that QP, decoded, and scaled
     back to the source's size.
@@ -123,7 +123,7 @@ class PictureCoder:
         rgb = frame.rgb if self.size == (frame.width, frame.height) else scale_rgb(frame.rgb, self.size)
         self.source: Yuv = rgb_to_yuv(rgb, self.spec)
         self.yuv: Yuv = pad_yuv(self.source, 8)
-        self.trials: dict[int, CodedPicture] = {}
+        self.trials: dict[int, CodedSegment] = {}
         self._textures: dict[int, RateModel] = {}
         self._pieces: dict[tuple[Rect, int, CodingMode], bytes] = {}
 
@@ -145,10 +145,10 @@ class PictureCoder:
         """The picture coded at each QP and decoded, at the source's size."""
         return [self.decode(coded)[0] for coded in self.uniform(qps)]
 
-    def uniform(self, qps: Sequence[int]) -> list[CodedPicture]:
+    def uniform(self, qps: Sequence[int]) -> list[CodedSegment]:
         """The whole picture at each of several QPs, many to a process; no QP is coded twice.
 
-        A QP outside the encoder's range becomes the nearest one in it, as ``CodedPicture.qps`` then says.
+        A QP outside the encoder's range becomes the nearest one in it, as ``CodedSegment.qps`` then says.
         """
         low, high = self.encoder.capabilities.qp_range
         within = [min(max(qp, low), high) for qp in qps]
@@ -158,7 +158,7 @@ class PictureCoder:
             streams = self.encoder.encode([self._job(qp) for qp in chunk])
             for qp, stream in zip(chunk, streams, strict=True):
                 data, layout = self._whole_picture(stream)
-                self.trials[qp] = CodedPicture(data, layout, (qp,), _region_bits(data), "uniform")
+                self.trials[qp] = CodedSegment(data, layout, (qp,), _region_bits(data), "uniform")
         return [self.trials[qp] for qp in within]
 
     def _job(self, qp: int | QpMap) -> Job:
@@ -174,24 +174,24 @@ class PictureCoder:
         if not self.encoder.capabilities.regions:
             return stream, layout  # the encoder wrote them itself
         shown = coded.display_width, coded.display_height
-        # A stream that shows another size than was asked for is refused there, by its sizes.
+        # A stream that shows another size than was requested is refused there, by its sizes.
         canvas = layout
         if shown == (self.yuv.width, self.yuv.height):
             canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
         return merge_regions([stream], canvas, display_size=self.size, vui=Vui.of_colour(self.spec)), layout
 
-    def native(self, qp_map: QpMap) -> CodedPicture:
+    def native(self, qp_map: QpMap) -> CodedSegment:
         """The picture by the encoder's own map, bent to what the encoder can say."""
         limits = self.encoder.capabilities.map_limits
         if limits is None:
             raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
         fitted = fit_map(qp_map, limits)
         data, layout = self._whole_picture(self.encoder.encode([self._job(fitted.map)])[0])
-        return CodedPicture(
+        return CodedSegment(
             data, layout, (fitted.map.minimum(),), _region_bits(data), "native", fitted.map, fitted.notes
         )
 
-    def regions(self, plan: RegionPlan) -> CodedPicture:
+    def regions(self, plan: RegionPlan) -> CodedSegment:
         """The picture in regions, each coded on its own and merged into one stream."""
         rects = plan.layout.regions()
         # Only 8 ALF parameter sets fit: the largest regions gain most from the filter.
@@ -209,7 +209,7 @@ class PictureCoder:
                 self._pieces[keys[i]] = stream
         streams = [self._pieces[key] for key in keys]
         data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=Vui.of_colour(self.spec))
-        return CodedPicture(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
+        return CodedSegment(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
 
     def map_of(self, boxes_xyxy: NDArray[np.floating], qps: NDArray[np.integer], policy: MapPolicy) -> QpMap:
         """The map of objects, given in source pixels, on the grid of the coded picture.
@@ -243,7 +243,7 @@ class PictureCoder:
         ]
         return np.array(qps, dtype=np.int64)
 
-    def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedPicture:
+    def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedSegment:
         """The picture by a map: no sample gets a larger QP than the map asks for.
 
         ``auto`` codes it at the map's smallest QP, by the map itself where the encoder reads maps, and in regions where
@@ -257,9 +257,9 @@ class PictureCoder:
                 f"the map is for {qp_map.width}x{qp_map.height} samples, the coded picture has "
                 f"{self.yuv.width}x{self.yuv.height}"
             )
-        return replace(self._by_map(qp_map, how), asked=qp_map)
+        return replace(self._by_map(qp_map, how), requested=qp_map)
 
-    def _by_map(self, qp_map: QpMap, how: Realisation) -> CodedPicture:
+    def _by_map(self, qp_map: QpMap, how: Realisation) -> CodedSegment:
         can = self.encoder.capabilities
         if how == "native":
             return self.native(qp_map)
@@ -279,20 +279,20 @@ class PictureCoder:
                 ways.append(self.regions(plan))
         return min(ways, key=lambda coded: coded.bits)
 
-    def _at_minimum(self, qp_map: QpMap) -> CodedPicture:
+    def _at_minimum(self, qp_map: QpMap) -> CodedSegment:
         wanted = qp_map.minimum()
         whole = self.uniform([wanted])[0]
         if whole.qps[0] == wanted:
             return whole
         return replace(whole, notes=(f"the map's smallest QP {wanted} became {whole.qps[0]}, the encoder's limit",))
 
-    def plan(self, qp_map: QpMap, whole: CodedPicture | None = None) -> RegionPlan:
+    def plan(self, qp_map: QpMap, whole: CodedSegment | None = None) -> RegionPlan:
         """The cheapest regions for a map, by the rate model (see ``rate_model``)."""
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
         limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
         return plan_regions(qp_map, self.rate_model(qp_map.ctu, whole), limits=limits)
 
-    def rate_model(self, ctu: int | None = None, whole: CodedPicture | None = None) -> RateModel:
+    def rate_model(self, ctu: int | None = None, whole: CodedSegment | None = None) -> RateModel:
         """Bits by CTU and QP, from the texture and from the whole picture where it was coded.
 
         No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
@@ -304,7 +304,7 @@ class PictureCoder:
         texture = self._textures[ctu]
         return texture if whole is None else texture.calibrated({whole.qps[0]: whole.content_bits})
 
-    def samples(self, coded: CodedPicture) -> Yuv:
+    def samples(self, coded: CodedSegment) -> Yuv:
         """The decoded samples, at the coded size (made even).
 
         Raises:
@@ -333,7 +333,7 @@ class PictureCoder:
             rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
         return replace(self.frame, rgb=rgb)
 
-    def decode(self, coded: CodedPicture) -> tuple[Frame, float]:
+    def decode(self, coded: CodedSegment) -> tuple[Frame, float]:
         """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
 
         Raises:

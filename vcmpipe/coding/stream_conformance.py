@@ -1,4 +1,4 @@
-"""Proof that a stream carries the QPs it was asked for: slice headers against the sidecar's map."""
+"""Proof that a stream carries the QPs it was requested: slice headers against the sidecar's map."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class MapCheck:
 
     @property
     def honoured(self) -> bool | None:
-        """Whether every CTU has at most the QP asked for; None where the headers cannot tell."""
+        """Whether every CTU has at most the QP requested; None where the headers cannot tell."""
         return False if self.faults else None if self.unknown else True
 
 
 def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
     """Compare the QPs in a stream with the maps in its sidecar.
 
-    At every CTU of the map, each region of the stream that touches it must have at most the QP asked for there, the
+    At every CTU of the map, each region of the stream that touches it must have at most the QP requested there, the
     regions must cover the picture, and no CU-level QP delta may be enabled. An encoder's own map cannot be read back.
 
     Raises:
@@ -58,11 +58,11 @@ def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
     unknown: list[MapFault] = []
     regions = ctus = 0
     for number, (picture, record) in enumerate(zip(info.pictures, sidecar.pictures, strict=True)):
-        asked, ctu = record.qp_map.asked, record.qp_map.ctu
+        requested, ctu = record.qp_map.requested, record.qp_map.ctu
         # What is coded beyond the shown picture, rounded up to blocks of 8, is canvas of which no map speaks.
         width, height = -(-picture.display_width // 8) * 8, -(-picture.display_height // 8) * 8
         columns, rows = -(-width // ctu), -(-height // ctu)
-        if len(asked) != rows or any(len(row) != columns for row in asked):
+        if len(requested) != rows or any(len(row) != columns for row in requested):
             raise InputError(f"picture {number}: the sidecar's map does not fit {width}x{height} samples")
         if record.realisation == "native":
             # Each block has a QP of its own, inside the coded data: only decoding it would show.
@@ -78,12 +78,12 @@ def check_map(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
                 continue
             covered += rect.width * rect.height
             lowest = min(
-                asked[row][column]
+                requested[row][column]
                 for row in range(rect.y // ctu, -(-(rect.y + rect.height) // ctu))
                 for column in range(rect.x // ctu, -(-(rect.x + rect.width) // ctu))
             )
             if region.qp > lowest:
-                faults.append(MapFault(number, index, f"QP {region.qp} where {lowest} was asked for"))
+                faults.append(MapFault(number, index, f"QP {region.qp} where {lowest} was requested"))
         if covered != width * height:
             faults.append(MapFault(number, None, "the regions do not cover the picture"))
         regions += len(picture.regions)

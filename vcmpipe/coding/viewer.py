@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from vcmpipe.qpmap import QpMap
 
 if TYPE_CHECKING:
-    from vcmpipe.coding.segment_coder import PictureCoder
+    from vcmpipe.coding.segment_coder import SegmentCoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,9 @@ class HumanViewer(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user asked for, made unambiguous; kept in the sidecar."""
+        """What the user requested, made unambiguous; kept in the sidecar."""
         ...
 
-    def request(self, coder: PictureCoder) -> ViewerMap:
+    def request(self, coder: SegmentCoder) -> ViewerMap:
         """The map of the coder's picture."""
         ...

@@ -17,7 +17,7 @@ from vcmpipe import process
 from vcmpipe.sidecar import provenance
 
 if TYPE_CHECKING:
-    from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+    from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
     from vcmpipe.encoders import Capabilities, Encoder
     from vcmpipe.encoders.discovery import Found
 
@@ -159,8 +159,8 @@ class Trial:
     """
 
     map_honoured: str
-    coder: PictureCoder | None = None
-    coded: CodedPicture | None = None
+    coder: SegmentCoder | None = None
+    coded: CodedSegment | None = None
 
 
 def examine() -> DoctorReport:
@@ -199,24 +199,24 @@ def try_encoder(encoder: Encoder) -> Trial:
 
     from vcmpipe.bitstream import RegionLayout
     from vcmpipe.coding.conformance import prove
-    from vcmpipe.coding.segment_coder import PictureCoder
+    from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.frames import Frame
     from vcmpipe.qpmap import QpMap, RegionPlan
 
     width, height = _SIZE
     coarse = np.random.default_rng(0).integers(30, 226, (height // 8, width // 8, 3), dtype=np.uint8)
     rgb = np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
-    asked = QpMap.of([[_QPS[0]] * 2 + [_QPS[1]] * 2] * 3, _CTU, width, height)
+    requested = QpMap.of([[_QPS[0]] * 2 + [_QPS[1]] * 2] * 3, _CTU, width, height)
     layout = RegionLayout(width, height, _CTU, columns=(2, 2), rows=(3,), bands=((3,), (3,)))
     try:
-        coder = PictureCoder(encoder, Frame(0, rgb, "a picture to try encoders on"), ctu=_CTU)
+        coder = SegmentCoder(encoder, Frame(0, rgb, "a picture to try encoders on"), ctu=_CTU)
         if encoder.capabilities.native_map:
-            coded = coder.native(asked)
+            coded = coder.native(requested)
         elif encoder.capabilities.regions:
             coded = coder.regions(RegionPlan(layout, _QPS, 0.0, 0.0))
         else:
             return Trial("cannot tell: it codes one QP per picture", coder, coder.uniform([_QPS[0]])[0])
-        return Trial(prove(coder, coded, asked), coder, coded)
+        return Trial(prove(coder, coded, requested), coder, coded)
     except Exception as error:  # whatever is wrong with the encoder is the finding
         return Trial(f"cannot tell: {_line(error)}")
 

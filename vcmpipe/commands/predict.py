@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmpipe.coding.pipeline import detected
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import PredictOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
@@ -107,10 +107,10 @@ class _LateCoder:
         self._options, self._frame, self._encoder = options, frame, encoder
 
     @cached_property
-    def _coder(self) -> PictureCoder:
+    def _coder(self) -> SegmentCoder:
         options = self._options
         spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
-        return PictureCoder(self._encoder(), self._frame, spec=spec, preset=options.preset)
+        return SegmentCoder(self._encoder(), self._frame, spec=spec, preset=options.preset)
 
     def __call__(self, qp: int) -> Frame:
         return self._coder(qp)
@@ -203,7 +203,7 @@ def _of_picture(predictor: JndPredictor, frame: Frame, margin: int) -> Predicted
 
 
 def _counted(source: FrameSource, progress: Progress) -> Iterator[Frame]:
-    """The frames of a source; each is reported when the next is asked for."""
+    """The frames of a source; each is reported when the next is requested."""
     for done, frame in enumerate(source, 1):
         yield frame
         progress(done, source.count)

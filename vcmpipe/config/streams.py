@@ -23,7 +23,7 @@ class DecodeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectOptions:
-    """Show a stream's headers, pictures and regions, and check its QPs against the map asked for."""
+    """Show a stream's headers, pictures and regions, and check its QPs against the map requested."""
 
     input: str = option(help="the bitstream")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream")

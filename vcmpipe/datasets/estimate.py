@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.work import Recipe, Versions, load_parts
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, picture_size, read_picture
@@ -90,7 +90,7 @@ def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
     for path in wanted:
         try:
             frame = Frame(0, read_picture(path), str(path))
-            coder = PictureCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset)
+            coder = SegmentCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset)
             low, high = encoder.capabilities.qp_range
             probes = [min(max(qp, low), high) for qp in _PROBES]
             before = _seconds()

@@ -104,7 +104,7 @@ class Manifest:
             ours, theirs = getattr(self, key), getattr(other, key)
             if ours != theirs:
                 raise InputError(
-                    f"{store} was made with another configuration: its {words}: {_said(ours)}; asked for now: "
+                    f"{store} was made with another configuration: its {words}: {_said(ours)}; requested now: "
                     f"{_said(theirs)}. Name another --out, or ask for the same"
                 )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.coding.faults import blamed_on, check_fidelity
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.datasets.records import PictureRecord, Seen, matched
 from vcmpipe.detection import load_detector
 from vcmpipe.encoders import load_encoder
@@ -131,7 +131,7 @@ def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
 def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
     encoder, detector = load_parts(recipe)
     frame = Frame(0, decode_picture(data, Path(name)), name)
-    versions = Versions(PictureCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset), detector)
+    versions = Versions(SegmentCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset), detector)
     source = detector.detect([frame])[0]
     with blamed_on(encoder, frame):
         if recipe.search:
@@ -146,9 +146,9 @@ def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
 class Versions:
     """The versions of one picture, each coded and looked at once."""
 
-    coder: PictureCoder
+    coder: SegmentCoder
     detector: Detector
-    seen: dict[int, tuple[CodedPicture, float, sv.Detections]] = field(default_factory=dict)
+    seen: dict[int, tuple[CodedSegment, float, sv.Detections]] = field(default_factory=dict)
 
     def look(self, qps: Sequence[int]) -> list[sv.Detections]:
         """What the detector reports at each QP."""

@@ -20,14 +20,14 @@ class Detector(Protocol):
     """Finds objects in pictures.
 
     Attributes:
-        name: What the user asked for, made unambiguous; shown in reports and kept in the sidecar.
+        name: What the user requested, made unambiguous; shown in reports and kept in the sidecar.
         classes: Class names by ``class_id``.
         digest: SHA-256 (64 hexadecimal digits) of the weights, so that results and predictors can be tied to them.
     """
 
     @property
     def name(self) -> str:
-        """What the user asked for, made unambiguous."""
+        """What the user requested, made unambiguous."""
         ...
 
     @property

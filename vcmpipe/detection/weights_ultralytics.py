@@ -15,7 +15,7 @@ AUTO_NAMES = ("yolo26n.pt", "yolo11n.pt", "yolov8n.pt", "yolo26s.pt", "yolo11s.p
 _FAMILIES = ("yolo", "rtdetr")
 
 # Read by ultralytics when it is imported. Offline means for it: no usage statistics and no look-ups; it is lifted
-# again afterwards, since a download that was asked for has to work.
+# again afterwards, since a download that was requested has to work.
 _IMPORT_SETTINGS = {
     "ULTRALYTICS_SAFE_LOAD": "1",
     "YOLO_AUTOINSTALL": "false",

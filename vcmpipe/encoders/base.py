@@ -59,7 +59,7 @@ class CodingMode:
     Attributes:
         preset: The encoder's own speed preset.
         ctu: CTU size in luma samples (32, 64, 128), or None for the preset's.
-        constant_qp: Switch off all that moves the QP away from the one asked for (perceptual QP adaptation, intra QP
+        constant_qp: Switch off all that moves the QP away from the one requested (perceptual QP adaptation, intra QP
             offset, temporal filter). False codes with the encoder as it comes.
         region: The picture is a region that will be merged with others: nothing may reach over its border.
         alf: Whether the adaptive loop filter may be used. A merged picture holds 8 of its parameter sets at most.
@@ -101,7 +101,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The name it is asked for by."""
+        """The name it is requested by."""
         ...
 
     @property

@@ -39,7 +39,7 @@ class Description:
     """One external encoder, as its TOML file says.
 
     Attributes:
-        name: The name it is asked for by.
+        name: The name it is requested by.
         program: The program's file name, looked for in ``encoder_bin`` and on ``PATH``, or a path.
         variable: The environment variable that names it instead.
         arguments: The command line behind the program, with placeholders.

@@ -53,7 +53,7 @@ class Sought:
     """An encoder that can be looked for.
 
     Attributes:
-        name: What it is asked for by.
+        name: What it is requested by.
         variable: The environment variable that names its binary; nothing else is then tried.
         programs: File names in ``encoder_bin`` and on ``PATH``.
         in_ffmpeg: Whether an FFmpeg may carry it.

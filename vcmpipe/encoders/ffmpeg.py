@@ -1,4 +1,4 @@
-"""FFmpeg itself, for what is neither VVC nor HEVC: the first one here that has the parts asked for."""
+"""FFmpeg itself, for what is neither VVC nor HEVC: the first one here that has the parts requested."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def find_ffmpeg(kind: Kind, *names: str) -> Path:
     """The first FFmpeg that has some encoders or filters: in ``encoder_bin``, of imageio-ffmpeg, or on PATH.
 
     Args:
-        kind: What is asked for.
+        kind: What is requested.
         names: As ``ffmpeg -encoders`` and ``ffmpeg -filters`` list it, such as ``libx264`` or ``xpsnr``.
 
     Raises:

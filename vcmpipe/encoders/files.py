@@ -41,7 +41,7 @@ def read_outputs(outputs: Sequence[Path], name: str, codec: Codec) -> list[bytes
         except BitstreamError as error:
             raise ProcessError(f"{name} exited with 0 but wrote a damaged stream: {error}") from error
         if pictures != 1:
-            raise ProcessError(f"{name} exited with 0 but wrote {pictures} pictures where 1 was asked for")
+            raise ProcessError(f"{name} exited with 0 but wrote {pictures} pictures where 1 was requested")
         if codec_of(data) != codec:
             raise ProcessError(f"{name} wrote a {codec_of(data).upper()} stream where {codec.upper()} was expected")
         streams.append(data)

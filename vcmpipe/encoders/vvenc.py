@@ -104,7 +104,7 @@ class FfmpegVvenc:
         if roomy:
             for i, stream in zip(roomy, self._encode([jobs[i] for i in roomy]), strict=True):
                 streams[i] = stream
-        # A stream must not depend on what else was asked for: each picture is tried as it is before it is padded, but
+        # A stream must not depend on what else was requested: each picture is tried as it is before it is padded, but
         # for those of which a higher QP already took too many bits.
         too_dense: set[tuple[int, CodingMode]] = set()
         for i in sorted((i for i, stream in enumerate(streams) if stream is None), key=lambda i: -_qp(jobs[i])):

@@ -174,7 +174,7 @@ def calibrate(
     Args:
         decided: (N,) QPs decided at that risk.
         labels: (N,) true thresholds.
-        risk: What was asked for.
+        risk: What was requested.
         training_labels: Labels that the constant is read off.
         bootstrap: Of the same N objects.
     """

@@ -104,7 +104,7 @@ def yuv_to_rgb(yuv: Yuv, spec: ColourSpec, size: tuple[int, int] | None = None) 
         (height, width, 3) uint8, rounded to the nearest and clipped.
 
     Raises:
-        InputError: the size asked for is larger than the picture.
+        InputError: the size requested is larger than the picture.
     """
     width, height = size or (yuv.width, yuv.height)
     if not (0 < width <= yuv.width and 0 < height <= yuv.height):

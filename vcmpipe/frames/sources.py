@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, one picture, or a video, read one by one as they are asked for."""
+"""Where pictures come from: a folder, one picture, or a video, read one by one as they are requested."""
 
 from __future__ import annotations
 

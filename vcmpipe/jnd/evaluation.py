@@ -40,7 +40,7 @@ class PicturePredictor(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user asked for."""
+        """What the user requested."""
         ...
 
     def picture(self, frame: Frame) -> PictureJnd:
@@ -226,7 +226,7 @@ def _predictor(options: EvaluatePredictorOptions, samples: Samples) -> PicturePr
 def _psnr_missing(options: EvaluatePredictorOptions, samples: Samples, rows: pd.DataFrame) -> str | None:
     """Why there is no delta-PSNR."""
     if not options.psnr:
-        return "not asked for (--psnr)"
+        return "not requested (--psnr)"
     if rows["path"].isna().any():
         return f"the data set holds no pictures ({'; '.join(samples.missing) or 'no paths'})"
     return None
@@ -239,7 +239,7 @@ def _pictures(
     coding: bool,
     progress: Callable[[int, int | None], None],
 ) -> Iterator[tuple[NDArray[np.int64], Frame, Versions | None]]:
-    """Each picture with the places of its rows, and what codes it where that was asked for."""
+    """Each picture with the places of its rows, and what codes it where that was requested."""
     files = picture_files(samples, rows, options.images, "constant needs none")
     cache = ContentCache(cache_folder(options.cache)) if coding else None
     encoder = load_encoder("vvenc") if coding else None

@@ -12,7 +12,7 @@ from typing import Literal
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on, check_fidelity
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
@@ -98,7 +98,7 @@ class Versions:
     def __init__(self, encoder: Encoder, frame: Frame, cache: ContentCache, preset: str = "faster") -> None:
         if encoder.capabilities.codec != "vvc":
             raise InputError(f"{encoder.name} codes {encoder.capabilities.codec}: a VVC QP needs a VVC encoder")
-        self.coder = PictureCoder(CachedEncoder(encoder, cache), frame, preset=preset)
+        self.coder = SegmentCoder(CachedEncoder(encoder, cache), frame, preset=preset)
         self.cache = cache
         self._figures: dict[tuple[str, int, Measure], float] = {}
 

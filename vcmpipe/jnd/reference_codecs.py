@@ -25,7 +25,7 @@ _SECONDS_PER_MEGAPIXEL = 20
 def h264_picture(yuv: Yuv, qp: int) -> bytes:
     """One intra picture by x264, every macroblock at the QP.
 
-    x264 would code an intra picture 3 QPs below the one that is asked for (``ipratio`` 1.4).
+    x264 would code an intra picture 3 QPs below the one that is requested (``ipratio`` 1.4).
 
     Args:
         yuv: The picture; it is coded with 8 bits.

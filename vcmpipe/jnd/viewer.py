@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.coding.viewer import HumanViewer, ViewerMap
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.ctu_qps import FACTOR, FLOOR, Floats, ctu_means, matched_qps, squared_error
@@ -40,7 +40,7 @@ class PictureThreshold:
     name: str
     answer: Callable[[Frame], int]
 
-    def request(self, coder: PictureCoder) -> ViewerMap:
+    def request(self, coder: SegmentCoder) -> ViewerMap:
         """The same QP everywhere, within the encoder's range."""
         low, high = coder.encoder.capabilities.qp_range
         qp = min(max(self.answer(coder.frame), low), high)
@@ -67,7 +67,7 @@ class PixelThresholds:
     factor: float = FACTOR
     floor: float = FLOOR
 
-    def request(self, coder: PictureCoder) -> ViewerMap:
+    def request(self, coder: SegmentCoder) -> ViewerMap:
         """Measure errors at some QPs and take each CTU's from them."""
         jnds, cached = self.jnds(coder.frame)
         shape = QpMap.uniform(0, coder.yuv.width, coder.yuv.height, coder.ctu).qp.shape

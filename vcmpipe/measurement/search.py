@@ -25,17 +25,17 @@ def search_qps(
     """Ask for few QPs of a picture, so many that every object's label is settled.
 
     Per object the highest QP of a coarse grid at which it is found and the next one, at which it is not, are closed in
-    on by halves until they are neighbours; then the QP beyond is asked for, too, and where the object turns up there,
+    on by halves until they are neighbours; then the QP beyond is requested, too, and where the object turns up there,
     the search goes on from there.
 
     Args:
         objects: How many objects there are.
-        qps: The QPs that may be asked for, ascending.
+        qps: The QPs that may be requested, ascending.
         found: Codes the picture at some QPs and says which objects are found there, (objects, QPs) bool. It is asked
             again about QPs that it was asked about before.
 
     Returns:
-        The QPs that were asked for, ascending; none where there are no objects.
+        The QPs that were requested, ascending; none where there are no objects.
     """
     if objects == 0:
         return np.zeros(0, dtype=np.int64)
@@ -51,7 +51,7 @@ def search_qps(
 
 
 def _next(places: Sequence[int], row: NDArray[np.bool_], count: int) -> set[int]:
-    """What one object asks for next: places in the ladder, of ``count``, that may have been asked for already."""
+    """What one object asks for next: places in the ladder, of ``count``, that may have been requested already."""
     hits = np.flatnonzero(row)
     if not hits.size:
         return {max(0, places[0] - _DOWN)}

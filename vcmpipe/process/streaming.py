@@ -69,7 +69,7 @@ def streaming(
 
     Args:
         argv: As in ``run``.
-        stall: Seconds (times ``VCMPIPE_TIMEOUT_FACTOR``) that the program may take for what it is asked for; how long
+        stall: Seconds (times ``VCMPIPE_TIMEOUT_FACTOR``) that the program may take for what it is requested; how long
             it runs in all is not limited.
         input: Bytes for its standard input.
         env: Variables to set on top of the present environment.

@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def worker_count(jobs: int) -> int:
-    """Pictures worked on side by side: what was asked for, or one per core that this process may use."""
+    """Pictures worked on side by side: what was requested, or one per core that this process may use."""
     if jobs:
         return jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -50,7 +50,7 @@ class MapLimits:
 
 @dataclass(frozen=True)
 class FittedMap:
-    """A map that an encoder can realise, and a note for each thing that it could not say as it was asked."""
+    """A map that an encoder can realise, and a note for each thing that it could not say as it was requested."""
 
     map: QpMap
     notes: tuple[str, ...]

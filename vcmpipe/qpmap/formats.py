@@ -37,7 +37,7 @@ _MAX_SIDE = 1 << 16
 
 @dataclass(frozen=True)
 class RoiReport:
-    """What a ROI file holds instead of what was asked for.
+    """What a ROI file holds instead of what was requested.
 
     Attributes:
         maps: The maps the encoder will realise, one per picture, after resampling, clamping and step limiting.

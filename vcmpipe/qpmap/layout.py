@@ -63,9 +63,9 @@ class RegionPlan:
     estimated_bits: float
     single_bits: float
 
-    def realised(self, qp_map: QpMap) -> QpMap:
+    def actual(self, qp_map: QpMap) -> QpMap:
         """The map as coded: nowhere above ``qp_map``, which it was planned for."""
-        return qp_map.realised(self.layout.regions(), self.qps)
+        return qp_map.actual(self.layout.regions(), self.qps)
 
 
 def plan_regions(

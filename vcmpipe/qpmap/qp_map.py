@@ -128,7 +128,7 @@ class QpMap:
         cols = slice(rect.x // self.ctu, -(-(rect.x + rect.width) // self.ctu))
         return int(self.qp[rows, cols].min())
 
-    def realised(self, regions: Sequence[Rect], qps: Sequence[int]) -> QpMap:
+    def actual(self, regions: Sequence[Rect], qps: Sequence[int]) -> QpMap:
         """The map that a picture coded in ``regions`` at ``qps`` has; a CTU in no region keeps its QP."""
         if len(regions) != len(qps):
             raise InputError(f"{len(regions)} regions but {len(qps)} QPs")

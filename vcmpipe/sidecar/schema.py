@@ -55,16 +55,16 @@ class ObjectRecord:
 
 @dataclass(frozen=True)
 class MapRecord:
-    """The QP map asked for and the one in the stream: rows of absolute QPs, one per CTU of ``ctu`` luma samples."""
+    """The QP map requested and the one in the stream: rows of absolute QPs, one per CTU of ``ctu`` luma samples."""
 
     ctu: int
-    asked: list[list[int]]
-    realised: list[list[int]]
+    requested: list[list[int]]
+    actual: list[list[int]]
 
     def __post_init__(self) -> None:
         if self.ctu not in _CTUS:
             raise InputError(f"a map's CTU size is {self.ctu}: it must be one of {', '.join(map(str, _CTUS))}")
-        for name in ("asked", "realised"):
+        for name in ("requested", "actual"):
             for y, row in enumerate(getattr(self, name)):
                 for x, qp in enumerate(row):
                     if not 0 <= qp <= 63:
@@ -101,7 +101,7 @@ class VerificationRecord:
         scale: Scale of the coded picture, above 0 and at most 1.
         trials: Versions that were coded, decoded and looked at.
         margin: Whether a version ``qp_margin`` steps coarser or more has kept everything, too; true without a margin.
-        unkeepable: Positions in ``objects`` of those that were lost in every version, scale 1 at the lowest QP too.
+        unrecoverable: Positions in ``objects`` of those that were lost in every version, scale 1 at the lowest QP too.
         blur: Standard deviation of the low-pass over the background in source pixels; 0: none.
         seconds: The further detectors, in the order of ``--verify-with``.
     """
@@ -110,7 +110,7 @@ class VerificationRecord:
     scale: float
     trials: int
     margin: bool
-    unkeepable: list[int]
+    unrecoverable: list[int]
     blur: float
     seconds: list[SecondRecord]
 
@@ -128,11 +128,11 @@ class PictureRecord:
         bits: Bits of the access unit in the stream, with its parameter sets.
         realisation: How the map reached the bits.
         psnr_y: PSNR of the luma samples at the coded size, in dB, or None where it was not measured.
-        objects: Every detection with at least the score asked for.
+        objects: Every detection with at least the score requested.
         qp_map: The maps.
         regions: The regions, in stream order.
         map_honoured: Whether the stream carries the map: ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``.
-        notes: What the encoder could not be told as it was asked.
+        notes: What the encoder could not be told as it was requested.
         verification: What a search found; None without ``--verify``.
     """
 

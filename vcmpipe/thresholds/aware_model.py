@@ -49,7 +49,7 @@ class Regression:
     def location(self, features: NDArray[np.float64], class_id: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N,) where the mass of each of N objects lies, in QPs; may lie outside 0..63."""
         z = standardised(features, self.mean, self.deviation)
-        # Row by row, so that an object's answer does not hang on how many others are asked for with it.
+        # Row by row, so that an object's answer does not hang on how many others are requested with it.
         of_class = (class_id[:, None] == self.classes[None, :]) @ self.class_offset
         where: NDArray[np.float64] = (z * self.slope).sum(axis=1) + of_class + self.offset[0]
         return where

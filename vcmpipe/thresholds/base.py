@@ -197,7 +197,7 @@ class ThresholdPredictor(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user asked for, made unambiguous; kept in the sidecar."""
+        """What the user requested, made unambiguous; kept in the sidecar."""
         ...
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:

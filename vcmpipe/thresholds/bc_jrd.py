@@ -236,7 +236,7 @@ class BcJrdPredictor:
         return f"{MODEL} {self._digest}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
-        """The threshold of each detection; the coder is asked for all 64 versions of the picture."""
+        """The threshold of each detection; the coder is requested all 64 versions of the picture."""
         if len(detections) == 0:
             return Thresholds.empty()
         found = self.decisions(frame, detections, coder)

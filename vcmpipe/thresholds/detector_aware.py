@@ -147,7 +147,7 @@ class DetectorAware:
         return self._detector is not None and self._weights.probed is not None
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
-        """Thresholds of a picture's detections; the coder is not asked for anything.
+        """Thresholds of a picture's detections; the coder is not requested anything.
 
         What of a box lies outside the picture is ignored; an empty box counts as one pixel.
 

@@ -22,7 +22,7 @@ from vcmpipe.training.objects import named_in
 from vcmpipe.training.report import TrainReport
 
 WEIGHTS = "weights.safetensors"
-# What is asked for by another option would not be done.
+# What is requested by another option would not be done.
 _TAKEN = ("model", "data", "out", "images", "rule", "exclude", "limit", "seed", "json", "detector", "sigma")
 # Pictures that cross-validation needs: a fold must not be empty.
 _FOLDS = 5

@@ -144,7 +144,7 @@ def weight_file(init: str) -> Path:
 
 
 def make_network(options: TrainOptions, plan: ObjectPlan, recipe: ObjectRecipe) -> nn.Module:
-    """The network with the weights that were asked for.
+    """The network with the weights that were requested.
 
     Raises:
         VcmError: They cannot be had; nothing else is taken instead.

@@ -143,7 +143,7 @@ def named_in(pictures: Iterable[str], file: Path) -> NDArray[np.bool_]:
 
 
 class StorePictures:
-    """Pixels of a built store: sources from the folder of pictures, versions decoded when they are asked for."""
+    """Pixels of a built store: sources from the folder of pictures, versions decoded when they are requested."""
 
     def __init__(self, store: Store, images: Path | None = None) -> None:
         self.store, self.images = store, images

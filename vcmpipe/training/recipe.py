@@ -131,7 +131,7 @@ def settings(options: TrainOptions, defaults: Defaults, *, objects: str, init: s
     """The fields of every plan, from options and a model's defaults.
 
     Args:
-        options: What was asked for.
+        options: What was requested.
         defaults: Of the model.
         objects: See ``Plan``.
         init: See ``Plan``.

@@ -50,7 +50,7 @@ def test_every_object_is_found_again_in_the_published_stream(frames: Path, verif
         retention = picture_retention(source, coded, MatchRule())
         total += retention.total
         assert promise["verified"] and 0 < promise["scale"] <= 1 and promise["trials"] <= 6
-        assert retention.total - retention.kept <= len(promise["unkeepable"])
+        assert retention.total - retention.kept <= len(promise["unrecoverable"])
     assert total >= 4
     assert main(["inspect", "--input", str(verified), "--verify-map"]) == 0
 
@@ -95,7 +95,7 @@ def test_where_nothing_can_be_kept_the_objects_are_named_and_next_to_nothing_is_
 ) -> None:
     picture = encoded(scene, tmp_path / "lost.bin", "--max-trials", "3", "--iou", "0.9999")
     count = len(picture["objects"])
-    assert count >= 4 and picture["verification"]["unkeepable"] == list(range(count))
+    assert count >= 4 and picture["verification"]["unrecoverable"] == list(range(count))
     assert not any(each["recognisable"] or each["kept"] for each in picture["objects"])
     assert picture["bits"] < 8 * 400
     assert capsys.readouterr().err.count("is lost: no QP keeps it") == count

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vcmpipe.coding.search.canvas import Canvas, RateError
 from vcmpipe.coding.search.claims import Claims, View
 from vcmpipe.coding.search.problem import PictureProblem
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.scenes import render_scene
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import MatchRule
@@ -35,7 +35,7 @@ class Everywhere:
 
 def canvas(scale: float = 0.5, step_limit: int | None = None) -> Canvas:
     size = scaled_size(FRAME.width, FRAME.height, scale)
-    coder = PictureCoder(load_encoder("vvenc"), FRAME, coded_size=size)
+    coder = SegmentCoder(load_encoder("vvenc"), FRAME, coded_size=size)
     return Canvas(scale, coder, BOXES, np.full(3, 60.0), dilate_px=8, step_limit=step_limit, errors=RateError())
 
 
@@ -44,8 +44,8 @@ def problem(scales: tuple[float, ...]) -> PictureProblem:
     view = View.of(detector, detector.detect([FRAME])[0], MatchRule())
     encoder = load_encoder("vvenc")
 
-    def coder_at(scale: float) -> PictureCoder:
-        return PictureCoder(encoder, FRAME, coded_size=scaled_size(FRAME.width, FRAME.height, scale))
+    def coder_at(scale: float) -> SegmentCoder:
+        return SegmentCoder(encoder, FRAME, coded_size=scaled_size(FRAME.width, FRAME.height, scale))
 
     return PictureProblem(Claims([view]), coder_at, scales=scales)
 
@@ -65,8 +65,8 @@ def test_a_map_gives_every_ctu_the_least_that_is_asked_there(
 ) -> None:
     values = half.map_of(own, ring, behind)
     for ctu, value in enumerate(values):
-        asked = [behind, *own[half.core[:, ctu]], *ring[half.ring[:, ctu]]]
-        assert value == min(asked)
+        requested = [behind, *own[half.core[:, ctu]], *ring[half.ring[:, ctu]]]
+        assert value == min(requested)
 
 
 def test_a_map_keeps_to_the_largest_step() -> None:
@@ -81,7 +81,7 @@ def test_bits_that_were_measured_are_expected_again() -> None:
     layout = mine.planned(maps[0])
     before = mine.batch(maps, layout)
     assert len(layout.regions()) > 1 and before.bits[1] < before.bits[0]
-    coded = mine.code(mine.design(before, 0))
+    coded = mine.code(mine.candidate(before, 0))
     after = mine.batch(maps, layout)
     assert after.bits[0] == pytest.approx(coded.bits, rel=0.1)
     assert abs(after.bits[0] - coded.bits) < abs(before.bits[0] - coded.bits)
@@ -89,7 +89,7 @@ def test_bits_that_were_measured_are_expected_again() -> None:
     same = after.qps[0] == after.qps[1]
     assert same.any() and not same.all()
     assert after.bits[1] < after.bits[0]
-    other = mine.code(mine.design(after, 1))
+    other = mine.code(mine.candidate(after, 1))
     assert other.bits == pytest.approx(after.bits[1], rel=0.2)
 
 
@@ -117,13 +117,13 @@ def test_what_is_proposed_is_cheaper_and_surer_in_turn_and_new() -> None:
     bits, chances = [each.bits for each in first], [each.chance for each in first]
     assert len(first) > 5 and bits == sorted(bits) and chances == sorted(chances)
     middle = first[len(first) // 2]
-    attempt = mine.attempt(middle.design)
+    attempt = mine.attempt(middle.candidate)
     again = mine.candidates(wanted, attempt.bits)
-    assert all(each.bits < attempt.bits and each.design.identity != middle.design.identity for each in again)
+    assert all(each.bits < attempt.bits and each.candidate.identity != middle.candidate.identity for each in again)
 
 
 def test_where_no_object_counts_the_cheapest_whole_picture_is_proposed() -> None:
     mine = problem((1.0, 0.5))
     (only,) = mine.candidates(np.zeros(3, bool), None)
-    assert only.chance == 1.0 and only.design.scale == 0.5 and only.design.how == "uniform"
+    assert only.chance == 1.0 and only.candidate.scale == 0.5 and only.candidate.how == "uniform"
     assert only.bits <= mine.candidates(np.ones(3, bool), None)[0].bits

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcmpipe.coding.search.search import Attempt, Candidate, Limits, choose, search
+from vcmpipe.coding.search.search import Attempt, Limits, RatedCandidate, choose, search
 
 QPS = range(0, 64)
 
@@ -36,38 +36,38 @@ class Synthetic:
     def objects(self) -> int:
         return len(self.thresholds[1.0])
 
-    def bits(self, design: tuple[float, int]) -> float:
-        scale, qp = design
+    def bits(self, candidate: tuple[float, int]) -> float:
+        scale, qp = candidate
         return 400_000 * scale**1.5 * 2 ** (-qp / 6)
 
-    def kept(self, design: tuple[float, int]) -> np.ndarray:
-        scale, qp = design
+    def kept(self, candidate: tuple[float, int]) -> np.ndarray:
+        scale, qp = candidate
         held = [qp <= limit for limit in self.thresholds[scale]]
         return np.array([held[i] ^ ((scale, qp, i) in self.flickers) for i in range(self.objects)], bool)
 
-    def candidates(self, wanted: np.ndarray, best: float | None) -> list[Candidate[tuple[float, int]]]:
+    def candidates(self, wanted: np.ndarray, best: float | None) -> list[RatedCandidate[tuple[float, int]]]:
         found = []
         for scale, limits in self.thresholds.items():
             for qp in QPS:
-                design = (scale, qp)
-                if design not in self.attempted and (best is None or self.bits(design) < best):
+                candidate = (scale, qp)
+                if candidate not in self.attempted and (best is None or self.bits(candidate) < best):
                     room = np.array(limits, float)[wanted] - qp + 0.5
                     chance = float(np.prod(1 / (1 + np.exp(-np.clip(self.sure * room, -30, 30)))))
-                    found.append(Candidate(design, self.bits(design), chance))
+                    found.append(RatedCandidate(candidate, self.bits(candidate), chance))
         return found
 
-    def attempt(self, design: tuple[float, int]) -> Attempt[tuple[float, int]]:
-        assert design not in self.attempted, "nothing is coded twice"
-        self.attempted.append(design)
-        if design in self.uncodable:
-            return Attempt(design, float("inf"), np.zeros(self.objects, bool))
-        return Attempt(design, self.bits(design), self.kept(design))
+    def attempt(self, candidate: tuple[float, int]) -> Attempt[tuple[float, int]]:
+        assert candidate not in self.attempted, "nothing is coded twice"
+        self.attempted.append(candidate)
+        if candidate in self.uncodable:
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, bool))
+        return Attempt(candidate, self.bits(candidate), self.kept(candidate))
 
     def safest(self) -> tuple[float, int]:
         return (1.0, 0)
 
-    def safer(self, design: tuple[float, int], steps: int) -> tuple[float, int]:
-        return (design[0], max(design[1] - steps, 0))
+    def safer(self, candidate: tuple[float, int], steps: int) -> tuple[float, int]:
+        return (candidate[0], max(candidate[1] - steps, 0))
 
 
 scales = st.sampled_from([(1.0,), (1.0, 0.5), (1.0, 0.7, 0.4)])
@@ -94,24 +94,24 @@ def problems(draw: st.DrawFn) -> Synthetic:
 def test_nothing_is_promised_that_was_not_seen(problem: Synthetic, trials: int, margin: int) -> None:
     outcome = search(problem, Limits(trials=trials, margin=margin))
     attempts = outcome.attempts
-    assert 1 <= len(attempts) <= trials and len({a.design for a in attempts}) == len(attempts)
+    assert 1 <= len(attempts) <= trials and len({a.candidate for a in attempts}) == len(attempts)
     assert any(outcome.chosen is attempt for attempt in attempts)
-    # Only what is lost in every attempt, the safest among them, may be called unkeepable.
-    if not outcome.keepable.all():
+    # Only what is lost in every attempt, the safest among them, may be called unrecoverable.
+    if not outcome.recoverable.all():
         assert (1.0, 0) in problem.attempted and (1.0, 0) not in problem.uncodable
-        for number in np.flatnonzero(~outcome.keepable):
+        for number in np.flatnonzero(~outcome.recoverable):
             assert not any(attempt.kept[number] for attempt in attempts)
-    good = [a for a in attempts if np.isfinite(a.bits) and (a.kept | ~outcome.keepable).all()]
+    good = [a for a in attempts if np.isfinite(a.bits) and (a.kept | ~outcome.recoverable).all()]
     assert outcome.verified == bool(good)
     if outcome.verified:
         assert any(outcome.chosen is attempt for attempt in good)
         if margin == 0:
             assert outcome.chosen.bits == min(attempt.bits for attempt in good)
         elif outcome.margin:
-            coarser = [a for a in good if problem.safer(a.design, margin)[1] >= outcome.chosen.design[1]]
-            assert any(a.design[0] == outcome.chosen.design[0] and a is not outcome.chosen for a in coarser)
+            coarser = [a for a in good if problem.safer(a.candidate, margin)[1] >= outcome.chosen.candidate[1]]
+            assert any(a.candidate[0] == outcome.chosen.candidate[0] and a is not outcome.chosen for a in coarser)
     else:
-        # Then no version keeps every keepable object, and what is published keeps as many as any that was coded.
+        # Then no version keeps every recoverable object, and what is published keeps as many as any that was coded.
         coded = [int(a.kept.sum()) for a in attempts if np.isfinite(a.bits)]
         assert not coded or max(coded) == int(outcome.chosen.kept.sum())
 
@@ -145,7 +145,7 @@ def test_an_object_that_nothing_keeps_is_given_up_at_once_where_that_was_to_be_e
     problem = Synthetic({1.0: [-1, 30], 0.5: [-1, 26]}, doubtful=True)
     outcome = search(problem, Limits(trials=10))
     assert problem.attempted[0] == (1.0, 0)
-    assert outcome.verified and outcome.keepable.tolist() == [False, True]
+    assert outcome.verified and outcome.recoverable.tolist() == [False, True]
     assert outcome.chosen.bits == pytest.approx(min(problem.bits((1.0, 30)), problem.bits((0.5, 26))), rel=0.3)
 
 
@@ -153,24 +153,24 @@ def test_an_object_that_nothing_keeps_is_found_out_in_the_end_otherwise() -> Non
     problem = Synthetic({1.0: [-1, 30]}, doubtful=False, sure=0.3)
     outcome = search(problem, Limits(trials=6))
     assert (1.0, 0) in problem.attempted and len(problem.attempted) <= 6
-    assert outcome.verified and outcome.keepable.tolist() == [False, True]
-    assert outcome.chosen.design[1] > 0, "an attempt that keeps the rest serves as well"
+    assert outcome.verified and outcome.recoverable.tolist() == [False, True]
+    assert outcome.chosen.candidate[1] > 0, "an attempt that keeps the rest serves as well"
 
 
 def test_a_safest_version_that_cannot_be_coded_proves_nothing() -> None:
     problem = Synthetic({1.0: [-1, 30]}, doubtful=True, sure=0.3, uncodable={(1.0, 0)})
     outcome = search(problem, Limits(trials=6))
-    assert outcome.keepable.all() and not outcome.verified
+    assert outcome.recoverable.all() and not outcome.verified
     assert outcome.chosen.kept.tolist() == [False, True]
 
 
 def test_objects_that_are_never_kept_together_are_not_called_verified() -> None:
     class Quarrelling(Synthetic):
-        def kept(self, design: tuple[float, int]) -> np.ndarray:
-            return np.array([design[1] % 2 == 0, design[1] % 2 == 1])
+        def kept(self, candidate: tuple[float, int]) -> np.ndarray:
+            return np.array([candidate[1] % 2 == 0, candidate[1] % 2 == 1])
 
     outcome = search(Quarrelling({1.0: [60, 60]}, sure=0.2), Limits(trials=5))
-    assert not outcome.verified and outcome.keepable.all() and outcome.chosen.kept.sum() == 1
+    assert not outcome.verified and outcome.recoverable.all() and outcome.chosen.kept.sum() == 1
 
 
 def test_one_trial_is_the_safest_version() -> None:
@@ -183,16 +183,16 @@ def test_a_margin_is_a_version_further_down_that_was_seen_itself() -> None:
     problem = Synthetic({1.0: [33]}, flickers={(1.0, 29, 0)}, sure=2.0)
     outcome = search(problem, Limits(trials=12, margin=4, worth=1e-4))
     assert (1.0, 33) in problem.attempted and (1.0, 29) in problem.attempted
-    assert outcome.verified and outcome.margin and outcome.chosen.design == (1.0, 27), "29 is lost: two steps more"
+    assert outcome.verified and outcome.margin and outcome.chosen.candidate == (1.0, 27), "29 is lost: two steps more"
     none_left = search(Synthetic({1.0: [1]}), Limits(trials=12, margin=4))
-    assert none_left.verified and none_left.chosen.design[1] <= 1
+    assert none_left.verified and none_left.chosen.candidate[1] <= 1
 
 
 def test_an_object_that_only_the_margin_shows_to_be_keepable_is_kept_from_then_on() -> None:
     """Lost at QP 0 and 57 but kept at 51: 57 was verified for as long as that object seemed lost for good."""
     problem = Synthetic({1.0: [-1, 57]}, flickers={(1.0, 51, 0)}, sure=2.0, doubtful=True)
     outcome = search(problem, Limits(trials=12, margin=6, worth=1e-4))
-    assert outcome.keepable.all() and outcome.chosen.design == (1.0, 51)
+    assert outcome.recoverable.all() and outcome.chosen.candidate == (1.0, 51)
     assert outcome.verified and not outcome.margin
 
 
@@ -210,5 +210,5 @@ def test_an_object_that_only_the_margin_shows_to_be_keepable_is_kept_from_then_o
     ],
 )
 def test_what_is_tried_next(offered: list[tuple[str, float, float]], best: float | None, expected: str | None) -> None:
-    chosen = choose([Candidate(*each) for each in offered], best, 0.9, 0.01)
-    assert (chosen and chosen.design) == expected
+    chosen = choose([RatedCandidate(*each) for each in offered], best, 0.9, 0.01)
+    assert (chosen and chosen.candidate) == expected

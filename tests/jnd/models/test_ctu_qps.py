@@ -23,10 +23,10 @@ def error(qp: int) -> np.ndarray:
 @given(st.lists(st.floats(1e-4, 1e5), min_size=3, max_size=3))
 def test_the_largest_qp_whose_error_is_allowed_is_found(allowed: list[float]) -> None:
     limits = np.array(allowed)
-    asked: list[int] = []
+    requested: list[int] = []
 
     def measure(qps: Sequence[int]) -> np.ndarray:
-        asked.extend(qps)
+        requested.extend(qps)
         return np.stack([error(qp) for qp in qps])
 
     found = matched_qps(measure, limits, (0, 63))
@@ -35,18 +35,18 @@ def test_the_largest_qp_whose_error_is_allowed_is_found(allowed: list[float]) ->
         # Below a thousandth of a squared grey level nothing is told apart.
         if error(0)[i] > 1e-3:
             assert found[i] == max(fitting, default=0)
-    assert len(asked) == len(set(asked)) and set(LADDER) <= set(asked)
+    assert len(requested) == len(set(requested)) and set(LADDER) <= set(requested)
 
 
 def test_only_what_is_needed_is_measured() -> None:
-    asked: list[int] = []
+    requested: list[int] = []
 
     def measure(qps: Sequence[int]) -> np.ndarray:
-        asked.extend(qps)
+        requested.extend(qps)
         return np.stack([error(qp) for qp in qps])
 
     matched_qps(measure, error(30), (0, 63))
-    assert asked == list(LADDER)
+    assert requested == list(LADDER)
 
 
 @pytest.mark.parametrize(("qp_range", "expected"), [((0, 51), [51] * 3), ((30, 30), [30] * 3), ((50, 60), [60] * 3)])

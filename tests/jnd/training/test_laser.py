@@ -1,4 +1,4 @@
-"""LASeR-JND from stage to stage; what it starts from is what was asked for, or an error."""
+"""LASeR-JND from stage to stage; what it starts from is what was requested, or an error."""
 
 from __future__ import annotations
 

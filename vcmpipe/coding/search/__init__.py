@@ -1,7 +1,7 @@
 """The closed loop around the pipeline: versions of a picture are tried until one is the cheapest that keeps everything.
 
-``search`` holds the logic, without pictures; ``belief`` and ``prior`` say what to expect of versions that nobody tried;
-``canvas`` and ``propose`` know what versions there are; ``problem`` tries them; ``picture`` and
+``search`` holds the logic, without pictures; ``posterior`` and ``prior`` say what to expect of versions not
+tried yet; ``canvas`` and ``propose`` know what versions there are; ``problem`` tries them; ``picture`` and
 ``verifier`` are the way in.
 """
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout
 from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.coding.search.belief import Floats
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.search.posterior import Floats
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead, RegionPlan, limit_steps
 
@@ -31,13 +31,13 @@ _MODEL_WEIGHT = 0.15
 
 
 @dataclass(frozen=True)
-class Design:
+class Candidate:
     """A version of a picture that can be coded.
 
     Attributes:
         scale: The scale of its canvas.
         how: Whole, in regions, or by the encoder's own map.
-        map: The QPs asked for.
+        map: The QPs requested.
         layout: The regions, in ``regions`` only.
         qps: Their QPs.
     """
@@ -50,7 +50,7 @@ class Design:
 
     @property
     def identity(self) -> Hashable:
-        """Equal for versions that are coded alike, whatever map they were asked for by."""
+        """Equal for versions that are coded alike, whatever map they were requested by."""
         return self.scale, self.layout, self.qps or self.map.qp.tobytes()
 
 
@@ -60,7 +60,7 @@ class RateError:
 
     errors: dict[str, list[float]] = field(default_factory=dict)
 
-    def tell(self, how: str, expected: float, measured: float) -> None:
+    def observe(self, how: str, expected: float, measured: float) -> None:
         """Learn from an encode."""
         self.errors.setdefault(how, []).append(math.log(measured / expected))
 
@@ -95,7 +95,7 @@ class Batch:
 
     Attributes:
         cut: The cut.
-        maps: (M, CTUs) QPs asked for.
+        maps: (M, CTUs) QPs requested.
         qps: (M, R) QPs of the regions.
         bits: (M,) expected bits.
         own: (M, N) QP of each object.
@@ -128,7 +128,7 @@ class Canvas:
     def __init__(
         self,
         scale: float,
-        coder: PictureCoder,
+        coder: SegmentCoder,
         boxes_xyxy: Floats,
         reach: Floats,
         *,
@@ -240,7 +240,7 @@ class Canvas:
         if layout is not None:
             for number, rect in enumerate(layout.regions() if self._refused else ()):
                 total[qps[:, number] <= self._refused.get(rect, -1)] = np.inf
-        realised = qps[:, cut.region].astype(np.float64)
+        actual = qps[:, cut.region].astype(np.float64)
         samples = [
             [self._number((layout, i, tuple(row[touched].tolist()))) for i, touched in enumerate(cut.touched)]
             for row in qps
@@ -250,8 +250,8 @@ class Canvas:
             maps,
             qps,
             total,
-            realised @ self._inside.T,
-            realised @ self._around.T,
+            actual @ self._inside.T,
+            actual @ self._around.T,
             np.array(samples, np.int64).reshape(len(maps), len(self.core)),
         )
 
@@ -259,12 +259,12 @@ class Canvas:
         """A number of its own for every content at this scale, and none that another scale has."""
         return self._numbers.setdefault(key, len(self._numbers)) * _SCALES + round(self.scale * (_SCALES - 1))
 
-    def of_design(self, design: Design) -> Batch:
+    def of_candidate(self, candidate: Candidate) -> Batch:
         """A version alone."""
-        values = design.map.qp.ravel().astype(np.int64)[None]
-        if design.how == "uniform":
+        values = candidate.map.qp.ravel().astype(np.int64)[None]
+        if candidate.how == "uniform":
             return self.uniform(values[:, 0])
-        return self.batch(values, design.layout)
+        return self.batch(values, candidate.layout)
 
     def planned(self, values: Ints) -> RegionLayout:
         """The regions that suit a map, (CTUs,), best."""
@@ -275,37 +275,37 @@ class Canvas:
         yuv = self.coder.yuv
         return QpMap.of(values.reshape(self.rate.bits.shape[:2]), self.rate.ctu, yuv.width, yuv.height)
 
-    def design(self, batch: Batch, number: int) -> Design:
+    def candidate(self, batch: Batch, number: int) -> Candidate:
         """One version of a batch."""
         qp_map = self.qp_map(batch.maps[number])
         layout = batch.cut.layout
         if layout is None:
-            return Design(self.scale, "uniform" if qp_map.is_uniform else "native", qp_map)
-        return Design(self.scale, "regions", qp_map, layout, tuple(batch.qps[number].tolist()))
+            return Candidate(self.scale, "uniform" if qp_map.is_uniform else "native", qp_map)
+        return Candidate(self.scale, "regions", qp_map, layout, tuple(batch.qps[number].tolist()))
 
-    def code(self, design: Design) -> CodedPicture:
+    def code(self, candidate: Candidate) -> CodedSegment:
         """Code a version, and learn what it took.
 
         Raises:
             TooDenseError: The encoder has no room for so many bits; versions like it are expected to fail likewise.
         """
-        expected = float(self.of_design(design).bits[0]) / self.errors.factor(design.how)
-        if design.how == "native":
-            coded = self.coder.native(design.map)
-        elif design.layout is None:
-            coded = self.coder.uniform([design.map.minimum()])[0]
+        expected = float(self.of_candidate(candidate).bits[0]) / self.errors.factor(candidate.how)
+        if candidate.how == "native":
+            coded = self.coder.native(candidate.map)
+        elif candidate.layout is None:
+            coded = self.coder.uniform([candidate.map.minimum()])[0]
         else:
-            coded = self._regions(design, design.layout, expected)
-            self.cut(design.layout).measured[np.arange(len(design.qps)), design.qps] = coded.region_bits
-        self.errors.tell(design.how, expected, coded.bits)
+            coded = self._regions(candidate, candidate.layout, expected)
+            self.cut(candidate.layout).measured[np.arange(len(candidate.qps)), candidate.qps] = coded.region_bits
+        self.errors.observe(candidate.how, expected, coded.bits)
         return coded
 
-    def _regions(self, design: Design, layout: RegionLayout, expected: float) -> CodedPicture:
+    def _regions(self, candidate: Candidate, layout: RegionLayout, expected: float) -> CodedSegment:
         try:
-            return self.coder.regions(RegionPlan(layout, design.qps, expected, expected))
+            return self.coder.regions(RegionPlan(layout, candidate.qps, expected, expected))
         except TooDenseError:
             # Which region it was is not told: one of those at the lowest QPs.
-            for rect, qp in zip(layout.regions(), design.qps, strict=True):
-                if qp <= min(design.qps) + 3:
+            for rect, qp in zip(layout.regions(), candidate.qps, strict=True):
+                if qp <= min(candidate.qps) + 3:
                     self._refused[rect] = max(qp, self._refused.get(rect, -1))
             raise

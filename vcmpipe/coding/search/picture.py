@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.search.blur import blur_outside
-from vcmpipe.coding.search.canvas import Design
+from vcmpipe.coding.search.canvas import Candidate
 from vcmpipe.coding.search.claims import Claims, View
 from vcmpipe.coding.search.problem import Clock, PictureProblem
 from vcmpipe.coding.search.propose import Maps
 from vcmpipe.coding.search.search import Limits, search
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
@@ -52,27 +52,27 @@ class Verified:
     Attributes:
         coder: What coded it.
         coded: The version to publish.
-        asked: Its map.
+        requested: Its map.
         scale: Its scale.
         psnr_y: PSNR of its luma at the coded size, dB, against what was coded (the blurred source, with a blur).
         verified: Whether every object is kept but those that no version keeps.
-        margin: Whether it lies the margin asked for below a version that kept everything.
+        margin: Whether it lies the margin requested below a version that kept everything.
         kept: (N,) whether each object is found again, detector after detector.
-        keepable: (N,) False for objects that are lost in every version tried, scale 1 at the lowest QP among them.
-        qps: (N,) QP asked for at each object.
+        recoverable: (N,) False for objects that are lost in every version tried, scale 1 at the lowest QP among them.
+        qps: (N,) QP requested at each object.
         trials: Encodes that were tried.
         clock: Where the time went.
     """
 
-    coder: PictureCoder
-    coded: CodedPicture
-    asked: QpMap
+    coder: SegmentCoder
+    coded: CodedSegment
+    requested: QpMap
     scale: float
     psnr_y: float
     verified: bool
     margin: bool
     kept: NDArray[np.bool_]
-    keepable: NDArray[np.bool_]
+    recoverable: NDArray[np.bool_]
     qps: NDArray[np.int64]
     trials: int
     clock: Clock
@@ -99,7 +99,7 @@ def verify_picture(
     boxes = claims.boxes_xyxy
     shown = replace(frame, rgb=blur_outside(frame.rgb, boxes, rules.blur)) if rules.blur else frame
 
-    def coder_at(scale: float) -> PictureCoder:
+    def coder_at(scale: float) -> SegmentCoder:
         return pipeline.coder(shown, scaled_size(frame.width, frame.height, scale))
 
     if not len(claims):
@@ -115,21 +115,21 @@ def verify_picture(
         on_trial=on_trial,
     )
     outcome = search(problem, Limits(rules.trials, rules.worth, rules.qp_margin))
-    design = outcome.chosen.design
-    if design not in problem.tried:
+    candidate = outcome.chosen.candidate
+    if candidate not in problem.tried:
         raise VcmError(f"{frame.source}: none of {len(outcome.attempts)} versions could be coded: try another encoder")
-    best = problem.tried[design]
+    best = problem.tried[candidate]
     return Verified(
         best.coder,
         best.coded,
-        design.map,
-        design.scale,
+        candidate.map,
+        candidate.scale,
         best.psnr_y,
         outcome.verified,
         outcome.margin,
         outcome.chosen.kept,
-        outcome.keepable,
-        _asked_at(problem, design),
+        outcome.recoverable,
+        _asked_at(problem, candidate),
         len(outcome.attempts),
         problem.clock,
     )
@@ -145,18 +145,18 @@ def maps_of(pipeline: Pipeline) -> Maps:
     return "native" if can.native_map and how != "regions" else "none"
 
 
-def _empty(pipeline: Pipeline, coder: PictureCoder) -> Verified:
+def _empty(pipeline: Pipeline, coder: SegmentCoder) -> Verified:
     """A picture without objects promises nothing: it is coded small, at the highest QP (or that of ``--empty``)."""
     empty = pipeline.options.empty
     high = pipeline.encoder.capabilities.qp_range[1]
     coded = coder.uniform([high if empty is None else empty])[0]
     _, psnr = coder.decode(coded)
-    asked = QpMap.uniform(coded.qps[0], coder.yuv.width, coder.yuv.height, coder.ctu)
+    requested = QpMap.uniform(coded.qps[0], coder.yuv.width, coder.yuv.height, coder.ctu)
     none = np.zeros(0, np.bool_)
     scale = coder.size[0] / coder.frame.width
-    return Verified(coder, coded, asked, scale, psnr, True, True, none, none, np.zeros(0, np.int64), 1, Clock())
+    return Verified(coder, coded, requested, scale, psnr, True, True, none, none, np.zeros(0, np.int64), 1, Clock())
 
 
-def _asked_at(problem: PictureProblem, design: Design) -> NDArray[np.int64]:
-    asked = design.map.qp.ravel().astype(np.int64)
-    return np.array([asked[core].min() for core in problem.canvas(design.scale).core], np.int64)
+def _asked_at(problem: PictureProblem, candidate: Candidate) -> NDArray[np.int64]:
+    requested = candidate.map.qp.ravel().astype(np.int64)
+    return np.array([requested[core].min() for core in problem.canvas(candidate.scale).core], np.int64)

@@ -30,7 +30,7 @@ SCORE_RANGE = (0.03, 0.98)
 
 @dataclass(frozen=True)
 class Prior:
-    """Constants of the belief.
+    """Constants of the posterior.
 
     Attributes:
         qp_harm: Harm of QP 32 at the detector's size.

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
-from vcmpipe.coding.search.belief import Belief, Exposure, Subjects
-from vcmpipe.coding.search.canvas import Canvas, Design, RateError
+from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
 from vcmpipe.coding.search.claims import Claims, Look
+from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
 from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 from vcmpipe.coding.search.propose import Maps, propose
-from vcmpipe.coding.search.search import Attempt, Candidate
-from vcmpipe.coding.segment_coder import CodedPicture, PictureCoder
+from vcmpipe.coding.search.search import Attempt, RatedCandidate
+from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap
 
@@ -41,8 +41,8 @@ class Tried:
         psnr_y: PSNR of the luma at the coded size, dB.
     """
 
-    coder: PictureCoder
-    coded: CodedPicture
+    coder: SegmentCoder
+    coded: CodedSegment
     look: Look
     psnr_y: float
 
@@ -64,7 +64,7 @@ class PictureProblem:
     def __init__(
         self,
         claims: Claims,
-        coder_at: Callable[[float], PictureCoder],
+        coder_at: Callable[[float], SegmentCoder],
         *,
         scales: Sequence[float],
         dilate_px: int = 8,
@@ -77,8 +77,8 @@ class PictureProblem:
         self.scales = sorted({1.0, *scales}, reverse=True)
         self.maps = maps
         self.clock = Clock()
-        self.tried: dict[Design, Tried] = {}
-        self._failed: list[Design] = []
+        self.tried: dict[Candidate, Tried] = {}
+        self._failed: list[Candidate] = []
         self._coder_at = coder_at
         self._on_trial = on_trial
         self._dilate_px = dilate_px
@@ -87,8 +87,8 @@ class PictureProblem:
         self._canvases: dict[float, Canvas] = {}
         self._lost_uncoded = False
         frame = coder_at(1.0).frame
-        self.belief = Belief(_subjects(claims, frame.width, frame.height), prior)
-        self._reach = prior.ring_reach * np.exp2(self.belief.subjects.zoom)
+        self.posterior = Posterior(_subjects(claims, frame.width, frame.height), prior)
+        self._reach = prior.ring_reach * np.exp2(self.posterior.subjects.zoom)
 
     @property
     def objects(self) -> int:
@@ -114,7 +114,7 @@ class PictureProblem:
         """See what the scale alone does: no encode is needed for that."""
         started = time.perf_counter()
         look = self.claims.look(canvas.coder.uncoded())
-        self.belief.tell_scaled(canvas.octaves, logit(look.score))
+        self.posterior.observe_scaled(canvas.octaves, logit(look.score))
         if canvas.scale == 1.0:
             self._lost_uncoded = not look.kept.all()
         self.clock.looking += time.perf_counter() - started
@@ -125,55 +125,62 @@ class PictureProblem:
         self.canvas(1.0)
         return self._lost_uncoded
 
-    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[Candidate[Design]]:
+    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[RatedCandidate[Candidate]]:
         """Versions at every scale, with their expected bits and chances."""
         canvases = [self.canvas(scale) for scale in self.scales]
         started = time.perf_counter()
-        found = propose(canvases, self.belief, tuple(self.tried), self._failed, wanted, best, maps=self.maps)
+        found = propose(canvases, self.posterior, tuple(self.tried), self._failed, wanted, best, maps=self.maps)
         self.clock.thinking += time.perf_counter() - started
         return found
 
-    def attempt(self, design: Design) -> Attempt[Design]:
+    def attempt(self, candidate: Candidate) -> Attempt[Candidate]:
         """Code a version, decode it, look at it and learn from it."""
         self._on_trial()
         started = time.perf_counter()
-        canvas = self.canvas(design.scale)
+        canvas = self.canvas(candidate.scale)
         try:
-            coded = canvas.code(design)
+            coded = canvas.code(candidate)
         except TooDenseError:
-            self._failed.append(design)
-            return Attempt(design, float("inf"), np.zeros(self.objects, np.bool_))
+            self._failed.append(candidate)
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_))
         decoded, psnr = canvas.coder.decode(coded)
-        check_fidelity(psnr, (int(coded.realised(design.map).qp.max()),))
+        check_fidelity(psnr, (int(coded.actual(candidate.map).qp.max()),))
         middle = time.perf_counter()
         look = self.claims.look(decoded)
-        self.tried[design] = Tried(canvas.coder, coded, look, psnr)
-        batch = canvas.of_design(design)
+        self.tried[candidate] = Tried(canvas.coder, coded, look, psnr)
+        batch = canvas.of_candidate(candidate)
         exposure = Exposure(canvas.octaves, batch.own[0], batch.ring[0], batch.samples[0])
-        self.belief.tell(exposure, logit(look.score))
+        self.posterior.observe(exposure, logit(look.score))
         self.clock.coding += middle - started
         self.clock.looking += time.perf_counter() - middle
-        return Attempt(design, coded.bits, look.kept)
+        return Attempt(candidate, coded.bits, look.kept)
 
-    def safest(self) -> Design:
+    def safest(self) -> Candidate:
         """The whole picture at its own size and the encoder's lowest QP."""
         canvas = self.canvas(1.0)
-        return canvas.design(canvas.uniform(np.array([canvas.qp_range[0]])), 0)
+        return canvas.candidate(canvas.uniform(np.array([canvas.qp_range[0]])), 0)
 
-    def safer(self, design: Design, steps: int) -> Design:
+    def safer(self, candidate: Candidate, steps: int) -> Candidate:
         """The same version, every QP so many steps lower."""
-        canvas = self.canvas(design.scale)
+        canvas = self.canvas(candidate.scale)
         low = canvas.qp_range[0]
         lowered = QpMap(
-            np.maximum(design.map.qp.astype(np.int64) - steps, low), design.map.ctu, design.map.width, design.map.height
+            np.maximum(candidate.map.qp.astype(np.int64) - steps, low),
+            candidate.map.ctu,
+            candidate.map.width,
+            candidate.map.height,
         )
-        return Design(
-            design.scale, design.how, lowered, design.layout, tuple(max(qp - steps, low) for qp in design.qps)
+        return Candidate(
+            candidate.scale,
+            candidate.how,
+            lowered,
+            candidate.layout,
+            tuple(max(qp - steps, low) for qp in candidate.qps),
         )
 
 
 def _subjects(claims: Claims, width: int, height: int) -> Subjects:
-    """The objects as the belief sees them, each as its own detector does."""
+    """The objects as the posterior sees them, each as its own detector does."""
     sides, zooms = [], []
     for view in claims.views:
         wide, high = view.detector.input_size(width, height)

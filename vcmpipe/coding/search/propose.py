@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout
-from vcmpipe.coding.search.belief import Belief, Floats
-from vcmpipe.coding.search.canvas import Batch, Canvas, Design, Ints
-from vcmpipe.coding.search.search import Candidate
+from vcmpipe.coding.search.canvas import Batch, Candidate, Canvas, Ints
+from vcmpipe.coding.search.posterior import Floats, Posterior
+from vcmpipe.coding.search.search import RatedCandidate
 
 Maps = Literal["regions", "native", "none"]
 
@@ -39,19 +39,19 @@ class Appraised:
 
 def propose(
     canvases: Sequence[Canvas],
-    belief: Belief,
-    tried: Sequence[Design],
-    failed: Sequence[Design],
+    posterior: Posterior,
+    tried: Sequence[Candidate],
+    failed: Sequence[Candidate],
     wanted: NDArray[np.bool_],
     best: float | None,
     *,
     maps: Maps,
-) -> list[Candidate[Design]]:
+) -> list[RatedCandidate[Candidate]]:
     """Versions at all scales that no other is expected to beat, both in bits and in chance.
 
     Args:
         canvases: The picture at each scale.
-        belief: What is known of the objects.
+        posterior: What is known of the objects.
         tried: Versions that were coded.
         failed: Versions that could not be coded.
         wanted: (N,) the objects that count; none, where nothing keeps any of them.
@@ -63,27 +63,29 @@ def propose(
     for canvas in canvases:
         low, high = canvas.qp_range
         qps = _QPS[(low <= _QPS) & (high >= _QPS)]
-        found.append(_appraised(canvas, belief, wanted, canvas.uniform(qps)))
+        found.append(_appraised(canvas, posterior, wanted, canvas.uniform(qps)))
         if maps == "none" or not wanted.any():
             continue  # where no object counts, the cheapest whole picture does
-        own = [design for design in tried if design.scale == canvas.scale]
-        for layout, drawn in _maps(canvas, belief, own, wanted, qps).items():
+        own = [candidate for candidate in tried if candidate.scale == canvas.scale]
+        for layout, drawn in _maps(canvas, posterior, own, wanted, qps).items():
             if layout is not None:
-                found.append(_appraised(canvas, belief, wanted, canvas.batch(drawn, layout)))
+                found.append(_appraised(canvas, posterior, wanted, canvas.batch(drawn, layout)))
             # As if the encoder took the map itself: what regions are planned for, where it does not.
-            (found if maps == "native" else rough).append(_appraised(canvas, belief, wanted, canvas.batch(drawn, None)))
+            (found if maps == "native" else rough).append(
+                _appraised(canvas, posterior, wanted, canvas.batch(drawn, None))
+            )
     if rough:
-        found += _planned(rough, belief, wanted, best)
-    return _front(found, {design.identity for design in (*tried, *failed)}, best)
+        found += _planned(rough, posterior, wanted, best)
+    return _front(found, {candidate.identity for candidate in (*tried, *failed)}, best)
 
 
-def _appraised(canvas: Canvas, belief: Belief, wanted: NDArray[np.bool_], batch: Batch) -> Appraised:
-    chance = belief.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T)[wanted].sum(axis=0)
+def _appraised(canvas: Canvas, posterior: Posterior, wanted: NDArray[np.bool_], batch: Batch) -> Appraised:
+    chance = posterior.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T)[wanted].sum(axis=0)
     return Appraised(canvas, batch, np.exp(chance))
 
 
 def _maps(
-    canvas: Canvas, belief: Belief, tried: Sequence[Design], wanted: NDArray[np.bool_], qps: Ints
+    canvas: Canvas, posterior: Posterior, tried: Sequence[Candidate], wanted: NDArray[np.bool_], qps: Ints
 ) -> dict[RegionLayout | None, Ints]:
     """Maps, (M, CTUs), by the regions of the tried version that they come from, or None."""
     top = canvas.qp_range[1]
@@ -95,12 +97,12 @@ def _maps(
     for steps in _STEPS_AROUND:
         rings = np.minimum(qps + steps, top)
         around = levels + canvas.ring_share[:, None] * (rings - qps) + canvas.far_share[:, None] * (top - qps)
-        chances.append(belief.log_chance(canvas.octaves, levels, around))
+        chances.append(posterior.log_chance(canvas.octaves, levels, around))
         costs.append((core_bits[:, qps] + ring_bits[:, rings] - ring_bits[:, [top]]) / whole)
     chance, cost = np.concatenate(chances, axis=1), np.concatenate(costs, axis=1)
     found: dict[RegionLayout | None, list[Ints]] = {}
-    for design in (None, *(one for one in tried if one.layout is not None)):
-        table = chance if design is None else _sticky(canvas, belief, design, chance, qps)
+    for candidate in (None, *(one for one in tried if one.layout is not None)):
+        table = chance if candidate is None else _sticky(canvas, posterior, candidate, chance, qps)
         for rate in _RATES:
             best = (table - rate * cost).argmax(axis=1)
             # What does not count is background.
@@ -109,27 +111,29 @@ def _maps(
             for behind in _STEPS_BEHIND:
                 background = min(int(inner[wanted].max()) + behind, top)
                 drawn = canvas.map_of(inner, np.minimum(inner + steps, top), background)
-                found.setdefault(design.layout if design else None, []).append(drawn)
+                found.setdefault(candidate.layout if candidate else None, []).append(drawn)
     return {layout: np.unique(np.stack(drawn), axis=0) for layout, drawn in found.items()}
 
 
-def _sticky(canvas: Canvas, belief: Belief, design: Design, chance: Floats, qps: Ints) -> Floats:
+def _sticky(canvas: Canvas, posterior: Posterior, candidate: Candidate, chance: Floats, qps: Ints) -> Floats:
     """The chances, but that an object at the QPs of a tried version shows what it showed there."""
-    batch = canvas.of_design(design)
-    again = belief.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T)[:, 0]
-    asked = design.map.qp.ravel().astype(np.int64)
+    batch = canvas.of_candidate(candidate)
+    again = posterior.log_chance(canvas.octaves, batch.own.T, batch.ring.T, batch.samples.T)[:, 0]
+    requested = candidate.map.qp.ravel().astype(np.int64)
     table = chance.copy()
     for i, core in enumerate(canvas.core):
-        own = int(asked[core].min())
+        own = int(requested[core].min())
         at = int(np.searchsorted(qps, own))
         if at < len(qps) and qps[at] == own:
-            outside = asked[canvas.ring[i]]
+            outside = requested[canvas.ring[i]]
             steps = int(outside.min()) - own if len(outside) else 0
             table[i, int(np.abs(np.array(_STEPS_AROUND) - steps).argmin()) * len(qps) + at] = again[i]
     return table
 
 
-def _planned(rough: list[Appraised], belief: Belief, wanted: NDArray[np.bool_], best: float | None) -> list[Appraised]:
+def _planned(
+    rough: list[Appraised], posterior: Posterior, wanted: NDArray[np.bool_], best: float | None
+) -> list[Appraised]:
     """Regions for the most promising maps."""
     bits = np.concatenate([each.batch.bits for each in rough])
     chance = np.concatenate([each.chance for each in rough])
@@ -143,24 +147,24 @@ def _planned(rough: list[Appraised], belief: Belief, wanted: NDArray[np.bool_], 
             canvas, values = rough[owner[at]].canvas, rough[owner[at]].batch.maps[place[at]]
             layout = canvas.planned(values)
             if len(layout.regions()) > 1:
-                found.append(_appraised(canvas, belief, wanted, canvas.batch(values[None], layout)))
+                found.append(_appraised(canvas, posterior, wanted, canvas.batch(values[None], layout)))
     return found
 
 
-def _front(found: list[Appraised], tried: set[object], best: float | None) -> list[Candidate[Design]]:
+def _front(found: list[Appraised], tried: set[object], best: float | None) -> list[RatedCandidate[Candidate]]:
     """The versions that no other beats in bits and chance, cheapest first."""
     bits = np.concatenate([each.batch.bits for each in found])
     chance = np.concatenate([each.chance for each in found])
     owner = np.concatenate([np.full(len(each.chance), n) for n, each in enumerate(found)])
     place = np.concatenate([np.arange(len(each.chance)) for each in found])
-    front: list[Candidate[Design]] = []
+    front: list[RatedCandidate[Candidate]] = []
     highest = 0.0
     for at in np.lexsort((-chance, bits)):
         if not np.isfinite(bits[at]) or (best is not None and bits[at] >= best):
             break
         if chance[at] > highest:
-            design = found[owner[at]].canvas.design(found[owner[at]].batch, int(place[at]))
-            if design.identity not in tried:
+            candidate = found[owner[at]].canvas.candidate(found[owner[at]].batch, int(place[at]))
+            if candidate.identity not in tried:
                 highest = float(chance[at])
-                front.append(Candidate(design, float(bits[at]), highest))
+                front.append(RatedCandidate(candidate, float(bits[at]), highest))
     return front

@@ -19,16 +19,16 @@ D = TypeVar("D", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Candidate(Generic[D]):
+class RatedCandidate(Generic[D]):
     """A version that could be tried.
 
     Attributes:
-        design: The version; equal designs are the same version.
+        candidate: The version; equal candidates are the same version.
         bits: What it is expected to take.
         chance: Of keeping every object, 0..1.
     """
 
-    design: D
+    candidate: D
     bits: float
     chance: float
 
@@ -38,12 +38,12 @@ class Attempt(Generic[D]):
     """A version that was coded, decoded and looked at.
 
     Attributes:
-        design: The version.
+        candidate: The version.
         bits: What it took; infinite where the encoder could not code it.
         kept: (N,) whether each object was found again.
     """
 
-    design: D
+    candidate: D
     bits: float
     kept: NDArray[np.bool_]
 
@@ -61,7 +61,7 @@ class Problem(Protocol[D]):
         """Whether there is an object that probably no version keeps."""
         ...
 
-    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> Sequence[Candidate[D]]:
+    def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> Sequence[RatedCandidate[D]]:
         """What may be tried next, by all that the attempts so far have told; nothing that was attempted.
 
         Args:
@@ -70,7 +70,7 @@ class Problem(Protocol[D]):
         """
         ...
 
-    def attempt(self, design: D) -> Attempt[D]:
+    def attempt(self, candidate: D) -> Attempt[D]:
         """Code a version, decode it and look."""
         ...
 
@@ -78,7 +78,7 @@ class Problem(Protocol[D]):
         """The version that loses least: what it loses, and every other attempt too, nothing can keep."""
         ...
 
-    def safer(self, design: D, steps: int) -> D:
+    def safer(self, candidate: D, steps: int) -> D:
         """A version with every QP so many steps lower, as far as there are such QPs."""
         ...
 
@@ -106,14 +106,14 @@ class Outcome(Generic[D]):
     Attributes:
         chosen: The attempt to publish.
         verified: Whether it keeps every object but those that nothing keeps.
-        keepable: (N,) False for objects that no attempt kept, the safest one among them.
+        recoverable: (N,) False for objects that no attempt kept, the safest one among them.
         attempts: All of them, in order.
         margin: Whether a version ``Limits.margin`` steps coarser or more has kept everything, too.
     """
 
     chosen: Attempt[D]
     verified: bool
-    keepable: NDArray[np.bool_]
+    recoverable: NDArray[np.bool_]
     attempts: tuple[Attempt[D], ...]
     margin: bool
 
@@ -141,24 +141,24 @@ class _Search(Generic[D]):
     def left(self) -> int:
         return self.limits.trials - len(self.attempts)
 
-    def keepable(self) -> NDArray[np.bool_]:
-        """Every object may be keepable until the safest version has been looked at."""
+    def recoverable(self) -> NDArray[np.bool_]:
+        """Every object may be recoverable until the safest version has been looked at."""
         if not self.proved:
             return np.ones(self.problem.objects, dtype=np.bool_)
         return np.asarray(np.any([attempt.kept for attempt in self.attempts], axis=0), np.bool_)
 
     def verified(self, attempt: Attempt[D]) -> bool:
-        return bool(np.isfinite(attempt.bits)) and bool((attempt.kept | ~self.keepable()).all())
+        return bool(np.isfinite(attempt.bits)) and bool((attempt.kept | ~self.recoverable()).all())
 
     def best(self) -> Attempt[D] | None:
         good = [attempt for attempt in self.attempts if self.verified(attempt)]
         return min(good, key=lambda attempt: attempt.bits, default=None)
 
-    def attempt(self, design: D) -> Attempt[D]:
+    def attempt(self, candidate: D) -> Attempt[D]:
         for attempt in self.attempts:
-            if attempt.design == design:
+            if attempt.candidate == candidate:
                 return attempt
-        self.attempts.append(self.problem.attempt(design))
+        self.attempts.append(self.problem.attempt(candidate))
         return self.attempts[-1]
 
     def explore(self, reserve: int) -> None:
@@ -171,11 +171,11 @@ class _Search(Generic[D]):
                 return
             bits = None if best is None else best.bits
             choice = choose(
-                self.problem.candidates(self.keepable(), bits), bits, left / self.limits.trials, self.limits.worth
+                self.problem.candidates(self.recoverable(), bits), bits, left / self.limits.trials, self.limits.worth
             )
             if choice is None:
                 return
-            self.attempt(choice.design)
+            self.attempt(choice.candidate)
 
     def prove(self) -> None:
         """Look at the safest version: what is lost there and everywhere else cannot be kept.
@@ -188,10 +188,10 @@ class _Search(Generic[D]):
         """A version the margin's steps or more below one that kept everything."""
         steps = self.limits.margin
         while self.left > 0:
-            design = self.problem.safer(best.design, steps)
-            if design == self.problem.safer(best.design, steps - 1):
+            candidate = self.problem.safer(best.candidate, steps)
+            if candidate == self.problem.safer(best.candidate, steps - 1):
                 return None  # there are no lower QPs
-            lowered = self.attempt(design)
+            lowered = self.attempt(candidate)
             if self.verified(lowered):
                 return lowered
             steps += 2
@@ -214,18 +214,20 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
         lowered = run.lower(best)
         if run.verified(best):
             break
-        # The lowered version kept what seemed unkeepable: nothing is promised now that does not keep it, too.
+        # The lowered version kept what seemed unrecoverable: nothing is promised now that does not keep it, too.
         best, lowered = run.best(), None
     if best is None:
         # Each object was kept somewhere, but all of them nowhere.
         chosen = max(run.attempts, key=lambda a: (np.isfinite(a.bits), int(a.kept.sum()), -a.bits))
-        return Outcome(chosen, False, run.keepable(), tuple(run.attempts), limits.margin == 0)
+        return Outcome(chosen, False, run.recoverable(), tuple(run.attempts), limits.margin == 0)
     return Outcome(
-        lowered or best, True, run.keepable(), tuple(run.attempts), limits.margin == 0 or lowered is not None
+        lowered or best, True, run.recoverable(), tuple(run.attempts), limits.margin == 0 or lowered is not None
     )
 
 
-def choose(candidates: Sequence[Candidate[D]], best: float | None, left: float, worth: float) -> Candidate[D] | None:
+def choose(
+    candidates: Sequence[RatedCandidate[D]], best: float | None, left: float, worth: float
+) -> RatedCandidate[D] | None:
     """The candidate to attempt next, or None where none is worth it.
 
     With a verified version of ``best`` bits it is the one with the largest expected saving. Without, what there is to

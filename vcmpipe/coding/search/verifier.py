@@ -48,7 +48,7 @@ class Verifier:
 
     Args:
         pipeline: How pictures are coded.
-        options: What was asked for.
+        options: What was requested.
         further: Detectors that have to keep what they see, besides the pipeline's own.
         on_trial: Called with the number of encodes tried so far.
     """
@@ -81,7 +81,7 @@ class Verifier:
         objects = _records(views, found)
         if self.options.strict:
             _refuse_losses(frame, found, [each for view in objects for each in view])
-        honoured = prove(found.coder, found.coded, found.asked)
+        honoured = prove(found.coder, found.coded, found.requested)
         if honoured.startswith("no: ") and found.coded.realisation != "native":
             raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
         verification = VerificationRecord(
@@ -89,7 +89,7 @@ class Verifier:
             scale=round(found.scale, 4),
             trials=found.trials,
             margin=found.margin,
-            unkeepable=np.flatnonzero(~found.keepable[: len(objects[0])]).tolist(),
+            unrecoverable=np.flatnonzero(~found.recoverable[: len(objects[0])]).tolist(),
             blur=self.rules.blur,
             seconds=[
                 SecondRecord(view.detector.name, view.detector.digest, each)
@@ -100,13 +100,13 @@ class Verifier:
             frame,
             found.coder,
             found.coded,
-            found.asked,
+            found.requested,
             objects[0],
             psnr_y=found.psnr_y,
             honoured=honoured,
             verification=verification,
         )
-        return EncodedPicture(found.coded, record, found.asked)
+        return EncodedPicture(found.coded, record, found.requested)
 
     def _view(self, detector: Detector, found: sv.Detections) -> View:
         reference = found[self.pipeline.wanted(found, detector)]
@@ -124,7 +124,7 @@ def _records(views: Sequence[View], found: Verified) -> list[list[ObjectRecord]]
     for view in views:
         part = slice(first, first + len(view.reference))
         kept = [bool(value) for value in found.kept[part]]
-        records.append(object_records(view.detector, view.reference, found.qps[part], found.keepable[part], kept))
+        records.append(object_records(view.detector, view.reference, found.qps[part], found.recoverable[part], kept))
         first = part.stop
     return records
 
@@ -142,6 +142,6 @@ def _refuse_losses(frame: Frame, found: Verified, objects: Sequence[ObjectRecord
         )
     if not found.margin:
         raise VcmError(
-            f"{frame.source}: no version with the QP margin asked for kept everything in {found.trials} trials; with "
+            f"{frame.source}: no version with the QP margin requested kept everything in {found.trials} trials; with "
             "--strict nothing is written: ask for a smaller --qp-margin or more --max-trials"
         )

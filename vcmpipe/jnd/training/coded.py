@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
-from vcmpipe.coding.segment_coder import PictureCoder
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError
@@ -131,7 +131,7 @@ def _how(scale: str) -> tuple[str, ...]:
 def _coded(frame: Frame, scale: str, step: int) -> Pixels:
     """A picture, coded and decoded, at its own size."""
     if scale == "vvc-qp":
-        return PictureCoder(load_encoder("vvenc"), frame)(step).rgb
+        return SegmentCoder(load_encoder("vvenc"), frame)(step).rgb
     if scale == "jpeg-qf":
         return decode_picture(jpeg_picture(frame.rgb, step), Path(frame.source))
     spec = ColourSpec()

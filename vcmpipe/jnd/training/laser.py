@@ -120,7 +120,7 @@ def train_laser(options: TrainOptions, *, progress: Progress, warn: Warn, say: W
 
 
 def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.Module:
-    """The network of a stage with the weights that were asked for.
+    """The network of a stage with the weights that were requested.
 
     Raises:
         InputError: They are of another network; nothing else is taken instead.

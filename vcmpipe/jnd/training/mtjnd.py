@@ -84,7 +84,7 @@ def train_mtjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: W
 
 
 def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.Module:
-    """The network with the weights that were asked for.
+    """The network with the weights that were requested.
 
     Raises:
         VcmError: They cannot be had, or are of another network; nothing else is taken instead.

@@ -111,7 +111,7 @@ def train_resjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: 
 
 
 def make_network(plan: Plan, files: Sequence[Path]) -> nn.Module:
-    """The network with the weights that were asked for.
+    """The network with the weights that were requested.
 
     Raises:
         InputError: They are of another network; nothing else is taken instead.

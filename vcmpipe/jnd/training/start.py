@@ -1,4 +1,4 @@
-"""What the networks start from: weights that were asked for, or an error; never something else."""
+"""What the networks start from: weights that were requested, or an error; never something else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def resolve(init: str, *, pretrained: bool, model: str) -> tuple[str, list[Path]
     """``--init`` as a plan keeps it, and the files that it names.
 
     Args:
-        init: What was asked for.
+        init: What was requested.
         pretrained: Whether the model has pretrained weights.
         model: Its name.
 

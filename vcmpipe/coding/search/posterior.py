@@ -25,7 +25,7 @@ _RESOLUTION = 0.03
 
 @dataclass(frozen=True)
 class Subjects:
-    """The N objects of a picture as the belief sees them.
+    """The N objects of a picture as the posterior sees them.
 
     Attributes:
         source: (N,) logit of each score in the source.
@@ -57,7 +57,7 @@ class Exposure:
     samples: NDArray[np.int64]
 
 
-class Belief:
+class Posterior:
     """What is known of a picture's objects after the trials so far.
 
     Args:
@@ -79,11 +79,11 @@ class Belief:
         self._samples = np.zeros((count, 0), np.int64)
         self._solved: tuple[Floats, float, float, Floats] | None = None
 
-    def tell_scaled(self, octaves: float, strength: Floats) -> None:
+    def observe_scaled(self, octaves: float, strength: Floats) -> None:
         """Learn what scaling alone does: the strength, (N,) logits, of each object in the picture before coding."""
         self._scaled[octaves] = strength
 
-    def tell(self, exposure: Exposure, strength: Floats) -> None:
+    def observe(self, exposure: Exposure, strength: Floats) -> None:
         """Learn from a trial: the strength, (N,) logits, at which each object was found."""
         expected, harm, outer = self._expected(exposure.octaves, exposure.qp, exposure.ring)
         floor = float(logit(np.array(0.0)))
