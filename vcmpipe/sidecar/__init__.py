@@ -1,25 +1,31 @@
 """The sidecar: one versioned document beside the stream; and where a result comes from."""
 
 from vcmpipe.sidecar.schema import (
+    Conformance,
+    FrameRecord,
     MapRecord,
     NoSidecarError,
     ObjectRecord,
-    PictureRecord,
     RegionRecord,
     SecondRecord,
+    SegmentRecord,
     Sidecar,
+    Verdict,
     VerificationRecord,
     sidecar_path,
 )
 
 __all__ = [
+    "Conformance",
+    "FrameRecord",
     "MapRecord",
     "NoSidecarError",
     "ObjectRecord",
-    "PictureRecord",
     "RegionRecord",
     "SecondRecord",
+    "SegmentRecord",
     "Sidecar",
+    "Verdict",
     "VerificationRecord",
     "sidecar_path",
 ]

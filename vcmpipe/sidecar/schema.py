@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
+from vcmpipe.frames import MAX_PIXELS, MAX_SIDE
 
-SCHEMA = 1
+SCHEMA = 2
 
 _CTUS = (16, 32, 64, 128)
-# As pictures are limited on their way in (see vcmpipe.frames).
-_MAX_SIDE = 16384
-_MAX_PIXELS = 89_478_485
 
 # Fields that sidecars of the same schema may lack: they were added later, and have defaults.
 _LATER = frozenset({"codec", "map_honoured", "notes", "verification"})
@@ -115,48 +114,102 @@ class VerificationRecord:
     seconds: list[SecondRecord]
 
 
+class Verdict(enum.StrEnum):
+    """Whether a stream carries the QPs of its map."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
-class PictureRecord:
-    """One picture.
+class Conformance:
+    """The answer for one segment, and how it came about.
 
     Attributes:
-        index: Its place in the stream, from 0.
+        verdict: Whether no sample has a larger QP than the map requests.
+        reason: Where it is carried: ``uniform``, ``regions`` or ``native``; else what is wrong, or why nobody can tell.
+    """
+
+    verdict: Verdict
+    reason: str
+
+    def __str__(self) -> str:
+        return f"yes ({self.reason})" if self.verdict == Verdict.YES else f"{self.verdict}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame.
+
+    Attributes:
+        index: Its place among the source's frames, from 0.
         source: The file name, or video name and frame number, without folders.
         timestamp: Seconds from the start of a video, or None.
-        source_size: Width and height of the source in pixels.
-        coded_size: Width and height of the decoded picture (after the conformance window and the crop of an odd size).
-        bits: Bits of the access unit in the stream, with its parameter sets.
-        realisation: How the map reached the bits.
+        poc: Picture order count in the stream; None where the headers do not tell.
+        slice_type: ``I``, ``P``, ``B`` or a mixture of them.
+        temporal_layer: TemporalId.
+        qp: The smallest slice QP; None where the headers do not tell.
+        bits: Bits of its access unit in the stream, parameter sets included.
         psnr_y: PSNR of the luma samples at the coded size, in dB, or None where it was not measured.
-        objects: Every detection with at least the score requested.
-        qp_map: The maps.
-        regions: The regions, in stream order.
-        map_honoured: Whether the stream carries the map: ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``.
-        notes: What the encoder could not be told as it was requested.
-        verification: What a search found; None without ``--verify``.
+        objects: Every detection in it with at least the score requested.
     """
 
     index: int
     source: str
     timestamp: float | None
+    poc: int | None
+    slice_type: str
+    temporal_layer: int
+    qp: int | None
+    bits: int
+    psnr_y: float | None
+    objects: list[ObjectRecord]
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """One segment: what was requested of it and what is in the stream.
+
+    Attributes:
+        index: Its place in the stream, from 0.
+        structure: ``intra``, ``random-access`` or ``low-delay``.
+        source_size: Width and height of the source in pixels.
+        coded_size: Width and height of the decoded frames (after the conformance window and the crop of an odd size).
+        bits: Bits of its access units in the stream.
+        realisation: How the map reached the bits.
+        qp_map: The map requested and the actual one.
+        regions: The regions, in stream order; bits are those of all frames.
+        conformance: Whether the stream carries the map.
+        notes: What the encoder could not be given as it was requested.
+        verification: What a search found; None without ``--verify``.
+        frames: Its frames in presentation order.
+    """
+
+    index: int
+    structure: str
     source_size: tuple[int, int]
     coded_size: tuple[int, int]
     bits: int
     realisation: str
-    psnr_y: float | None
-    objects: list[ObjectRecord]
     qp_map: MapRecord
     regions: list[RegionRecord]
-    map_honoured: str = "cannot tell: not looked at"
-    notes: list[str] = field(default_factory=list)
-    verification: VerificationRecord | None = None
+    conformance: Conformance
+    notes: list[str]
+    verification: VerificationRecord | None
+    frames: list[FrameRecord]
 
     def __post_init__(self) -> None:
         for name in ("source_size", "coded_size"):
             width, height = getattr(self, name)
             # What no encoder takes was never coded, and would be refused much later, or not at all.
-            if not (min(width, height) >= 1 and max(width, height) <= _MAX_SIDE and width * height <= _MAX_PIXELS):
+            if not (min(width, height) >= 1 and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
                 raise InputError(f"{name} is {width}x{height}: there are no such pictures")
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its first frame's source."""
+        return self.frames[0].source
 
 
 @dataclass(frozen=True)
@@ -167,14 +220,14 @@ class Sidecar:
         stream: File name of the stream.
         sha256: Digest of the stream.
         bytes: Size of the stream.
-        kept: Objects found again on the coded pictures, or None where that was not checked.
+        kept: Objects found again in the coded frames, or None where that was not checked.
         lost: Objects not found again, or None.
         colour: Matrix, range and siting.
         configuration: Every option of the run.
         provenance: Versions, encoder build, detector and predictor with their digests.
-        pictures: One record per picture, in stream order.
+        segments: One record per segment, in stream order.
+        codec: What the stream is coded with; see ``bitstream.codecs``.
         schema: Version of this layout.
-        codec: What the stream is coded with: ``vvc`` or ``hevc``.
     """
 
     stream: str
@@ -185,13 +238,18 @@ class Sidecar:
     colour: dict[str, str]
     configuration: dict[str, Any]
     provenance: dict[str, Any]
-    pictures: list[PictureRecord] = field(default_factory=list)
-    schema: int = SCHEMA
+    segments: list[SegmentRecord]
     codec: str = "vvc"
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         if self.codec not in get_args(Codec):
             raise InputError(f"codec is {self.codec!r}: it must be one of {', '.join(get_args(Codec))}")
+
+    @property
+    def frames(self) -> list[FrameRecord]:
+        """All frames in presentation order: the order in which the stream shows them."""
+        return [frame for segment in self.segments for frame in segment.frames]
 
     def to_json(self) -> str:
         """The sidecar as it is written: one line of JSON."""
