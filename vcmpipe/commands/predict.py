@@ -21,7 +21,7 @@ from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
-from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, load_predictor, own_margin
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -162,7 +162,7 @@ def predict(
         return _written(options, Prediction(None, whole.name, "the first level, rounded down", margin, jnds))
     jobs = worker_count(options.jobs)
     detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
-    predictor = predictor or choose_predictor(spec, detector, warn)
+    predictor = predictor or load_predictor(spec, detector, warn=warn)
     margin = own_margin(predictor) if options.margin is None else options.margin
     rule, encoder = MatchRule(reference_score=options.score), _Once(options.encoder)
     pictures = []
