@@ -35,8 +35,8 @@ def load_predictor(
 
     Args:
         spec: ``auto`` for the shipped one that was trained for this very detector, else ``constant``; or ``NAME`` or
-            ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this package and from entry points of the group
-            ``vcmpipe.thresholds``.
+            ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this
+            package and from entry points of the group ``vcmpipe.thresholds``.
         detector: Handed to predictors that are made for, or run, a detector.
         warn: Called where ``auto`` finds none that fits.
 
