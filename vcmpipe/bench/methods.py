@@ -16,7 +16,7 @@ import numpy as np
 
 from vcmpipe.audience import shifted, smaller
 from vcmpipe.bench.memory import Prediction, predicted
-from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
+from vcmpipe.bench.meter import Account, Found, Meter, MeteredDetector, MeteredEncoder
 from vcmpipe.encoders import CodedPicture, ContentCache, Encoder, PictureCoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
@@ -78,6 +78,8 @@ class Coded(NamedTuple):
 class PictureBench:
     """One picture under every method: coders by scale, thresholds predicted once, and what all of it costs.
 
+    Versions of a picture that are the same, sample for sample, are looked at once by ``pipeline.detector``.
+
     Args:
         pipeline: Detector, predictor, encoder and policies.
         frame: The source picture.
@@ -105,6 +107,7 @@ class PictureBench:
         self._coders: dict[tuple[float, bool], PictureCoder] = {}
         self._predictions: dict[str, Prediction] = {}
         self._people: dict[float, tuple[QpMap, Account]] = {}
+        self._found: Found = {}
         self.begin()
 
     def begin(self) -> Meter:
@@ -113,6 +116,7 @@ class PictureBench:
         self._charged: set[float] = set()
         self.pipeline = copy.copy(self._whole)
         self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
+        self.pipeline.detector = MeteredDetector(self._whole.detector, self.meter, self._found)
         self._coders.clear()
         return self.meter
 
