@@ -14,6 +14,7 @@ from vcmpipe.sidecar.schema import sidecar_path
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
+    from vcmpipe.bench.interim import Interim
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
     from vcmpipe.coding.stream_conformance import MapCheck
@@ -51,9 +52,9 @@ class _Console(Console):
         raise
 
 
-def console() -> Console:
-    """stdout, taking text as it is: file names may hold what rich would read as markup."""
-    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+def console(*, stderr: bool = False) -> Console:
+    """Stdout or stderr, taking text as it is: file names may hold what rich would read as markup."""
+    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False, stderr=stderr)
     if not out.is_terminal:
         out.width = max(out.width, WIDTH)
     return out
@@ -343,6 +344,16 @@ def benched(result: BenchResult, out: Path) -> None:
         screen.print(line, soft_wrap=True)
     screen.print(tables.headline(result), soft_wrap=True)
     screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def bench_so_far(figures: Interim) -> None:
+    """First figures of a bench that still runs: on stderr, as all progress."""
+    from vcmpipe.bench.interim import table
+
+    screen, shown = console(stderr=True), table(figures)
+    screen.print(shown.title, soft_wrap=True)
+    _cells(screen, shown)
+    screen.print()
 
 
 def _cells(screen: Console, table: Cells) -> None:
