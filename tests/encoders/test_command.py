@@ -14,7 +14,8 @@ from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
 from vcmpipe.encoders.description import read_description
-from vcmpipe.encoders.discovery import _DESCRIPTIONS, FOLDER_VARIABLE
+from vcmpipe.encoders.discovery import _DESCRIPTIONS
+from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE
 from vcmpipe.encoders.maps import WrittenMap
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
