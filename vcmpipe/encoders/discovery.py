@@ -131,18 +131,14 @@ _KVAZAAR = Sought(
 
 
 def _described(description: Description) -> Sought:
-    program = Path(description.program)
-    if len(program.parts) > 1:
-        # A path: as it is, or from the folder that the TOML lies in.
-        program = description.source.parent / program
     return Sought(
         description.name,
         description.variable,
-        (str(program),),
+        (description.program,),
         False,
         lambda path: identify(description, path),
-        f"the program that {description.source.name} describes",
-        f"put {program.name} into {{folder}}, on PATH, or name it in {{variable}}",
+        f"the program that the description of {description.name} names",
+        f"put {Path(description.program).name} into {{folder}}, on PATH, or name it in {{variable}}",
     )
 
 
