@@ -90,9 +90,9 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
     import jinja2
     from markupsafe import Markup
 
-    from vcmpipe.bench.drawing import styles
     from vcmpipe.bench.plots import plots
     from vcmpipe.bench.savings import savings
+    from vcmpipe.bench.styles import styles
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE),

@@ -31,6 +31,7 @@ from vcmpipe.bitstream.vui import Vui, colour_of, vui_of
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
+from vcmpipe.frames.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.frames.video import plane_array
 from vcmpipe.frames.yuv import Plane, Yuv
 from vcmpipe.process import one_line
@@ -38,10 +39,6 @@ from vcmpipe.process import one_line
 if TYPE_CHECKING:
     import av
 
-MAX_SIDE = 16384
-"""Luma samples above which a side is refused before anything is decoded."""
-MAX_SAMPLES = 96_000_000
-"""Luma samples above which a coded picture is refused: level 6.3 ends at 80 million, our own encodes at 90 million."""
 _SHORT = 8
 # VVC's parameter sets, and how far right their ids stand in the first byte (an APS's type in front counts, too).
 _SETS: dict[int, int] = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 2, NalType.PREFIX_APS: 0}

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from vcmpipe.bitstream import codec_of, hevc, split_access_units
-from vcmpipe.decoding.decoder import MAX_SIDE, DecodedPicture, decode_stream
+from vcmpipe.decoding.decoder import DecodedPicture, decode_stream
 from vcmpipe.errors import BitstreamError, InputError, ProcessError, VcmError
 from vcmpipe.frames.colour import ColourSpec
+from vcmpipe.frames.limits import MAX_SIDE
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import MEMORY_VARIABLE, Output, Settings, streaming
 

@@ -45,8 +45,9 @@ def _qp(job: Job) -> int:
     return job.qp
 
 
-# Encoders side by side in one process from which on each gets one thread, and luma samples (of all frames) up to which one alone does:
-# the bits are the same, and the cores, filled by encoders and pictures side by side, lose 5 to 25 % less to waiting.
+# Encoders side by side in one process from which on each gets one thread, and luma samples, of all frames, up to which
+# one alone does: the bits are the same, and the cores, filled by encoders and segments side by side, lose 5 to 25 %
+# less to waiting.
 _ONE_THREAD_FROM = 4
 _ONE_THREAD_UP_TO = 1 << 19
 

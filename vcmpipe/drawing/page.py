@@ -1,7 +1,6 @@
-"""What all drawings share: a style per method, colours that follow the page, and SVG that may stand inside HTML.
+"""Drawings that stand inside an HTML page: SVG whose colours follow the page's light and its dark theme.
 
-Colours are drawn as placeholders and become CSS variables of the page, so that one drawing serves its light and its
-dark theme. Every method has a colour and a marker of its own: it can be told apart without seeing colours.
+Colours are drawn as placeholders and become CSS variables of the page, so that one drawing serves both themes.
 """
 
 from __future__ import annotations
@@ -9,69 +8,18 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from vcmpipe.bench.result import ANCHOR, BenchResult
-from vcmpipe.bench.tables import in_order
+from vcmpipe.drawing.theme import themed
 
 # Points, in a drawing as wide as a telephone.
 TYPE = 11.0
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a method is drawn.
-
-    Attributes:
-        light: Its colour on a white page (at least 3:1 against it).
-        dark: Its colour on a dark page.
-        marker: matplotlib's name of the marker.
-        dash: matplotlib's line style.
-    """
-
-    light: str
-    dark: str
-    marker: str
-    dash: str = "-"
-
-    @property
-    def size(self) -> float:
-        """The marker's size in points; crosses fill less of theirs."""
-        return {"P": 8.0, "X": 8.0, "p": 8.0, "*": 10.0}.get(self.marker, 6.0)
-
-
-# After Okabe and Ito's palette for all kinds of colour vision, darkened for white and lightened for dark pages.
-# The anchors are neutral, the methods that use a detector are coloured.
-STYLES = {
-    ANCHOR: Style("#24292f", "#f0f3f6", "o"),
-    "plain-default": Style("#6e7781", "#9aa4af", "s", "--"),
-    "plain-scaled": Style("#a8487f", "#e08fc0", "D", "-."),
-    "frame": Style("#0072b2", "#56b4e9", "^"),
-    "roi": Style("#00805c", "#2fc79b", "v"),
-    "jrd": Style("#c44e00", "#ff9a57", "P"),
-    "jrd-measured": Style("#9a5b00", "#e0a94a", "p", "--"),
-    "verified": Style("#b3261e", "#ff8a80", "*"),
-}
-OTHERS = (Style("#8a6d00", "#e5c64a", "X"), Style("#5b4bb5", "#a99bf0", "<"), Style("#3f6b00", "#9ccc52", ">"))
-
 # Placeholders; no colour map or default of matplotlib holds them.
 INK, MUTED, GRID, PAPER = "#010203", "#010204", "#010205", "#010206"
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"}
-
-
-def series_colour(place: int) -> str:
-    """The colour of the method at a place in ``styles``."""
-    return f"#0a0b{place:02x}"
-
-
-def styles(result: BenchResult) -> list[tuple[str, Style]]:
-    """The methods with their styles, the anchor first."""
-    names = [method.method for method in in_order(result)]
-    unknown = [name for name in names if name not in STYLES]
-    return [(name, STYLES.get(name) or OTHERS[unknown.index(name) % len(OTHERS)]) for name in names]
 
 
 @dataclass(frozen=True)
@@ -81,43 +29,46 @@ class Plot:
     Attributes:
         title: What it shows.
         svg: The ``<svg>`` element; its colours are the CSS variables ``--ink``, ``--muted``, ``--grid``, ``--paper``
-            and ``--series-0`` and so on in the order of ``styles``.
+            and ``--series-0`` and so on by their places.
     """
 
     title: str
     svg: str
 
 
+def series_colour(place: int) -> str:
+    """The colour of the series at a place: the page's ``--series-PLACE``, 0..255."""
+    return f"#0a0b{place:02x}"
+
+
 @contextmanager
 def canvas(name: str, size: tuple[float, float]) -> Iterator[Any]:
     """A figure of a size in inches, in the page's own type."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    settings = {
+    own = {
         "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own type
         "svg.hashsalt": f"vcmpipe-{name}",  # names inside the drawing are the same every time
-        "font.family": "sans-serif",
-        "font.size": TYPE,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": MUTED,
-        "axes.labelcolor": MUTED,
-        "text.color": INK,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "grid.color": GRID,
+        "grid.linewidth": 0.7,
     }
-    with matplotlib.rc_context(settings):
+    with themed(INK, MUTED, GRID, TYPE, own):
         yield Figure(figsize=size)
 
 
 def titled(axes: Any, title: str, start: float = 0.0) -> None:
     """Title, beginning at a place in widths of the axes, grid, and no ticks."""
-    axes.set_title(title, loc="left", x=start, fontsize=TYPE, fontweight="bold", color=INK, pad=7)
-    axes.grid(True, linewidth=0.7)
-    axes.set_axisbelow(True)
+    axes.set_title(title, x=start, fontsize=TYPE, fontweight="bold", pad=7)
+    axes.grid(True)
     axes.tick_params(length=0)
+
+
+def ticks_at(axis: Any, values: Sequence[float], form: Callable[[float], str]) -> None:
+    """Ticks at these values of an axis and nowhere else, labelled by ``form``."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 
 
 def short(value: float) -> str:
