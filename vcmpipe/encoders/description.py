@@ -8,8 +8,9 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
+from vcmpipe.bitstream import CODECS
 from vcmpipe.encoders.base import PRESETS, Capabilities
 from vcmpipe.encoders.maps import MAP_FORMS, MapForm, limits_of
 from vcmpipe.errors import InputError
@@ -85,7 +86,7 @@ def read_description(path: Path) -> Description:
     name = table.text("name", path.stem, _NAME)
     low, high = table.pair("qp_range")
     depth = _INPUT_DEPTHS[table.choice("input", tuple(_INPUT_DEPTHS), "yuv420p10le")]
-    codec: Literal["vvc", "hevc"] = "hevc" if table.choice("codec", ("vvc", "hevc"), None) == "hevc" else "vvc"
+    codec = CODECS[table.choice("codec", tuple(CODECS), None)].name
     arguments = table.arguments("arguments", ("input", "output", "width", "height", "qp"))
     map_table, version_table, preset_table = (table.table(key) for key in ("map", "version", "presets"))
     map_form: MapForm | None = None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.nal import IDR_TYPES, IRAP_TYPES, NalType, NalUnit, join_nal_units, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import read_picture_header
-from vcmpipe.bitstream.slice_header import read_slice
-from vcmpipe.bitstream.sps import chroma_units, cropped_size
+from vcmpipe.bitstream.nal import AccessUnit, NalUnit, attach_tail, join_nal_units
+from vcmpipe.bitstream.vui import colour_of
+from vcmpipe.bitstream.vvc.nal import NalType, set_place, split_nal_units
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import read_picture_header
+from vcmpipe.bitstream.vvc.slice_header import read_slice
+from vcmpipe.bitstream.vvc.sps import chroma_units, cropped_size
+from vcmpipe.bitstream.vvc.vui import vui_of
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.colour import ColourSpec
 
 # What may stand before a picture's first slice only: behind a slice it begins the next access unit.
 LEADING_TYPES = frozenset(
@@ -29,40 +31,6 @@ LEADING_TYPES = frozenset(
         29,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
-    """The NAL units of one picture, with the parameter sets and messages that go with it.
-
-    Attributes:
-        nal_units: the NAL units, in order.
-        picture_size: (width, height) in luma samples after the conformance window; None where a header in front of it
-            could not be read.
-    """
-
-    nal_units: tuple[NalUnit, ...]
-    picture_size: tuple[int, int] | None
-
-    @property
-    def data(self) -> bytes:
-        """The access unit as an Annex-B byte stream."""
-        return join_nal_units(list(self.nal_units))
-
-    @property
-    def slices(self) -> tuple[NalUnit, ...]:
-        """The slice NAL units."""
-        return tuple(unit for unit in self.nal_units if unit.is_slice)
-
-    @property
-    def is_irap(self) -> bool:
-        """Whether the picture is an IDR or CRA picture."""
-        return any(unit.type in IRAP_TYPES for unit in self.nal_units)
-
-    @property
-    def is_idr(self) -> bool:
-        """Whether the picture is an IDR picture, with which decoding can begin afresh."""
-        return any(unit.type in IDR_TYPES for unit in self.nal_units)
 
 
 def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
@@ -86,9 +54,7 @@ def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
         if unit.is_slice:
             layer = unit.layer_id
         groups[-1].append(unit)
-    if len(groups) > 1 and not any(unit.is_slice for unit in groups[-1]):
-        groups[-2:] = [groups[-2] + groups[-1]]
-    return groups
+    return attach_tail(groups)
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
@@ -106,14 +72,16 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     sets = ParameterSets()
     found = []
     for group in group_access_units(split_nal_units(data)):
-        size = None
+        size: tuple[int, int] | None = None
+        colour: ColourSpec | None = None
         header: Fields | None = None
         for unit in group:
             if unit.layer_id:
                 continue
             try:
                 if unit.type == NalType.SPS:
-                    sets.read_sps(unit.payload())
+                    colour = ColourSpec()
+                    colour = colour_of(vui_of(sets.read_sps(unit.payload())))
                 elif unit.type == NalType.PPS:
                     sets.read_pps(unit.payload())
                 elif unit.type == NalType.PH:
@@ -125,7 +93,9 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                 # A decoder may know more than this parser: the size stays unknown, inspect_stream says why.
                 continue
         if any(unit.is_slice for unit in group):
-            found.append(AccessUnit(tuple(group), size))
+            places = ((set_place(unit), join_nal_units([unit])) for unit in group)
+            sent = tuple((place, data) for place, data in places if place is not None)
+            found.append(AccessUnit(tuple(group), size, colour, sent))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no VVC stream)")
     return found

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.bitstream.pps import CtuRect, is_rectangular, signalled_slices, tile_sizes
-from vcmpipe.bitstream.sps import ctb_size
+from vcmpipe.bitstream.vvc.pps import CtuRect, is_rectangular, signalled_slices, tile_sizes
+from vcmpipe.bitstream.vvc.sps import ctb_size
 from vcmpipe.errors import BitstreamError
 
 

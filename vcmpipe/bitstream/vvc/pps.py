@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields, flags
-from vcmpipe.bitstream.sps import MAX_SIDE, MAX_SUBPICS
+from vcmpipe.bitstream.vvc.sps import MAX_SIDE, MAX_SUBPICS
 from vcmpipe.errors import BitstreamError
 
 MAX_SLICES = 1000

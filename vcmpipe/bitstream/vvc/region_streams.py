@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vcmpipe.bitstream.access_units import group_access_units
-from vcmpipe.bitstream.aps import ALF_APS, Aps, read_aps
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.nal import NalType, NalUnit, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import read_picture_header
-from vcmpipe.bitstream.slice_header import Slice, read_slice
+from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.vvc.access_units import group_access_units
+from vcmpipe.bitstream.vvc.aps import ALF_APS, Aps, read_aps
+from vcmpipe.bitstream.vvc.nal import NalType, split_nal_units
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import read_picture_header
+from vcmpipe.bitstream.vvc.slice_header import Slice, read_slice
 from vcmpipe.errors import BitstreamError
 
 _UNPROVED_SPS = (
