@@ -8,7 +8,7 @@ from typing import Literal
 
 from vcmpipe.bitstream import hevc, vvc
 from vcmpipe.bitstream.info import StreamInfo
-from vcmpipe.bitstream.nal import AccessUnit
+from vcmpipe.bitstream.nal import AccessUnit, NalUnit
 from vcmpipe.errors import BitstreamError
 
 Codec = Literal["vvc", "hevc"]
@@ -26,8 +26,8 @@ class CodecSpec:
         profiles: the names of its profiles by ``general_profile_idc``.
         level_unit: what a level's number is multiplied by in ``general_level_idc``.
         begins: whether a stream begins as its streams do.
-        split: the access units of a stream; raises BitstreamError where there are none.
-        count: the number of pictures; raises BitstreamError where the stream is not one of the codec's.
+        group: the NAL units of a stream by access unit; raises BitstreamError where it is not one of the codec's.
+        split: its access units with what their headers say; raises BitstreamError where there are none.
         inspect: all that headers say; raises BitstreamError where no picture can be read.
         joiner: makes what turns each of the streams to be joined, in order, into the bytes that continue the output.
         decoder_options: what FFmpeg's decoder needs in order to report damage.
@@ -40,8 +40,8 @@ class CodecSpec:
     profiles: Mapping[int, str]
     level_unit: int
     begins: Callable[[bytes], bool]
+    group: Callable[[bytes], list[list[NalUnit]]]
     split: Callable[[bytes], list[AccessUnit]]
-    count: Callable[[bytes], int]
     inspect: Callable[[bytes], StreamInfo]
     joiner: Callable[[], Callable[[bytes], bytes]]
     decoder_options: Mapping[str, str] = field(default_factory=dict)
@@ -59,8 +59,8 @@ _HEVC = CodecSpec(
     profiles={1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"},  # H.265 annex A.3
     level_unit=30,
     begins=hevc.is_hevc,
+    group=hevc.group_access_units,
     split=hevc.split_access_units,
-    count=hevc.count_pictures,
     inspect=hevc.inspect_stream,
     joiner=lambda: hevc.joined,
     decoder_options={"err_detect": "crccheck+explode"},
@@ -79,8 +79,8 @@ _VVC = CodecSpec(
     },
     level_unit=16,
     begins=lambda data: True,  # what no other codec recognises: its reader says what is wrong with it
+    group=vvc.group_access_units,
     split=vvc.split_access_units,
-    count=vvc.count_pictures,
     inspect=vvc.inspect_stream,
     joiner=lambda: vvc.StreamWriter().add,
 )
@@ -108,7 +108,7 @@ def count_pictures(data: bytes) -> int:
     Raises:
         BitstreamError: no stream of a codec known here.
     """
-    return CODECS[codec_of(data)].count(data)
+    return sum(any(unit.is_slice for unit in group) for group in CODECS[codec_of(data)].group(data))
 
 
 def inspect_stream(data: bytes) -> StreamInfo:

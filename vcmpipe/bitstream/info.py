@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from vcmpipe.bitstream.geometry import Rect
@@ -126,9 +126,9 @@ def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
 def stream_info(
     codec: str,
     data: bytes,
-    units: Sequence[NalUnit],
+    groups: Sequence[Sequence[NalUnit]],
     pictures: Sequence[PictureInfo],
-    parameter_sets: Sequence[ParameterSetInfo],
+    parameter_sets: Iterable[ParameterSetInfo],
     problems: Sequence[str],
 ) -> StreamInfo:
     """All that was found in a stream; bits that no picture has counted go to the last one.
@@ -143,7 +143,7 @@ def stream_info(
     named = list(problems[:_MAX_PROBLEMS])
     if len(problems) > _MAX_PROBLEMS:
         named.append(f"and {len(problems) - _MAX_PROBLEMS} more problems")
-    counts = dict(Counter(unit.type_name for unit in units))
+    counts = dict(Counter(unit.type_name for group in groups for unit in group))
     return StreamInfo(len(data), (*pictures[:-1], last), tuple(parameter_sets), counts, tuple(named), codec)
 
 

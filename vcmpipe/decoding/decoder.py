@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream import CODECS, AccessUnit, Codec, CodecSpec, codec_of
+from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
@@ -67,9 +67,7 @@ class DecodedPicture:
         return yuv_to_rgb(self.yuv, self.spec, self.size)
 
 
-def decode_stream(
-    data: bytes | Path, *, threads: int | None = None, codec: Codec | None = None
-) -> Iterator[DecodedPicture]:
+def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator[DecodedPicture]:
     """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
 
     Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
@@ -78,7 +76,6 @@ def decode_stream(
         data: the stream, or a file that holds it (read at once; it is an error here if that fails).
         threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
             or as many as there are cores if fewer. The result does not depend on it.
-        codec: what the stream is; None: what it begins as.
 
     Yields:
         The pictures in output order.
@@ -93,7 +90,7 @@ def decode_stream(
         name, data = one_line(str(data)), _read(Path(data))
     if not data:
         raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
-    spec = CODECS[codec or codec_of(bytes(data[:64]))]
+    spec = CODECS[codec_of(bytes(data[:64]))]
     try:
         units = spec.split(bytes(data))
     except BitstreamError as error:

@@ -14,22 +14,17 @@ from vcmpipe.frames.colour import ColourSpec
 _LEADING = frozenset({VPS, SPS, PPS, AUD, PREFIX_SEI, *range(41, 45), *range(48, 56)})
 
 
-def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
-    """NAL units by access unit; what stands behind the last picture belongs to it."""
+def group_access_units(data: bytes) -> list[list[NalUnit]]:
+    """The NAL units of a stream by access unit; what stands behind the last picture belongs to it."""
     groups: list[list[NalUnit]] = []
     seen = False
-    for unit in units:
+    for unit in split_nal_units(data):
         if not groups or (seen and not unit.layer_id and (begins_picture(unit) or unit.type in _LEADING)):
             groups.append([])
             seen = False
         seen |= unit.is_slice
         groups[-1].append(unit)
     return attach_tail(groups)
-
-
-def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B HEVC stream."""
-    return sum(any(unit.is_slice for unit in group) for group in group_access_units(split_nal_units(data)))
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
@@ -40,7 +35,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     """
     sets = ParameterSets()
     found = []
-    for group in group_access_units(split_nal_units(data)):
+    for group in group_access_units(data):
         size: tuple[int, int] | None = None
         colour: ColourSpec | None = None
         sent: list[tuple[tuple[int, int], bytes]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.hevc.access_units import group_access_units
-from vcmpipe.bitstream.hevc.nal import begins_picture, split_nal_units
+from vcmpipe.bitstream.hevc.nal import begins_picture
 from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, ctb_size, display_size, vui_of
 from vcmpipe.bitstream.hevc.slice_header import read_slice
 from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, PictureOrder, RegionInfo, StreamInfo, stream_info
@@ -22,8 +22,8 @@ def inspect_stream(data: bytes) -> StreamInfo:
     pictures: list[PictureInfo] = []
     parameter_sets: dict[bytes, ParameterSetInfo] = {}
     problems: list[str] = []
-    units = split_nal_units(data)
-    for group in group_access_units(units):
+    groups = group_access_units(data)
+    for group in groups:
         number = len(pictures)
         for unit in group:
             try:
@@ -38,7 +38,7 @@ def inspect_stream(data: bytes) -> StreamInfo:
                 pictures.append(_picture(group, sets, order, number))
         except BitstreamError as error:
             problems.append(f"picture {number}: {error}")
-    return stream_info("hevc", data, units, pictures, list(parameter_sets.values()), problems)
+    return stream_info("hevc", data, groups, pictures, parameter_sets.values(), problems)
 
 
 def _picture(group: list[NalUnit], sets: ParameterSets, order: PictureOrder, number: int) -> PictureInfo:

@@ -1,6 +1,6 @@
 """High-level syntax of VVC (ITU-T H.266): reading, merging, extracting, inspecting."""
 
-from vcmpipe.bitstream.vvc.access_units import count_pictures, split_access_units
+from vcmpipe.bitstream.vvc.access_units import group_access_units, split_access_units
 from vcmpipe.bitstream.vvc.concatenate import StreamWriter, concatenate
 from vcmpipe.bitstream.vvc.extract import extract_subpicture
 from vcmpipe.bitstream.vvc.inspect import inspect_stream
@@ -12,8 +12,8 @@ __all__ = [
     "NalType",
     "StreamWriter",
     "concatenate",
-    "count_pictures",
     "extract_subpicture",
+    "group_access_units",
     "inspect_stream",
     "merge_regions",
     "split_access_units",

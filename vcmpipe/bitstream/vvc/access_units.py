@@ -33,12 +33,12 @@ LEADING_TYPES = frozenset(
 )
 
 
-def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
-    """NAL units by access unit; what stands behind the last picture belongs to it."""
+def group_access_units(data: bytes) -> list[list[NalUnit]]:
+    """The NAL units of a stream by access unit; what stands behind the last picture belongs to it."""
     groups: list[list[NalUnit]] = []
     seen_slice = seen_header = False
     layer = 0
-    for unit in units:
+    for unit in split_nal_units(data):
         starts = False
         if unit.is_slice:
             # The first bit of a slice is sh_picture_header_in_slice_header_flag: such a picture has one slice only.
@@ -71,7 +71,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     """
     sets = ParameterSets()
     found = []
-    for group in group_access_units(split_nal_units(data)):
+    for group in group_access_units(data):
         size: tuple[int, int] | None = None
         colour: ColourSpec | None = None
         header: Fields | None = None
@@ -108,12 +108,3 @@ def display_size(picture_header: Fields, sets: ParameterSets) -> tuple[int, int]
     same = (sps["sps_pic_width_max_in_luma_samples"], sps["sps_pic_height_max_in_luma_samples"]) == (width, height)
     holder, prefix = (sps, "sps") if same and not pps["pps_conformance_window_flag"] else (pps, "pps")
     return cropped_size(holder, prefix, width, height, chroma_units(sps))
-
-
-def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B VVC stream.
-
-    Raises:
-        BitstreamError: no VVC stream.
-    """
-    return sum(any(unit.is_slice for unit in group) for group in group_access_units(split_nal_units(data)))

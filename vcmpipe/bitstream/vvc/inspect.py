@@ -9,7 +9,7 @@ from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, PictureOrder, 
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.bitstream.vvc.access_units import LEADING_TYPES, display_size, group_access_units
-from vcmpipe.bitstream.vvc.nal import IDR_TYPES, RESERVED_VCL_TYPES, NalType, split_nal_units
+from vcmpipe.bitstream.vvc.nal import IDR_TYPES, RESERVED_VCL_TYPES, NalType
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.partition import Partition
 from vcmpipe.bitstream.vvc.picture_header import read_picture_header
@@ -27,21 +27,19 @@ def inspect_stream(data: bytes) -> StreamInfo:
     Raises:
         BitstreamError: no VVC stream, or not one picture of it could be read.
     """
-    units = split_nal_units(data)
     reader = _Inspector()
-    for group in group_access_units(units):
+    groups = group_access_units(data)
+    for group in groups:
         reader.access_unit(group)
-    return stream_info("vvc", data, units, reader.pictures, reader.parameter_sets, reader.problems)
+    return stream_info("vvc", data, groups, reader.pictures, reader.parameter_sets.values(), reader.problems)
 
 
 @dataclass(slots=True)
 class _Inspector:
     sets: ParameterSets = field(default_factory=ParameterSets)
     pictures: list[PictureInfo] = field(default_factory=list)
-    parameter_sets: list[ParameterSetInfo] = field(default_factory=list)
+    parameter_sets: dict[bytes, ParameterSetInfo] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    unassigned_bits: int = 0
-    seen_sets: set[bytes] = field(default_factory=set)
     order: PictureOrder = field(default_factory=PictureOrder)
 
     def access_unit(self, group: list[NalUnit]) -> None:
@@ -55,10 +53,10 @@ class _Inspector:
                     raise BitstreamError(f"nuh_layer_id = {unit.layer_id}: layers above 0 are not examined")
                 if unit.is_slice:
                     slices.append((unit, read_slice(unit, self.sets, header)))
-                elif unit.type == NalType.SPS:
-                    self._note(unit, "SPS", self.sets.read_sps(unit.payload()))
-                elif unit.type == NalType.PPS:
-                    self._note(unit, "PPS", self.sets.read_pps(unit.payload()))
+                elif unit.type in (NalType.SPS, NalType.PPS):
+                    read = self.sets.read_sps if unit.type == NalType.SPS else self.sets.read_pps
+                    found = ParameterSetInfo(unit.type_name, number, read(unit.payload()))
+                    self.parameter_sets.setdefault(unit.data, found)
                 elif unit.type == NalType.PH:
                     header = read_picture_header(unit.payload(), self.sets)
                 elif unit.type in RESERVED_VCL_TYPES:
@@ -67,18 +65,10 @@ class _Inspector:
                 self.problems.append(f"picture {number}, {unit.type_name}: {error}")
             if slices and unit.type in LEADING_TYPES and not unit.layer_id:
                 self.problems.append(f"behind picture {number}: {unit.type_name} without a picture (truncated stream)")
-        bits = 8 * sum(unit.framing + len(unit.data) for unit in group)
         vcl = next((unit for unit in group if unit.is_slice), None)
-        if vcl is None:
-            self.unassigned_bits += bits
-        else:
-            self.pictures.append(self._picture(number, vcl, bits + self.unassigned_bits, slices))
-            self.unassigned_bits = 0
-
-    def _note(self, unit: NalUnit, kind: str, elements: Fields) -> None:
-        if unit.data not in self.seen_sets:
-            self.seen_sets.add(unit.data)
-            self.parameter_sets.append(ParameterSetInfo(kind, len(self.pictures), elements))
+        if vcl is not None:
+            bits = 8 * sum(unit.framing + len(unit.data) for unit in group)
+            self.pictures.append(self._picture(number, vcl, bits, slices))
 
     def _picture(self, number: int, vcl: NalUnit, bits: int, slices: list[tuple[NalUnit, Slice]]) -> PictureInfo:
         width = height = ctu = 0

@@ -38,11 +38,6 @@ def write_pps(fields: Fields) -> bytes:
     return writer.data()
 
 
-def is_rectangular(pps: Fields) -> bool:
-    """Whether the slices are rectangles: pps_rect_slice_flag, 1 where it is not sent."""
-    return bool(pps.get("pps_rect_slice_flag", 1))
-
-
 def expand_sizes(explicit: list[int], whole: int) -> list[int]:
     """Sizes of which the last one repeats until ``whole`` is used up: tile columns, tile rows, slices in a tile."""
     sizes = list(explicit)
