@@ -30,20 +30,6 @@ FAULTS = 20
 _FOLDED = 12
 
 
-# general_profile_idc (H.266 annex A.3).
-_PROFILES = {
-    1: "Main 10",
-    17: "Multilayer Main 10",
-    33: "Main 10 4:4:4",
-    65: "Main 10 Still Picture",
-    97: "Main 10 4:4:4 Still Picture",
-}
-
-
-# H.265 annex A.3.
-_HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
-
-
 class _Console(Console):
     """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
 
@@ -278,12 +264,13 @@ def _colour(picture: PictureInfo) -> str:
 
 
 def _sets(info: StreamInfo) -> str:
-    profiles = []
+    from vcmpipe.bitstream import CODECS
+
+    codec, profiles = CODECS[info.codec], []
     for found in info.parameter_sets:
         if found.kind == "SPS" and "general_level_idc" in found.elements:
             profile, level = found.elements.get("general_profile_idc", 0), found.elements["general_level_idc"]
-            names, unit = (_HEVC_PROFILES, 30) if info.codec == "hevc" else (_PROFILES, 16)
-            profiles.append(f"{names.get(profile, f'profile {profile}')} level {level // unit}.{level % unit // 3}")
+            profiles.append(f"{codec.profiles.get(profile, f'profile {profile}')} level {codec.level(level)}")
     counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in ("SPS", "PPS")]
     return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
 

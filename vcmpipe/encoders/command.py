@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import Vui
+from vcmpipe.bitstream import CODECS, Vui
 from vcmpipe.encoders.base import PRESETS, Capabilities, Job, check_structures
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import read_outputs, seconds_allowed, write_inputs
@@ -80,7 +80,8 @@ class CommandEncoder:
         seconds = dict.fromkeys(PRESETS, float(told.seconds_per_megapixel))
         with process.temporary_folder("encoder") as folder:
             inputs = write_inputs(jobs, folder, depth=told.depth)
-            outputs = [folder / f"out{i}.{'266' if told.codec == 'vvc' else '265'}" for i in range(len(jobs))]
+            ending = CODECS[told.codec].endings[0]
+            outputs = [folder / f"out{i}{ending}" for i in range(len(jobs))]
             for number, (job, source, output) in enumerate(zip(jobs, inputs, outputs, strict=True)):
                 written = None
                 if isinstance(job.qp, QpMap) and told.map is not None:

@@ -160,12 +160,10 @@ def _reason(message: str, data: Any) -> str:
     elif reason.startswith(("Expected", "Invalid")):
         for key in where.split("."):
             data = data[key]
-        told = (
-            f"choose one of {', '.join(_CHOICES[where])}"
-            if where in _CHOICES
-            else reason[0].lower() + reason[1:].replace("`object", "`table")
-        )
-        return f"{where} is {data!r}: {told}"
+        expected = reason[0].lower() + reason[1:].replace("`object", "`table")
+        if where in _CHOICES:
+            expected = f"choose one of {', '.join(_CHOICES[where])}"
+        return f"{where} is {data!r}: {expected}"
     return f"{where}.{reason}" if where else reason
 
 

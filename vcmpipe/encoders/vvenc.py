@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import RegionLayout, inspect_stream, merge_regions
+from vcmpipe.bitstream import CODECS, RegionLayout, inspect_stream, merge_regions
 from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError, check_structures
 from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
 from vcmpipe.errors import ProcessError
@@ -20,7 +20,7 @@ from vcmpipe.frames import extend_yuv, lazy
 # Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
 _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
 
-_CAPABILITIES = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False, regions=True)
+_CAPABILITIES = Capabilities(codec="vvc", qp_range=CODECS["vvc"].qp_range, native_map=False, regions=True)
 
 
 def parameters(mode: CodingMode) -> dict[str, str]:

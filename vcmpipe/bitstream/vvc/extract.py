@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from vcmpipe.bitstream.aps import ALF_APS, Aps, write_aps
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.bitstream.merge_sets import cropped_and_coloured
-from vcmpipe.bitstream.nal import IRAP_TYPES, NalType, NalUnit, join_nal_units, make_nal
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.partition import partition_of
-from vcmpipe.bitstream.pps import write_pps
-from vcmpipe.bitstream.region_streams import CodedPicture, read_coded_pictures
-from vcmpipe.bitstream.slice_header import SLICE_I, Slice, write_slice
-from vcmpipe.bitstream.sps import chroma_units, write_sps
+from vcmpipe.bitstream.nal import NalUnit, join_nal_units
+from vcmpipe.bitstream.vvc.aps import ALF_APS, Aps, write_aps
+from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured
+from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.partition import partition_of
+from vcmpipe.bitstream.vvc.pps import write_pps
+from vcmpipe.bitstream.vvc.region_streams import CodedPicture, read_coded_pictures
+from vcmpipe.bitstream.vvc.slice_header import SLICE_I, Slice, write_slice
+from vcmpipe.bitstream.vvc.sps import chroma_units, write_sps
 from vcmpipe.errors import BitstreamError, InputError
 
 _PARTITION_PREFIXES = (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vcmpipe.bitstream.nal import IDR_TYPES, NalType, NalUnit, join_nal_units, make_nal, split_nal_units
+from vcmpipe.bitstream.nal import NalUnit, join_nal_units
+from vcmpipe.bitstream.vvc.nal import IDR_TYPES, NalType, make_nal, set_place, split_nal_units
 from vcmpipe.errors import BitstreamError
-
-_ID_BITS = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 6}
 
 
 class StreamWriter:
@@ -52,16 +51,15 @@ class StreamWriter:
 
     def _is_in_force(self, unit: NalUnit) -> bool:
         """Whether a NAL unit is a parameter set that need not be sent again; notes it otherwise."""
-        bits = _ID_BITS.get(NalType(unit.type)) if unit.type in _ID_BITS else None
-        if bits is None or len(unit.data) < 3:
+        place = set_place(unit)
+        if place is None or unit.type == NalType.PREFIX_APS:
             return False
-        key = (unit.type, unit.data[2] >> (8 - bits))
-        if self._in_force.get(key) == unit.data:
+        if self._in_force.get(place) == unit.data:
             return True
         if unit.type == NalType.SPS:
             # Decoders forget the PPS that hang on an SPS when it changes.
             self._in_force = {k: v for k, v in self._in_force.items() if k[0] != NalType.PPS}
-        self._in_force[key] = unit.data
+        self._in_force[place] = unit.data
         return False
 
 

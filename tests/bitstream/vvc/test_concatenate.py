@@ -3,7 +3,8 @@
 import pytest
 
 from vcmpipe.bitstream import StreamWriter, Vui, concatenate, inspect_stream, merge_regions, split_access_units
-from vcmpipe.bitstream.nal import join_nal_units, split_nal_units
+from vcmpipe.bitstream.nal import join_nal_units
+from vcmpipe.bitstream.vvc.nal import split_nal_units
 from vcmpipe.errors import BitstreamError
 
 

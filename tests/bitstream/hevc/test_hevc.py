@@ -8,8 +8,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from vcmpipe.bitstream import StreamJoiner, codec_of, count_pictures, inspect_stream
-from vcmpipe.bitstream.hevc import split_access_units, split_nal_units
+from vcmpipe.bitstream import StreamJoiner, codec_of, count_pictures, inspect_stream, split_access_units
+from vcmpipe.bitstream.hevc.nal import split_nal_units
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import BitstreamError
 from vcmpipe.process import run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.partition import Partition, partition_of
-from vcmpipe.bitstream.pps import read_pps
-from vcmpipe.bitstream.sps import read_sps
+from vcmpipe.bitstream.vvc.partition import Partition, partition_of
+from vcmpipe.bitstream.vvc.pps import read_pps
+from vcmpipe.bitstream.vvc.sps import read_sps
 from vcmpipe.errors import BitstreamError
 
 # A stream repeats its parameter sets before every intra picture, and the regions of a picture share most of theirs.

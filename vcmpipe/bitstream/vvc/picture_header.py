@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.pps import deblocking_offsets
-from vcmpipe.bitstream.reference_lists import num_ref_entries, pred_weight_table, ref_pic_lists
-from vcmpipe.bitstream.sps import virtual_boundaries
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.pps import deblocking_offsets
+from vcmpipe.bitstream.vvc.reference_lists import num_ref_entries, pred_weight_table, ref_pic_lists
+from vcmpipe.bitstream.vvc.sps import virtual_boundaries
 
 
 def read_picture_header(payload: bytes, sets: ParameterSets) -> Fields:

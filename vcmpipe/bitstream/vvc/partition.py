@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.bitstream.pps import CtuRect, is_rectangular, signalled_slices, tile_sizes
-from vcmpipe.bitstream.sps import ctb_size
+from vcmpipe.bitstream.vvc.pps import CtuRect, signalled_slices, tile_sizes
+from vcmpipe.bitstream.vvc.sps import ctb_size
 from vcmpipe.errors import BitstreamError
 
 
@@ -92,7 +92,7 @@ def partition_of(sps: Fields, pps: Fields) -> Partition:
     columns, rows = tile_sizes(pps, ctb)
     whole = CtuRect(0, 0, sum(columns), sum(rows))
     subpics = _subpics(sps, whole)
-    rectangular = is_rectangular(pps)
+    rectangular = bool(pps.get("pps_rect_slice_flag", 1))
     if not rectangular:
         slices: list[CtuRect] = []
     elif pps["pps_no_pic_partition_flag"]:

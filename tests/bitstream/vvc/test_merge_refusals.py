@@ -3,13 +3,14 @@
 import pytest
 
 from vcmpipe.bitstream import RegionLayout, concatenate, merge_regions, split_nal_units
-from vcmpipe.bitstream.access_units import split_access_units
-from vcmpipe.bitstream.aps import Aps, read_aps, write_aps
-from vcmpipe.bitstream.nal import NalType, join_nal_units, make_nal
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.pps import write_pps
-from vcmpipe.bitstream.slice_header import read_slice, write_slice
-from vcmpipe.bitstream.sps import write_sps
+from vcmpipe.bitstream.nal import join_nal_units
+from vcmpipe.bitstream.vvc.access_units import split_access_units
+from vcmpipe.bitstream.vvc.aps import Aps, read_aps, write_aps
+from vcmpipe.bitstream.vvc.nal import NalType, make_nal
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.pps import write_pps
+from vcmpipe.bitstream.vvc.slice_header import read_slice, write_slice
+from vcmpipe.bitstream.vvc.sps import write_sps
 from vcmpipe.errors import BitstreamError, InputError
 
 

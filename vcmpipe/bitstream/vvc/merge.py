@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal
 
-from vcmpipe.bitstream.aps import ALF_APS, MAX_ALF_APS, Aps, write_aps
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import RegionLayout
-from vcmpipe.bitstream.merge_sets import cropped_and_coloured, merged_pps, merged_sps, require_equal
-from vcmpipe.bitstream.nal import IRAP_TYPES, NalType, NalUnit, join_nal_units, make_nal, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import write_picture_header
-from vcmpipe.bitstream.pps import read_pps, write_pps
-from vcmpipe.bitstream.reference_lists import short_term_deltas
-from vcmpipe.bitstream.region_streams import CodedPicture, read_coded_pictures
-from vcmpipe.bitstream.slice_header import SLICE_B, SLICE_I, Slice, write_slice
-from vcmpipe.bitstream.sps import ctb_size, read_sps, write_sps
+from vcmpipe.bitstream.nal import NalUnit, join_nal_units
 from vcmpipe.bitstream.vui import Vui
+from vcmpipe.bitstream.vvc.aps import ALF_APS, MAX_ALF_APS, Aps, write_aps
+from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured, merged_pps, merged_sps, require_equal
+from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal, set_place, split_nal_units
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import write_picture_header
+from vcmpipe.bitstream.vvc.pps import read_pps, write_pps
+from vcmpipe.bitstream.vvc.reference_lists import short_term_deltas
+from vcmpipe.bitstream.vvc.region_streams import CodedPicture, read_coded_pictures
+from vcmpipe.bitstream.vvc.slice_header import SLICE_B, SLICE_I, Slice, write_slice
+from vcmpipe.bitstream.vvc.sps import ctb_size, read_sps, write_sps
 from vcmpipe.errors import BitstreamError, InputError
 
 Form = Literal["slices", "subpictures"]
@@ -110,13 +111,13 @@ def _restate(stream: bytes, layout: RegionLayout, display: tuple[int, int], vui:
             pps = read_pps(unit.payload())
             if pps["pps_conformance_window_flag"]:
                 raise BitstreamError("PPS: pps_conformance_window_flag = 1 is not supported here")
-        if unit.type in (NalType.SPS, NalType.PPS):
-            key = (unit.type, unit.payload()[0] >> (4 if unit.type == NalType.SPS else 2))
-            if in_force.get(key) == unit.data:
+        place = set_place(unit) if unit.type in (NalType.SPS, NalType.PPS) else None
+        if place is not None:
+            if in_force.get(place) == unit.data:
                 continue
             if unit.type == NalType.SPS:
                 in_force.clear()
-            in_force[key] = unit.data
+            in_force[place] = unit.data
         output.append(unit)
     if not any(unit.is_slice for unit in output):
         raise BitstreamError("region 0: the stream holds no coded picture (it was cut, or nothing was encoded)")

@@ -7,12 +7,12 @@ import imageio_ffmpeg
 import pytest
 
 from vcmpipe.bitstream import NalType, merge_regions, split_nal_units
-from vcmpipe.bitstream.aps import read_aps, write_aps
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import read_picture_header, write_picture_header
-from vcmpipe.bitstream.pps import write_pps
-from vcmpipe.bitstream.slice_header import read_slice, write_slice
-from vcmpipe.bitstream.sps import write_sps
+from vcmpipe.bitstream.vvc.aps import read_aps, write_aps
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import read_picture_header, write_picture_header
+from vcmpipe.bitstream.vvc.pps import write_pps
+from vcmpipe.bitstream.vvc.slice_header import read_slice, write_slice
+from vcmpipe.bitstream.vvc.sps import write_sps
 
 
 def structures(stream):

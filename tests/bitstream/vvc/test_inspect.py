@@ -6,7 +6,8 @@ import json
 import pytest
 
 from vcmpipe.bitstream import Rect, ctu_qps, inspect_stream, merge_regions
-from vcmpipe.bitstream.nal import NalType, join_nal_units, make_nal, split_nal_units
+from vcmpipe.bitstream.nal import join_nal_units
+from vcmpipe.bitstream.vvc.nal import NalType, make_nal, split_nal_units
 from vcmpipe.errors import BitstreamError
 
 
@@ -103,7 +104,7 @@ def test_other_layers_are_said_to_be_left_out(sample):
         (b"", "empty"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "start code"),
         (b"\x89PNG\r\n\x1a\n", "start code"),
-        (b"\0\0\0\1\x40\x01\x0c\x01\xff\xff\x01\x60", "H.265"),
+        (b"\0\0\0\1\x40\x01\x0c\x01\xff\xff\x01\x60", "HEVC"),
         (b"\0\0\0\1\x67\x64\x00\x1f", "H.264"),
         (b"\0\0\0\1\x00\x79" + b"\xa5" * 40, "no picture of the stream could be read"),
         (b"\0\0\0\1\x00\x09\x10", "no picture of the stream could be read"),

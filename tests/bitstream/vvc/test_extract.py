@@ -3,9 +3,10 @@
 import pytest
 
 from vcmpipe.bitstream import concatenate, extract_subpicture, inspect_stream, merge_regions
-from vcmpipe.bitstream.nal import NalType, join_nal_units, make_nal, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.pps import write_pps
+from vcmpipe.bitstream.nal import join_nal_units
+from vcmpipe.bitstream.vvc.nal import NalType, make_nal, split_nal_units
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.pps import write_pps
 from vcmpipe.errors import BitstreamError, InputError
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vcmpipe.bitstream.access_units import group_access_units
-from vcmpipe.bitstream.aps import ALF_APS, Aps, read_aps
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.nal import NalType, NalUnit, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import read_picture_header
-from vcmpipe.bitstream.slice_header import Slice, read_slice
+from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.vvc.access_units import group_access_units
+from vcmpipe.bitstream.vvc.aps import ALF_APS, Aps, read_aps
+from vcmpipe.bitstream.vvc.nal import NalType
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import read_picture_header
+from vcmpipe.bitstream.vvc.slice_header import Slice, read_slice
 from vcmpipe.errors import BitstreamError
 
 _UNPROVED_SPS = (
@@ -95,7 +96,7 @@ def read_coded_pictures(data: bytes, where: str) -> Iterator[CodedPicture]:
     sets = ParameterSets()
     aps: dict[int, Aps] = {}
     try:
-        for group in group_access_units(split_nal_units(data)):
+        for group in group_access_units(data):
             slices = _read_group(group, sets, aps)
             if not slices:
                 raise BitstreamError("the stream holds no coded picture (it was cut, or nothing was encoded)")

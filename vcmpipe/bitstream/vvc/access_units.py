@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.nal import IDR_TYPES, IRAP_TYPES, NalType, NalUnit, join_nal_units, split_nal_units
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.picture_header import read_picture_header
-from vcmpipe.bitstream.slice_header import read_slice
-from vcmpipe.bitstream.sps import chroma_units, cropped_size
+from vcmpipe.bitstream.nal import AccessUnit, NalUnit, attach_tail, join_nal_units
+from vcmpipe.bitstream.vui import colour_of
+from vcmpipe.bitstream.vvc.nal import NalType, set_place, split_nal_units
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.picture_header import read_picture_header
+from vcmpipe.bitstream.vvc.slice_header import read_slice
+from vcmpipe.bitstream.vvc.sps import chroma_units, cropped_size
+from vcmpipe.bitstream.vvc.vui import vui_of
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.colour import ColourSpec
 
 # What may stand before a picture's first slice only: behind a slice it begins the next access unit.
 LEADING_TYPES = frozenset(
@@ -31,46 +33,12 @@ LEADING_TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
-    """The NAL units of one picture, with the parameter sets and messages that go with it.
-
-    Attributes:
-        nal_units: the NAL units, in order.
-        picture_size: (width, height) in luma samples after the conformance window; None where a header in front of it
-            could not be read.
-    """
-
-    nal_units: tuple[NalUnit, ...]
-    picture_size: tuple[int, int] | None
-
-    @property
-    def data(self) -> bytes:
-        """The access unit as an Annex-B byte stream."""
-        return join_nal_units(list(self.nal_units))
-
-    @property
-    def slices(self) -> tuple[NalUnit, ...]:
-        """The slice NAL units."""
-        return tuple(unit for unit in self.nal_units if unit.is_slice)
-
-    @property
-    def is_irap(self) -> bool:
-        """Whether the picture is an IDR or CRA picture."""
-        return any(unit.type in IRAP_TYPES for unit in self.nal_units)
-
-    @property
-    def is_idr(self) -> bool:
-        """Whether the picture is an IDR picture, with which decoding can begin afresh."""
-        return any(unit.type in IDR_TYPES for unit in self.nal_units)
-
-
-def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
-    """NAL units by access unit; what stands behind the last picture belongs to it."""
+def group_access_units(data: bytes) -> list[list[NalUnit]]:
+    """The NAL units of a stream by access unit; what stands behind the last picture belongs to it."""
     groups: list[list[NalUnit]] = []
     seen_slice = seen_header = False
     layer = 0
-    for unit in units:
+    for unit in split_nal_units(data):
         starts = False
         if unit.is_slice:
             # The first bit of a slice is sh_picture_header_in_slice_header_flag: such a picture has one slice only.
@@ -86,9 +54,7 @@ def group_access_units(units: list[NalUnit]) -> list[list[NalUnit]]:
         if unit.is_slice:
             layer = unit.layer_id
         groups[-1].append(unit)
-    if len(groups) > 1 and not any(unit.is_slice for unit in groups[-1]):
-        groups[-2:] = [groups[-2] + groups[-1]]
-    return groups
+    return attach_tail(groups)
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
@@ -105,15 +71,17 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     """
     sets = ParameterSets()
     found = []
-    for group in group_access_units(split_nal_units(data)):
-        size = None
+    for group in group_access_units(data):
+        size: tuple[int, int] | None = None
+        colour: ColourSpec | None = None
         header: Fields | None = None
         for unit in group:
             if unit.layer_id:
                 continue
             try:
                 if unit.type == NalType.SPS:
-                    sets.read_sps(unit.payload())
+                    colour = ColourSpec()
+                    colour = colour_of(vui_of(sets.read_sps(unit.payload())))
                 elif unit.type == NalType.PPS:
                     sets.read_pps(unit.payload())
                 elif unit.type == NalType.PH:
@@ -125,7 +93,9 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                 # A decoder may know more than this parser: the size stays unknown, inspect_stream says why.
                 continue
         if any(unit.is_slice for unit in group):
-            found.append(AccessUnit(tuple(group), size))
+            places = ((set_place(unit), join_nal_units([unit])) for unit in group)
+            sent = tuple((place, data) for place, data in places if place is not None)
+            found.append(AccessUnit(tuple(group), size, colour, sent))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no VVC stream)")
     return found
@@ -138,12 +108,3 @@ def display_size(picture_header: Fields, sets: ParameterSets) -> tuple[int, int]
     same = (sps["sps_pic_width_max_in_luma_samples"], sps["sps_pic_height_max_in_luma_samples"]) == (width, height)
     holder, prefix = (sps, "sps") if same and not pps["pps_conformance_window_flag"] else (pps, "pps")
     return cropped_size(holder, prefix, width, height, chroma_units(sps))
-
-
-def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B VVC stream.
-
-    Raises:
-        BitstreamError: no VVC stream.
-    """
-    return sum(any(unit.is_slice for unit in group) for group in group_access_units(split_nal_units(data)))

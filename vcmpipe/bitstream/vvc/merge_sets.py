@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import Rect, RegionLayout
-from vcmpipe.bitstream.levels import level_for
-from vcmpipe.bitstream.pps import shortest_prefix
-from vcmpipe.bitstream.sps import chroma_units, ctb_size
-from vcmpipe.bitstream.vui import Vui, is_vui_element, vui_fields
+from vcmpipe.bitstream.vui import Vui
+from vcmpipe.bitstream.vvc.levels import level_for
+from vcmpipe.bitstream.vvc.pps import shortest_prefix
+from vcmpipe.bitstream.vvc.sps import chroma_units, ctb_size
+from vcmpipe.bitstream.vvc.vui import is_vui_element, vui_fields
 from vcmpipe.errors import BitstreamError
 
 _CROP_SIDES = ("left", "right", "top", "bottom")

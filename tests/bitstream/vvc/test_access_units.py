@@ -3,7 +3,8 @@
 import pytest
 
 from vcmpipe.bitstream import count_pictures, merge_regions, split_access_units
-from vcmpipe.bitstream.nal import NalType, join_nal_units, make_nal, split_nal_units
+from vcmpipe.bitstream.nal import join_nal_units
+from vcmpipe.bitstream.vvc.nal import NalType, make_nal, split_nal_units
 from vcmpipe.errors import BitstreamError
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields
-from vcmpipe.bitstream.nal import IDR_TYPES, NalUnit
-from vcmpipe.bitstream.parameter_sets import ParameterSets
-from vcmpipe.bitstream.partition import Partition
-from vcmpipe.bitstream.picture_header import alf_parameters, deblocking_parameters, picture_header_structure
-from vcmpipe.bitstream.reference_lists import num_ref_entries, pred_weight_table, ref_pic_lists
+from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.vvc.nal import IDR_TYPES
+from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
+from vcmpipe.bitstream.vvc.partition import Partition
+from vcmpipe.bitstream.vvc.picture_header import alf_parameters, deblocking_parameters, picture_header_structure
+from vcmpipe.bitstream.vvc.reference_lists import num_ref_entries, pred_weight_table, ref_pic_lists
 from vcmpipe.errors import BitstreamError
 
 SLICE_B, SLICE_P, SLICE_I = 0, 1, 2

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields, flags
-from vcmpipe.bitstream.profile import profile_tier_level
-from vcmpipe.bitstream.reference_lists import ref_pic_list_struct
-from vcmpipe.bitstream.timing import sps_timing_hrd
-from vcmpipe.bitstream.vui import sps_vui
+from vcmpipe.bitstream.vvc.profile import profile_tier_level
+from vcmpipe.bitstream.vvc.reference_lists import ref_pic_list_struct
+from vcmpipe.bitstream.vvc.timing import sps_timing_hrd
+from vcmpipe.bitstream.vvc.vui import sps_vui
 from vcmpipe.errors import BitstreamError
 
 MAX_SIDE = 32768  # more than level 6.3 allows; bounds the memory that a damaged stream can ask for

@@ -1,8 +1,10 @@
-"""HEVC parameter sets, as far as sizes, colours and QPs need them (ITU-T H.265 clauses 7.3.2, E.2.1)."""
+"""HEVC parameter sets, as far as sizes, colours and slice headers need them (ITU-T H.265 clauses 7.3.2, E.2.1)."""
 
 from __future__ import annotations
 
-from vcmpipe.bitstream.bits import BitReader, Fields
+from vcmpipe.bitstream.bits import BitReader, Fields, flags
+from vcmpipe.bitstream.hevc.nal import PPS, SPS, VPS
+from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 
@@ -16,6 +18,11 @@ def display_size(sps: Fields) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise BitstreamError("the conformance window leaves nothing of the picture")
     return width, height
+
+
+def ctb_size(sps: Fields) -> int:
+    """CtbSizeY, the CTU size in luma samples."""
+    return 8 << (sps["log2_min_luma_coding_block_size_minus3"] + sps["log2_diff_max_min_luma_coding_block_size"])
 
 
 def read_sps(payload: bytes) -> Fields:
@@ -55,7 +62,9 @@ def read_sps(payload: bytes) -> Fields:
         bits.ue("log2_min_pcm_luma_coding_block_size_minus3", 2)
         bits.ue("log2_diff_max_min_pcm_luma_coding_block_size", 2)
         bits.u("pcm_loop_filter_disabled_flag", 1)
-    _reference_picture_sets(bits, bits.ue("num_short_term_ref_pic_sets", 64))
+    count = bits.ue("num_short_term_ref_pic_sets", 64)
+    for index in range(count):
+        st_ref_pic_set(bits, index, count, bits.fields)
     if bits.u("long_term_ref_pics_present_flag", 1):
         for number in range(bits.ue("num_long_term_ref_pics_sps", 32)):
             bits.u(f"lt_ref_pic_poc_lsb_sps[{number}]", poc_bits)
@@ -98,24 +107,43 @@ def _scaling_lists(bits: BitReader) -> None:
                 bits.se("scaling_list_delta_coef", -128, 127)
 
 
-def _reference_picture_sets(bits: BitReader, count: int) -> None:
-    """Clause 7.3.7; only the number of pictures in a set matters for what follows."""
-    sizes: list[int] = []
-    for number in range(count):
-        if number and bits.u("inter_ref_pic_set_prediction_flag", 1):
-            bits.u("delta_rps_sign", 1)
-            bits.ue("abs_delta_rps_minus1", (1 << 15) - 1)
-            kept = 0
-            for _ in range(sizes[-1] + 1):
-                used = bits.u("used_by_curr_pic_flag", 1)
-                kept += used or bits.u("use_delta_flag", 1)
-            sizes.append(kept)
-            continue
-        pictures = bits.ue("num_negative_pics", 16) + bits.ue("num_positive_pics", 16)
-        for _ in range(pictures):
-            bits.ue("delta_poc_minus1", (1 << 15) - 1)
-            bits.u("used_by_curr_pic_flag", 1)
-        sizes.append(pictures)
+def st_ref_pic_set(bits: BitReader, index: int, count: int, known: Fields) -> None:
+    """Reference picture set ``index`` of an SPS that has ``count``, or a slice header's own, ``count``.
+
+    What it comes to is noted under the names of clause 7.4.8; ``known`` holds the sets before it.
+    """
+    entries: list[tuple[int, int]] = []
+    if index and bits.u("inter_ref_pic_set_prediction_flag", 1):
+        source = index - 1 - (bits.ue("delta_idx_minus1", index - 1) if index == count else 0)
+        sign = 1 - 2 * bits.u("delta_rps_sign", 1)
+        step = sign * (bits.ue("abs_delta_rps_minus1", (1 << 15) - 1) + 1)
+        for delta, _ in [*reference_set(known, source), (0, 0)]:
+            used = bits.u("used_by_curr_pic_flag", 1)
+            if (used or bits.u("use_delta_flag", 1)) and delta + step:
+                entries.append((delta + step, used))
+        entries.sort(key=lambda entry: (entry[0] > 0, abs(entry[0])))
+    else:
+        sizes = bits.ue("num_negative_pics", 16), bits.ue("num_positive_pics", 16)
+        for sign, size in zip((-1, 1), sizes, strict=True):
+            delta = 0
+            for _ in range(size):
+                delta += sign * (bits.ue("delta_poc_minus1", (1 << 15) - 1) + 1)
+                entries.append((delta, bits.u("used_by_curr_pic_flag", 1)))
+    bits.fields[f"NumDeltaPocs[{index}]"] = len(entries)
+    for j, (delta, used) in enumerate(entries):
+        bits.fields[f"DeltaPoc[{index}][{j}]"], bits.fields[f"UsedByCurrPic[{index}][{j}]"] = delta, used
+
+
+def reference_set(fields: Fields, index: int) -> list[tuple[int, int]]:
+    """DeltaPoc and UsedByCurrPic of the pictures in a reference picture set.
+
+    Raises:
+        BitstreamError: there is no such set.
+    """
+    if f"NumDeltaPocs[{index}]" not in fields:
+        raise BitstreamError(f"short_term_ref_pic_set_idx = {index}: the SPS has no such set (damaged stream)")
+    count = fields[f"NumDeltaPocs[{index}]"]
+    return [(fields[f"DeltaPoc[{index}][{j}]"], fields[f"UsedByCurrPic[{index}][{j}]"]) for j in range(count)]
 
 
 def _vui(bits: BitReader) -> None:
@@ -148,7 +176,7 @@ def vui_of(sps: Fields) -> Vui | None:
 
 
 def read_pps(payload: bytes) -> Fields:
-    """A PPS up to its QP deltas (clause 7.3.2.3)."""
+    """A PPS up to what slice headers need (clause 7.3.2.3)."""
     bits = BitReader(payload, "PPS")
     bits.ue("pps_pic_parameter_set_id", 63)
     bits.ue("pps_seq_parameter_set_id", 15)
@@ -166,4 +194,70 @@ def read_pps(payload: bytes) -> Fields:
         bits.ue("diff_cu_qp_delta_depth", 3)
     bits.se("pps_cb_qp_offset", -12, 12)
     bits.se("pps_cr_qp_offset", -12, 12)
+    flags(bits, ("pps_slice_chroma_qp_offsets_present_flag", "weighted_pred_flag", "weighted_bipred_flag"))
+    bits.u("transquant_bypass_enabled_flag", 1)
+    tiles = bits.u("tiles_enabled_flag", 1)
+    bits.u("entropy_coding_sync_enabled_flag", 1)
+    if tiles:
+        columns, rows = bits.ue("num_tile_columns_minus1", 19), bits.ue("num_tile_rows_minus1", 21)
+        if not bits.u("uniform_spacing_flag", 1):
+            for name, number in (("column_width", columns), ("row_height", rows)):
+                for i in range(number):
+                    bits.ue(f"{name}_minus1[{i}]", 1 << 16)
+        bits.u("loop_filter_across_tiles_enabled_flag", 1)
+    bits.u("pps_loop_filter_across_slices_enabled_flag", 1)
+    if bits.u("deblocking_filter_control_present_flag", 1):
+        bits.u("deblocking_filter_override_enabled_flag", 1)
+        if not bits.u("pps_deblocking_filter_disabled_flag", 1):
+            bits.se("pps_beta_offset_div2", -6, 6)
+            bits.se("pps_tc_offset_div2", -6, 6)
+    if bits.u("pps_scaling_list_data_present_flag", 1):
+        _scaling_lists(bits)
+    bits.u("lists_modification_present_flag", 1)
     return bits.fields
+
+
+class ParameterSets:
+    """The SPS and PPS that are in force."""
+
+    def __init__(self) -> None:
+        self._sps: dict[int, Fields] = {}
+        self._pps: dict[int, Fields] = {}
+
+    def read(self, unit: NalUnit) -> Fields | None:
+        """Put an SPS or PPS of the base layer in force and return its elements; None for anything else."""
+        if unit.layer_id or unit.type not in (SPS, PPS):
+            return None
+        if unit.type == SPS:
+            fields = read_sps(unit.payload())
+            self._sps[fields["sps_seq_parameter_set_id"]] = fields
+        else:
+            fields = read_pps(unit.payload())
+            self._pps[fields["pps_pic_parameter_set_id"]] = fields
+        return fields
+
+    def active(self, pps_id: int) -> tuple[Fields, Fields]:
+        """The PPS of that id and its SPS.
+
+        Raises:
+            BitstreamError: one of them was not sent.
+        """
+        pps = self._pps.get(pps_id)
+        sps = self._sps.get(pps["pps_seq_parameter_set_id"]) if pps else None
+        if pps is None or sps is None:
+            raise BitstreamError(f"a slice needs parameter set {pps_id}, which the stream did not send")
+        return pps, sps
+
+
+def set_id(unit: NalUnit) -> int | None:
+    """The id of a parameter set of the base layer; None for other NAL units, and where it cannot be read."""
+    if unit.layer_id or unit.type not in (VPS, SPS, PPS) or len(unit.data) < 3:
+        return None
+    try:
+        if unit.type == VPS:
+            return unit.data[2] >> 4
+        if unit.type == SPS:
+            return read_sps(unit.payload())["sps_seq_parameter_set_id"]
+        return BitReader(unit.payload(16), "PPS").ue("pps_pic_parameter_set_id", 63)
+    except BitstreamError:
+        return None

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.bitstream import NalType, NalUnit, split_nal_units
-from vcmpipe.bitstream.nal import escape, join_nal_units, make_nal, unescape
+from vcmpipe.bitstream import NalType, split_nal_units
+from vcmpipe.bitstream.nal import escape, join_nal_units, unescape
+from vcmpipe.bitstream.vvc.nal import make_nal
 from vcmpipe.errors import BitstreamError
 
 # Mostly zeros and small values, where start codes and emulation prevention matter; a payload ends in its stop bit.
@@ -45,7 +46,7 @@ def test_units_are_split_as_they_were_joined(payloads):
 
 
 def test_header_elements():
-    unit = NalUnit(bytes((5, (15 << 3) | 3)))
+    (unit,) = split_nal_units(b"\0\0\1" + bytes((5, (15 << 3) | 3)))
     assert (unit.type, unit.type_name, unit.layer_id, unit.temporal_id) == (15, "SPS", 5, 2)
 
 

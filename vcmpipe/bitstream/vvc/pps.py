@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields, flags
-from vcmpipe.bitstream.sps import MAX_SIDE, MAX_SUBPICS
+from vcmpipe.bitstream.vvc.sps import MAX_SIDE, MAX_SUBPICS
 from vcmpipe.errors import BitstreamError
 
 MAX_SLICES = 1000
@@ -36,11 +36,6 @@ def write_pps(fields: Fields) -> bytes:
     _pic_parameter_set(writer)
     writer.trailing("rbsp_trailing_bits")
     return writer.data()
-
-
-def is_rectangular(pps: Fields) -> bool:
-    """Whether the slices are rectangles: pps_rect_slice_flag, 1 where it is not sent."""
-    return bool(pps.get("pps_rect_slice_flag", 1))
 
 
 def expand_sizes(explicit: list[int], whole: int) -> list[int]:
