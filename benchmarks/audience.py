@@ -18,7 +18,8 @@ from pathlib import Path
 from vcmpipe import EncodeOptions
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.pipeline import Pipeline, detected
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import picture_retention
 from vcmpipe.frames import PictureSource, open_source
@@ -103,7 +104,7 @@ def main() -> None:
         names, versions = [], []
         for name, code in ways(made, [22, 27, 32, 37]):
             coder, coded = code(frame, found)
-            decoded = coder.decode(coded)[0]
+            decoded = coder.decode_still(coded)[0]
             row = rows.setdefault(name, Row())
             again = picture_retention(found, first.detector.detect([decoded])[0], first.rule)
             row.bits, row.kept, row.objects = row.bits + coded.bits, row.kept + again.kept, row.objects + again.total

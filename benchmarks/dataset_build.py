@@ -87,7 +87,7 @@ def naive(way: Way, pictures: dict[str, Path], encoder: Encoder, detector_spec: 
             seen = []
             for qp in qps:
                 (coded,) = coder.uniform([qp])
-                seen.append(detector.detect([coder.decode(coded)[0]])[0])
+                seen.append(detector.detect([coder.decode_still(coded)[0]])[0])
             way.strings[name] = matched(source, seen, rule).found
             way.coded[name] = np.array(qps)
             way.encodes += len(qps)

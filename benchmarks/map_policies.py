@@ -67,7 +67,7 @@ def main() -> None:
                 policy = replace(pipeline.policy, background=background)
                 assert isinstance(policy, MapPolicy)
                 coded = coder.by_map(coder.map_of(mine.xyxy[part], qps, policy))
-                seen = pipeline.detector.detect([coder.decode(coded)[0]])[0]
+                seen = pipeline.detector.detect([coder.decode_still(coded)[0]])[0]
                 bits[name, margin, background] += coded.bits
                 kept[name, margin, background] += picture_retention(found, seen, pipeline.rule).kept
         return 1, wanted

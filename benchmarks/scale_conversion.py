@@ -89,7 +89,7 @@ def main() -> None:
             matches = [versions.match(scale, value, measure) for value in scales[scale]]
             unreached += sum(not match.reached for match in matches)
             rows.append([match.qp for match in matches])
-        print(f"# {path.name}: {versions.coder.frame.width}x{versions.coder.frame.height}", flush=True)
+        print(f"# {path.name}: {versions.coder.segment.width}x{versions.coder.segment.height}", flush=True)
     print(f"\n{len(paths)} pictures, {encoder.build}, preset {arguments.preset}; {unreached} values that no QP reaches")
     for (scale, measure), rows in found.items():
         ways: dict[str, Callable[[Floats], Floats]] = {"line in the value": lambda x: x}

@@ -42,7 +42,7 @@ def main() -> None:
         lowest = int(qps.min())
         policy, flat = pipeline.policy, replace(pipeline.policy, background=str(lowest))
         own = coder.map_of(boxes, qps, policy)
-        plan = plan_regions(own, RateModel.from_texture(coder.yuv.y, own.ctu))
+        plan = plan_regions(own, RateModel.from_texture(coder.padded[0].y, own.ctu))
         ways = {
             "whole picture at its lowest threshold, as it was measured": coder.uniform([lowest])[0],
             "the same QP, cut into regions": coder.regions(replace(plan, qps=(lowest,) * len(plan.qps))),
@@ -53,7 +53,7 @@ def main() -> None:
             "every object at its own threshold, background 8 above their median": coder.by_map(own),
         }
         for name, coded in ways.items():
-            seen = pipeline.detector.detect([coder.decode(coded)[0]])[0]
+            seen = pipeline.detector.detect([coder.decode_still(coded)[0]])[0]
             size[name] += len(coded.data)
             kept[name] += picture_retention(found, seen, pipeline.rule).kept
     print("| | bytes | kept |\n|---|---:|---:|")

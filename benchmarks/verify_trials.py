@@ -232,7 +232,7 @@ def candidates(canvas: Canvas, count: int) -> Iterator[Candidate]:
     whole = canvas.uniform(np.array(QPS))
     canvas.coder.uniform(QPS)  # together: that starts fewer processes
     yield from (canvas.candidate(whole, number) for number in range(len(QPS)))
-    if canvas.scale not in REGION_SCALES or canvas.coder.yuv.width <= canvas.coder.ctu:
+    if canvas.scale not in REGION_SCALES or canvas.coder.padded_size[0] <= canvas.coder.ctu:
         return
     top = canvas.qp_range[1]
     for qp in REGION_QPS:

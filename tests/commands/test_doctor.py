@@ -157,4 +157,4 @@ def test_what_would_be_downloaded_is_said_and_not_done(tmp_path: Path, monkeypat
 def test_the_trial_s_picture_is_textured() -> None:
     coder = doctor.try_encoder(load_encoder("vvenc")).coder
     assert coder is not None
-    assert np.std(coder.yuv.y) > 50
+    assert np.std(coder.padded[0].y) > 50

@@ -78,8 +78,8 @@ def test_no_ctu_has_more_error_than_people_bear(
     jnds = planted(99, 163)
     requested = PixelThresholds("planted", lambda frame: (jnds, 1.5), factor).request(coder)
     assert requested.cached == 1.5 and (requested.map.width, requested.map.height) == (
-        coder.yuv.width,
-        coder.yuv.height,
+        coder.padded_size[0],
+        coder.padded_size[1],
     )
     qps, shape = requested.map.qp.astype(int), requested.map.qp.shape
     allowed = factor * ctu_means(jnds.astype(float) ** 2, coder.size, shape, coder.ctu)
@@ -206,7 +206,7 @@ def test_predictors_of_pictures_give_one_qp(
     monkeypatch.setattr(audiences, "load_predictor", lambda spec, detector: predictor)
     coder = SegmentCoder(load_encoder("vvenc"), make_frame(99, 50))
     requested = load_human_viewer("plugin").request(coder).map
-    assert requested == QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu)
+    assert requested == QpMap.uniform(qp, *coder.padded_size, coder.ctu)
 
 
 def test_maps_of_the_network_are_remembered(

@@ -215,7 +215,7 @@ def _shown(
             ctu=options.ctu,
             form=options.form,
         )
-        decoded, _ = coder.decode(version.coded)
+        decoded, _ = coder.decode_still(version.coded)
         things = [
             _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
             for (detections, place), state, class_id in _states(

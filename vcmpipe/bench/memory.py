@@ -13,7 +13,8 @@ import numpy as np
 
 from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.bench.result import HumanQuality
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import QUALITY
 from vcmpipe.process.content_cache import ContentCache, content_key
@@ -45,7 +46,7 @@ def seen(coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector]
     """Decode a coded picture and have detectors look at it, or remember what they saw in the same stream before."""
     import supervision as sv
 
-    size = f"{coder.frame.width}x{coder.frame.height} {coder.size}"
+    size = f"{coder.segment.width}x{coder.segment.height} {coder.size}"
     keys = [
         content_key("outcome", coded.data, size, coder.source_digest, detector.digest, _versions())
         for detector in detectors
@@ -58,7 +59,7 @@ def seen(coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector]
     }
     if len(known) == len(detectors):
         return Seen(float(stored[0][0]), tuple(known[place] for place in range(len(detectors))))  # type: ignore[index]
-    decoded, psnr_y = coder.decode(coded)
+    decoded, psnr_y = coder.decode_still(coded)
     for place, (key, detector) in enumerate(zip(keys, detectors, strict=True)):
         if place not in known:
             found = known[place] = detector.detect([decoded])[0]
@@ -92,7 +93,7 @@ def looked(
     todo = list(missing.items())
     for start in range(0, len(todo), _LOOKED_AT_ONCE):
         part = todo[start : start + _LOOKED_AT_ONCE]
-        decoded = [coder.decode(coded)[0].rgb for _, (coder, coded) in part]
+        decoded = [coder.decode_still(coded).frame.rgb for _, (coder, coded) in part]
         for (key, _), found in zip(part, measure.human_quality(frame.rgb, decoded), strict=True):
             known[key] = found
             cache.put(key, _pack(xpsnr=np.float64(found.xpsnr), vmaf=np.float64(found.vmaf)))
@@ -144,7 +145,7 @@ def predicted(
             except (InputError, ValueError):
                 pass  # a damaged entry is made again
     with meter.stage("predict"):
-        answer = predictor.predict(coder.frame, detections, coder)
+        answer = predictor.predict(coder.segment.frames[0], detections, coder.of_frame(0))
     spent: Account = meter["predict"]
     if key is not None:
         price = np.array([spent.seconds, spent.samples, spent.unknown])

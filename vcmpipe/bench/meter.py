@@ -122,7 +122,7 @@ class MeteredEncoder:
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code, and count. See ``Encoder.encode``."""
         started = time.monotonic()
-        samples = sum(job.yuv.width * job.yuv.height for job in jobs)
+        samples = sum(job.samples for job in jobs)
         if not isinstance(self.encoder, CachedEncoder):
             streams = self.encoder.encode(jobs)
             waited = time.monotonic() - started

@@ -18,7 +18,8 @@ from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
 from vcmpipe.coding.search.claims import View
 from vcmpipe.coding.search.picture import VerifyRules, verify_picture
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import Encoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.process.content_cache import ContentCache

@@ -16,7 +16,7 @@ from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import Bits, split_bits
 from vcmpipe.coding.pipeline import BATCH, Pipeline
-from vcmpipe.coding.segment_coder import CodedSegment
+from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame

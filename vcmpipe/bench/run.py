@@ -175,7 +175,7 @@ def _run(
         if isinstance(look, LeftOut):
             return look
         try:
-            with blamed_on(pipeline.encoder, look.frame):
+            with blamed_on(pipeline.encoder, look.frame.source):
                 return run_picture(setting, look)
         except DetectionError as error:
             return LeftOut(Path(look.frame.source).name, str(error))

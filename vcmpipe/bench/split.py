@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 
 Bits = tuple[int, int, int]
 
@@ -26,7 +27,7 @@ def split_bits(coder: SegmentCoder, coded: CodedSegment, boxes_xyxy: NDArray[np.
     """
     if coded.realisation != "regions" and len(boxes_xyxy):
         return None
-    factor = np.array([coder.size[0] / coder.frame.width, coder.size[1] / coder.frame.height] * 2)
+    factor = np.array([coder.size[0] / coder.segment.width, coder.size[1] / coder.segment.height] * 2)
     boxes = boxes_xyxy * factor
     objects = background = 0
     for rect, bits in zip(coded.layout.regions(), coded.region_bits, strict=True):

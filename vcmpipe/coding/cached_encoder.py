@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from vcmpipe.encoders.base import Capabilities, Encoder, Job
-from vcmpipe.frames import yuv_bytes
+from vcmpipe.frames import Yuv, yuv_bytes
 from vcmpipe.process.content_cache import ContentCache, content_key
 
 
@@ -58,18 +59,21 @@ class CachedEncoder:
 
         Jobs that are coded together share the time that passes, each by its samples.
         """
-        samples: dict[int, bytes] = {}
+        samples: dict[int, str] = {}
         for job in jobs:
-            if id(job.yuv) not in samples:
-                size = f"{job.yuv.width}x{job.yuv.height}"
-                samples[id(job.yuv)] = content_key(size, yuv_bytes(job.yuv)).encode()
+            if id(job.frames) not in samples:
+                samples[id(job.frames)] = samples_digest(job.frames)
         keys = []
         for job in jobs:
             qp = str(job.qp) if isinstance(job.qp, int) else repr((job.qp.ctu, job.qp.qp.tolist()))
             mode = json.dumps(asdict(job.mode), sort_keys=True)
             # A colour is part of the stream only where the encoder writes it.
             colour = [repr(job.colour)] if job.colour else []
-            keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.yuv)], *colour))
+            # A single picture is coded alike in every structure.
+            structure = [job.structure] if len(job.frames) > 1 else []
+            keys.append(
+                content_key("stream", self.name, self.build, mode, qp, samples[id(job.frames)], *colour, *structure)
+            )
         found: dict[int, PricedStream] = {}
         for i, key in enumerate(keys):
             if data := self.cache.get(key):
@@ -79,7 +83,7 @@ class CachedEncoder:
             started = time.monotonic()
             streams = self.encoder.encode([jobs[i] for i in missing])
             passed = time.monotonic() - started
-            area = [jobs[i].yuv.width * jobs[i].yuv.height for i in missing]
+            area = [jobs[i].samples for i in missing]
             for i, own, stream in zip(missing, area, streams, strict=True):
                 seconds = passed * own / sum(area)
                 # First its time: a stream that is there has one.
@@ -95,3 +99,11 @@ class CachedEncoder:
         except ValueError:
             return None
         return seconds if 0.0 <= seconds < float("inf") else None
+
+
+def samples_digest(frames: Sequence[Yuv]) -> str:
+    """A digest of a segment's samples, frame after frame."""
+    digest = hashlib.sha256()
+    for part in (f"{frames[0].width}x{frames[0].height}".encode(), *map(yuv_bytes, frames)):
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

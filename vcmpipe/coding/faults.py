@@ -11,12 +11,11 @@ from vcmpipe.errors import BitstreamError, ProcessError
 
 if TYPE_CHECKING:
     from vcmpipe.encoders.base import Encoder
-    from vcmpipe.frames import Frame
 
 
 @contextmanager
-def blamed_on(encoder: Encoder, frame: Frame) -> Iterator[None]:
-    """Names the picture in what an encoder did wrong; and a stream that cannot be used is the encoder's fault.
+def blamed_on(encoder: Encoder, source: str) -> Iterator[None]:
+    """Names the source in what an encoder did wrong; and a stream that cannot be used is the encoder's fault.
 
     Raises:
         ProcessError: The encoder failed, or its fresh stream is damaged or not as it was requested.
@@ -25,9 +24,9 @@ def blamed_on(encoder: Encoder, frame: Frame) -> Iterator[None]:
         yield
     except BitstreamError as error:
         reason = f"{encoder.name} exited with 0 but its stream cannot be used: {error}"
-        raise ProcessError(f"{frame.source}: {reason}") from error
+        raise ProcessError(f"{source}: {reason}") from error
     except ProcessError as error:
-        named = str(error) if str(error).startswith(frame.source) else f"{frame.source}: {error}"
+        named = str(error) if str(error).startswith(source) else f"{source}: {error}"
         raise ProcessError(named) from error
 
 

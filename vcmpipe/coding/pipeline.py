@@ -1,8 +1,8 @@
-"""Detect, predict, map, code: one picture after another."""
+"""Detect, predict, map, code: one segment after another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.conformance import prove
 from vcmpipe.coding.faults import check_fidelity
-from vcmpipe.coding.records import object_records, picture_record
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.records import object_records, segment_record
+from vcmpipe.coding.segment import CodedSegment, Segment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.coding.viewer import HumanViewer
 from vcmpipe.config import PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
@@ -29,7 +30,7 @@ from vcmpipe.process.folders import safe_stem
 from vcmpipe.process.workers import worker_count
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.qpmap.qp_map import shifted, smaller
-from vcmpipe.sidecar.schema import PictureRecord
+from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
 from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _class_names(text: str | None, detector: Detector) -> list[str]:
 
 @dataclass(frozen=True)
 class Objects:
-    """What has to be kept in one picture.
+    """What has to be kept in one frame.
 
     Attributes:
         detections: The source's detections with at least the score requested, boxes in source pixels.
@@ -91,7 +92,7 @@ class Objects:
 
 
 class Pipeline:
-    """The way of a picture from the detector to the bits, with everything that the options name loaded once.
+    """The way of a segment from the detector to the bits, with everything that the options name loaded once.
 
     Args:
         options: How to map and how to code.
@@ -154,19 +155,19 @@ class Pipeline:
         """What says the human viewers' thresholds; None where machines alone look."""
         return None if self.human is None else self.human.name
 
-    def coded_size(self, frame: Frame) -> tuple[int, int]:
-        """The size that a frame is coded at."""
+    def coded_size(self, frame: Frame | Segment) -> tuple[int, int]:
+        """The size that a frame, or a segment, is coded at."""
         if self.scale is None:
             wanted = self.detector.input_size(frame.width, frame.height)
             return min(wanted[0], frame.width), min(wanted[1], frame.height)
         return scaled_size(frame.width, frame.height, self.scale)
 
-    def coder(self, frame: Frame, size: tuple[int, int] | None = None) -> SegmentCoder:
-        """The coder of one picture, at a size or at that of ``--scale``."""
+    def coder(self, segment: Segment | Frame, size: tuple[int, int] | None = None) -> SegmentCoder:
+        """The coder of one segment, at a size or at that of ``--scale``."""
         return SegmentCoder(
             self.encoder,
-            frame,
-            coded_size=size or self.coded_size(frame),
+            segment,
+            coded_size=size or self.coded_size(segment),
             spec=self.spec,
             preset=self.options.preset,
             ctu=self.options.ctu,
@@ -181,21 +182,31 @@ class Pipeline:
         numbers = [number for number, name in detector.classes.items() if name in self.classes]
         return chosen[np.isin(np.asarray(detections.class_id)[chosen], numbers)]
 
-    def objects(self, frame: Frame, detections: sv.Detections, coder: SegmentCoder) -> Objects:
-        """The objects to keep in a picture and the QP that each bears."""
-        kept = detections[self.wanted(detections, self.detector)]
-        thresholds = self.predictor.predict(frame, kept, coder)
-        low, high = self.encoder.capabilities.qp_range
-        qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
-        return Objects(kept, qps, thresholds.recognisable)
+    def kept(self, objects: sv.Detections, decoded: Frame) -> list[bool | None]:
+        """Whether the detector finds each object again in a decoded frame."""
+        found = detect_named(self.detector, [decoded])[0]
+        matches = match(objects, found, iou=self.rule.iou, min_score=self.rule.found_score)
+        return [bool(value) for value in matches.kept]
 
-    def qp_map(self, objects: Objects, coder: SegmentCoder) -> QpMap:
-        """The machine's map of a picture, at the padded coded size."""
-        part = objects.recognisable
-        return coder.map_of(objects.detections.xyxy[part], objects.thresholds[part], self.policy)
+    def objects(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[Objects, ...]:
+        """Per frame of a segment the objects to keep, and the QP that each bears."""
+        low, high = self.encoder.capabilities.qp_range
+        objects = []
+        for place, (frame, found) in enumerate(zip(coder.segment.frames, detections, strict=True)):
+            kept = found[self.wanted(found, self.detector)]
+            thresholds = self.predictor.predict(frame, kept, coder.of_frame(place))
+            qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
+            objects.append(Objects(kept, qps, thresholds.recognisable))
+        return tuple(objects)
+
+    def qp_map(self, objects: Sequence[Objects], coder: SegmentCoder) -> QpMap:
+        """The machine's map of a segment, of the objects in all of its frames, at the padded coded size."""
+        boxes = np.concatenate([each.detections.xyxy[each.recognisable] for each in objects])
+        qps = np.concatenate([each.thresholds[each.recognisable] for each in objects])
+        return coder.map_of(boxes, qps, self.policy)
 
     def human_map(self, coder: SegmentCoder) -> QpMap | None:
-        """The human viewers' map of a picture; None where it is coded for machines alone."""
+        """The human viewers' map of a segment; None where it is coded for machines alone."""
         return None if self.human is None else self.smoothed(self.human.request(coder).map)
 
     def smoothed(self, qp_map: QpMap) -> QpMap:
@@ -205,71 +216,79 @@ class Pipeline:
             return qp_map
         return QpMap(limit_steps(qp_map.qp, limit), qp_map.ctu, qp_map.width, qp_map.height)
 
-    def requested(self, frame: Frame, detections: sv.Detections, coder: SegmentCoder) -> tuple[Objects, QpMap]:
-        """The objects of a picture, and the map that its audience asks for, at the padded coded size."""
+    def requested(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[tuple[Objects, ...], QpMap]:
+        """The objects of a segment's frames, and the map that its viewers request, at the padded coded size."""
         human = self.human_map(coder)
         if human is None or self.options.audience == "both":
-            objects = self.objects(frame, detections, coder)
+            objects = self.objects(coder, detections)
             own = self.qp_map(objects, coder)
             return objects, own if human is None else smaller(own, human)
         requested = shifted(human, self.margin, self.encoder.capabilities.qp_range)
-        kept = detections[self.wanted(detections, self.detector)]
-        return Objects(kept, coder.qps_at(kept.xyxy, requested), np.ones(len(kept), dtype=np.bool_)), requested
+        kept = [found[self.wanted(found, self.detector)] for found in detections]
+        return (
+            tuple(Objects(own, coder.qps_at(own.xyxy, requested), np.ones(len(own), np.bool_)) for own in kept),
+            requested,
+        )
 
 
 @dataclass(frozen=True)
-class EncodedPicture:
-    """One picture through the whole pipeline: its stream, and its record (bits to be filled in by the writer)."""
+class EncodedSegment:
+    """One segment through the whole pipeline: its stream, its record, and the map that was requested."""
 
     coded: CodedSegment
-    record: PictureRecord
+    record: SegmentRecord
     requested: QpMap
 
 
-PictureCoding = Callable[[Frame, "sv.Detections"], EncodedPicture]
+SegmentCoding = Callable[[Segment, "Sequence[sv.Detections]"], EncodedSegment]
 
 
-def encode_picture(pipeline: Pipeline, frame: Frame, detections: sv.Detections, *, check: bool) -> EncodedPicture:
-    """Code one picture with its detections; with ``check`` the detector looks at the result."""
-    coder = pipeline.coder(frame)
-    objects, requested = pipeline.requested(frame, detections, coder)
+def encode_segment(
+    pipeline: Pipeline, segment: Segment, detections: Sequence[sv.Detections], *, check: bool
+) -> EncodedSegment:
+    """Code one segment with the detections of its frames; with ``check`` the detector looks at the result."""
+    coder = pipeline.coder(segment)
+    objects, requested = pipeline.requested(coder, detections)
     coded = coder.by_map(requested, pipeline.options.realise)
+    psnr, kept = [], []
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
-    decoded, psnr = coder.decode(coded)
-    check_fidelity(psnr, (int(coded.actual(requested).qp.max()),))
-    honoured = prove(coder, coded, requested)
-    if honoured.startswith("no: ") and coded.realisation != "native":
-        # Read from the headers, without doubt; a native map is only measured.
-        raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
-    kept: list[bool | None] = [None] * len(objects.detections)
-    if check:
-        found = detect_named(pipeline.detector, [decoded])[0]
-        matches = match(objects.detections, found, iou=pipeline.rule.iou, min_score=pipeline.rule.found_score)
-        kept = [bool(value) for value in matches.kept]
-    record = picture_record(
-        frame,
-        coder,
-        coded,
-        requested,
-        object_records(pipeline.detector, objects.detections, objects.thresholds, objects.recognisable, kept),
-        psnr_y=psnr,
-        honoured=honoured,
-    )
-    return EncodedPicture(coded, record, requested)
+    for own, decoded in zip(objects, coder.decode(coded), strict=True):
+        check_fidelity(decoded.psnr_y, (int(coded.actual(requested).qp.max()),))
+        psnr.append(decoded.psnr_y)
+        kept.append(pipeline.kept(own.detections, decoded.frame) if check else [None] * len(own.detections))
+    records = [
+        object_records(pipeline.detector, own.detections, own.thresholds, own.recognisable, again)
+        for own, again in zip(objects, kept, strict=True)
+    ]
+    conformance = proved(coder, coded, requested)
+    record = segment_record(coder, coded, requested, records, psnr_y=psnr, conformance=conformance)
+    return EncodedSegment(coded, record, requested)
 
 
-def write_maps(picture: EncodedPicture, folder: Path) -> tuple[str, ...]:
-    """Write a picture's map as CSV, as a picture, and as the ROI file of uvg266 and kvazaar (deltas on its minimum).
+def proved(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
+    """What is to be said of a segment's map.
+
+    Raises:
+        ProcessError: The headers say without doubt that the stream does not carry it; a native map is only measured.
+    """
+    conformance = prove(coder, coded, requested)
+    if conformance.verdict == Verdict.NO and coded.realisation != "native":
+        raise ProcessError(f"the stream does not carry its map ({conformance.reason}): try another encoder")
+    return conformance
+
+
+def write_maps(segment: EncodedSegment, folder: Path) -> tuple[str, ...]:
+    """Write a segment's map as CSV, as a picture, and as the ROI file of uvg266 and kvazaar (deltas on its minimum).
 
     Returns:
         What the ROI file could not say as it was requested.
     """
-    name = safe_stem(Path(picture.record.source).stem, "picture")
-    stem = folder / f"{picture.record.index:06d}_{name}"
-    write_csv(f"{stem}.csv", [picture.requested])
-    write_png(f"{stem}.png", picture.requested)
-    base = min(picture.requested.minimum(), ROI_QP_RANGE[1])
-    return write_roi(f"{stem}.roi.txt", [picture.requested], base, span=KVAZAAR_SPAN).notes
+    first = segment.record.frames[0]
+    stem = folder / f"{first.index:06d}_{safe_stem(Path(first.source).stem, 'picture')}"
+    write_csv(f"{stem}.csv", [segment.requested])
+    write_png(f"{stem}.png", segment.requested)
+    base = min(segment.requested.minimum(), ROI_QP_RANGE[1])
+    return write_roi(f"{stem}.roi.txt", [segment.requested], base, span=KVAZAAR_SPAN).notes
 
 
 def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Frame, sv.Detections]]:

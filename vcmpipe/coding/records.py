@@ -1,67 +1,102 @@
-"""What the sidecar says of a coded picture and of its objects."""
+"""What the sidecar says of a coded segment, its frames and their objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.sidecar.schema import MapRecord, ObjectRecord, PictureRecord, RegionRecord, VerificationRecord
+from vcmpipe.sidecar import (
+    Conformance,
+    FrameRecord,
+    MapRecord,
+    ObjectRecord,
+    RegionRecord,
+    SegmentRecord,
+    VerificationRecord,
+)
 
 if TYPE_CHECKING:
     import supervision as sv
 
-    from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+    from vcmpipe.coding.segment import CodedSegment
+    from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.detection import Detector
-    from vcmpipe.frames import Frame
     from vcmpipe.qpmap import QpMap
 
 
-def picture_record(
-    frame: Frame,
+def segment_record(
     coder: SegmentCoder,
     coded: CodedSegment,
     requested: QpMap,
-    objects: list[ObjectRecord],
+    objects: Sequence[list[ObjectRecord]],
     *,
-    psnr_y: float,
-    honoured: str,
+    psnr_y: Sequence[float],
+    conformance: Conformance,
     verification: VerificationRecord | None = None,
-) -> PictureRecord:
-    """The record of one picture; its bits are those of a stream of its own.
+) -> SegmentRecord:
+    """The record of one segment; its bits are those of a stream of its own (see ``joined``).
 
     Args:
-        frame: The source.
         coder: What coded it.
         coded: The stream.
-        requested: The map requested.
-        objects: Records of its objects.
-        psnr_y: PSNR of the luma at the coded size, dB.
-        honoured: What ``encoders.prove`` says of the map.
+        requested: The map.
+        objects: Per frame the records of its objects.
+        psnr_y: Per frame the PSNR of the luma at the coded size, dB.
+        conformance: Whether the stream carries the map.
         verification: What a search promised.
     """
-    return PictureRecord(
-        index=frame.index,
-        source=Path(frame.source).name,
-        timestamp=frame.timestamp,
-        source_size=(frame.width, frame.height),
+    segment = coder.segment
+    units = sorted(coded.units, key=lambda unit: unit.presentation)
+    return SegmentRecord(
+        index=segment.index,
+        structure=segment.structure,
+        source_size=(segment.width, segment.height),
         coded_size=coder.size,
         bits=coded.bits,
         realisation=coded.realisation,
-        psnr_y=round(psnr_y, 3),
-        objects=objects,
         qp_map=MapRecord(requested.ctu, requested.qp.tolist(), coded.actual(requested).qp.tolist()),
         regions=[
             RegionRecord(rect.x, rect.y, rect.width, rect.height, qp, bits)
             for rect, qp, bits in zip(coded.layout.regions(), coded.qps, coded.region_bits, strict=True)
         ],
-        map_honoured=honoured,
+        conformance=conformance,
         notes=list(coded.notes),
         verification=verification,
+        frames=[
+            FrameRecord(
+                index=frame.index,
+                source=Path(frame.source).name,
+                timestamp=frame.timestamp,
+                poc=unit.poc,
+                slice_type=unit.slice_type,
+                temporal_layer=unit.temporal_layer,
+                qp=unit.qp,
+                bits=unit.bits,
+                psnr_y=round(psnr, 3),
+                objects=own,
+            )
+            for frame, unit, psnr, own in zip(segment.frames, units, psnr_y, objects, strict=True)
+        ],
     )
+
+
+def joined(record: SegmentRecord, index: int, saved_bits: int) -> SegmentRecord:
+    """The record of a segment that was appended to a stream.
+
+    Args:
+        record: As of a stream of its own.
+        index: The segment's place in the stream.
+        saved_bits: What was left out since the stream has it already: parameter sets, all in front of the first frame.
+    """
+    first = min(range(len(record.frames)), key=lambda place: (record.frames[place].poc or 0, place))
+    frames = list(record.frames)
+    frames[first] = replace(frames[first], bits=frames[first].bits - saved_bits)
+    return replace(record, index=index, bits=record.bits - saved_bits, frames=frames)
 
 
 def object_records(
@@ -71,7 +106,7 @@ def object_records(
     recognisable: NDArray[np.bool_],
     kept: Sequence[bool | None],
 ) -> list[ObjectRecord]:
-    """Records of N objects.
+    """Records of N objects of one frame.
 
     Args:
         detector: Whose they are.

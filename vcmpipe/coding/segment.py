@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from vcmpipe.bitstream import NalType, PictureInfo, RegionLayout, inspect_stream, split_nal_units
 from vcmpipe.encoders.base import Structure
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.qpmap import QpMap
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +77,23 @@ class Segment:
         return self.frames[0].height
 
 
-def cut(frames: Iterable[Frame], length: int = 1, structure: Structure = "intra") -> Iterator[Segment]:
-    """Frames in segments of at most ``length``; a new one begins where the size changes."""
-    held: list[Frame] = []
+def cut(
+    frames: Iterable[tuple[Frame, T]], length: int = 1, structure: Structure = "intra"
+) -> Iterator[tuple[Segment, tuple[T, ...]]]:
+    """Frames, each with what belongs to it, in segments of at most ``length``; one begins where the size changes."""
+    held: list[tuple[Frame, T]] = []
     index = 0
-    for frame in frames:
-        if held and (len(held) == length or (frame.width, frame.height) != (held[0].width, held[0].height)):
-            yield Segment(index, tuple(held), structure)
+
+    def segment() -> tuple[Segment, tuple[T, ...]]:
+        return Segment(index, tuple(frame for frame, _ in held), structure), tuple(own for _, own in held)
+
+    for frame, own in frames:
+        if held and (len(held) == length or (frame.width, frame.height) != (held[0][0].width, held[0][0].height)):
+            yield segment()
             held, index = [], index + 1
-        held.append(frame)
+        held.append((frame, own))
     if held:
-        yield Segment(index, tuple(held), structure)
+        yield segment()
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,35 @@
-"""Coding of one picture: at one QP, in regions, or by a native map; what was tried is cached."""
+"""Coding of one segment: at one QP, in regions, or by a native map; each version is coded once."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from itertools import islice
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream import NalType, RegionLayout, Vui, inspect_stream, merge_regions, split_nal_units
+from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions
 from vcmpipe.bitstream.geometry import Rect
+from vcmpipe.coding.cached_encoder import samples_digest
+from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import (
     ColourSpec,
     Frame,
+    LazyFrames,
     Yuv,
     crop_yuv,
+    lazy,
     pad_yuv,
     psnr_y,
     rgb_to_yuv,
     scale_rgb,
-    yuv_bytes,
     yuv_to_rgb,
 )
 from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, fit_map, plan_regions
@@ -39,58 +42,13 @@ ALF_SETS = 8
 JOBS_PER_PROCESS = 8
 
 
-@dataclass(frozen=True)
-class CodedSegment:
-    """One coded picture as a stream of its own.
-
-    Attributes:
-        data: Annex-B stream with its parameter sets.
-        layout: The regions' places.
-        qps: One QP per region, in ``layout.regions()`` order.
-        region_bits: Bits of each region's slice.
-        realisation: How the QPs reached the stream.
-        native: The map that the encoder was given, where it reads maps itself.
-        notes: What the encoder could not be told as it was requested, a line each.
-        requested: The map that was requested, where there was one.
-    """
-
-    data: bytes
-    layout: RegionLayout
-    qps: tuple[int, ...]
-    region_bits: tuple[int, ...]
-    realisation: Literal["uniform", "regions", "native"]
-    native: QpMap | None = None
-    notes: tuple[str, ...] = ()
-    requested: QpMap | None = None
-
-    @property
-    def bits(self) -> int:
-        """All bits of the stream, headers included."""
-        return 8 * len(self.data)
-
-    @property
-    def content_bits(self) -> int:
-        """Bits of a VVC stream's slices and filters, without parameter sets: what the rate model is calibrated to."""
-        units = split_nal_units(self.data)
-        return 8 * sum(len(unit.data) + 4 for unit in units if unit.is_slice or unit.type == NalType.PREFIX_APS)
-
-    def actual(self, requested: QpMap) -> QpMap:
-        """The QP that each CTU of the map got: the largest of those that it touches."""
-        if self.native is not None:
-            return self.native.resampled(requested.ctu, "maximum")
-        return requested.actual(self.layout.regions(), self.qps)
-
-
 class SegmentCoder:
-    """Codes one source picture in as many ways as are requested, each way once.
-
-    A predictor gets it as its ``coder``: called with a QP it returns the picture coded at that QP, decoded, and scaled
-    back to the source's size.
+    """Codes one segment in as many ways as are requested, each way once.
 
     Args:
         encoder: The external encoder.
-        frame: The source picture.
-        coded_size: Width and height to code at; the picture is scaled to it.
+        segment: The source; a frame is a segment of one.
+        coded_size: Width and height to code at; frames are scaled to it.
         spec: Colour.
         preset: The encoder's speed preset.
         ctu: CTU size of regions.
@@ -101,7 +59,7 @@ class SegmentCoder:
     def __init__(
         self,
         encoder: Encoder,
-        frame: Frame,
+        segment: Segment | Frame,
         *,
         coded_size: tuple[int, int] | None = None,
         spec: ColourSpec | None = None,
@@ -111,42 +69,52 @@ class SegmentCoder:
         constant_qp: bool = True,
     ) -> None:
         self.encoder = encoder
-        self.frame = frame
-        self.size = coded_size or (frame.width, frame.height)
+        self.segment = Segment.still(segment) if isinstance(segment, Frame) else segment
+        self.size = coded_size or (self.segment.width, self.segment.height)
         if min(self.size) < 16:
-            raise InputError(f"{frame.source}: coded at {self.size[0]}x{self.size[1]}, at least 16x16 is needed")
+            raise InputError(f"{self.segment.source}: coded at {self.size[0]}x{self.size[1]}, at least 16x16 is needed")
         self.spec = spec or ColourSpec()
         self.form = form
         self.ctu = ctu
         self._whole = CodingMode(preset=preset, constant_qp=constant_qp)
         self._region = CodingMode(preset=preset, ctu=ctu, region=True)
-        rgb = frame.rgb if self.size == (frame.width, frame.height) else scale_rgb(frame.rgb, self.size)
-        self.source: Yuv = rgb_to_yuv(rgb, self.spec)
-        self.yuv: Yuv = pad_yuv(self.source, 8)
+        self.source = LazyFrames(len(self.segment), self._samples_of)
+        self.padded = lazy(self.source, pad_yuv)
         self.trials: dict[int, CodedSegment] = {}
         self._textures: dict[int, RateModel] = {}
         self._pieces: dict[tuple[Rect, int, CodingMode], bytes] = {}
 
+    def _samples_of(self, place: int) -> Yuv:
+        """A frame's samples at the coded size, made even."""
+        rgb = self.segment.frames[place].rgb
+        return rgb_to_yuv(rgb if not self.scaled else scale_rgb(rgb, self.size), self.spec)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the segment is coded at another size than it has."""
+        return self.size != (self.segment.width, self.segment.height)
+
+    @property
+    def padded_size(self) -> tuple[int, int]:
+        """Width and height of what is coded in luma samples: multiples of 8, which maps and regions cover."""
+        return self.size[0] + -self.size[0] % 8, self.size[1] + -self.size[1] % 8
+
     @cached_property
     def source_digest(self) -> str:
         """SHA-256 of the samples that are coded."""
-        return hashlib.sha256(yuv_bytes(self.yuv)).hexdigest()
+        return samples_digest(self.padded)
 
     @property
     def description(self) -> str:
-        """How pictures are coded here, the encoder's build included; with ``source_digest`` all that bits depend on."""
+        """How segments are coded here, the encoder's build included; with ``source_digest`` all that bits depend on."""
         return f"{self.encoder.name}, {self.encoder.build}, {self._whole}, {self.size}, {self.spec}"
 
-    def __call__(self, qp: int) -> Frame:
-        """The picture coded at one QP and decoded, at the source's size."""
-        return self.many([qp])[0]
-
-    def many(self, qps: Sequence[int]) -> list[Frame]:
-        """The picture coded at each QP and decoded, at the source's size."""
-        return [self.decode(coded)[0] for coded in self.uniform(qps)]
+    def of_frame(self, place: int) -> FrameCoder:
+        """What predictors get as their coder: coded versions of the frame at a place."""
+        return FrameCoder(self, place)
 
     def uniform(self, qps: Sequence[int]) -> list[CodedSegment]:
-        """The whole picture at each of several QPs, many to a process; no QP is coded twice.
+        """The whole segment at each of several QPs, many to a process; no QP is coded twice.
 
         A QP outside the encoder's range becomes the nearest one in it, as ``CodedSegment.qps`` then says.
         """
@@ -157,50 +125,48 @@ class SegmentCoder:
             chunk = missing[start : start + JOBS_PER_PROCESS]
             streams = self.encoder.encode([self._job(qp) for qp in chunk])
             for qp, stream in zip(chunk, streams, strict=True):
-                data, layout = self._whole_picture(stream)
-                self.trials[qp] = CodedSegment(data, layout, (qp,), _region_bits(data), "uniform")
+                data, layout = self._whole_frames(stream)
+                self.trials[qp] = CodedSegment(data, layout, (qp,), read_units(data), "uniform")
         return [self.trials[qp] for qp in within]
 
     def _job(self, qp: int | QpMap) -> Job:
         if self.encoder.capabilities.regions:
-            return Job(self.yuv, qp, self._whole)
-        return Job(self.source, qp, self._whole, self.spec)
+            return Job(self.padded, qp, self._whole, structure=self.segment.structure)
+        return Job(self.source, qp, self._whole, self.spec, self.segment.structure)
 
-    def _whole_picture(self, stream: bytes) -> tuple[bytes, RegionLayout]:
-        """The stream of a whole picture with its crop and colours, and its layout."""
+    def _whole_frames(self, stream: bytes) -> tuple[bytes, RegionLayout]:
+        """The stream of whole frames with its crop and colours, and its layout."""
         # The CTU size is that of the preset, not of the map; and an encoder may code a larger canvas than it shows.
         coded = inspect_stream(stream).pictures[0]
-        layout = RegionLayout.single(self.yuv.width, self.yuv.height, coded.ctu)
+        layout = RegionLayout.single(*self.padded_size, coded.ctu)
         if not self.encoder.capabilities.regions:
             return stream, layout  # the encoder wrote them itself
         shown = coded.display_width, coded.display_height
         # A stream that shows another size than was requested is refused there, by its sizes.
         canvas = layout
-        if shown == (self.yuv.width, self.yuv.height):
+        if shown == self.padded_size:
             canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
         return merge_regions([stream], canvas, display_size=self.size, vui=Vui.of_colour(self.spec)), layout
 
     def native(self, qp_map: QpMap) -> CodedSegment:
-        """The picture by the encoder's own map, bent to what the encoder can say."""
+        """The segment by the encoder's own map, bent to what the encoder can say."""
         limits = self.encoder.capabilities.map_limits
         if limits is None:
             raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
         fitted = fit_map(qp_map, limits)
-        data, layout = self._whole_picture(self.encoder.encode([self._job(fitted.map)])[0])
-        return CodedSegment(
-            data, layout, (fitted.map.minimum(),), _region_bits(data), "native", fitted.map, fitted.notes
-        )
+        data, layout = self._whole_frames(self.encoder.encode([self._job(fitted.map)])[0])
+        return CodedSegment(data, layout, (fitted.map.minimum(),), read_units(data), "native", fitted.map, fitted.notes)
 
     def regions(self, plan: RegionPlan) -> CodedSegment:
-        """The picture in regions, each coded on its own and merged into one stream."""
+        """The segment in regions, each coded on its own and merged into one stream."""
         rects = plan.layout.regions()
         # Only 8 ALF parameter sets fit: the largest regions gain most from the filter.
         largest = sorted(range(len(rects)), key=lambda i: -rects[i].width * rects[i].height)[:ALF_SETS]
         jobs = [
-            Job(crop_yuv(self.yuv, rect), qp, replace(self._region, alf=i in largest))
+            self._region_job(rect, qp, alf=i in largest)
             for i, (rect, qp) in enumerate(zip(rects, plan.qps, strict=True))
         ]
-        # Between two versions of a picture often a few regions differ only.
+        # Between two versions of a segment often a few regions differ only.
         keys = [(rect, qp, job.mode) for rect, qp, job in zip(rects, plan.qps, jobs, strict=True)]
         missing = [i for i, key in enumerate(keys) if key not in self._pieces]
         for start in range(0, len(missing), JOBS_PER_PROCESS):
@@ -209,18 +175,22 @@ class SegmentCoder:
                 self._pieces[keys[i]] = stream
         streams = [self._pieces[key] for key in keys]
         data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=Vui.of_colour(self.spec))
-        return CodedSegment(data, plan.layout, tuple(plan.qps), _region_bits(data), "regions")
+        return CodedSegment(data, plan.layout, tuple(plan.qps), read_units(data), "regions")
+
+    def _region_job(self, rect: Rect, qp: int, *, alf: bool) -> Job:
+        frames = lazy(self.padded, lambda yuv: crop_yuv(yuv, rect))
+        return Job(frames, qp, replace(self._region, alf=alf), structure=self.segment.structure)
 
     def map_of(self, boxes_xyxy: NDArray[np.floating], qps: NDArray[np.integer], policy: MapPolicy) -> QpMap:
-        """The map of objects, given in source pixels, on the grid of the coded picture.
+        """The map of objects, given in source pixels, on the grid of the coded frames.
 
         Args:
             boxes_xyxy: (N, 4) corners in source pixels.
             qps: (N,) QPs.
             policy: Background, dilation, smoothing.
         """
-        factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
-        return build_map(boxes_xyxy * factor, qps, policy, self.yuv.width, self.yuv.height, self.ctu)
+        factor = np.array([self.size[0] / self.segment.width, self.size[1] / self.segment.height] * 2)
+        return build_map(boxes_xyxy * factor, qps, policy, *self.padded_size, self.ctu)
 
     def qps_at(self, boxes_xyxy: NDArray[np.floating], qp_map: QpMap) -> NDArray[np.int64]:
         """The smallest QP that a map has at each object.
@@ -232,7 +202,7 @@ class SegmentCoder:
         Returns:
             (N,) QPs.
         """
-        factor = np.array([self.size[0] / self.frame.width, self.size[1] / self.frame.height] * 2)
+        factor = np.array([self.size[0] / self.segment.width, self.size[1] / self.segment.height] * 2)
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) * factor
         limits = np.array([qp_map.width, qp_map.height], np.float64)
         low = np.clip(np.floor(boxes[:, :2]), 0, limits - 1).astype(np.int64)
@@ -244,7 +214,7 @@ class SegmentCoder:
         return np.array(qps, dtype=np.int64)
 
     def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedSegment:
-        """The picture by a map: no sample gets a larger QP than the map asks for.
+        """The segment by a map: no sample gets a larger QP than the map asks for.
 
         ``auto`` codes it at the map's smallest QP, by the map itself where the encoder reads maps, and in regions where
         it can and the planner expects a gain; it keeps whichever took the fewest bits.
@@ -252,10 +222,10 @@ class SegmentCoder:
         Raises:
             InputError: ``native`` or ``regions`` was asked of an encoder without, or the map has another size.
         """
-        if (qp_map.width, qp_map.height) != (self.yuv.width, self.yuv.height):
+        if (qp_map.width, qp_map.height) != self.padded_size:
+            width, height = self.padded_size
             raise InputError(
-                f"the map is for {qp_map.width}x{qp_map.height} samples, the coded picture has "
-                f"{self.yuv.width}x{self.yuv.height}"
+                f"the map is for {qp_map.width}x{qp_map.height} samples, frames are coded at {width}x{height}"
             )
         return replace(self._by_map(qp_map, how), requested=qp_map)
 
@@ -289,59 +259,88 @@ class SegmentCoder:
     def plan(self, qp_map: QpMap, whole: CodedSegment | None = None) -> RegionPlan:
         """The cheapest regions for a map, by the rate model (see ``rate_model``)."""
         # In a picture one CTU wide FFmpeg's decoder does not decode regions reliably: such a picture stays whole.
-        limits = PlanLimits(max_regions=1) if self.yuv.width <= qp_map.ctu else None
+        limits = PlanLimits(max_regions=1) if self.padded_size[0] <= qp_map.ctu else None
         return plan_regions(qp_map, self.rate_model(qp_map.ctu, whole), limits=limits)
 
     def rate_model(self, ctu: int | None = None, whole: CodedSegment | None = None) -> RateModel:
-        """Bits by CTU and QP, from the texture and from the whole picture where it was coded.
+        """Bits by CTU and QP, from the first frame's texture and from the whole segment where it was coded.
 
         No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
         than 0.2 % (24 COCO pictures).
         """
         ctu = ctu or self.ctu
         if ctu not in self._textures:
-            self._textures[ctu] = RateModel.from_texture(self.yuv.y, ctu)
+            self._textures[ctu] = RateModel.from_texture(self.padded[0].y, ctu)
         texture = self._textures[ctu]
         return texture if whole is None else texture.calibrated({whole.qps[0]: whole.content_bits})
 
-    def samples(self, coded: CodedSegment) -> Yuv:
-        """The decoded samples, at the coded size (made even).
+    def samples(self, coded: CodedSegment) -> Iterator[Yuv]:
+        """The decoded samples frame after frame, at the coded size (made even).
 
         Raises:
-            ProcessError: The stream does not decode to one picture of the coded size.
+            ProcessError: The stream does not decode to the segment's frames.
         """
-        # One decoder thread: several pictures are under way at once.
-        pictures = list(decode_stream(coded.data, threads=1))
-        if len(pictures) != 1:
-            raise ProcessError(f"{self.frame.source}: the stream decodes to {len(pictures)} pictures, not 1")
-        decoded = pictures[0].yuv
-        if (decoded.width, decoded.height) != (self.source.width, self.source.height):
+        count, (width, height) = 0, (self.size[0] + self.size[0] % 2, self.size[1] + self.size[1] % 2)
+        # One decoder thread: several segments are under way at once.
+        for picture in decode_stream(coded.data, threads=1):
+            if picture.yuv.y.shape != (height, width):
+                raise ProcessError(
+                    f"{self.segment.source}: decoded at {picture.yuv.width}x{picture.yuv.height}, coded at "
+                    f"{width}x{height}"
+                )
+            count += 1
+            if count <= len(self.segment):
+                yield picture.yuv
+        if count != len(self.segment):
             raise ProcessError(
-                f"{self.frame.source}: decoded at {decoded.width}x{decoded.height}, "
-                f"coded at {self.source.width}x{self.source.height}"
+                f"{self.segment.source}: the stream decodes to {count} pictures, the segment has {len(self.segment)}"
             )
+
+    def uncoded(self, place: int = 0) -> Frame:
+        """The samples that are coded, as if coding did nothing to them: what no QP can be better than."""
+        return self._restored(place, self.source[place])
+
+    def _restored(self, place: int, yuv: Yuv) -> Frame:
+        """Samples at the coded size as a frame of the source's size."""
+        rgb = yuv_to_rgb(yuv, self.spec, self.size)
+        if self.scaled:
+            rgb = scale_rgb(rgb, (self.segment.width, self.segment.height))
+        return replace(self.segment.frames[place], rgb=rgb)
+
+    def decode(self, coded: CodedSegment) -> Iterator[DecodedFrame]:
+        """The decoded frames in presentation order, at the source's size.
+
+        Raises:
+            ProcessError: The stream does not decode to the segment's frames.
+        """
+        for place, yuv in enumerate(self.samples(coded)):
+            yield DecodedFrame(self._restored(place, yuv), psnr_y(self.source[place], yuv))
+
+    def decode_still(self, coded: CodedSegment) -> DecodedFrame:
+        """The one decoded frame of a still picture."""
+        (decoded,) = self.decode(coded)
         return decoded
 
-    def uncoded(self) -> Frame:
-        """The samples that are coded, as if coding did nothing to them: what no QP can be better than."""
-        return self._restored(self.source)
 
-    def _restored(self, yuv: Yuv) -> Frame:
-        """Samples at the coded size as a picture of the source's size."""
-        rgb = yuv_to_rgb(yuv, self.spec, self.size)
-        if self.size != (self.frame.width, self.frame.height):
-            rgb = scale_rgb(rgb, (self.frame.width, self.frame.height))
-        return replace(self.frame, rgb=rgb)
+class DecodedFrame(NamedTuple):
+    """A decoded frame at the source's size, and the PSNR of its luma at the coded size in dB."""
 
-    def decode(self, coded: CodedSegment) -> tuple[Frame, float]:
-        """The decoded picture at the source's size, and the PSNR of its luma at the coded size in dB.
-
-        Raises:
-            ProcessError: The stream does not decode to one picture of the coded size.
-        """
-        decoded = self.samples(coded)
-        return self._restored(decoded), psnr_y(self.source, decoded)
+    frame: Frame
+    psnr_y: float
 
 
-def _region_bits(data: bytes) -> tuple[int, ...]:
-    return tuple(region.bits for region in inspect_stream(data).pictures[0].regions)
+@dataclass(frozen=True)
+class FrameCoder:
+    """Coded versions of one frame of a segment: what a predictor gets as its ``coder``."""
+
+    segment: SegmentCoder
+    place: int = 0
+
+    def __call__(self, qp: int) -> Frame:
+        """The frame coded at one QP and decoded, at the source's size."""
+        return self.many([qp])[0]
+
+    def many(self, qps: Sequence[int]) -> list[Frame]:
+        """The frame coded at each QP and decoded, at the source's size."""
+        versions = self.segment.uniform(qps)
+        return [next(islice(self.segment.decode(coded), self.place, None)).frame for coded in versions]

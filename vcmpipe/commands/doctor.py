@@ -17,7 +17,8 @@ from vcmpipe import process
 from vcmpipe.sidecar import provenance
 
 if TYPE_CHECKING:
-    from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+    from vcmpipe.coding.segment import CodedSegment
+    from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.encoders import Capabilities, Encoder
     from vcmpipe.encoders.discovery import Found
 
@@ -216,7 +217,7 @@ def try_encoder(encoder: Encoder) -> Trial:
             coded = coder.regions(RegionPlan(layout, _QPS, 0.0, 0.0))
         else:
             return Trial("cannot tell: it codes one QP per picture", coder, coder.uniform([_QPS[0]])[0])
-        return Trial(prove(coder, coded, requested), coder, coded)
+        return Trial(str(prove(coder, coded, requested)), coder, coded)
     except Exception as error:  # whatever is wrong with the encoder is the finding
         return Trial(f"cannot tell: {_line(error)}")
 
@@ -240,7 +241,7 @@ def examine_decoder(trial: Trial | None) -> DecoderFinding:
     if trial is None or trial.coder is None or trial.coded is None:
         return DecoderFinding(pyav, library, codec, "cannot tell: no encoder here wrote a stream to decode")
     try:
-        _, psnr = trial.coder.decode(trial.coded)
+        _, psnr = trial.coder.decode_still(trial.coded)
     except Exception as error:
         return DecoderFinding(pyav, library, codec, f"no: {_line(error)}")
     if psnr < _PSNR_AT_LEAST:

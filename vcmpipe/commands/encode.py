@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +14,19 @@ from vcmpipe import process
 from vcmpipe.bitstream import StreamJoiner
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
-from vcmpipe.coding.pipeline import EncodedPicture, PictureCoding, Pipeline, detected, encode_picture, write_maps
+from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, SegmentCoding, detected, encode_segment, write_maps
+from vcmpipe.coding.records import joined
 from vcmpipe.coding.search.verifier import Verifier, load_further
+from vcmpipe.coding.segment import Segment, cut
 from vcmpipe.config import EncodeOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
+from vcmpipe.frames import FrameSource, PictureSource, open_source
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
 from vcmpipe.process.progress import Progress, Warn, tell
 from vcmpipe.process.workers import in_order, worker_pool
-from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, provenance, sidecar_path
+from vcmpipe.sidecar import NoSidecarError, SegmentRecord, Sidecar, Verdict, provenance, sidecar_path
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -75,17 +76,18 @@ def encode(
     pipeline = Pipeline(
         options, scale=options.scale, margin=options.margin, classes=options.keep_classes, warn=told, **parts
     )
-    code: PictureCoding = partial(encode_picture, pipeline, check=options.check)
+    code: SegmentCoding = partial(encode_segment, pipeline, check=options.check)
     if options.verify:
         further = load_further(options, pipeline) if verify_with is None else verify_with
-        code = Verifier(pipeline, options, further, on_trial).picture
+        code = Verifier(pipeline, options, further, on_trial).segment
 
-    def work(item: tuple[Frame, sv.Detections]) -> EncodedPicture:
-        with blamed_on(pipeline.encoder, item[0]):
+    def work(item: tuple[Segment, tuple[sv.Detections, ...]]) -> EncodedSegment:
+        with blamed_on(pipeline.encoder, item[0].source):
             return code(*item)
 
-    records: list[PictureRecord] = []
+    records: list[SegmentRecord] = []
     notes: list[str] = []
+    done = 0
     digest = hashlib.sha256()
     with ExitStack() as outputs:
         stream_file = outputs.enter_context(process.publish(out))
@@ -94,16 +96,20 @@ def encode(
         stream = outputs.enter_context(stream_file.open("wb"))
         pool = outputs.enter_context(worker_pool(pipeline.jobs))
         writer = StreamJoiner(pipeline.encoder.capabilities.codec)
-        for picture in in_order(pool, work, detected(pipeline.detector, source), ahead=2 * pipeline.jobs):
-            data = writer.add(picture.coded.data)
+        segments = cut(detected(pipeline.detector, source))
+        for coded in in_order(pool, work, segments, ahead=2 * pipeline.jobs):
+            data = writer.add(coded.coded.data)
             stream.write(data)
             digest.update(data)
-            records.append(replace(picture.record, bits=8 * len(data)))
+            records.append(joined(coded.record, len(records), coded.coded.bits - 8 * len(data)))
             if maps:
-                notes += write_maps(picture, maps)
-            progress(len(records), source.count)
+                notes += write_maps(coded, maps)
+            done += len(coded.record.frames)
+            progress(done, source.count)
         stream.flush()
-        checked = [obj.kept for record in records for obj in record.objects if obj.kept is not None]
+        checked = [
+            obj.kept for record in records for frame in record.frames for obj in frame.objects if obj.kept is not None
+        ]
         sidecar = Sidecar(
             stream=out.name,
             sha256=digest.hexdigest(),
@@ -116,13 +122,13 @@ def encode(
             provenance=provenance.collect(
                 pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name
             ),
-            pictures=records,
+            segments=records,
             codec=pipeline.encoder.capabilities.codec,
         )
         sidecar_file.write_text(sidecar.to_json())
     tell(warn, f"ROI files in {options.map_out}", notes)
-    tell(warn, f"encoder {pipeline.encoder.name}", [f"{r.source}: {note}" for r in records for note in r.notes])
-    doubts = [f"{r.source}: {r.map_honoured}" for r in records if r.map_honoured.startswith("no: ")]
+    tell(warn, f"encoder {pipeline.encoder.name}", [f"{r.name}: {note}" for r in records for note in r.notes])
+    doubts = [f"{r.name}: {r.conformance}" for r in records if r.conformance.verdict == Verdict.NO]
     tell(warn, "maps that were not honoured", doubts)
     return sidecar
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmpipe.coding.pipeline import detected
-from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.coding.segment_coder import FrameCoder, SegmentCoder
 from vcmpipe.config import PredictOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
@@ -107,10 +107,10 @@ class _LateCoder:
         self._options, self._frame, self._encoder = options, frame, encoder
 
     @cached_property
-    def _coder(self) -> SegmentCoder:
+    def _coder(self) -> FrameCoder:
         options = self._options
         spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
-        return SegmentCoder(self._encoder(), self._frame, spec=spec, preset=options.preset)
+        return SegmentCoder(self._encoder(), self._frame, spec=spec, preset=options.preset).of_frame(0)
 
     def __call__(self, qp: int) -> Frame:
         return self._coder(qp)

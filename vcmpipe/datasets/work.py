@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.coding.faults import blamed_on, check_fidelity
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.records import PictureRecord, Seen, matched
 from vcmpipe.detection import load_detector
 from vcmpipe.encoders import load_encoder
@@ -133,7 +134,7 @@ def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
     frame = Frame(0, decode_picture(data, Path(name)), name)
     versions = Versions(SegmentCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset), detector)
     source = detector.detect([frame])[0]
-    with blamed_on(encoder, frame):
+    with blamed_on(encoder, name):
         if recipe.search:
             objects = source[recipe.rule.select(source)]
             search_qps(len(objects), recipe.qps, lambda qps: matched(source, versions.look(qps), recipe.rule).found)
@@ -156,7 +157,7 @@ class Versions:
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             coded = self.coder.uniform(batch)
-            decoded = [self.coder.decode(version) for version in coded]
+            decoded = [self.coder.decode_still(version) for version in coded]
             found = self.detector.detect([frame for frame, _ in decoded])
             for qp, version, (_, psnr), detections in zip(batch, coded, decoded, found, strict=True):
                 # A QP that the encoder bent to its range would be a label of another QP.
@@ -173,10 +174,10 @@ class Versions:
         objects = matched(source, [self.seen[qp][2] for qp in qps], rule)
         sizes = np.array([len(data) for data in streams], dtype=np.int64)
         record = PictureRecord(
-            name=self.coder.frame.source,
+            name=self.coder.segment.source,
             source_sha256=digest,
-            width=self.coder.frame.width,
-            height=self.coder.frame.height,
+            width=self.coder.segment.width,
+            height=self.coder.segment.height,
             xyxy=objects.xyxy,
             class_id=objects.class_id,
             score=objects.score,

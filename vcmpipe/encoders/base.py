@@ -1,4 +1,4 @@
-"""What every encoder offers: its capabilities, and pictures in, Annex-B access units out."""
+"""What every encoder offers: its capabilities, and segments in, Annex-B streams out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class TooDenseError(ProcessError):
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 
+Structure = Literal["intra", "random-access", "low-delay"]
+"""How frames may refer to each other (JVET's AI, RA and LDB)."""
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -27,6 +30,7 @@ class Capabilities:
 
     Attributes:
         codec: The coding standard of its streams.
+        structures: How the frames of its segments may refer to each other.
         qp_range: The lowest and the highest QP it codes, both included.
         native_map: Whether it reads a QP per CTU itself.
         bit_depths: Bit depths of the samples it takes.
@@ -44,6 +48,7 @@ class Capabilities:
     qp_step_limit: tuple[int, int] | None = None
     regions: bool = False
     map_limits: MapLimits | None = None
+    structures: tuple[Structure, ...] = ("intra",)
 
     def __post_init__(self) -> None:
         if self.regions and self.codec != "vvc":
@@ -80,20 +85,38 @@ class CodingMode:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to code.
+    """One segment to code, or one region of it.
 
     Attributes:
-        yuv: Samples; width and height are multiples of 8, at least 8x16 or 16x8; for encoders without regions any
-            even numbers.
-        qp: One QP for the picture, or a map where the encoder reads maps, bent to its ``map_limits``.
+        frames: 1..N pictures of one size in presentation order. Width and height are multiples of 8, at least 8x16 or
+            16x8; for encoders without regions any even numbers. They may be made as they are asked for: an adapter
+            takes one after another and holds none.
+        qp: One QP for the segment, or a map where the encoder reads maps, bent to its ``map_limits``.
         mode: How to code it.
         colour: What the samples mean, for encoders that write it into the stream themselves.
+        structure: How the frames may refer to each other; a single picture is intra in every structure.
     """
 
-    yuv: Yuv
+    frames: Sequence[Yuv]
     qp: int | QpMap
     mode: CodingMode
     colour: ColourSpec | None = None
+    structure: Structure = "intra"
+
+    @property
+    def width(self) -> int:
+        """Luma samples in a row."""
+        return self.frames[0].width
+
+    @property
+    def height(self) -> int:
+        """Luma rows."""
+        return self.frames[0].height
+
+    @property
+    def samples(self) -> int:
+        """Luma samples in all frames."""
+        return self.width * self.height * len(self.frames)
 
 
 class Encoder(Protocol):
@@ -115,19 +138,32 @@ class Encoder(Protocol):
         ...
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
-        """Code each job into an Annex-B stream of one intra picture.
+        """Code each job into an Annex-B stream that begins with an IDR picture and refers to nothing outside.
 
         The jobs of one call share one encoder process, which codes them side by side. An encoder must be callable
         from several threads.
 
         Args:
-            jobs: Pictures of any sizes, QPs and modes.
+            jobs: Segments of any sizes, QPs and modes.
 
         Returns:
-            One stream per job, in order, each checked to hold exactly one picture.
+            One stream per job, in order, each checked to hold as many pictures as the job.
 
         Raises:
+            InputError: It does not code that structure.
             TooDenseError: A picture has more bits per pixel than the encoder has room for.
-            ProcessError: The encoder failed, hung or wrote something else than one picture per job.
+            ProcessError: The encoder failed, hung or wrote another number of pictures than a job has.
         """
         ...
+
+
+def check_structures(encoder: Encoder, jobs: Sequence[Job]) -> None:
+    """Refuse jobs of several frames in a structure that an encoder does not code.
+
+    Raises:
+        InputError: There is one.
+    """
+    can = encoder.capabilities.structures
+    for job in jobs:
+        if len(job.frames) > 1 and job.structure not in can:
+            raise InputError(f"encoder {encoder.name} does not code {job.structure}: it codes {', '.join(can)}")

@@ -1,4 +1,4 @@
-"""Any encoder that a TOML file describes: one process per picture, run from an argument list."""
+"""Any encoder that a TOML file describes: one process per segment, run from an argument list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
-from vcmpipe.encoders.base import PRESETS, Capabilities, Job
+from vcmpipe.encoders.base import PRESETS, Capabilities, Job, check_structures
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import read_outputs, seconds_allowed, write_inputs
 from vcmpipe.encoders.maps import WrittenMap, write_map
@@ -54,8 +54,9 @@ class CommandEncoder:
         values = {
             "input": process.file_argument(source),
             "output": process.file_argument(output),
-            "width": job.yuv.width,
-            "height": job.yuv.height,
+            "frames": len(job.frames),
+            "width": job.width,
+            "height": job.height,
             "qp": qp,
             "preset": told.presets[job.mode.preset],
             "map": process.file_argument(written.path) if written else "",
@@ -74,6 +75,7 @@ class CommandEncoder:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
+        check_structures(self, jobs)
         told = self.description
         seconds = dict.fromkeys(PRESETS, told.seconds)
         with process.temporary_folder("encoder") as folder:
@@ -85,10 +87,10 @@ class CommandEncoder:
                 written = None
                 if isinstance(job.qp, QpMap) and told.map_form is not None:
                     path = folder / f"map{number}{told.map_ending}"
-                    written = write_map(job.qp, told.map_form, path, told.capabilities)
+                    written = write_map(job, told.map_form, path, told.capabilities)
                 argv = self.command(job, source, output, written)
                 process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
-            return read_outputs(outputs, self.name, told.capabilities.codec)
+            return read_outputs(jobs, outputs, self.name, told.capabilities.codec)
 
 
 def identify(description: Description, binary: Path) -> tuple[CommandEncoder | None, str]:

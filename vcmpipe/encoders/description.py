@@ -14,7 +14,7 @@ from vcmpipe.encoders.base import PRESETS, Capabilities
 from vcmpipe.encoders.maps import MAP_FORMS, MapForm, limits_of
 from vcmpipe.errors import InputError
 
-_JOB_PLACEHOLDERS = ("input", "output", "width", "height", "qp", "preset", "map", "background_qp", "folder")
+_JOB_PLACEHOLDERS = ("input", "output", "frames", "width", "height", "qp", "preset", "map", "background_qp", "folder")
 _COLOUR_PLACEHOLDERS = ("primaries", "transfer", "matrix", "full_range", "siting", "matrix_name", "range_name")
 PLACEHOLDERS = _JOB_PLACEHOLDERS + _COLOUR_PLACEHOLDERS
 """What may stand in braces in an argument; docs/encoders.md says what each becomes."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
-from vcmpipe.encoders.base import Capabilities, Job
+from vcmpipe.encoders.base import Capabilities, Job, check_structures
 from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
 from vcmpipe.encoders.maps import write_map
 from vcmpipe.errors import ProcessError
-from vcmpipe.frames import ColourSpec, Yuv, pad_yuv
+from vcmpipe.frames import ColourSpec, lazy, pad_yuv
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_CTU, ROI_QP_RANGE, MapLimits, QpMap
 
 # It codes some 10 megapixels a second on one core at its slowest preset here.
@@ -81,25 +81,23 @@ class FfmpegKvazaar:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
-        # The library takes multiples of 8 only; each picture is padded once, however many jobs code it.
-        whole: dict[int, Yuv] = {id(job.yuv): pad_yuv(job.yuv, 8) for job in jobs}
-        padded = [replace(job, yuv=whole[id(job.yuv)]) for job in jobs]
-        crops = [
-            (wide.yuv.width - job.yuv.width, wide.yuv.height - job.yuv.height)
-            for job, wide in zip(jobs, padded, strict=True)
-        ]
+        check_structures(self, jobs)
+        # The library takes multiples of 8 only; each segment is padded once, however many jobs code it.
+        whole = {id(job.frames): lazy(job.frames, pad_yuv) for job in jobs}
+        padded = [replace(job, frames=whole[id(job.frames)]) for job in jobs]
+        crops = [(wide.width - job.width, wide.height - job.height) for job, wide in zip(jobs, padded, strict=True)]
         with process.temporary_folder("kvazaar") as folder:
             inputs = write_inputs(padded, folder, depth=8)
             outputs = [folder / f"out{i}.hevc" for i in range(len(jobs))]
             maps = [
-                write_map(job.qp, "roi-text", folder / f"map{i}.txt", self.capabilities).path
+                write_map(job, "roi-text", folder / f"map{i}.txt", self.capabilities).path
                 if isinstance(job.qp, QpMap)
                 else None
                 for i, job in enumerate(jobs)
             ]
             argv = self.command(padded, inputs, outputs, maps, crops)
             process.run(argv, timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL), cwd=folder)
-            return read_outputs(outputs, self.name, "hevc")
+            return read_outputs(jobs, outputs, self.name, "hevc")
 
 
 def library_version(binary: Path) -> str | None:

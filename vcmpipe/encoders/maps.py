@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from vcmpipe.encoders.base import Capabilities
+from vcmpipe.encoders.base import Capabilities, Job
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap import (
     MAX_RECTANGLES,
@@ -39,25 +39,27 @@ def limits_of(form: MapForm, ctu: int | None, qp_range: tuple[int, int], span: i
     return MapLimits(ctu=ctu, qp_range=qp_range, span=span, **_FORM_LIMITS.get(form, {}))
 
 
-def write_map(qp_map: QpMap, form: MapForm, path: Path, capabilities: Capabilities) -> WrittenMap:
-    """Write a map that was bent to the encoder's limits already.
+def write_map(job: Job, form: MapForm, path: Path, capabilities: Capabilities) -> WrittenMap:
+    """Write the map of a job, bent to the encoder's limits already, once for each of its frames.
 
     Raises:
         InputError: It was not.
     """
     limits = capabilities.map_limits
-    if limits is None:
+    qp_map = job.qp
+    if limits is None or not isinstance(qp_map, QpMap):
         raise InputError("this encoder reads no QP maps")
     if notes := fit_map(qp_map, limits).notes:
         raise InputError(f"the map does not fit the encoder ({notes[0]}): bend it first (fit_map)")
+    maps = [qp_map] * len(job.frames)
     low, high = qp_map.minimum(), int(qp_map.qp.max())
     if form == "rectangles":
-        write_rectangles(path, [qp_map])
+        write_rectangles(path, maps)
         return WrittenMap(path, high, high)
     if form == "mask":
-        write_mask(path, [qp_map])
+        write_mask(path, maps)
     elif form == "csv":
-        write_csv(path, [qp_map])
+        write_csv(path, maps)
     else:
-        write_roi(path, [qp_map], low, binary=form == "roi-binary", ctu=qp_map.ctu, qp_range=limits.qp_range)
+        write_roi(path, maps, low, binary=form == "roi-binary", ctu=qp_map.ctu, qp_range=limits.qp_range)
     return WrittenMap(path, low, high)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import RegionLayout, inspect_stream, merge_regions
-from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
+from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError, check_structures
 from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
 from vcmpipe.errors import ProcessError
-from vcmpipe.frames import extend_yuv
+from vcmpipe.frames import extend_yuv, lazy
 
 # Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
 _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
@@ -55,7 +55,7 @@ def _may_be_too_dense(job: Job) -> bool:
 
     That takes a noisy picture at a low QP, or one so small that headers alone fill the buffer.
     """
-    return (isinstance(job.qp, int) and job.qp < 20) or job.yuv.y.size <= 64 * 64
+    return (isinstance(job.qp, int) and job.qp < 20) or job.width * job.height <= 64 * 64
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class FfmpegVvenc:
         A whole picture that FFmpeg has no room for is coded again on a canvas of twice the height, which doubles the
         room; the stream then shows the upper half. A region cannot be: it has to lie beside others.
         """
+        check_structures(self, jobs)
         try:
             return self._encode(jobs)
         except TooDenseError:
@@ -108,7 +109,7 @@ class FfmpegVvenc:
         # for those of which a higher QP already took too many bits.
         too_dense: set[tuple[int, CodingMode]] = set()
         for i in sorted((i for i, stream in enumerate(streams) if stream is None), key=lambda i: -_qp(jobs[i])):
-            picture = id(jobs[i].yuv), jobs[i].mode
+            picture = id(jobs[i].frames), jobs[i].mode
             if picture not in too_dense:
                 try:
                     streams[i] = self._encode([jobs[i]])[0]
@@ -119,10 +120,10 @@ class FfmpegVvenc:
         return [stream for stream in streams if stream is not None]
 
     def _encode_with_room(self, job: Job) -> bytes:
-        canvas = replace(job, yuv=extend_yuv(job.yuv, 2 * job.yuv.height))
+        canvas = replace(job, frames=lazy(job.frames, lambda yuv: extend_yuv(yuv, 2 * job.height)))
         stream = self._encode([canvas])[0]
-        layout = RegionLayout.single(canvas.yuv.width, canvas.yuv.height, inspect_stream(stream).pictures[0].ctu)
-        return merge_regions([stream], layout, display_size=(job.yuv.width, job.yuv.height))
+        layout = RegionLayout.single(canvas.width, canvas.height, inspect_stream(stream).pictures[0].ctu)
+        return merge_regions([stream], layout, display_size=(job.width, job.height))
 
     def _encode(self, jobs: Sequence[Job]) -> list[bytes]:
         with process.temporary_folder("vvenc") as folder:
@@ -137,7 +138,7 @@ class FfmpegVvenc:
                         "code it at a higher QP, or with vvencapp"
                     ) from error
                 raise
-            return read_outputs(outputs, self.name, "vvc")
+            return read_outputs(jobs, outputs, self.name, "vvc")
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ class Vvencapp:
     def command(self, job: Job, source: Path, output: Path) -> list[str]:
         """The command line that codes one job."""
         argv = [str(self.binary), "--verbosity", "1", "--preset", job.mode.preset]
-        argv += ["--input", str(source), "--size", f"{job.yuv.width}x{job.yuv.height}", "--format", "yuv420_10"]
-        argv += ["--frames", "1", "--qp", str(job.qp), "--qpa", "0" if job.mode.constant_qp else "1"]
+        argv += ["--input", str(source), "--size", f"{job.width}x{job.height}", "--format", "yuv420_10"]
+        argv += ["--frames", str(len(job.frames)), "--qp", str(job.qp), "--qpa", "0" if job.mode.constant_qp else "1"]
         keys = parameters(job.mode)
         if keys:
             argv += ["--additional", " ".join(f"{key}={value}" for key, value in keys.items())]
@@ -161,9 +162,10 @@ class Vvencapp:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
+        check_structures(self, jobs)
         with process.temporary_folder("vvenc") as folder:
             inputs = write_inputs(jobs, folder)
             outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
             for job, source, output in zip(jobs, inputs, outputs, strict=True):
                 process.run(self.command(job, source, output), timeout=seconds_allowed([job], _SECONDS_PER_MEGAPIXEL))
-            return read_outputs(outputs, self.name, "vvc")
+            return read_outputs(jobs, outputs, self.name, "vvc")

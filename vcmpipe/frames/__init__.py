@@ -7,7 +7,7 @@ from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
 from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, find_pictures, open_source
 from vcmpipe.frames.writers import Y4mWriter, png_bytes, write_png
-from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
+from vcmpipe.frames.yuv import LazyFrames, Yuv, crop_yuv, extend_yuv, lazy, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
     "MAX_PIXELS",
@@ -16,6 +16,7 @@ __all__ = [
     "ColourSpec",
     "Frame",
     "FrameSource",
+    "LazyFrames",
     "PictureSource",
     "VideoSource",
     "Y4mWriter",
@@ -24,6 +25,7 @@ __all__ = [
     "decode_picture",
     "extend_yuv",
     "find_pictures",
+    "lazy",
     "natural_key",
     "open_source",
     "pad_yuv",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,40 @@ class Area(Protocol):
     def width(self) -> int: ...  # noqa: D102
     @property
     def height(self) -> int: ...  # noqa: D102
+
+
+class LazyFrames(Sequence[Yuv]):
+    """Frames that are made when they are asked for, so that a segment is never held as a whole; the last one is kept.
+
+    Args:
+        count: How many there are.
+        make: Makes the frame at a place, the same one every time.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Yuv]) -> None:
+        self._count, self._make = count, make
+        self._last: tuple[int, Yuv] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Yuv: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Yuv]: ...
+    def __getitem__(self, place: int | slice) -> Yuv | Sequence[Yuv]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self._count))]
+        place = range(self._count)[place]
+        last = self._last  # read once: another thread may replace it
+        if last is None or last[0] != place:
+            last = self._last = (place, self._make(place))
+        return last[1]
+
+
+def lazy(frames: Sequence[Yuv], change: Callable[[Yuv], Yuv]) -> LazyFrames:
+    """The frames with a change made to each when it is asked for."""
+    return LazyFrames(len(frames), lambda place: change(frames[place]))
 
 
 def crop_yuv(yuv: Yuv, rect: Area) -> Yuv:

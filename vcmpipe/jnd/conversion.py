@@ -166,7 +166,7 @@ def _matched(
                 versions.match(samples.scale, nearest(label, samples.scale), measure) for label in group[1]["label"]
             ]
         except ProcessError as error:
-            hint = "" if str(error).startswith(versions.coder.frame.source) else f"{versions.coder.frame.source}: "
+            hint = "" if str(error).startswith(versions.coder.segment.source) else f"{versions.coder.segment.source}: "
             raise ProcessError(f"{hint}{error}") from error
 
     parts = []

@@ -138,22 +138,22 @@ class Versions:
         import cv2
 
         # The samples that are coded are those of the RGB picture, which its 4:2:0 version does not determine.
-        return (scale, cv2.__version__, content_key(self.coder.frame.rgb.tobytes()))
+        return (scale, cv2.__version__, content_key(self.coder.segment.frames[0].rgb.tobytes()))
 
     def _measured(self, scale: str, value: int, measure: Measure) -> float:
         coded = self._coded(scale, value)
-        return psnr_y(self.coder.source, coded) if measure == "psnr" else xpsnr(self.coder.source, coded)
+        return psnr_y(self.coder.source[0], coded) if measure == "psnr" else xpsnr(self.coder.source[0], coded)
 
     def _coded(self, scale: str, value: int) -> Yuv:
-        source = self.coder.source
+        source = self.coder.source[0]
         if scale == "jpeg-qf":
-            return jpeg_decoded(jpeg_picture(self.coder.frame.rgb, value))
+            return jpeg_decoded(jpeg_picture(self.coder.segment.frames[0].rgb, value))
         if scale == "h264-qp":
             decoded = h264_decoded(h264_picture(source, value), source.width, source.height)
             check_fidelity(psnr_y(source, decoded), (value,))
             return decoded
-        with blamed_on(self.coder.encoder, self.coder.frame):
-            decoded = self.coder.samples(self.coder.uniform([value])[0])
+        with blamed_on(self.coder.encoder, self.coder.segment.source):
+            (decoded,) = self.coder.samples(self.coder.uniform([value])[0])
             check_fidelity(psnr_y(source, decoded), (value,))
         return decoded
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.coding.viewer import HumanViewer, ViewerMap
@@ -43,8 +44,8 @@ class PictureThreshold:
     def request(self, coder: SegmentCoder) -> ViewerMap:
         """The same QP everywhere, within the encoder's range."""
         low, high = coder.encoder.capabilities.qp_range
-        qp = min(max(self.answer(coder.frame), low), high)
-        return ViewerMap(QpMap.uniform(qp, coder.yuv.width, coder.yuv.height, coder.ctu))
+        qp = min(max(min(map(self.answer, coder.segment.frames)), low), high)
+        return ViewerMap(QpMap.uniform(qp, *coder.padded_size, coder.ctu))
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,26 @@ class PixelThresholds:
     floor: float = FLOOR
 
     def request(self, coder: SegmentCoder) -> ViewerMap:
-        """Measure errors at some QPs and take each CTU's from them."""
-        jnds, cached = self.jnds(coder.frame)
-        shape = QpMap.uniform(0, coder.yuv.width, coder.yuv.height, coder.ctu).qp.shape
-        uncoded = coder.uncoded().rgb
+        """The smallest QP that each CTU has in any of the segment's frames."""
+        found = [self._of_frame(coder, place) for place in range(len(coder.segment))]
+        qps = np.min([qps for qps, _ in found], axis=0)
+        return ViewerMap(QpMap.of(qps, coder.ctu, *coder.padded_size), sum(cached for _, cached in found))
+
+    def _of_frame(self, coder: SegmentCoder, place: int) -> tuple[NDArray[np.int64], float]:
+        """Measure errors at some QPs and take each CTU's from them; and the seconds that a cache saved."""
+        jnds, cached = self.jnds(coder.segment.frames[place])
+        shape = QpMap.uniform(0, *coder.padded_size, coder.ctu).qp.shape
+        uncoded, versions = coder.uncoded(place).rgb, coder.of_frame(place)
 
         def means(values: Any) -> Floats:
             return ctu_means(values, coder.size, (shape[0], shape[1]), coder.ctu)
 
         def measure(qps: Sequence[int]) -> Floats:
-            return np.stack([means(squared_error(uncoded, version.rgb)) for version in coder.many(qps)])
+            return np.stack([means(squared_error(uncoded, version.rgb)) for version in versions.many(qps)])
 
         allowed = self.factor * means(np.square(np.maximum(jnds, self.floor).astype(np.float64)))
         qps = matched_qps(measure, allowed, coder.encoder.capabilities.qp_range)
-        return ViewerMap(QpMap.of(qps, coder.ctu, coder.yuv.width, coder.yuv.height), cached)
+        return qps, cached
 
 
 class _ResJndMaps:

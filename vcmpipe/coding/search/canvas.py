@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vcmpipe.bitstream import RegionLayout
 from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.coding.search.posterior import Floats
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead, RegionPlan, limit_steps
 
@@ -148,7 +149,7 @@ class Canvas:
         self._numbers: dict[Hashable, int] = {}
         # By region the largest QP at which it seemed to take more bits than the encoder has room for.
         self._refused: dict[Rect, int] = {}
-        factor = np.array([coder.size[0] / coder.frame.width, coder.size[1] / coder.frame.height] * 2)
+        factor = np.array([coder.size[0] / coder.segment.width, coder.size[1] / coder.segment.height] * 2)
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) * factor
         inside = self._areas(boxes)
         self._inside = inside / inside.sum(axis=1, keepdims=True)
@@ -167,15 +168,15 @@ class Canvas:
     @property
     def octaves(self) -> float:
         """log2 of the scale as it is coded."""
-        size, frame = self.coder.size, self.coder.frame
+        size, frame = self.coder.size, self.coder.segment.frames[0]
         return 0.5 * math.log2(size[0] * size[1] / (frame.width * frame.height))
 
     def _areas(self, boxes: Floats) -> Floats:
         """(N, CTUs) samples of each box in each CTU; a box outside counts where it is nearest."""
-        ctu, yuv = self.rate.ctu, self.coder.yuv
+        ctu, (width, height) = self.rate.ctu, self.coder.padded_size
         rows, cols = self.rate.bits.shape[:2]
-        low = np.clip(boxes[:, :2], 0, [yuv.width - 1, yuv.height - 1])
-        high = np.clip(boxes[:, 2:], low + 1, [yuv.width, yuv.height])
+        low = np.clip(boxes[:, :2], 0, [width - 1, height - 1])
+        high = np.clip(boxes[:, 2:], low + 1, [width, height])
         spans = []
         for axis, count in ((1, rows), (0, cols)):
             edges = ctu * np.arange(count)
@@ -272,8 +273,7 @@ class Canvas:
 
     def qp_map(self, values: Ints) -> QpMap:
         """(CTUs,) QPs as a map."""
-        yuv = self.coder.yuv
-        return QpMap.of(values.reshape(self.rate.bits.shape[:2]), self.rate.ctu, yuv.width, yuv.height)
+        return QpMap.of(values.reshape(self.rate.bits.shape[:2]), self.rate.ctu, *self.coder.padded_size)
 
     def candidate(self, batch: Batch, number: int) -> Candidate:
         """One version of a batch."""

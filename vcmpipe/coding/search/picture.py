@@ -15,7 +15,8 @@ from vcmpipe.coding.search.claims import Claims, View
 from vcmpipe.coding.search.problem import Clock, PictureProblem
 from vcmpipe.coding.search.propose import Maps
 from vcmpipe.coding.search.search import Limits, search
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
@@ -150,10 +151,10 @@ def _empty(pipeline: Pipeline, coder: SegmentCoder) -> Verified:
     empty = pipeline.options.empty
     high = pipeline.encoder.capabilities.qp_range[1]
     coded = coder.uniform([high if empty is None else empty])[0]
-    _, psnr = coder.decode(coded)
-    requested = QpMap.uniform(coded.qps[0], coder.yuv.width, coder.yuv.height, coder.ctu)
+    _, psnr = coder.decode_still(coded)
+    requested = QpMap.uniform(coded.qps[0], *coder.padded_size, coder.ctu)
     none = np.zeros(0, np.bool_)
-    scale = coder.size[0] / coder.frame.width
+    scale = coder.size[0] / coder.segment.width
     return Verified(coder, coded, requested, scale, psnr, True, True, none, none, np.zeros(0, np.int64), 1, Clock())
 
 

@@ -16,7 +16,8 @@ from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
 from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 from vcmpipe.coding.search.propose import Maps, propose
 from vcmpipe.coding.search.search import Attempt, RatedCandidate
-from vcmpipe.coding.segment_coder import CodedSegment, SegmentCoder
+from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap
 
@@ -86,8 +87,8 @@ class PictureProblem:
         self._errors = RateError()
         self._canvases: dict[float, Canvas] = {}
         self._lost_uncoded = False
-        frame = coder_at(1.0).frame
-        self.posterior = Posterior(_subjects(claims, frame.width, frame.height), prior)
+        segment = coder_at(1.0).segment
+        self.posterior = Posterior(_subjects(claims, segment.width, segment.height), prior)
         self._reach = prior.ring_reach * np.exp2(self.posterior.subjects.zoom)
 
     @property
@@ -143,7 +144,7 @@ class PictureProblem:
         except TooDenseError:
             self._failed.append(candidate)
             return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_))
-        decoded, psnr = canvas.coder.decode(coded)
+        decoded, psnr = canvas.coder.decode_still(coded)
         check_fidelity(psnr, (int(coded.actual(candidate.map).qp.max()),))
         middle = time.perf_counter()
         look = self.claims.look(decoded)

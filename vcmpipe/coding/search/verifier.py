@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.coding.conformance import prove
-from vcmpipe.coding.pipeline import EncodedPicture, Pipeline
-from vcmpipe.coding.records import object_records, picture_record
+from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, proved
+from vcmpipe.coding.records import object_records, segment_record
 from vcmpipe.coding.search.claims import View
 from vcmpipe.coding.search.picture import Verified, VerifyRules, verify_picture
+from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
-from vcmpipe.errors import ProcessError, VcmError
+from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame
 from vcmpipe.sidecar.schema import ObjectRecord, SecondRecord, VerificationRecord
 
@@ -68,22 +68,21 @@ class Verifier:
         self._trials = 0
         self._lock = threading.Lock()
 
-    def picture(self, frame: Frame, detections: sv.Detections) -> EncodedPicture:
-        """Code one picture with its detections.
+    def segment(self, segment: Segment, detections: Sequence[sv.Detections]) -> EncodedSegment:
+        """Code one segment, of one frame, with its detections.
 
         Raises:
             VcmError: With ``--strict``: an object cannot be kept.
         """
         pipeline = self.pipeline
-        views = [self._view(pipeline.detector, detections)]
+        (frame,) = segment.frames
+        views = [self._view(pipeline.detector, detections[0])]
         views += [self._view(other, detect_named(other, [frame])[0]) for other in self.further]
         found = verify_picture(pipeline, frame, views, self.rules, on_trial=self._tried)
         objects = _records(views, found)
         if self.options.strict:
             _refuse_losses(frame, found, [each for view in objects for each in view])
-        honoured = prove(found.coder, found.coded, found.requested)
-        if honoured.startswith("no: ") and found.coded.realisation != "native":
-            raise ProcessError(f"the stream does not carry its map ({honoured}): try another encoder")
+        conformance = proved(found.coder, found.coded, found.requested)
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
@@ -96,17 +95,16 @@ class Verifier:
                 for view, each in zip(views[1:], objects[1:], strict=True)
             ],
         )
-        record = picture_record(
-            frame,
+        record = segment_record(
             found.coder,
             found.coded,
             found.requested,
-            objects[0],
-            psnr_y=found.psnr_y,
-            honoured=honoured,
+            objects[:1],
+            psnr_y=[found.psnr_y],
+            conformance=conformance,
             verification=verification,
         )
-        return EncodedPicture(found.coded, record, found.requested)
+        return EncodedSegment(found.coded, record, found.requested)
 
     def _view(self, detector: Detector, found: sv.Detections) -> View:
         reference = found[self.pipeline.wanted(found, detector)]

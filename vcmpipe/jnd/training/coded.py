@@ -131,7 +131,7 @@ def _how(scale: str) -> tuple[str, ...]:
 def _coded(frame: Frame, scale: str, step: int) -> Pixels:
     """A picture, coded and decoded, at its own size."""
     if scale == "vvc-qp":
-        return SegmentCoder(load_encoder("vvenc"), frame)(step).rgb
+        return SegmentCoder(load_encoder("vvenc"), frame).of_frame(0)(step).rgb
     if scale == "jpeg-qf":
         return decode_picture(jpeg_picture(frame.rgb, step), Path(frame.source))
     spec = ColourSpec()
