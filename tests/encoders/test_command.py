@@ -19,6 +19,7 @@ from vcmpipe.encoders.maps import WrittenMap
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.qpmap import QpMap
+from vcmpipe.sidecar import Verdict
 
 GOOD = """
 codec = "vvc"
@@ -142,7 +143,7 @@ def test_an_encoder_of_the_users_own_codes_by_its_masks(shimmed: Path, make_fram
     assert coded.realisation == "native"
     assert coded.native is not None and coded.native.qp.tolist() == [[27, 27, 45], [45, 45, 45]]
     assert "two levels" in coded.notes[0]
-    assert prove(coder, coded, asked) == "yes (native)"
+    assert str(prove(coder, coded, asked)) == "yes (native)"
 
 
 def test_too_old_is_not_taken_and_the_reason_said(shimmed: Path) -> None:
@@ -191,5 +192,5 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
     coder = SegmentCoder(encoder, make_frame(192, 128))
     asked = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
     coded = coder.by_map(asked, "native" if encoder.capabilities.native_map else "uniform")
-    assert prove(coder, coded, asked).startswith("yes")
+    assert prove(coder, coded, asked).verdict == Verdict.YES
     assert coder.decode_still(coded)[1] > 22

@@ -313,9 +313,7 @@ def _verdict(screen: Console, check: MapCheck) -> None:
         screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
         return
     if check.verdict == Verdict.UNKNOWN:
-        screen.print(
-            f"map: cannot tell for {_count(len(check.unknown), 'picture')}: no fault in the others ({looked})"
-        )
+        screen.print(f"map: cannot tell for {_count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
         for doubt in check.unknown[:FAULTS]:
             screen.print(f"  picture {doubt.picture}: {doubt.reason}", soft_wrap=True)
         return
@@ -368,7 +366,7 @@ def examined(report: DoctorReport) -> None:
         native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
         depths = "/".join(map(str, can.bit_depths))
         screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
-        screen.print(f"     map honoured: {encoder.map_honoured}", soft_wrap=True)
+        screen.print(f"     map honoured: {encoder.conformance}", soft_wrap=True)
     if not report.encoders:
         screen.print("   none was found")
     for missing in report.optional_missing:
@@ -383,7 +381,7 @@ def examined(report: DoctorReport) -> None:
             ("PyAV", decoder.pyav or "missing"),
             ("libavcodec", decoder.libavcodec or "missing"),
             ("VVC decoder", decoder.codec or "missing"),
-            ("decodes", decoder.decodes),
+            ("decodes", f"{decoder.decodes}: {decoder.reason}"),
         ],
     )
     _section(

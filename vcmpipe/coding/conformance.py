@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # dB by which two pictures must differ in an area, so that it can be said which of them the map's picture is like.
 _TELLING_DB = 0.5
+# The structure whose maps are absolute. In the others a map is relative to the QP of each frame, and a frame's QP to
+# its place in the hierarchy: what must hold there is not written yet.
+_ABSOLUTE = "intra"
+_RELATIVE = "the map of a segment of structure {} is relative to the QP of each frame"
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class MapCheck:
 
 
 def unit_faults(picture: PictureInfo, requested: QpMap) -> Iterator[MapFault]:
-    """What in one intra picture breaks its map.
+    """What in one access unit breaks an absolute map.
 
     At every CTU each region that touches it must have at most the QP requested there, the regions must cover the
     picture, and no CU-level QP delta may be enabled. What is coded beyond the map is canvas of which it does not speak.
@@ -75,13 +79,6 @@ def unit_faults(picture: PictureInfo, requested: QpMap) -> Iterator[MapFault]:
         yield MapFault(picture.index, None, "the regions do not cover the picture")
 
 
-def unit_doubt(picture: PictureInfo) -> str | None:
-    """Why nobody can tell whether one picture carries its map, or None."""
-    if set(picture.slice_types) <= {"I"}:
-        return None
-    return f"its slices are of type {picture.slice_types}: the map is relative to the QP of such a frame"
-
-
 def prove(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
     """Compare a coded segment with its map, in each of its access units.
 
@@ -90,15 +87,14 @@ def prove(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conform
     """
     if coded.realisation == "native":
         return _measured(coder, coded)
+    if coder.segment.structure != _ABSOLUTE:
+        return Conformance(Verdict.UNKNOWN, _RELATIVE.format(coder.segment.structure))
     within = shifted(requested, 0, coder.encoder.capabilities.qp_range)
     pictures = inspect_stream(coded.data).pictures
-    doubts = [unit_doubt(picture) for picture in pictures]
-    for picture, doubt in zip(pictures, doubts, strict=True):
-        if doubt is None and (reason := _fault(picture, coded, within)):
+    for picture in pictures:
+        if reason := _fault(picture, coded, within):
             where = f"picture {picture.index}: " if len(pictures) > 1 else ""
             return Conformance(Verdict.NO, where + reason)
-    if doubt := next(filter(None, doubts), None):
-        return Conformance(Verdict.UNKNOWN, doubt)
     return Conformance(Verdict.YES, coded.realisation)
 
 
@@ -143,9 +139,7 @@ def _measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
     psnr = np.minimum(100.0, 10 * np.log10(1023**2 / np.maximum(errors / samples, 1e-9)))
     for name, value, nearer, quality in (("smallest", low, 0, psnr[0]), ("largest", high, 2, psnr[1])):
         if quality[0] - quality[2] < _TELLING_DB:
-            return Conformance(
-                Verdict.UNKNOWN, f"QP {low} and QP {high} look alike where the map has its {name} QP"
-            )
+            return Conformance(Verdict.UNKNOWN, f"QP {low} and QP {high} look alike where the map has its {name} QP")
         if abs(quality[1] - quality[nearer]) > abs(quality[1] - quality[2 - nearer]):
             return Conformance(
                 Verdict.NO,
@@ -168,11 +162,11 @@ def check_stream(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
         requested = _map_of(picture, segment)
         if segment.realisation == "native":
             # Each block has a QP of its own, inside the coded data: only decoding it would show.
-            doubt: str | None = f"an encoder's own map is not in the headers; when it was coded: {segment.conformance}"
-        else:
-            doubt = unit_doubt(picture)
-        if doubt:
+            doubt = f"an encoder's own map is not in the headers; when it was coded: {segment.conformance}"
             unknown.append(MapFault(picture.index, None, doubt))
+            continue
+        if segment.structure != _ABSOLUTE:
+            unknown.append(MapFault(picture.index, None, _RELATIVE.format(segment.structure)))
             continue
         faults += unit_faults(picture, requested)
         regions += len(picture.regions)

@@ -53,7 +53,7 @@ class MapRecord:
 
     def __post_init__(self) -> None:
         if self.ctu not in CTU_SIZES:
-            raise ValueError(f"CTU size is {self.ctu}: it must be one of {', '.join(map(str, CTU_SIZES))}")
+            raise ValueError(f"the CTU size is {self.ctu}: it must be one of {', '.join(map(str, CTU_SIZES))}")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class VerificationRecord:
 
 
 class Verdict(enum.StrEnum):
-    """Whether a stream carries the QPs of its map."""
+    """Whether something is so, or nobody can tell."""
 
     YES = "yes"
     NO = "no"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -45,9 +45,6 @@ class Sidecar:
         segments: One record per segment, in stream order.
         codec: What the stream is coded with; see ``bitstream.codecs``.
         schema: Version of this layout.
-
-    Raises:
-        ValueError: There is no such codec.
     """
 
     stream: str
@@ -59,12 +56,8 @@ class Sidecar:
     configuration: dict[str, Any]
     provenance: dict[str, Any]
     segments: list[SegmentRecord]
-    codec: str = "vvc"
+    codec: Codec = "vvc"
     schema: int = SCHEMA
-
-    def __post_init__(self) -> None:
-        if self.codec not in get_args(Codec):
-            raise ValueError(f"codec is {self.codec!r}: it must be one of {', '.join(get_args(Codec))}")
 
     @property
     def frames(self) -> list[FrameRecord]:
@@ -90,7 +83,7 @@ class Sidecar:
         """
         data = _parse(path)
         schema = data.get("schema") if isinstance(data, dict) else None
-        if not isinstance(schema, int):
+        if type(schema) is not int:
             raise NoSidecarError(f"{path} is not a sidecar of vcmpipe (it states no schema): name it with --sidecar")
         if schema not in (1, SCHEMA):
             raise InputError(f"{path} has schema {schema}, this vcmpipe reads 1 and {SCHEMA}: update vcmpipe")
@@ -147,8 +140,8 @@ def build(data: Any, kind: type[T]) -> T:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).replace("`", "").partition(" - at $")
-        place, value = path.lstrip("."), data
+        place, value = path.lstrip(".").replace("[...]", ""), data
         for key, number in re.findall(r"\.(\w+)|\[(\d+)\]", path):
             value = value[key or int(number)]
-        shown = "" if isinstance(value, (dict, list)) else f" is {value!r:.40}"
+        shown = "" if isinstance(value, (dict, list)) else f" is {json.dumps(value)[:40]}"
         raise InputError(f"{place}{shown}: {message[:1].lower()}{message[1:]}".removeprefix(": ")) from error

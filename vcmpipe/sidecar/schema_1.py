@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from vcmpipe.bitstream import Codec
 from vcmpipe.sidecar.records import (
     Conformance,
     Count,
@@ -43,6 +44,12 @@ class Verification:
     blur: float
     seconds: list[SecondRecord]
 
+    def record(self) -> VerificationRecord:
+        """The same as it is today."""
+        return VerificationRecord(
+            self.verified, self.scale, self.trials, self.margin, self.unkeepable, self.blur, self.seconds
+        )
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -63,9 +70,11 @@ class Picture:
     notes: list[str] = field(default_factory=list)
     verification: Verification | None = None
 
+    def __post_init__(self) -> None:
+        self.segment()  # what no segment can be is refused here, where the picture is named
+
     def segment(self) -> SegmentRecord:
         """The picture as a segment; its picture order count was not written down."""
-        verification = self.verification
         native = self.realisation == "native"
         return SegmentRecord(
             index=self.index,
@@ -78,16 +87,7 @@ class Picture:
             regions=self.regions,
             conformance=_conformance(self.map_honoured),
             notes=self.notes,
-            verification=verification
-            and VerificationRecord(
-                verified=verification.verified,
-                scale=verification.scale,
-                trials=verification.trials,
-                margin=verification.margin,
-                unrecoverable=verification.unkeepable,
-                blur=verification.blur,
-                further=verification.seconds,
-            ),
+            verification=self.verification.record() if self.verification else None,
             frames=[
                 FrameRecord(
                     index=self.index,
@@ -118,7 +118,7 @@ class Sidecar:
     configuration: dict[str, Any]
     provenance: dict[str, Any]
     pictures: list[Picture]
-    codec: str = "vvc"
+    codec: Codec = "vvc"
 
     def fields(self) -> dict[str, Any]:
         """The fields of today's sidecar."""
