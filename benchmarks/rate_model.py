@@ -128,7 +128,7 @@ def collect(folder: Path, limit: int | None) -> Data:
             tasks = [(rect, qp) for qp in qps for rect in rects_at(ctu, qp)]
             for start in range(0, len(tasks), JOBS):
                 chunk = tasks[start : start + JOBS]
-                streams = encoder.encode([Job(crop_yuv(yuv, rect), qp, mode) for rect, qp in chunk])
+                streams = encoder.encode([Job([crop_yuv(yuv, rect)], qp, mode) for rect, qp in chunk])
                 for (rect, qp), stream in zip(chunk, streams, strict=True):
                     rows.append((number, ctu, qp, rect.x, rect.y, rect.width, rect.height, picture_bits(stream)))
         print(f"coded {frame.name}: {len(rows)} regions", flush=True)

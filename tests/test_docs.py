@@ -295,5 +295,5 @@ def test_the_encoder_of_the_documentation_encodes(
 
     monkeypatch.setattr(shutil, "which", lambda name: imageio_ffmpeg.get_ffmpeg_exe() if name == "ffmpeg" else None)
     yuv = rgb_to_yuv(make_frame(64, 32).rgb, ColourSpec())
-    streams = plugin("oneshot").make().encode([Job(yuv, qp, CodingMode(region=True, ctu=32)) for qp in (30, 41)])
+    streams = plugin("oneshot").make().encode([Job([yuv], qp, CodingMode(region=True, ctu=32)) for qp in (30, 41)])
     assert [inspect_stream(stream).pictures[0].regions[0].qp for stream in streams] == [30, 41]

@@ -72,7 +72,7 @@ def test_calls_from_other_threads_count_in_the_stage_that_runs() -> None:
 def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, counting_encoder, cached: bool) -> None:
     encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path)) if cached else counting_encoder
     yuv = rgb_to_yuv(make_frame(96, 64).rgb, ColourSpec())
-    jobs = [Job(yuv, qp, CodingMode()) for qp in (30, 40)]
+    jobs = [Job([yuv], qp, CodingMode()) for qp in (30, 40)]
     accounts = []
     for _ in range(2):
         meter = Meter()
@@ -92,16 +92,16 @@ def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, countin
 def test_jobs_of_one_call_share_its_time_by_their_samples(tmp_path: Path, make_frame, counting_encoder) -> None:
     encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path))
     small, large = (rgb_to_yuv(make_frame(width, 64).rgb, ColourSpec()) for width in (64, 192))
-    priced = encoder.priced([Job(small, 30, CodingMode()), Job(large, 30, CodingMode())])
+    priced = encoder.priced([Job([small], 30, CodingMode()), Job([large], 30, CodingMode())])
     assert priced[1].seconds == pytest.approx(3 * priced[0].seconds)
-    again = encoder.priced([Job(large, 30, CodingMode())])
+    again = encoder.priced([Job([large], 30, CodingMode())])
     assert again == [replace(priced[1], cached=True)]
 
 
 @pytest.mark.parametrize("content", [b"", b"soon", b"nan", b"-1", b"inf", None])
 def test_a_time_that_nobody_noted_is_unknown(tmp_path: Path, make_frame, counting_encoder, content) -> None:
     encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path))
-    job = Job(rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec()), 40, CodingMode())
+    job = Job([rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())], 40, CodingMode())
     encoder.encode([job])
     (note,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 30]
     if content is None:

@@ -139,7 +139,7 @@ def region_stream() -> bytes:
     for seed in (1, 2):
         yuv = rgb_to_yuv(_picture(96, 64, seed), ColourSpec())
         mode = CodingMode(ctu=32, region=True)
-        streams = encoder.encode([Job(crop_yuv(yuv, rect), 32, mode) for rect in layout.regions()])
+        streams = encoder.encode([Job([crop_yuv(yuv, rect)], 32, mode) for rect in layout.regions()])
         pictures.append(merge_regions(streams, layout, form="subpictures"))
     return concatenate(pictures)
 

@@ -16,18 +16,18 @@ def test_only_what_is_new_is_coded(tmp_path: Path, make_frame, counting_encoder)
     encoder = counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path / "cache"))
     mode = CodingMode()
-    first = cached.encode([Job(one, 30, mode), Job(other, 30, mode)])
+    first = cached.encode([Job([one], 30, mode), Job([other], 30, mode)])
     assert encoder.jobs == 2
-    again = cached.encode([Job(other, 30, mode), Job(one, 30, mode)])
+    again = cached.encode([Job([other], 30, mode), Job([one], 30, mode)])
     assert again == first[::-1] and encoder.jobs == 2
-    cached.encode([Job(one, 31, mode), Job(one, 30, replace(mode, ctu=32)), Job(one, 30, mode)])
+    cached.encode([Job([one], 31, mode), Job([one], 30, replace(mode, ctu=32)), Job([one], 30, mode)])
     assert encoder.jobs == 4
 
 
 def test_an_empty_entry_is_made_again(tmp_path: Path, make_frame, counting_encoder) -> None:
     encoder = counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path))
-    job = Job(rgb_to_yuv(make_frame(32, 32).rgb, ColourSpec()), 40, CodingMode())
+    job = Job([rgb_to_yuv(make_frame(32, 32).rgb, ColourSpec())], 40, CodingMode())
     cached.encode([job])
     entry = max((path for path in tmp_path.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     entry.write_bytes(b"")

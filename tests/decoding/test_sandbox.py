@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are P
 def streams(make_frame: Callable[..., Frame]) -> list[bytes]:
     """Three pictures of two sizes."""
     pictures = [rgb_to_yuv(make_frame(w, h, seed=w).rgb, ColourSpec()) for w, h in ((96, 64), (128, 72), (96, 64))]
-    return load_encoder("vvenc").encode([Job(yuv, 34, CodingMode()) for yuv in pictures])
+    return load_encoder("vvenc").encode([Job([yuv], 34, CodingMode()) for yuv in pictures])
 
 
 def test_the_pictures_are_those_of_the_decoder_in_process(streams: list[bytes]) -> None:

@@ -19,7 +19,6 @@ from vcmpipe.encoders.maps import WrittenMap
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.qpmap import QpMap
-from vcmpipe.sidecar import Verdict
 
 GOOD = """
 codec = "vvc"
@@ -72,7 +71,7 @@ def command(name: str, job: Job, written: WrittenMap | None = None) -> list[str]
 
 def test_command_lines_of_the_shipped_ones(make_frame) -> None:
     yuv = rgb_to_yuv(make_frame(98, 66).rgb, ColourSpec())
-    job = Job(yuv, QpMap.uniform(30, 98, 66), CodingMode("slow"), ColourSpec("bt601", "full", "centre"))
+    job = Job([yuv], QpMap.uniform(30, 98, 66), CodingMode("slow"), ColourSpec("bt601", "full", "centre"))
     for name in ("uvg266", "kvazaar"):
         argv = command(name, job, WrittenMap(Path("/t/map0.txt"), 30, 30))
         value = dict(itertools.pairwise(argv[1:]))
@@ -81,7 +80,7 @@ def test_command_lines_of_the_shipped_ones(make_frame) -> None:
         assert (value["--preset"], value["--period"], value["--gop"]) == ("slow", "1", "0")
         assert (value["--roi"], value["--range"], value["--colormatrix"]) == ("/t/map0.txt", "pc", "smpte170m")
         assert not {"--vaq", "--set-qp-in-cu", "--bitrate"} & set(argv)
-    argv = command("vtm", Job(yuv, 41, CodingMode(), ColourSpec()))
+    argv = command("vtm", Job([yuv], 41, CodingMode(), ColourSpec()))
     assert argv[:3] == ["/bin/EncoderAppStatic", "-c", "/bin/encoder_intra_vtm.cfg"]
     assert {"--QP=41", "--SourceWidth=98", "--ConformanceWindowMode=1", "--InputFile=/t/-i.yuv"} <= set(argv)
     with pytest.raises(InputError, match="reads no QP maps"):
@@ -192,5 +191,5 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
     coder = SegmentCoder(encoder, make_frame(192, 128))
     asked = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
     coded = coder.by_map(asked, "native" if encoder.capabilities.native_map else "uniform")
-    assert prove(coder, coded, asked).verdict == Verdict.YES
+    assert str(prove(coder, coded, asked)).startswith("yes")
     assert coder.decode_still(coded)[1] > 22

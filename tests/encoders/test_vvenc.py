@@ -50,11 +50,15 @@ def test_modes_that_do_not_exist(values: dict) -> None:
 
 def test_several_sizes_and_qps_in_one_process(make_frame) -> None:
     wide, small = yuv_of(make_frame, 160, 96), yuv_of(make_frame, 64, 48)
-    jobs = [Job(wide, 27, CodingMode()), Job(small, 40, CodingMode(region=True, ctu=32)), Job(wide, 45, CodingMode())]
+    jobs = [
+        Job([wide], 27, CodingMode()),
+        Job([small], 40, CodingMode(region=True, ctu=32)),
+        Job([wide], 45, CodingMode()),
+    ]
     streams = load_encoder("vvenc").encode(jobs)
     for job, stream in zip(jobs, streams, strict=True):
         picture = inspect_stream(stream).pictures[0]
-        assert (picture.width, picture.height) == (job.yuv.width, job.yuv.height)
+        assert (picture.width, picture.height) == (job.width, job.height)
         assert [region.qp for region in picture.regions] == [job.qp]
         assert not picture.cu_qp_delta_possible
         assert len(list(decode_stream(stream))) == 1
@@ -66,7 +70,7 @@ def test_the_qp_in_the_stream_is_the_one_asked_for(make_frame, qp: int) -> None:
     frame = make_frame(64, 64)
     smooth = replace(frame, rgb=cv2.GaussianBlur(frame.rgb, (0, 0), 2))
     yuv = pad_yuv(rgb_to_yuv(smooth.rgb, ColourSpec()), 8)
-    (stream,) = load_encoder("vvenc").encode([Job(yuv, qp, CodingMode())])
+    (stream,) = load_encoder("vvenc").encode([Job([yuv], qp, CodingMode())])
     assert inspect_stream(stream).pictures[0].regions[0].qp == qp
 
 
@@ -76,7 +80,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (64, 72, 3)).astype(np.uint8)
 def test_a_picture_that_ffmpegs_buffer_cannot_hold_is_coded_on_a_larger_canvas() -> None:
     yuv = rgb_to_yuv(NOISE, ColourSpec())
     encoder = load_encoder("vvenc")
-    jobs = [Job(yuv, qp, CodingMode()) for qp in (0, 1, 19, 40)]
+    jobs = [Job([yuv], qp, CodingMode()) for qp in (0, 1, 19, 40)]
     streams = encoder.encode(jobs)
     for job, stream in zip(jobs, streams, strict=True):
         picture = inspect_stream(stream).pictures[0]
@@ -93,7 +97,7 @@ def test_a_picture_that_ffmpegs_buffer_cannot_hold_is_coded_on_a_larger_canvas()
 
 
 def test_a_region_that_ffmpegs_buffer_cannot_hold_is_said_so() -> None:
-    job = Job(rgb_to_yuv(NOISE, ColourSpec()), 0, CodingMode(ctu=32, region=True))
+    job = Job([rgb_to_yuv(NOISE, ColourSpec())], 0, CodingMode(ctu=32, region=True))
     with pytest.raises(TooDenseError, match=r"more than the 8 bits per pixel.*higher QP"):
         load_encoder("vvenc").encode([job])
 
@@ -104,7 +108,7 @@ def test_a_region_that_ffmpegs_buffer_cannot_hold_is_said_so() -> None:
 def test_the_bits_do_not_depend_on_the_number_of_jobs(make_frame, width: int, height: int, preset: str) -> None:
     """One thread per encoder where many run side by side, and VVenC's own number where one runs alone."""
     yuv = yuv_of(make_frame, width, height)
-    jobs = [Job(yuv, qp, CodingMode(preset=preset)) for qp in (30, 37, 44, 50)]
+    jobs = [Job([yuv], qp, CodingMode(preset=preset)) for qp in (30, 37, 44, 50)]
     encoder = load_encoder("vvenc")
     assert encoder.encode(jobs) == [encoder.encode([job])[0] for job in jobs]
 
@@ -127,7 +131,7 @@ def script(path: Path, body: str) -> Path:
 def test_an_encoder_that_lies_or_fails_is_found_out(tmp_path: Path, make_frame, body: str, named: str) -> None:
     encoder = FfmpegVvenc(script(tmp_path / "ffmpeg", body), "fake")
     with pytest.raises(ProcessError, match=named):
-        encoder.encode([Job(yuv_of(make_frame, 32, 32), 32, CodingMode())])
+        encoder.encode([Job([yuv_of(make_frame, 32, 32)], 32, CodingMode())])
 
 
 # Reads vvencapp's command line as its --help describes it, and lets libvvenc in FFmpeg do the work.
@@ -150,5 +154,5 @@ sys.exit(subprocess.call([*argv, "-f", "vvc", value["--output"]]))
 
 def test_vvencapp_codes_the_same_as_ffmpeg(tmp_path: Path, make_frame) -> None:
     app = Vvencapp(script(tmp_path / "vvencapp", SHIM), "shim")
-    jobs = [Job(yuv_of(make_frame, 64, 48), qp, CodingMode(region=True, ctu=32)) for qp in (30, 40)]
+    jobs = [Job([yuv_of(make_frame, 64, 48)], qp, CodingMode(region=True, ctu=32)) for qp in (30, 40)]
     assert app.encode(jobs) == load_encoder("vvenc").encode(jobs)

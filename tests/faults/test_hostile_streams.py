@@ -32,13 +32,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     yuv = rgb_to_yuv(make(96, 64), ColourSpec())
     encoder, layout = load_encoder("vvenc"), RegionLayout(96, 64, 32, (1, 2), (2,), ((2,), (2,)))
     mode = CodingMode(ctu=32, region=True)
-    regions = encoder.encode([Job(crop_yuv(yuv, rect), 27, mode) for rect in layout.regions()])
+    regions = encoder.encode([Job([crop_yuv(yuv, rect)], 27, mode) for rect in layout.regions()])
     for number, stream in enumerate(regions):
         (folder / f"region{number}.bin").write_bytes(stream)
     for form in ("slices", "subpictures"):
         (folder / f"{form}.bin").write_bytes(merge_regions(regions, layout, form=form))
     small, other = (rgb_to_yuv(make(width, 64), ColourSpec()) for width in (64, 128))
-    (folder / "sizes.bin").write_bytes(concatenate(encoder.encode([Job(y, 30, CodingMode()) for y in (small, other)])))
+    (folder / "sizes.bin").write_bytes(
+        concatenate(encoder.encode([Job([y], 30, CodingMode()) for y in (small, other)]))
+    )
     binary = find_vvenc().binary  # type: ignore[attr-defined]
     if "ffmpeg" in binary.name:
         moving = b"".join(np.roll(small.y, 2 * i, axis=1).tobytes() + bytes(64 * 64) for i in range(9))
