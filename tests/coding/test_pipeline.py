@@ -185,7 +185,7 @@ class BrokenEncoder:
 
     def encode(self, jobs):
         self.calls += 1
-        if jobs[0].yuv.width == 96:
+        if jobs[0].frames[0].width == 96:
             raise ProcessError("the encoder fell over")
         return self.inner.encode(jobs)
 

@@ -35,7 +35,10 @@ class Changed:
         if self.how == "one QP":
             jobs = [replace(job, qp=35) for job in jobs]
         if self.how == "other samples":
-            jobs = [replace(job, yuv=Yuv(*(1023 - p for p in (job.yuv.y, job.yuv.u, job.yuv.v)))) for job in jobs]
+            jobs = [
+                replace(job, frames=[Yuv(1023 - yuv.y, 1023 - yuv.u, 1023 - yuv.v) for yuv in job.frames])
+                for job in jobs
+            ]
         if self.how == "QPA":
             jobs = [replace(job, mode=replace(job.mode, constant_qp=False)) for job in jobs]
         return self.encoder.encode(jobs)
