@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from vcmpipe.frames import Frame
+from vcmpipe.sidecar import Conformance, FrameRecord, MapRecord, RegionRecord, SegmentRecord, Verdict
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
@@ -46,6 +48,42 @@ def make_frame() -> Callable[..., Frame]:
 
     def make(width: int, height: int, seed: int = 0, index: int = 0) -> Frame:
         return Frame(index, textured(width, height, seed), f"picture_{index}.png")
+
+    return make
+
+
+@pytest.fixture
+def make_segment() -> Callable[..., SegmentRecord]:
+    """Makes a sidecar's record of a still picture of 64x64: ``make_segment(**fields)``, whose ``frames`` have one."""
+
+    def make(**fields: Any) -> SegmentRecord:
+        frame = FrameRecord(
+            index=0,
+            source="a.png",
+            timestamp=None,
+            poc=0,
+            slice_type="I",
+            temporal_layer=0,
+            qp=30,
+            bits=800,
+            psnr_y=33.25,
+            objects=[],
+        )
+        segment = SegmentRecord(
+            index=0,
+            structure="intra",
+            source_size=(64, 64),
+            coded_size=(64, 64),
+            bits=800,
+            realisation="uniform",
+            qp_map=MapRecord(32, [[30, 30], [30, 30]], [[30, 30], [30, 30]]),
+            regions=[RegionRecord(0, 0, 64, 64, 30, 600)],
+            conformance=Conformance(Verdict.YES, "uniform"),
+            notes=[],
+            verification=None,
+            frames=[frame],
+        )
+        return replace(segment, **fields)
 
     return make
 

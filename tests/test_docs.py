@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
+from vcmpipe import sidecar
 from vcmpipe.bench import files
 from vcmpipe.bench.result import (
     QUALITIES,
@@ -37,7 +38,6 @@ from vcmpipe.evaluation import REASONS, Estimate
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC
 from vcmpipe.qpmap import parse_background, rate
-from vcmpipe.sidecar import schema as sidecar
 from vcmpipe.thresholds import load_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -199,7 +199,17 @@ def test_every_ready_configuration_that_is_named_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [sidecar.Sidecar, sidecar.PictureRecord, sidecar.ObjectRecord, sidecar.MapRecord, sidecar.RegionRecord]
+    "kind",
+    [
+        sidecar.Sidecar,
+        sidecar.SegmentRecord,
+        sidecar.FrameRecord,
+        sidecar.ObjectRecord,
+        sidecar.MapRecord,
+        sidecar.RegionRecord,
+        sidecar.Conformance,
+        sidecar.VerificationRecord,
+    ],
 )
 def test_every_field_of_the_sidecar_is_described(kind: type) -> None:
     described = set(spans(ROOT / "docs" / "formats.md"))

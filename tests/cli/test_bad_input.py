@@ -282,27 +282,30 @@ def put(*path: str | int, value: object) -> Callable[[dict], str]:
     return change
 
 
-QP = ("pictures", 0, "qp_map", "requested", 0, 0)
+QP = ("segments", 0, "qp_map", "requested", 0, 0)
 SIDECARS = [
     (lambda r: "", "is not a sidecar"),
     (lambda r: "\xff", "is not a sidecar"),
     (lambda r: "[" * 100_000, "is not a sidecar"),
     (lambda r: json.dumps(r)[:300], "is not a sidecar"),
-    (put("schema", value=2), "has schema 2"),
-    (put(*QP, value=99), "qp_map.requested[0][0] is 99: a QP lies in 0..63"),
-    (put(*QP, value=-1), "is -1"),
-    (put(*QP, value="30"), "qp_map.requested[0][0] is '30'"),
-    (put(*QP, value=None), "is None"),
-    (put("pictures", 0, "qp_map", "actual", 0, 0, value=64), "qp_map.actual[0][0] is 64"),
-    (put("pictures", 0, "qp_map", "ctu", value=0), "CTU size is 0"),
-    (put("pictures", 0, "source_size", value=[0, -5]), "source_size is 0x-5"),
-    (put("pictures", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
-    (put("pictures", 0, "coded_size", value=[64]), "coded_size is not a list of 2"),
-    (put("pictures", value=3), "pictures is not a list"),
+    (put("schema", value=3), "has schema 3, this vcmpipe reads 1 and 2"),
+    (put(*QP, value=99), "segments[0].qp_map.requested[0][0] is 99: expected int <= 63"),
+    (put(*QP, value=-1), "is -1: expected int >= 0"),
+    (put(*QP, value="30"), 'qp_map.requested[0][0] is "30": expected int, got str'),
+    (put(*QP, value=None), "is null"),
+    (put("segments", 0, "qp_map", "actual", 0, 0, value=64), "qp_map.actual[0][0] is 64"),
+    (put("segments", 0, "qp_map", "ctu", value=0), "CTU size is 0"),
+    (put("segments", 0, "source_size", value=[0, -5]), "source_size is 0x-5"),
+    (put("segments", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
+    (put("segments", 0, "coded_size", value=[64]), "segments[0].coded_size: expected array of length 2, got 1"),
+    (put("segments", value=3), "segments is 3: expected array, got int"),
+    (put("segments", 0, "frames", value=[]), "segments[0].frames: expected array of length >= 1"),
+    (put("segments", 0, "frames", 0, "psnr_y", value=float("nan")), "NaN is no number"),
+    (lambda r: json.dumps(r).replace('"bytes":', '"seconds": 1e999, "bytes":'), "1e999 is no number"),
     (put("sha256", value="0" * 64), "SHA-256 differs"),
-    (put("pictures", value=[]), "do not belong together"),
-    (put("pictures", 0, "coded_size", value=[64, 64]), None),
-    (put("pictures", 0, "qp_map", "requested", value=[[30]]), None),
+    (put("segments", value=[]), "do not belong together"),
+    (put("segments", 0, "coded_size", value=[64, 64]), None),
+    (put("segments", 0, "qp_map", "requested", value=[[30]]), None),
 ]
 
 
@@ -336,7 +339,7 @@ def test_somebody_elses_json_beside_a_stream_is_left_alone(here: Path, encoded: 
 def test_json_is_all_of_stdout(here: Path, frames: Path, vcmpipe) -> None:
     for jobs in (1, 8):
         done = vcmpipe("encode", "--input", "frames", "--out", "a.bin", "--json", "--limit", 1, "--jobs", jobs, *CODE)
-        assert done.code == 0 and len(json.loads(done.out)["pictures"]) == 1
+        assert done.code == 0 and len(json.loads(done.out)["segments"]) == 1
     for words in (["inspect", "--verify-map"], ["extract", "--out", "x.bin"], ["decode", "--out", "d"]):
         done = vcmpipe(*words, "--input", "a.bin", "--json")
         assert (done.code, done.err) == (0, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vcmpipe.bitstream import count_pictures
-from vcmpipe.sidecar.schema import Sidecar
+from vcmpipe.sidecar import Sidecar
 
 CODE = ["--predictor", "constant", "--no-check"]
 
@@ -49,7 +49,7 @@ def test_a_folder_of_odd_names(here: Path, odd: Path, vcmpipe, leftovers) -> Non
     done = vcmpipe("encode", "--input", "odd", "--out", "a.bin", "--map-out", "maps", *CODE)
     assert done.code == 0
     assert all(line.isprintable() for line in done.err.splitlines())
-    assert {r.source for r in Sidecar.read(here / "a.json").pictures} == set(NAMES)
+    assert {frame.source for frame in Sidecar.read(here / "a.json").frames} == set(NAMES)
     assert len(list((here / "maps").iterdir())) == 3 * len(NAMES)
     assert vcmpipe("decode", "--input", "a.bin", "--out", "back").code == 0
     # Names of 251 bytes before the suffix are shortened: other endings may be longer than .png.
@@ -122,7 +122,7 @@ def test_a_name_in_the_sidecar_stays_in_the_folder(
     here: Path, encoded: Path, vcmpipe, contents, source: str, written: str
 ) -> None:
     record = json.loads((encoded / "a.json").read_text())
-    record["pictures"][0]["source"] = source
+    record["segments"][0]["frames"][0]["source"] = source
     (here / "s.json").write_text(json.dumps(record))
     done = vcmpipe("decode", "--input", encoded / "a.bin", "--sidecar", "s.json", "--out", "deep/back")
     assert done.code == 0, done.err

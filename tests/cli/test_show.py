@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
 from vcmpipe.cli import show
-from vcmpipe.coding.stream_conformance import MapCheck, MapFault
+from vcmpipe.coding.conformance import MapCheck, MapFault
 from vcmpipe.commands.doctor import (
     DecoderFinding,
     DetectorFinding,
@@ -18,7 +18,17 @@ from vcmpipe.commands.doctor import (
     FolderFinding,
 )
 from vcmpipe.encoders import Capabilities
-from vcmpipe.sidecar.schema import MapRecord, ObjectRecord, PictureRecord, RegionRecord, Sidecar
+from vcmpipe.sidecar import (
+    Conformance,
+    MapRecord,
+    ObjectRecord,
+    RegionRecord,
+    SecondRecord,
+    SegmentRecord,
+    Sidecar,
+    Verdict,
+    VerificationRecord,
+)
 
 
 @pytest.fixture
@@ -39,34 +49,43 @@ def _object(kept: bool | None) -> ObjectRecord:
     return ObjectRecord((0.0, 0.0, 9.0, 9.0), 1, "cat", 0.9, 32, True, kept)
 
 
-def _picture(index: int, source: str, how: str, kept: list[bool | None], qps: list[int]) -> PictureRecord:
-    regions = [RegionRecord(32 * i, 0, 32, 64, qp, 800) for i, qp in enumerate(qps)]
-    rows = [qps, qps]
-    objects = [_object(k) for k in kept]
-    return PictureRecord(
-        index, source, None, (128, 128), (64, 64), 16_000, how, 38.456, objects, MapRecord(32, rows, rows), regions
-    )
+@pytest.fixture
+def picture(make_segment):
+    """Makes the record of a picture: its source, how it was coded, what of its objects was kept, its regions' QPs."""
+
+    def make(source: str, how: str, kept: list[bool | None], qps: list[int]) -> SegmentRecord:
+        (frame,) = make_segment().frames
+        return make_segment(
+            source_size=(128, 128),
+            realisation=how,
+            qp_map=MapRecord(32, [qps, qps], [qps, qps]),
+            regions=[RegionRecord(32 * i, 0, 32, 64, qp, 800) for i, qp in enumerate(qps)],
+            frames=[replace(frame, source=source, bits=16_000, psnr_y=38.456, objects=[_object(k) for k in kept])],
+        )
+
+    return make
 
 
-def _sidecar(pictures: list[PictureRecord], *, checked: bool = True) -> Sidecar:
-    kept = [thing.kept for picture in pictures for thing in picture.objects]
+def _sidecar(segments: list[SegmentRecord], *, checked: bool = True) -> Sidecar:
+    frames = [frame for segment in segments for frame in segment.frames]
+    kept = [thing.kept for frame in frames for thing in frame.objects]
     return Sidecar(
         stream="out.bin",
         sha256="0" * 64,
-        bytes=sum(picture.bits for picture in pictures) // 8,
+        bytes=sum(frame.bits for frame in frames) // 8,
         kept=sum(map(bool, kept)) if checked else None,
         lost=len(kept) - sum(map(bool, kept)) if checked else None,
         colour={},
         configuration={"map_out": "maps"},
         provenance={},
-        pictures=pictures,
+        segments=segments,
     )
 
 
-def test_encoded(printed) -> None:
+def test_encoded(printed, picture) -> None:
     pictures = [
-        _picture(0, "[bold]a.png", "regions", [True, False], [27, 42]),
-        _picture(1, "b.png", "uniform", [True], [30]),
+        picture("[bold]a.png", "regions", [True, False], [27, 42]),
+        picture("b.png", "uniform", [True], [30]),
     ]
     show.encoded(_sidecar(pictures), Path("folder/out.bin"))
     lines = printed()
@@ -80,17 +99,42 @@ def test_encoded(printed) -> None:
     assert "2 of 3 kept (66.7 %), 1 lost" in text
 
 
-def test_encoded_without_a_check_and_without_objects(printed) -> None:
-    show.encoded(_sidecar([_picture(0, "a.png", "uniform", [None, None], [30])], checked=False), Path("out.bin"))
+def test_encoded_without_a_check_and_without_objects(printed, picture) -> None:
+    show.encoded(_sidecar([picture("a.png", "uniform", [None, None], [30])], checked=False), Path("out.bin"))
     text = "\n".join(printed())
     assert "?/2" in text and "2; whether they are kept was not checked" in text
-    show.encoded(_sidecar([_picture(0, "a.png", "uniform", [], [30])]), Path("out.bin"))
+    show.encoded(_sidecar([picture("a.png", "uniform", [], [30])]), Path("out.bin"))
     assert "0 of 0 kept, 0 lost" in "\n".join(printed())
 
 
+def test_encoded_frames_of_one_segment(printed, picture) -> None:
+    segment = picture("clip.mp4#0", "regions", [True], [27, 42])
+    frames = [replace(segment.frames[0], index=i, source=f"clip.mp4#{i}", bits=8_000 * (i + 1)) for i in range(3)]
+    show.encoded(_sidecar([replace(segment, frames=frames)]), Path("out.bin"))
+    lines = printed()
+    assert [line.split()[0] for line in lines if line.startswith("clip")] == [f"clip.mp4#{i}" for i in range(3)]
+    text = "\n".join(lines)
+    assert "3: 3 in 6 regions" in text and "6,000 bytes, 2,000 per picture, 0.977 bits a pixel" in text
+    assert "3 of 3 kept" in text
+
+
+def test_what_a_search_lost_is_named_with_its_frame(picture) -> None:
+    said: list[str] = []
+    segment = picture("clip.mp4#0", "uniform", [True], [30])
+    second = replace(segment.frames[0], source="clip.mp4#1", objects=[_object(False)])
+    promise = VerificationRecord(False, 1.0, 3, True, [], 0.0, [SecondRecord("other", "", [_object(False)])])
+    lost = replace(segment, frames=[segment.frames[0], second], verification=promise)
+    show.unkept(_sidecar([segment, lost]), said.append)
+    why = "no version keeps it together with the others"
+    assert said == [
+        f"clip.mp4#1: cat at 0,0,9,9 is lost: {why}",
+        f"clip.mp4#0: cat at 0,0,9,9 is lost (for other): {why}",
+    ]
+
+
 @pytest.mark.parametrize(("count", "rows"), [(20, 20), (21, 0)])
-def test_encoded_lists_few_pictures_only(printed, count: int, rows: int) -> None:
-    show.encoded(_sidecar([_picture(i, f"{i}.png", "uniform", [], [30]) for i in range(count)]), Path("out.bin"))
+def test_encoded_lists_few_pictures_only(printed, picture, count: int, rows: int) -> None:
+    show.encoded(_sidecar([picture(f"{i}.png", "uniform", [], [30]) for i in range(count)]), Path("out.bin"))
     lines = printed()
     assert sum(".png" in line for line in lines) == rows
     assert any(line.startswith("pictures") and f"{count}:" in line for line in lines)
@@ -196,12 +240,19 @@ def test_examined(printed) -> None:
         encoders=[
             EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, without libvvenc"),
             EncoderFinding(
-                "vvenc", "imageio-ffmpeg 0.8.1", "/y/ffmpeg", "libvvenc 1", True, vvenc, "yes (regions)", ""
+                "vvenc",
+                "imageio-ffmpeg 0.8.1",
+                "/y/ffmpeg",
+                "libvvenc 1",
+                True,
+                vvenc,
+                Conformance(Verdict.YES, "regions"),
+                "",
             ),
         ],
         optional_missing=["uvg266 is not here: put it there"],
         encoder_folder="/z",
-        decoder=DecoderFinding("18", "62", "vvc", "yes (PSNR 33.0 dB)"),
+        decoder=DecoderFinding("18", "62", "vvc", Verdict.YES, "PSNR 33.0 dB"),
         detectors=DetectorFinding("yes", "auto", "default", "nothing here yet", [], []),
         predictors=["constant", "measured"],
         devices=DeviceFinding("Linux", 2, 4, [], "torch is not installed"),
@@ -216,9 +267,9 @@ def test_examined(printed) -> None:
     assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
     assert "     not taken: is FFmpeg 5, without libvvenc" in lines
     assert "   uvg266 is not here: put it there" in lines
-    assert "map honoured: yes (regions)" in text and "yes (PSNR 33.0 dB)" in text
+    assert "map honoured: yes (regions)" in text and "yes: PSNR 33.0 dB" in text
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
     assert lines[-1] == "healthy"
-    show.examined(dataclasses.replace(report, healthy=False, problems=["no VVenC was found: install it"], encoders=[]))
+    show.examined(replace(report, healthy=False, problems=["no VVenC was found: install it"], encoders=[]))
     assert printed()[-2:] == ["problem: no VVenC was found: install it", "not healthy"]

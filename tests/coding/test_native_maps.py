@@ -12,9 +12,8 @@ import supervision as sv
 from vcmpipe import DecodeOptions, EncodeOptions, decode, encode
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.cli.main import main
-from vcmpipe.coding.stream_conformance import check_map
-from vcmpipe.errors import InputError
-from vcmpipe.sidecar.schema import Sidecar
+from vcmpipe.coding.conformance import check_stream
+from vcmpipe.sidecar import Sidecar, Verdict
 from vcmpipe.thresholds import Thresholds
 
 
@@ -55,15 +54,15 @@ def test_the_sidecar_says_what_was_coded_and_what_was_bent(coded, tmp_path: Path
     out, sidecar, notes = coded
     assert sidecar == Sidecar.read(tmp_path / "k.json")
     assert sidecar.codec == "hevc"
-    assert {record.realisation for record in sidecar.pictures} == {"native"}
-    assert {record.map_honoured for record in sidecar.pictures} == {"yes (native)"}
-    for record in sidecar.pictures:
+    assert {record.realisation for record in sidecar.segments} == {"native"}
+    assert {str(record.conformance) for record in sidecar.segments} == {"yes (native)"}
+    for record in sidecar.segments:
         assert any("clamped to 0..51" in note for note in record.notes)
         assert any("within 25 of the smallest" in note for note in record.notes)
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
         assert np.array(record.qp_map.actual).max() == 49
     assert len(notes) == 1 and notes[0].startswith("encoder kvazaar: p0.png: ") and "more such notes" in notes[0]
-    assert sum(record.bits for record in sidecar.pictures) == 8 * out.stat().st_size
+    assert sum(record.bits for record in sidecar.segments) == 8 * out.stat().st_size
 
 
 def test_it_decodes_to_the_sources_sizes(coded, tmp_path: Path) -> None:
@@ -72,16 +71,16 @@ def test_it_decodes_to_the_sources_sizes(coded, tmp_path: Path) -> None:
     report = decode(DecodeOptions(input=str(coded[0]), out=str(tmp_path / "decoded")))
     assert report.pictures == 3
     sizes = [(frame.width, frame.height) for frame in open_source(tmp_path / "decoded")]
-    assert sizes == [record.source_size for record in coded[1].pictures]
+    assert sizes == [record.source_size for record in coded[1].segments]
 
 
 def test_verifying_says_that_it_cannot_tell(coded, capsys: pytest.CaptureFixture[str]) -> None:
     out, sidecar, _ = coded
-    check = check_map(inspect_stream(out.read_bytes()), sidecar)
-    assert check.honoured is None and len(check.unknown) == 3 and not check.faults
+    check = check_stream(inspect_stream(out.read_bytes()), sidecar)
+    assert check.verdict == Verdict.UNKNOWN and len(check.unknown) == 3 and not check.faults
     assert main(["inspect", "--input", str(out), "--verify-map", "--json"]) == 1
     printed = json.loads(capsys.readouterr().out)
-    assert printed["codec"] == "hevc" and printed["map"]["honoured"] is None
+    assert printed["codec"] == "hevc" and printed["map"]["verdict"] == "unknown"
     assert main(["inspect", "--input", str(out), "--verify-map"]) == 1
     said = capsys.readouterr()
     assert "cannot tell" in said.out and "yes (native)" in said.out and "cannot be told" in said.err
@@ -90,19 +89,5 @@ def test_verifying_says_that_it_cannot_tell(coded, capsys: pytest.CaptureFixture
 def test_one_qp_per_picture_is_proved(picture_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "u.bin"
     sidecar, notes = run(picture_folder, out, realise="uniform")
-    assert not notes and {record.map_honoured for record in sidecar.pictures} == {"yes (uniform)"}
+    assert not notes and {str(record.conformance) for record in sidecar.segments} == {"yes (uniform)"}
     assert main(["inspect", "--input", str(out), "--verify-map"]) == 0
-
-
-def test_sidecars_from_before_are_of_vvc(coded, tmp_path: Path) -> None:
-    path = tmp_path / "k.json"
-    data = json.loads(path.read_text())
-    del data["codec"]
-    for record in data["pictures"]:
-        del record["notes"], record["map_honoured"]
-    path.write_text(json.dumps(data))
-    assert Sidecar.read(path).codec == "vvc"
-    data["codec"] = "av1"
-    path.write_text(json.dumps(data))
-    with pytest.raises(InputError, match="codec is 'av1'"):
-        Sidecar.read(path)

@@ -13,14 +13,14 @@ import supervision as sv
 
 from vcmpipe import DecodeOptions, EncodeOptions, InputError, decode, encode, load_encoder, open_source
 from vcmpipe.bitstream import inspect_stream
+from vcmpipe.coding.conformance import check_stream
 from vcmpipe.coding.pipeline import parse_scale
-from vcmpipe.coding.stream_conformance import check_map
 from vcmpipe.commands.decode import _rate
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import OutputError, ProcessError, VcmError
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.qpmap import read_csv, read_png
-from vcmpipe.sidecar.schema import MapRecord, PictureRecord, Sidecar
+from vcmpipe.sidecar import Sidecar, Verdict
 from vcmpipe.thresholds import Thresholds
 
 
@@ -66,16 +66,17 @@ def test_pictures_of_several_sizes_become_one_stream(picture_folder: Path, tmp_p
     assert Sidecar.read(out.with_suffix(".json")) == sidecar
     assert (len(data), hashlib.sha256(data).hexdigest()) == (sidecar.bytes, sidecar.sha256)
     info = inspect_stream(data)
-    assert sum(record.bits for record in sidecar.pictures) == 8 * len(data)
-    assert check_map(info, sidecar).honoured
-    assert [record.coded_size for record in sidecar.pictures] == [(160, 120), (161, 99), (96, 128)]
-    assert [len(record.objects) for record in sidecar.pictures] == [2, 2, 0]
+    assert sum(record.bits for record in sidecar.segments) == sum(frame.bits for frame in sidecar.frames)
+    assert sum(record.bits for record in sidecar.segments) == 8 * len(data)
+    assert check_stream(info, sidecar).verdict == Verdict.YES
+    assert [record.coded_size for record in sidecar.segments] == [(160, 120), (161, 99), (96, 128)]
+    assert [len(frame.objects) for frame in sidecar.frames] == [2, 2, 0]
     assert (sidecar.kept, sidecar.lost) == (4, 0)
-    for picture, record in zip(info.pictures, sidecar.pictures, strict=True):
+    for picture, record in zip(info.pictures, sidecar.segments, strict=True):
         assert [(r.rect.x, r.rect.y, r.qp) for r in picture.regions] == [(r.x, r.y, r.qp) for r in record.regions]
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
     # An object's CTUs have its threshold or less.
-    assert sidecar.pictures[0].qp_map.requested[0][0] == 28 and sidecar.pictures[0].qp_map.requested[-1][-1] == 36
+    assert sidecar.segments[0].qp_map.requested[0][0] == 28 and sidecar.segments[0].qp_map.requested[-1][-1] == 36
 
 
 def test_decoding_gives_the_sizes_and_names_back(picture_folder: Path, tmp_path: Path) -> None:
@@ -119,12 +120,10 @@ def test_a_y4m_holds_the_decoders_own_samples(tmp_path: Path, make_frame) -> Non
         ([None, None], 25),
     ],
 )
-def test_a_videos_rate_comes_back_from_its_timestamps(stamps: list[float | None], rate: Fraction) -> None:
-    record = PictureRecord(
-        0, "v.mp4#0", 0.0, (32, 32), (32, 32), 8, "uniform", None, [], MapRecord(32, [[30]], [[30]]), []
-    )
-    records = [replace(record, timestamp=stamp) for stamp in stamps]
-    assert _rate(Sidecar("s", "", 1, None, None, {}, {}, {}, records)) == rate
+def test_a_videos_rate_comes_back_from_its_timestamps(make_segment, stamps: list[float | None], rate: Fraction) -> None:
+    (frame,) = make_segment().frames
+    segment = make_segment(frames=[replace(frame, timestamp=stamp) for stamp in stamps])
+    assert _rate(Sidecar("s", "", 1, None, None, {}, {}, {}, [segment])) == rate
     assert _rate(None) == 25
 
 
@@ -139,7 +138,7 @@ def test_maps_are_written_in_every_form(picture_folder: Path, tmp_path: Path) ->
     notes: list[str] = []
     options = EncodeOptions(input=str(picture_folder), out=str(tmp_path / "b.bin"), map_out=str(tmp_path / "maps"))
     sidecar = encode(options, warn=notes.append, **PARTS)
-    requested = np.array(sidecar.pictures[0].qp_map.requested)
+    requested = np.array(sidecar.segments[0].qp_map.requested)
     stem = tmp_path / "maps" / "000000_p0"
     assert (read_csv(f"{stem}.csv")[0].qp == requested).all()
     assert (read_png(f"{stem}.png", 32).qp == requested).all()
@@ -150,13 +149,13 @@ def test_maps_are_written_in_every_form(picture_folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("how", ["uniform", "regions"])
 def test_a_realisation_that_is_asked_for_is_taken(picture_folder: Path, tmp_path: Path, how: str) -> None:
     sidecar = run(picture_folder, tmp_path / "b.bin", realise=how, form="subpictures", limit=2)
-    assert {record.realisation for record in sidecar.pictures} == {how}
+    assert {record.realisation for record in sidecar.segments} == {how}
 
 
 def test_scale_detector_takes_the_detectors_size(picture_folder: Path, tmp_path: Path) -> None:
     sidecar = run(picture_folder, tmp_path / "b.bin", scale="detector", limit=1)
-    assert sidecar.pictures[0].coded_size == (80, 60)
-    assert sidecar.pictures[0].objects[1].bbox_xyxy == (120.0, 80.0, 156.0, 116.0), "boxes stay in source pixels"
+    assert sidecar.segments[0].coded_size == (80, 60)
+    assert sidecar.frames[0].objects[1].bbox_xyxy == (120.0, 80.0, 156.0, 116.0), "boxes stay in source pixels"
 
 
 def test_two_runs_are_equal_bit_for_bit(picture_folder: Path, tmp_path: Path) -> None:
@@ -186,7 +185,7 @@ class BrokenEncoder:
 
     def encode(self, jobs):
         self.calls += 1
-        if jobs[0].yuv.width == 96:
+        if jobs[0].frames[0].width == 96:
             raise ProcessError("the encoder fell over")
         return self.inner.encode(jobs)
 
@@ -223,7 +222,7 @@ def test_one_unreadable_picture_is_named(picture_folder: Path, tmp_path: Path) -
 def test_unchecked_pictures_say_so(picture_folder: Path, tmp_path: Path) -> None:
     sidecar = run(picture_folder, tmp_path / "b.bin", check=False, limit=1)
     assert (sidecar.kept, sidecar.lost) == (None, None)
-    assert [item.kept for item in sidecar.pictures[0].objects] == [None, None]
+    assert [item.kept for item in sidecar.frames[0].objects] == [None, None]
 
 
 def test_a_long_folder_is_read_a_few_pictures_ahead(tmp_path: Path, make_frame) -> None:

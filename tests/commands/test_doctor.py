@@ -13,6 +13,7 @@ from vcmpipe.commands import doctor
 from vcmpipe.encoders import Capabilities, Encoder, Job, load_encoder
 from vcmpipe.errors import ProcessError
 from vcmpipe.frames import Yuv
+from vcmpipe.sidecar import Conformance, Verdict
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class Changed:
         if self.how == "one QP":
             jobs = [replace(job, qp=35) for job in jobs]
         if self.how == "other samples":
-            jobs = [replace(job, yuv=Yuv(*(1023 - p for p in (job.yuv.y, job.yuv.u, job.yuv.v)))) for job in jobs]
+            jobs = [
+                replace(job, frames=[Yuv(1023 - yuv.y, 1023 - yuv.u, 1023 - yuv.v) for yuv in job.frames])
+                for job in jobs
+            ]
         if self.how == "QPA":
             jobs = [replace(job, mode=replace(job.mode, constant_qp=False)) for job in jobs]
         return self.encoder.encode(jobs)
@@ -47,10 +51,10 @@ def report() -> doctor.DoctorReport:
 
 def test_this_machine_is_healthy(report: doctor.DoctorReport) -> None:
     assert report.healthy, report.problems
-    answers = {encoder.name: encoder.map_honoured for encoder in report.encoders if encoder.used}
+    answers = {encoder.name: str(encoder.conformance) for encoder in report.encoders if encoder.used}
     assert (answers["vvenc"], answers["kvazaar"]) == ("yes (regions)", "yes (native)")
     assert report.decoder.codec == "vvc"
-    assert report.decoder.decodes.startswith("yes (PSNR ")
+    assert (report.decoder.decodes, report.decoder.reason[:5]) == (Verdict.YES, "PSNR ")
     assert {"constant", "measured"} <= set(report.predictors)
     assert {"vcmpipe", "python", "av"} <= set(report.versions)
     assert "CPUExecutionProvider" in report.detectors.onnx_providers
@@ -68,35 +72,35 @@ def test_the_report_is_json(report: doctor.DoctorReport) -> None:
     [
         ("nothing", "yes (regions)"),
         ("one QP", "no: region 0 has QP 35 where 27 was requested"),
-        ("fails", "cannot tell: changed exited with 1: a reason on two lines"),
+        ("fails", "unknown: changed exited with 1: a reason on two lines"),
     ],
 )
 def test_the_map_is_read_back_from_the_stream(how: str, answer: str) -> None:
-    assert doctor.try_encoder(Changed(load_encoder("vvenc"), how)).map_honoured == answer
+    assert str(doctor.try_encoder(Changed(load_encoder("vvenc"), how)).conformance) == answer
 
 
 def test_perceptual_qp_adaptation_is_no_honoured_map() -> None:
-    answer = doctor.try_encoder(Changed(load_encoder("vvenc"), "QPA")).map_honoured
-    assert not answer.startswith("yes")
+    assert doctor.try_encoder(Changed(load_encoder("vvenc"), "QPA")).conformance.verdict != Verdict.YES
 
 
 def test_a_stream_of_another_picture_is_not_taken_for_decoded() -> None:
     trial = doctor.try_encoder(Changed(load_encoder("vvenc"), "other samples"))
-    assert trial.map_honoured == "yes (regions)"
-    assert doctor.examine_decoder(trial).decodes.startswith("no: the decoded picture is another one")
+    assert trial.conformance == Conformance(Verdict.YES, "regions")
+    finding = doctor.examine_decoder(trial)
+    assert finding.decodes == Verdict.NO and "the decoded picture is another one" in finding.reason
 
 
 def test_a_damaged_stream_is_not_taken_for_decoded() -> None:
     trial = doctor.try_encoder(load_encoder("vvenc"))
     assert trial.coded is not None
     cut = replace(trial.coded, data=trial.coded.data[: len(trial.coded.data) // 2])
-    assert doctor.examine_decoder(replace(trial, coded=cut)).decodes.startswith("no: ")
+    assert doctor.examine_decoder(replace(trial, coded=cut)).decodes == Verdict.NO
 
 
 def test_without_a_stream_the_decoder_cannot_be_tried() -> None:
     finding = doctor.examine_decoder(None)
     assert finding.codec == "vvc"
-    assert finding.decodes.startswith("cannot tell: ")
+    assert finding.decodes == Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_no_encoder_is_not_healthy(monkeypatch: pytest.MonkeyPatch, name: str, r
     assert "VCMPIPE_VVENC" in report.problems[0] and "install imageio-ffmpeg" in report.problems[0]
     (place,) = [place for place in report.encoders if place.name == "vvenc"]
     assert reason in place.reason
-    assert place.map_honoured is None
+    assert place.conformance is None
 
 
 def test_the_chosen_detector(monkeypatch: pytest.MonkeyPatch) -> None:

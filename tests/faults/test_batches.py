@@ -50,7 +50,7 @@ def test_a_failed_picture_fails_the_stream_and_a_second_run_codes_the_rest(tmp_p
     assert (code, said) == (0, "")
     # p0 and p1 came from the cache, and so did p3 where it was done before p2 was known to have failed.
     assert 1 <= runs(tmp_path) - before <= 2
-    assert len(json.loads((work / "out.json").read_text())["pictures"]) == 4
+    assert len(json.loads((work / "out.json").read_text())["segments"]) == 4
 
 
 @pytest.fixture
@@ -116,4 +116,4 @@ def test_what_a_killed_vcmpipe_leaves_is_removed_by_the_next(tmp_path: Path, set
     again = start(ENCODE, values | {"FAKE_FAULT": "none"})
     assert again.wait(timeout=120) == 0, again.communicate()
     assert not list((tmp_path / "tmp").rglob("*.yuv"))
-    assert len(json.loads((tmp_path / "work" / "out.json").read_text())["pictures"]) == 4
+    assert len(json.loads((tmp_path / "work" / "out.json").read_text())["segments"]) == 4

@@ -114,7 +114,7 @@ def run(folder: Path, out: Path, predictor: Predictor | None = None, **options: 
 
 
 def asked_of(sidecar) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
-    return [np.array(record.qp_map.requested) for record in sidecar.pictures]
+    return [np.array(record.qp_map.requested) for record in sidecar.segments]
 
 
 def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, t
         assert (of_both == np.minimum(one, two)).all()
         differ = differ or ((one < two).any() and (one > two).any())
     assert differ, "the pictures show nothing"
-    for record in both.pictures:
+    for record in both.segments:
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
     # Without a predictor an object's threshold is what the people's map has there.
-    assert [r.objects[0].threshold for r in people.pictures] == [m[0, 0] for m in asked_of(people)]
+    assert [r.objects[0].threshold for r in people.frames] == [m[0, 0] for m in asked_of(people)]
     assert both.configuration["audience"] == "both" and both.configuration["human"] == human["human"]
     assert both.provenance["human"] == human["human"] and "human" not in machine.provenance
 

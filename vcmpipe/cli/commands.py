@@ -46,38 +46,25 @@ def _decode(options: config.DecodeOptions) -> int:
 
 
 def _inspect(options: config.InspectOptions) -> int:
-    import hashlib
-
-    from vcmpipe.bitstream import inspect_stream
     from vcmpipe.cli import show
-    from vcmpipe.coding.stream_conformance import check_map
-    from vcmpipe.commands.decode import find_sidecar, naming, read_stream
-    from vcmpipe.errors import InputError
+    from vcmpipe.commands.inspect import inspect
+    from vcmpipe.sidecar import Verdict
 
-    stream = Path(options.input)
-    data = read_stream(stream)
-    with naming(stream):
-        info = inspect_stream(data)
-    check, faults, belongs = None, list(info.problems), True
-    if options.verify_map:
-        path, sidecar = find_sidecar(stream, options.sidecar)
-        if sidecar is None:
-            raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
-        check = check_map(info, sidecar)
-        belongs = hashlib.sha256(data).hexdigest() == sidecar.sha256
-        if not belongs:
-            faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
+    report = inspect(options)
+    verdict = report.check.verdict if report.check else Verdict.YES
     if options.json:
-        verdict = {"map": asdict(check) | {"honoured": check.honoured, "belongs": belongs}} if check else {}
-        print_json(asdict(info) | verdict)
+        found = asdict(report.info)
+        if report.check:
+            found["map"] = asdict(report.check) | {"verdict": verdict, "belongs": report.belongs}
+        print_json(found)
     else:
-        # That a map is honoured by a stream it was not made for would say nothing.
-        show.inspected(info, check if belongs or (check and not check.honoured) else None)
-    if faults:
-        say(f"{stream}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
-    if check is not None and check.honoured is None:
-        say(f"{stream}: whether the map is honoured cannot be told from its headers")
-    if check is not None and not check.honoured:
+        # That a stream carries a map it was not made for would say nothing.
+        show.inspected(report.info, report.check if report.belongs or verdict != Verdict.YES else None)
+    if faults := report.faults:
+        say(f"{options.input}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
+    if verdict == Verdict.UNKNOWN:
+        say(f"{options.input}: whether the map is honoured cannot be told from its headers")
+    if verdict != Verdict.YES:
         return 1
     return 2 if faults else 0
 

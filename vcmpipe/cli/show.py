@@ -10,16 +10,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from vcmpipe.sidecar.schema import sidecar_path
+from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
     from vcmpipe.bench.interim import Interim
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
-    from vcmpipe.coding.stream_conformance import MapCheck
+    from vcmpipe.coding.conformance import MapCheck
     from vcmpipe.commands.doctor import DoctorReport
-    from vcmpipe.sidecar.schema import PictureRecord, Sidecar
+    from vcmpipe.sidecar import FrameRecord, SegmentRecord
 
 # Columns where stdout is no terminal: what reads it wraps, if it wants to.
 WIDTH = 100
@@ -109,9 +109,9 @@ def _count(number: int, what: str) -> str:
 def encoded(sidecar: Sidecar, out: Path) -> None:
     """What ``encode`` wrote, kept and lost."""
     screen = console()
-    pictures = sidecar.pictures
+    pictures = list(sidecar.placed())
     each = sidecar.bytes / len(pictures) if pictures else 0.0
-    pixels = sum(record.source_size[0] * record.source_size[1] for record in pictures)
+    pixels = sum(segment.source_size[0] * segment.source_size[1] for segment, _ in pictures)
     facts = [
         ("stream", str(out)),
         ("sidecar", str(sidecar_path(out))),
@@ -119,7 +119,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     if maps := sidecar.configuration.get("map_out"):
         facts.append(("maps", str(maps)))
     facts += [
-        ("pictures", f"{len(pictures):,}: {_realisations(pictures)}"),
+        ("pictures", f"{len(pictures):,}: {_realisations(sidecar.segments)}"),
         (
             "size",
             f"{sidecar.bytes:,} bytes, {each:,.0f} per picture, {8 * sidecar.bytes / max(pixels, 1):.3f} bits a pixel",
@@ -129,28 +129,26 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     ]
     if 0 < len(pictures) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
-        print_table(screen, heads, [_picture_row(record) for record in pictures])
+        print_table(screen, heads, [_picture_row(*picture) for picture in pictures])
         screen.print()
     print_facts(screen, facts)
 
 
-def _realisations(pictures: Sequence[PictureRecord]) -> str:
+def _realisations(segments: Sequence[SegmentRecord]) -> str:
+    """How many pictures were coded in each way; regions are counted once in every picture."""
     words = {"uniform": "at one QP", "native": "by the encoder's own map"}
     parts = []
-    for name in dict.fromkeys(["uniform", *(record.realisation for record in pictures)]):
-        own = [record for record in pictures if record.realisation == name]
+    for name in dict.fromkeys(["uniform", *(segment.realisation for segment in segments)]):
+        own = [segment for segment in segments if segment.realisation == name]
         if own:
-            word = (
-                f"in {sum(len(record.regions) for record in own):,} regions"
-                if name == "regions"
-                else words.get(name, name)
-            )
-            parts.append(f"{len(own):,} {word}")
+            regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
+            word = f"in {regions:,} regions" if name == "regions" else words.get(name, name)
+            parts.append(f"{sum(len(segment.frames) for segment in own):,} {word}")
     return ", ".join(parts) or "none"
 
 
 def _objects(sidecar: Sidecar) -> str:
-    total = sum(len(record.objects) for record in sidecar.pictures)
+    total = sum(len(frame.objects) for frame in sidecar.frames)
     if sidecar.kept is None or sidecar.lost is None:
         return f"{total:,}; whether they are kept was not checked"
     share = f" ({100 * sidecar.kept / total:.1f} %)" if total else ""
@@ -158,8 +156,8 @@ def _objects(sidecar: Sidecar) -> str:
 
 
 def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
-    """What a search says of all pictures together."""
-    found = [record.verification for record in sidecar.pictures if record.verification]
+    """What a search says of all segments together."""
+    found = [segment.verification for segment in sidecar.segments if segment.verification]
     if not found:
         return []
     good = sum(each.verified for each in found)
@@ -168,49 +166,50 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
     facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
     if short := sum(not each.margin for each in found):
         facts.append(("margin", f"not reached in {_count(short, 'picture')}"))
-    for seconds in zip(*(each.seconds for each in found), strict=True):
-        objects = [thing for second in seconds for thing in second.objects]
+    for views in zip(*(each.further for each in found), strict=True):
+        objects = [thing for view in views for thing in view.objects]
         kept = sum(bool(thing.kept) for thing in objects)
-        facts.append((f"also {seconds[0].detector}", f"{kept:,} of {len(objects):,} kept"))
+        facts.append((f"also {views[0].detector}", f"{kept:,} of {len(objects):,} kept"))
     return facts
 
 
 def unkept(sidecar: Sidecar, say: Callable[[str], None]) -> None:
     """Name the objects that a search could not keep."""
-    for record in sidecar.pictures:
-        found = record.verification
+    for segment in sidecar.segments:
+        found = segment.verification
         if found is None:
             continue
-        views = [("", record.objects), *((f" (for {each.detector})", each.objects) for each in found.seconds)]
-        for whose, objects in views:
+        views = [(frame.source, "", frame.objects) for frame in segment.frames]
+        views += [(segment.name, f" (for {each.detector})", each.objects) for each in found.further]
+        for source, whose, objects in views:
             for thing in objects:
                 if not thing.kept:
                     place = ",".join(str(round(value)) for value in thing.bbox_xyxy)
                     why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
-                    say(f"{record.source}: {thing.class_name} at {place} is lost{whose}: {why}")
+                    say(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
 
 
-def _picture_row(record: PictureRecord) -> tuple[str, ...]:
-    size = _size(record.coded_size)
-    if record.source_size != record.coded_size:
-        size = f"{size} of {_size(record.source_size)}"
-    kept = [thing.kept for thing in record.objects]
+def _picture_row(segment: SegmentRecord, frame: FrameRecord) -> tuple[str, ...]:
+    size = _size(segment.coded_size)
+    if segment.source_size != segment.coded_size:
+        size = f"{size} of {_size(segment.source_size)}"
+    kept = [thing.kept for thing in frame.objects]
     return (
-        record.source,
+        frame.source,
         size,
-        str(len(record.regions)),
-        _span(_qps(record)),
-        f"{record.bits / 8:,.0f}",
-        "-" if record.psnr_y is None else f"{record.psnr_y:.2f}",
+        str(len(segment.regions)),
+        _span(_qps(segment)),
+        f"{frame.bits / 8:,.0f}",
+        "-" if frame.psnr_y is None else f"{frame.psnr_y:.2f}",
         f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}",
     )
 
 
-def _qps(record: PictureRecord) -> list[int]:
-    """The QPs in a picture: its regions', or those of an encoder's own map."""
-    if record.realisation == "native":
-        return [qp for row in record.qp_map.actual for qp in row]
-    return [region.qp for region in record.regions]
+def _qps(segment: SegmentRecord) -> list[int]:
+    """The QPs of a segment: its regions', or those of an encoder's own map."""
+    if segment.realisation == "native":
+        return [qp for row in segment.qp_map.actual for qp in row]
+    return [region.qp for region in segment.regions]
 
 
 def inspected(info: StreamInfo, check: MapCheck | None) -> None:
@@ -298,10 +297,10 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
 
 def _verdict(screen: Console, check: MapCheck) -> None:
     looked = f"{_count(check.pictures, 'picture')}, {_count(check.regions, 'region')}, {_count(check.ctus, 'CTU')}"
-    if check.honoured:
+    if check.verdict == Verdict.YES:
         screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
         return
-    if check.honoured is None:
+    if check.verdict == Verdict.UNKNOWN:
         screen.print(f"map: cannot tell for {_count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
         for doubt in check.unknown[:FAULTS]:
             screen.print(f"  picture {doubt.picture}: {doubt.reason}", soft_wrap=True)
@@ -365,7 +364,7 @@ def examined(report: DoctorReport) -> None:
         native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
         depths = "/".join(map(str, can.bit_depths))
         screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
-        screen.print(f"     map honoured: {encoder.map_honoured}", soft_wrap=True)
+        screen.print(f"     map honoured: {encoder.conformance}", soft_wrap=True)
     if not report.encoders:
         screen.print("   none was found")
     for missing in report.optional_missing:
@@ -380,7 +379,7 @@ def examined(report: DoctorReport) -> None:
             ("PyAV", decoder.pyav or "missing"),
             ("libavcodec", decoder.libavcodec or "missing"),
             ("VVC decoder", decoder.codec or "missing"),
-            ("decodes", decoder.decodes),
+            ("decodes", f"{decoder.decodes}: {decoder.reason}"),
         ],
     )
     _section(

@@ -1,53 +1,118 @@
-"""Whether a stream carries the map that was requested: read from its headers, or measured on its samples."""
+"""Whether a stream carries the maps that were requested: read from its headers, or measured on its samples."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
-from vcmpipe.bitstream import inspect_stream
-from vcmpipe.coding.segment import CodedSegment
-from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.bitstream import PictureInfo, StreamInfo, inspect_stream
+from vcmpipe.coding.segment import presentation_order
+from vcmpipe.errors import InputError
 from vcmpipe.qpmap import QpMap
-from vcmpipe.sidecar import Conformance, Verdict
+from vcmpipe.qpmap.qp_map import shifted
+from vcmpipe.sidecar import Conformance, SegmentRecord, Sidecar, Verdict
 
-# dB by which the two pictures must differ in an area, so that it can be said which of them the map's picture is like.
+if TYPE_CHECKING:
+    from vcmpipe.coding.segment import CodedSegment
+    from vcmpipe.coding.segment_coder import SegmentCoder
+
+# dB by which two pictures must differ in an area, so that it can be said which of them the map's picture is like.
 _TELLING_DB = 0.5
+# The structure whose maps are absolute. In the others a map is relative to the QP of each frame, and a frame's QP to
+# its place in the hierarchy: what must hold there is not written yet.
+_ABSOLUTE = "intra"
+_RELATIVE = "the map of a segment of structure {} is relative to the QP of each frame"
+
+
+@dataclass(frozen=True)
+class MapFault:
+    """One place where a stream departs from its map, or where nobody can tell.
+
+    Attributes:
+        picture: Index of the picture in decoding order.
+        region: Index of the region in the picture, or None where the whole picture is meant.
+        reason: What is wrong there.
+    """
+
+    picture: int
+    region: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason if self.region is None else f"region {self.region} has {self.reason}"
+
+
+@dataclass(frozen=True)
+class MapCheck:
+    """The answer for a whole stream: what was compared, every fault found, and what could not be told."""
+
+    pictures: int
+    regions: int
+    ctus: int
+    faults: list[MapFault]
+    unknown: list[MapFault] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether every CTU has at most the QP requested."""
+        return Verdict.NO if self.faults else Verdict.UNKNOWN if self.unknown else Verdict.YES
+
+
+def unit_faults(picture: PictureInfo, requested: QpMap) -> Iterator[MapFault]:
+    """What in one access unit breaks an absolute map.
+
+    At every CTU each region that touches it must have at most the QP requested there, the regions must cover the
+    picture, and no CU-level QP delta may be enabled. What is coded beyond the map is canvas of which it does not speak.
+    """
+    if picture.cu_qp_delta_possible:
+        yield MapFault(picture.index, None, "CU-level QP deltas are enabled: the slice QP does not bind")
+    covered = 0
+    for region in picture.regions:
+        rect = region.rect.within(requested.width, requested.height)
+        covered += rect.width * rect.height
+        if rect.width and rect.height and region.qp > (wanted := requested.at(rect)):
+            yield MapFault(picture.index, region.index, f"QP {region.qp} where {wanted} was requested")
+    if covered != requested.width * requested.height:
+        yield MapFault(picture.index, None, "the regions do not cover the picture")
 
 
 def prove(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
-    """Compare a coded picture with its map.
+    """Compare a coded segment with its map, in each of its access units.
 
     One QP and regions stand in the slice headers. A native map does not: no decoder here gives the QPs of an HEVC
-    picture's blocks away, so the samples are measured instead (see ``measured``).
-
-    Returns:
-        ``yes (uniform)``, ``yes (regions)`` or ``yes (native)``, ``no: REASON``, or ``cannot tell: REASON``.
+    picture's blocks away, so the samples are measured instead.
     """
     if coded.realisation == "native":
-        return measured(coder, coded)
-    picture = inspect_stream(coded.data).pictures[0]
-    if picture.cu_qp_delta_possible:
-        return Conformance(Verdict.NO, "blocks may depart from their region's QP")
-    # Below and to the right of what is shown there may be canvas of which no map speaks.
-    width, height = coded.layout.width, coded.layout.height
-    signalled = [(region.rect.within(width, height), region.qp) for region in picture.regions]
-    if [rect for rect, _ in signalled] != list(coded.layout.regions()):
-        return Conformance(Verdict.NO, "the stream has other regions than those requested")
-    low, high = coder.encoder.capabilities.qp_range
-    for number, (rect, qp) in enumerate(signalled):
-        wanted = min(max(requested.at(rect), low), high)
-        if qp > wanted:
-            return Conformance(Verdict.NO, f"region {number} has QP {qp} where {wanted} was requested")
-        if qp != coded.qps[number]:
-            return Conformance(
-                Verdict.NO, f"region {number} has QP {qp} where the encoder was given {coded.qps[number]}"
-            )
+        return _measured(coder, coded)
+    if coder.segment.structure != _ABSOLUTE:
+        return Conformance(Verdict.UNKNOWN, _RELATIVE.format(coder.segment.structure))
+    within = shifted(requested, 0, coder.encoder.capabilities.qp_range)
+    pictures = inspect_stream(coded.data).pictures
+    for picture in pictures:
+        if reason := _fault(picture, coded, within):
+            where = f"picture {picture.index}: " if len(pictures) > 1 else ""
+            return Conformance(Verdict.NO, where + reason)
     return Conformance(Verdict.YES, coded.realisation)
 
 
-def measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
-    """Judge a native map by its picture between two others: one all at its smallest QP, one all at its largest.
+def _fault(picture: PictureInfo, coded: CodedSegment, requested: QpMap) -> str | None:
+    """What is wrong with a fresh picture first: its map is broken, or it is not what the encoder was given."""
+    for fault in unit_faults(picture, requested):
+        return str(fault)
+    layout = coded.layout
+    if [region.rect.within(layout.width, layout.height) for region in picture.regions] != list(layout.regions()):
+        return "the stream has other regions than those requested"
+    for region, qp in zip(picture.regions, coded.qps, strict=True):
+        if region.qp != qp:
+            return f"region {region.index} has QP {region.qp} where the encoder was given {qp}"
+    return None
+
+
+def _measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
+    """Judge a native map by its frames between those of two others: all at its smallest QP, all at its largest.
 
     Where the map has its smallest QP the quality must be nearer to the first, where it has its largest nearer to the
     second, and the bits must lie between.
@@ -63,12 +128,16 @@ def measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
             Verdict.NO,
             f"{coded.bits} bits, where QP {low} everywhere takes {fine.bits} and QP {high} everywhere {coarse.bits}",
         )
-    source = coder.source[0].y
-    full = qps.qp.repeat(qps.ctu, axis=0).repeat(qps.ctu, axis=1)[: source.shape[0], : source.shape[1]]
-    pictures = [next(coder.samples(one)).y for one in (fine, coded, coarse)]
-    for name, value, nearer in (("smallest", low, 0), ("largest", high, 2)):
-        area = full == value
-        quality = [_psnr(picture[area], source[area]) for picture in pictures]
+    by_sample = qps.qp.repeat(qps.ctu, axis=0).repeat(qps.ctu, axis=1)
+    # Squared errors of the three at the smallest and at the largest QP, and the samples there.
+    errors, samples = np.zeros((2, 3)), np.zeros((2, 1))
+    for source, *decoded in zip(coder.source, *map(coder.samples, (fine, coded, coarse)), strict=True):
+        for place, value in enumerate((low, high)):
+            area = by_sample[: source.height, : source.width] == value
+            samples[place] += np.count_nonzero(area)
+            errors[place] += [np.sum((one.y[area].astype(np.float64) - source.y[area]) ** 2) for one in decoded]
+    psnr = np.minimum(100.0, 10 * np.log10(1023**2 / np.maximum(errors / samples, 1e-9)))
+    for name, value, nearer, quality in (("smallest", low, 0, psnr[0]), ("largest", high, 2, psnr[1])):
         if quality[0] - quality[2] < _TELLING_DB:
             return Conformance(Verdict.UNKNOWN, f"QP {low} and QP {high} look alike where the map has its {name} QP")
         if abs(quality[1] - quality[nearer]) > abs(quality[1] - quality[2 - nearer]):
@@ -80,7 +149,63 @@ def measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
     return Conformance(Verdict.YES, "native")
 
 
-def _psnr(decoded: NDArray[np.uint16], source: NDArray[np.uint16]) -> float:
-    """PSNR of 10-bit samples in dB, at most 100."""
-    mse = float(np.mean((decoded.astype(np.float64) - source) ** 2))
-    return min(100.0, 10 * float(np.log10(1023**2 / mse))) if mse else 100.0
+def check_stream(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
+    """Compare the QPs in a stream with the maps in its sidecar. An encoder's own map cannot be read back.
+
+    Raises:
+        InputError: The stream and the sidecar are not about the same pictures.
+    """
+    faults: list[MapFault] = []
+    unknown: list[MapFault] = []
+    regions = ctus = 0
+    for picture, segment in paired(info, sidecar):
+        requested = _map_of(picture, segment)
+        if segment.realisation == "native":
+            # Each block has a QP of its own, inside the coded data: only decoding it would show.
+            doubt = f"an encoder's own map is not in the headers; when it was coded: {segment.conformance}"
+            unknown.append(MapFault(picture.index, None, doubt))
+            continue
+        if segment.structure != _ABSOLUTE:
+            unknown.append(MapFault(picture.index, None, _RELATIVE.format(segment.structure)))
+            continue
+        faults += unit_faults(picture, requested)
+        regions += len(picture.regions)
+        ctus += requested.rows * requested.cols
+    return MapCheck(len(info.pictures), regions, ctus, faults, unknown)
+
+
+def paired(info: StreamInfo, sidecar: Sidecar) -> Iterator[tuple[PictureInfo, SegmentRecord]]:
+    """The pictures of a stream in decoding order, each with the record of its segment.
+
+    Raises:
+        InputError: The stream and the sidecar are not about the same pictures.
+    """
+    recorded = len(sidecar.frames)
+    if len(info.pictures) != recorded:
+        raise InputError(
+            f"the stream holds {len(info.pictures)} pictures and the sidecar {recorded}: they do not belong together"
+        )
+    first = 0
+    for segment in sidecar.segments:
+        pictures = info.pictures[first : first + len(segment.frames)]
+        first += len(pictures)
+        for picture, place in zip(pictures, presentation_order(pictures), strict=True):
+            frame = segment.frames[place]
+            if None not in (frame.poc, picture.poc) and frame.poc != picture.poc:
+                raise InputError(
+                    f"picture {picture.index} has picture order count {picture.poc}, the sidecar says {frame.poc}: "
+                    "they do not belong together"
+                )
+            yield picture, segment
+
+
+def _map_of(picture: PictureInfo, segment: SegmentRecord) -> QpMap:
+    """The map requested of a picture, at the shown size rounded up to blocks of 8."""
+    width, height = -(-picture.display_width // 8) * 8, -(-picture.display_height // 8) * 8
+    try:
+        return QpMap.of(segment.qp_map.requested, segment.qp_map.ctu, width, height)
+    except (InputError, ValueError) as error:  # the rows of a map from outside need not have one length
+        raise InputError(
+            f"picture {picture.index}: the sidecar's map does not fit {width}x{height} samples: "
+            "they do not belong together"
+        ) from error

@@ -19,7 +19,7 @@ from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames import Y4mWriter, Yuv, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
 from vcmpipe.process.folders import publish_folder, safe_stem, same_file
-from vcmpipe.sidecar.schema import NoSidecarError, PictureRecord, Sidecar, sidecar_path
+from vcmpipe.sidecar import FrameRecord, NoSidecarError, SegmentRecord, Sidecar, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -111,33 +111,33 @@ class Restored:
 
 
 def restored(data: bytes, sidecar: Sidecar | None, *, restore: bool = True) -> Iterator[Restored]:
-    """The pictures of a stream, by the sidecar cropped to their exact size and scaled back.
+    """The pictures of a stream in presentation order, by the sidecar cropped to their exact size and scaled back.
 
     Raises:
         InputError: Stream and sidecar do not belong together.
         BitstreamError: The stream is damaged.
     """
-    records = sidecar.pictures if sidecar else None
+    records = list(sidecar.placed()) if sidecar else None
     count = 0
     for picture in decode_isolated(data):
         if records is None:
             yield Restored(picture, picture.size, picture.size, f"picture_{count:06d}")
         elif count < len(records):
-            yield _restored(picture, records[count], restore=restore)
+            yield _restored(picture, *records[count], restore=restore)
         count += 1
     if records is not None and count != len(records):
         raise InputError(f"the stream holds {count} pictures, the sidecar {len(records)}: they do not belong together")
 
 
-def _restored(picture: DecodedPicture, record: PictureRecord, *, restore: bool) -> Restored:
-    width, height = record.coded_size
+def _restored(picture: DecodedPicture, segment: SegmentRecord, frame: FrameRecord, *, restore: bool) -> Restored:
+    width, height = segment.coded_size
     # The conformance window counts in chroma samples: an odd size is decoded one sample too large.
     if picture.size != (width + width % 2, height + height % 2):
         raise InputError(
             f"picture {picture.index} decodes to {picture.size[0]}x{picture.size[1]}, the sidecar says "
             f"{width}x{height}: they do not belong together"
         )
-    return Restored(picture, (width, height), record.source_size if restore else (width, height), record.source)
+    return Restored(picture, (width, height), segment.source_size if restore else (width, height), frame.source)
 
 
 def decode(
@@ -162,8 +162,9 @@ def decode(
             count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
         else:
             count = _write_folder(pictures, out, lambda done: progress(done, total))
-    scaled = [r for r in sidecar.pictures if r.source_size != r.coded_size] if sidecar and options.restore else []
-    return DecodeReport(count, str(out), str(path) if path else None, len(scaled))
+    segments = sidecar.segments if sidecar and options.restore else []
+    scaled = sum(len(segment.frames) for segment in segments if segment.source_size != segment.coded_size)
+    return DecodeReport(count, str(out), str(path) if path else None, scaled)
 
 
 def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> None:
@@ -213,7 +214,7 @@ def _file_name(picture: Restored, taken: set[str]) -> str:
 
 def _rate(sidecar: Sidecar | None) -> Fraction:
     """Pictures per second, from the timestamps of a video's pictures; 25 where there are none."""
-    stamps = [record.timestamp for record in sidecar.pictures if record.timestamp is not None] if sidecar else []
+    stamps = [frame.timestamp for frame in sidecar.frames if frame.timestamp is not None] if sidecar else []
     if len(stamps) < 2 or not 0 < stamps[-1] - stamps[0] < float("inf"):
         return Fraction(25)
     # 1001 covers the broadcast rates such as 30000/1001.

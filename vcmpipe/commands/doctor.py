@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vcmpipe import process
-from vcmpipe.sidecar import provenance
+from vcmpipe.sidecar import Conformance, Verdict, provenance
 
 if TYPE_CHECKING:
     from vcmpipe.coding.segment import CodedSegment
@@ -43,8 +43,8 @@ class EncoderFinding:
         build: Its version, or None where it is not what was looked for.
         used: Whether this is the one that ``--encoder NAME`` takes: the first that is one.
         capabilities: What it can do.
-        map_honoured: Whether a stream carried a map of two QPs: ``yes (regions)`` as its headers say, ``yes (native)``
-            as its samples say, ``no: REASON``, ``cannot tell: REASON``, or None where there was nothing to try.
+        conformance: Whether a stream carried a map of two QPs, by its headers or its samples; None where there was
+            nothing to try.
         reason: Why it is not taken.
     """
 
@@ -54,7 +54,7 @@ class EncoderFinding:
     build: str | None
     used: bool
     capabilities: Capabilities | None
-    map_honoured: str | None
+    conformance: Conformance | None
     reason: str
 
 
@@ -66,14 +66,15 @@ class DecoderFinding:
         pyav: Version of PyAV, or None where it is missing.
         libavcodec: Version of the FFmpeg library in it.
         codec: Name of its VVC decoder, or None where it has none.
-        decodes: Whether it decoded what the encoder in use wrote: ``yes (PSNR)``, ``no: REASON`` or
-            ``cannot tell: REASON``.
+        decodes: Whether it decoded what the encoder in use wrote.
+        reason: How well, or why not.
     """
 
     pyav: str | None
     libavcodec: str | None
     codec: str | None
-    decodes: str
+    decodes: Verdict
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -154,12 +155,12 @@ class Trial:
     """An encoder tried out.
 
     Attributes:
-        map_honoured: See ``EncoderFinding``.
+        conformance: See ``EncoderFinding``.
         coder: What coded the picture.
         coded: The stream, or None where there is none.
     """
 
-    map_honoured: str
+    conformance: Conformance
     coder: SegmentCoder | None = None
     coded: CodedSegment | None = None
 
@@ -216,10 +217,11 @@ def try_encoder(encoder: Encoder) -> Trial:
         elif encoder.capabilities.regions:
             coded = coder.regions(RegionPlan(layout, _QPS, 0.0, 0.0))
         else:
-            return Trial("cannot tell: it codes one QP per picture", coder, coder.uniform([_QPS[0]])[0])
-        return Trial(str(prove(coder, coded, requested)), coder, coded)
+            unknown = Conformance(Verdict.UNKNOWN, "it codes one QP per picture")
+            return Trial(unknown, coder, coder.uniform([_QPS[0]])[0])
+        return Trial(prove(coder, coded, requested), coder, coded)
     except Exception as error:  # whatever is wrong with the encoder is the finding
-        return Trial(f"cannot tell: {_line(error)}")
+        return Trial(Conformance(Verdict.UNKNOWN, _line(error)))
 
 
 def examine_decoder(trial: Trial | None) -> DecoderFinding:
@@ -233,20 +235,21 @@ def examine_decoder(trial: Trial | None) -> DecoderFinding:
 
         pyav, library = av.__version__, ".".join(map(str, av.library_versions["libavcodec"]))
     except Exception as error:  # a broken installation fails in many ways
-        return DecoderFinding(None, None, None, f"no: PyAV cannot be loaded ({_line(error)})")
+        return DecoderFinding(None, None, None, Verdict.NO, f"PyAV cannot be loaded ({_line(error)})")
     try:
         codec = av.codec.Codec("vvc", "r").name
     except Exception:
-        return DecoderFinding(pyav, library, None, "no: this PyAV has no VVC decoder")
+        return DecoderFinding(pyav, library, None, Verdict.NO, "this PyAV has no VVC decoder")
     if trial is None or trial.coder is None or trial.coded is None:
-        return DecoderFinding(pyav, library, codec, "cannot tell: no encoder here wrote a stream to decode")
+        return DecoderFinding(pyav, library, codec, Verdict.UNKNOWN, "no encoder here wrote a stream to decode")
     try:
         _, psnr = trial.coder.decode_still(trial.coded)
     except Exception as error:
-        return DecoderFinding(pyav, library, codec, f"no: {_line(error)}")
+        return DecoderFinding(pyav, library, codec, Verdict.NO, _line(error))
     if psnr < _PSNR_AT_LEAST:
-        return DecoderFinding(pyav, library, codec, f"no: the decoded picture is another one (PSNR {psnr:.1f} dB)")
-    return DecoderFinding(pyav, library, codec, f"yes (PSNR {psnr:.1f} dB)")
+        reason = f"the decoded picture is another one (PSNR {psnr:.1f} dB)"
+        return DecoderFinding(pyav, library, codec, Verdict.NO, reason)
+    return DecoderFinding(pyav, library, codec, Verdict.YES, f"PSNR {psnr:.1f} dB")
 
 
 def _encoders(searched: list[Found], tried: list[Trial | None]) -> list[EncoderFinding]:
@@ -259,7 +262,7 @@ def _encoders(searched: list[Found], tried: list[Trial | None]) -> list[EncoderF
             build=place.encoder.build if place.encoder else None,
             used=used.get(place.name) is place,
             capabilities=place.encoder.capabilities if place.encoder else None,
-            map_honoured=trial.map_honoured if trial else None,
+            conformance=trial.conformance if trial else None,
             reason=place.reason,
         )
         for place, trial in zip(searched, tried, strict=True)
@@ -273,14 +276,12 @@ def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: P
         problems.append(
             f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {folder} or name it in VCMPIPE_VVENC"
         )
-    elif used.map_honoured is None or not used.map_honoured.startswith("yes"):
-        problems.append(
-            f"{used.build} ({used.path}) does not work ({used.map_honoured}): name another in VCMPIPE_VVENC"
-        )
+    elif used.conformance is None or used.conformance.verdict != Verdict.YES:
+        problems.append(f"{used.build} ({used.path}) does not work ({used.conformance}): name another in VCMPIPE_VVENC")
     if decoder.codec is None:
-        problems.append(f"no VVC decoder: {decoder.decodes.removeprefix('no: ')}; install av>=18")
-    elif not decoder.decodes.startswith("yes") and used is not None:
-        problems.append(f"the decoder does not decode the encoder's stream: {decoder.decodes}; install av>=18")
+        problems.append(f"no VVC decoder: {decoder.reason}; install av>=18")
+    elif decoder.decodes != Verdict.YES and used is not None:
+        problems.append(f"the decoder does not decode the encoder's stream: {decoder.reason}; install av>=18")
     return problems
 
 

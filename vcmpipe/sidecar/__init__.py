@@ -1,19 +1,17 @@
 """The sidecar: one versioned document beside the stream; and where a result comes from."""
 
-from vcmpipe.sidecar.schema import (
+from vcmpipe.sidecar.records import (
     Conformance,
     FrameRecord,
     MapRecord,
-    NoSidecarError,
     ObjectRecord,
     RegionRecord,
     SecondRecord,
     SegmentRecord,
-    Sidecar,
     Verdict,
     VerificationRecord,
-    sidecar_path,
 )
+from vcmpipe.sidecar.schema import NoSidecarError, Sidecar, sidecar_path
 
 __all__ = [
     "Conformance",

@@ -45,7 +45,7 @@ def test_every_object_is_found_again_in_the_published_stream(frames: Path, verif
     found = [detector.detect(list(pair)) for pair in pairs]
     record = json.loads(verified.with_suffix(".json").read_text())
     total = 0
-    for (source, coded), picture in zip(found, record["pictures"], strict=True):
+    for (source, coded), picture in zip(found, record["segments"], strict=True):
         promise = picture["verification"]
         retention = picture_retention(source, coded, MatchRule())
         total += retention.total
@@ -56,8 +56,8 @@ def test_every_object_is_found_again_in_the_published_stream(frames: Path, verif
 
 
 def test_a_picture_without_objects_costs_next_to_nothing(verified: Path) -> None:
-    wall = json.loads(verified.with_suffix(".json").read_text())["pictures"][2]
-    assert wall["objects"] == [] and wall["bits"] < 8 * 200
+    wall = json.loads(verified.with_suffix(".json").read_text())["segments"][2]
+    assert wall["frames"][0]["objects"] == [] and wall["bits"] < 8 * 200
 
 
 def test_it_is_cheaper_than_the_same_quality_everywhere(frames: Path, verified: Path, tmp_path: Path) -> None:
@@ -87,16 +87,16 @@ def encoded(scene: Path, out: Path, *words: str) -> dict[str, Any]:
     """The record of one picture after ``encode --verify``."""
     given = ["encode", "--input", str(scene), "--out", str(out), "--detector", "demo", "--verify"]
     assert main([*given, *words]) == 0
-    return json.loads(out.with_suffix(".json").read_text())["pictures"][0]
+    return json.loads(out.with_suffix(".json").read_text())["segments"][0]
 
 
 def test_where_nothing_can_be_kept_the_objects_are_named_and_next_to_nothing_is_spent(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = encoded(scene, tmp_path / "lost.bin", "--max-trials", "3", "--iou", "0.9999")
-    count = len(picture["objects"])
+    count = len(picture["frames"][0]["objects"])
     assert count >= 4 and picture["verification"]["unrecoverable"] == list(range(count))
-    assert not any(each["recognisable"] or each["kept"] for each in picture["objects"])
+    assert not any(each["recognisable"] or each["kept"] for each in picture["frames"][0]["objects"])
     assert picture["bits"] < 8 * 400
     assert capsys.readouterr().err.count("is lost: no QP keeps it") == count
 
@@ -106,7 +106,7 @@ def test_one_trial_is_the_whole_picture_at_the_lowest_qp(scene: Path, tmp_path: 
     promise = picture["verification"]
     assert promise["verified"] and promise["trials"] == 1 and promise["scale"] == 1.0
     assert [region["qp"] for region in picture["regions"]] == [0]
-    assert all(each["kept"] for each in picture["objects"])
+    assert all(each["kept"] for each in picture["frames"][0]["objects"])
 
 
 @pytest.mark.parametrize(("scales", "allowed"), [("1", {1.0}), ("0.6", {0.6, 1.0})])
@@ -127,10 +127,12 @@ def test_a_blur_and_a_margin_are_recorded(scene: Path, tmp_path: Path) -> None:
 def test_every_detector_keeps_the_classes_asked_for_and_no_others(scene: Path, tmp_path: Path) -> None:
     words = ("--verify-with", "demo", "--keep-classes", "arrow,ring", "--max-trials", "3")
     picture = encoded(scene, tmp_path / "classes.bin", *words)
-    (second,) = picture["verification"]["seconds"]
-    assert {each["class_name"] for each in picture["objects"]} == {"arrow", "ring"}
+    (second,) = picture["verification"]["further"]
+    assert {each["class_name"] for each in picture["frames"][0]["objects"]} == {"arrow", "ring"}
     # The same detector once more has the same to keep.
-    assert [each["bbox_xyxy"] for each in second["objects"]] == [each["bbox_xyxy"] for each in picture["objects"]]
-    assert all(each["kept"] for each in (*picture["objects"], *second["objects"]))
+    assert [each["bbox_xyxy"] for each in second["objects"]] == [
+        each["bbox_xyxy"] for each in picture["frames"][0]["objects"]
+    ]
+    assert all(each["kept"] for each in (*picture["frames"][0]["objects"], *second["objects"]))
     whole = encoded(scene, tmp_path / "all.bin", "--max-trials", "3")
-    assert len(whole["objects"]) > len(picture["objects"])
+    assert len(whole["frames"][0]["objects"]) > len(picture["frames"][0]["objects"])

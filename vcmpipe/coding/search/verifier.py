@@ -18,7 +18,7 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame
-from vcmpipe.sidecar.schema import ObjectRecord, SecondRecord, VerificationRecord
+from vcmpipe.sidecar import ObjectRecord, SecondRecord, VerificationRecord
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -90,7 +90,7 @@ class Verifier:
             margin=found.margin,
             unrecoverable=np.flatnonzero(~found.recoverable[: len(objects[0])]).tolist(),
             blur=self.rules.blur,
-            seconds=[
+            further=[
                 SecondRecord(view.detector.name, view.detector.digest, each)
                 for view, each in zip(views[1:], objects[1:], strict=True)
             ],

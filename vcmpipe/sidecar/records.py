@@ -1,0 +1,201 @@
+"""What a sidecar says of objects, maps, regions, frames and segments."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from vcmpipe.frames import MAX_PIXELS, MAX_SIDE
+from vcmpipe.qpmap.qp_map import CTU_SIZES, QP_MAX, QP_MIN
+
+# What is read from a file is held to these; see ``schema.build``.
+Count = Annotated[int, Meta(ge=0)]
+Qp = Annotated[int, Meta(ge=QP_MIN, le=QP_MAX)]
+
+
+@dataclass(frozen=True)
+class ObjectRecord:
+    """One detection on the source and its threshold.
+
+    Attributes:
+        bbox_xyxy: Corners in source pixels.
+        class_id: The detector's class number.
+        class_name: The detector's class name.
+        score: Confidence, 0..1.
+        threshold: The QP decided for it, margin included, or None where no QP keeps it.
+        recognisable: False where no QP keeps it: it takes no part in the map.
+        kept: Whether the detector found it again on the coded picture; None where that was not checked.
+    """
+
+    bbox_xyxy: tuple[float, float, float, float]
+    class_id: int
+    class_name: str
+    score: float
+    threshold: int | None
+    recognisable: bool
+    kept: bool | None
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """The QP map requested and the one in the stream: rows of absolute QPs, one per CTU of ``ctu`` luma samples.
+
+    Raises:
+        ValueError: There are no CTUs of that size.
+    """
+
+    ctu: int
+    requested: list[list[Qp]]
+    actual: list[list[Qp]]
+
+    def __post_init__(self) -> None:
+        if self.ctu not in CTU_SIZES:
+            raise ValueError(f"the CTU size is {self.ctu}: it must be one of {', '.join(map(str, CTU_SIZES))}")
+
+
+@dataclass(frozen=True)
+class RegionRecord:
+    """One region in the stream: its place in coded luma samples, its QP and its bits."""
+
+    x: Count
+    y: Count
+    width: Count
+    height: Count
+    qp: Qp
+    bits: Count
+
+
+@dataclass(frozen=True)
+class SecondRecord:
+    """What a further detector says of a verified picture: its own objects, and whether it finds them again."""
+
+    detector: str
+    digest: str
+    objects: list[ObjectRecord]
+
+
+@dataclass(frozen=True)
+class VerificationRecord:
+    """What the search for a segment's cheapest version found, and promises.
+
+    Attributes:
+        verified: Every object of every detector is kept, but those that no version keeps.
+        scale: Scale of the coded frames, above 0 and at most 1.
+        trials: Versions that were coded, decoded and looked at.
+        margin: Whether a version ``qp_margin`` steps coarser or more has kept everything, too; true without a margin.
+        unrecoverable: Positions in ``objects`` of those that were lost in every version, scale 1 at the lowest QP too.
+        blur: Standard deviation of the low-pass over the background in source pixels; 0: none.
+        further: The further detectors, in the order of ``--verify-with``.
+    """
+
+    verified: bool
+    scale: float
+    trials: int
+    margin: bool
+    unrecoverable: list[Count]
+    blur: float
+    further: list[SecondRecord]
+
+
+class Verdict(enum.StrEnum):
+    """Whether something is so, or nobody can tell."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """The answer for one segment, and how it came about.
+
+    Attributes:
+        verdict: Whether no sample has a larger QP than the map requests.
+        reason: Where it is carried: ``uniform``, ``regions`` or ``native``; else what is wrong, or why nobody can tell.
+    """
+
+    verdict: Verdict
+    reason: str
+
+    def __str__(self) -> str:
+        return f"yes ({self.reason})" if self.verdict == Verdict.YES else f"{self.verdict}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame.
+
+    Attributes:
+        index: Its place among the source's frames, from 0.
+        source: The file name, or video name and frame number, without folders.
+        timestamp: Seconds from the start of a video, or None.
+        poc: Picture order count in the stream; None where the headers do not tell.
+        slice_type: ``I``, ``P``, ``B`` or a mixture of them.
+        temporal_layer: TemporalId.
+        qp: The smallest slice QP; None where the headers do not tell.
+        bits: Bits of its access unit in the stream, parameter sets included.
+        psnr_y: PSNR of the luma samples at the coded size, in dB, or None where it was not measured.
+        objects: Every detection in it with at least the score requested.
+    """
+
+    index: Count
+    source: str
+    timestamp: float | None
+    poc: int | None
+    slice_type: str
+    temporal_layer: Count
+    qp: Qp | None
+    bits: Count
+    psnr_y: float | None
+    objects: list[ObjectRecord]
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """One segment: what was requested of it and what is in the stream.
+
+    Attributes:
+        index: Its place in the stream, from 0.
+        structure: ``intra``, ``random-access`` or ``low-delay``.
+        source_size: Width and height of the source in pixels.
+        coded_size: Width and height of the decoded frames (after the conformance window and the crop of an odd size).
+        bits: Bits of its access units in the stream.
+        realisation: How the map reached the bits.
+        qp_map: The map requested and the actual one.
+        regions: The regions, in stream order; bits are those of all frames.
+        conformance: Whether the stream carries the map.
+        notes: What the encoder could not be given as it was requested.
+        verification: What a search found; None without ``--verify``.
+        frames: Its frames in presentation order.
+
+    Raises:
+        ValueError: There are no pictures of that size.
+    """
+
+    index: Count
+    structure: str
+    source_size: tuple[int, int]
+    coded_size: tuple[int, int]
+    bits: Count
+    realisation: str
+    qp_map: MapRecord
+    regions: list[RegionRecord]
+    conformance: Conformance
+    notes: list[str]
+    verification: VerificationRecord | None
+    frames: Annotated[list[FrameRecord], Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        for name in ("source_size", "coded_size"):
+            width, height = getattr(self, name)
+            # What no encoder takes was never coded, and would be refused much later, or not at all.
+            if not (min(width, height) >= 1 and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
+                raise ValueError(f"{name} is {width}x{height}: there are no such pictures")
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its first frame's source."""
+        return self.frames[0].source
