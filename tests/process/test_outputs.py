@@ -96,9 +96,9 @@ def test_publish_follows_a_link(tmp_path: Path) -> None:
 
 
 def test_temporary_folder_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with temporary_folder("try-") as folder:
+    with temporary_folder("try") as folder:
         (folder / "x").write_text("x")
-        assert folder.name.startswith("try-")
+        assert folder.name.startswith("vcmpipe-try-")
     assert not folder.exists()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(OutputError, match="TMPDIR"), temporary_folder():
