@@ -9,8 +9,10 @@ from vcmpipe import process
 from vcmpipe.bitstream import extract_subpicture, inspect_stream
 from vcmpipe.config import ExtractOptions
 from vcmpipe.errors import InputError
+from vcmpipe.frames import refuse_frame_endings
 from vcmpipe.isolated import decode_isolated
 from vcmpipe.restore import naming, read_stream
+from vcmpipe.sidecar import check_sidecar_place
 from vcmpipe.staging import same_file
 
 
@@ -31,12 +33,14 @@ def extract(options: ExtractOptions) -> ExtractReport:
 
     Raises:
         BitstreamError: The stream is damaged, or has no such sub-picture.
-        InputError: The output is the input.
+        InputError: The output is the input, has a picture's name, or would lie beside another stream's sidecar.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
     if same_file(stream, out):
         raise InputError(f"--out {out} is the stream itself: name another file")
+    refuse_frame_endings(out, ".bin, .266 or .vvc")
+    check_sidecar_place(out, written=False)
     whole = read_stream(stream)
     with process.publish(out) as temporary:
         with naming(stream):

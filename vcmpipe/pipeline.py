@@ -25,10 +25,10 @@ from vcmpipe.encoders import CachedEncoder, CodedPicture, ContentCache, PictureC
 from vcmpipe.encoders.faults import blamed_on, check_fidelity
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule, match
-from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, open_source, scaled_size
+from vcmpipe.frames import ColourSpec, Frame, FrameSource, open_source, refuse_as_output, scaled_size
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.records import object_records, picture_record
-from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, sidecar_path
+from vcmpipe.sidecar import PictureRecord, Sidecar, check_sidecar_place, sidecar_path
 from vcmpipe.staging import publish_folder, safe_stem, same_file
 from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
 from vcmpipe.workers import in_order as in_order
@@ -279,22 +279,12 @@ def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Fram
         yield from zip(batch, detect_named(detector, batch), strict=True)
 
 
-def _refuse_overwriting(out: Path, beside: Path, source: FrameSource) -> None:
-    """Refuse an output that would take the place of an input, or of a JSON file that is nothing of ours."""
-    if out.is_file():
-        inputs = source.paths if isinstance(source, PictureSource) else (source.path,)
-        if any(same_file(out, path) for path in inputs):
-            raise InputError(f"--out {out} is one of the inputs: name another file for the stream")
-    if beside.is_file():
-        try:
-            Sidecar.read(beside)
-        except NoSidecarError as error:
-            raise InputError(
-                f"--out {out}: the sidecar would take the place of {beside}, which is not vcmpipe's: "
-                "give the stream another name"
-            ) from error
-        except InputError:
-            pass  # damaged or of another version, but a sidecar
+def _check_places(options: EncodeOptions, out: Path, source: FrameSource) -> None:
+    """Refuse outputs that would take the place of an input, or of a file that is nothing of ours."""
+    refuse_as_output(out, source, ".bin, .266 or .vvc (.hevc or .265 for HEVC)")
+    check_sidecar_place(out, written=True)
+    if options.map_out and same_file(Path(options.map_out), source.path):
+        raise InputError(f"--map-out {options.map_out} holds the inputs: name another folder")
 
 
 def encode(
@@ -331,7 +321,7 @@ def encode(
             f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
         )
     source = open_source(options.input, limit=options.limit)
-    _refuse_overwriting(out, beside, source)
+    _check_places(options, out, source)
     if options.cache:
         cache = parts["cache"] = ContentCache(Path(options.cache), warn)
         parts.setdefault("encoder", CachedEncoder(load_encoder(options.encoder), cache))

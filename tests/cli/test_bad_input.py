@@ -88,7 +88,7 @@ def test_pictures_that_cannot_be_coded(here: Path, make_picture, vcmpipe, untouc
     (here / "in").mkdir()
     make(here, make_picture)
     (here / "a.bin").write_bytes(b"an older stream")
-    (here / "a.json").write_text('{"schema": 1}')
+    (here / "a.json").write_text('{"schema": 1, "stream": "a.bin"}')
     with untouched():
         vcmpipe("encode", "--input", source, "--out", "a.bin", "--map-out", "new/maps", *CODE).refused(2, named)
         vcmpipe("bench", "--images", source, "--out", "new/report", "--cache", here.parent / "cache").refused(2, named)

@@ -5,7 +5,15 @@ from vcmpipe.frames.frame import MAX_PIXELS, MAX_SIDE, MIN_SIDE, Frame, natural_
 from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
-from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, find_pictures, open_source
+from vcmpipe.frames.sources import (
+    FrameSource,
+    PictureSource,
+    VideoSource,
+    find_pictures,
+    open_source,
+    refuse_as_output,
+    refuse_frame_endings,
+)
 from vcmpipe.frames.writers import Y4mWriter, png_bytes, write_png
 from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
@@ -31,6 +39,8 @@ __all__ = [
     "png_bytes",
     "psnr_y",
     "read_picture",
+    "refuse_as_output",
+    "refuse_frame_endings",
     "rgb_to_yuv",
     "scale_rgb",
     "scaled_size",
