@@ -11,7 +11,7 @@ from vcmpipe.config import ExtractOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames import refuse_frame_endings
 from vcmpipe.isolated import decode_isolated
-from vcmpipe.restore import naming, read_stream
+from vcmpipe.restore import find_sidecar, mismatch, naming, read_stream
 from vcmpipe.sidecar import check_sidecar_place
 from vcmpipe.staging import same_file
 
@@ -33,7 +33,8 @@ def extract(options: ExtractOptions) -> ExtractReport:
 
     Raises:
         BitstreamError: The stream is damaged, or has no such sub-picture.
-        InputError: The output is the input, has a picture's name, or would lie beside another stream's sidecar.
+        InputError: The sidecar beside the stream is damaged or of another stream; the output is the input, has a
+            picture's name, or would lie beside another stream's sidecar.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
@@ -42,9 +43,12 @@ def extract(options: ExtractOptions) -> ExtractReport:
     refuse_frame_endings(out, ".bin, .266 or .vvc")
     check_sidecar_place(out, written=False)
     whole = read_stream(stream)
+    path, sidecar = find_sidecar(stream, None)
     with process.publish(out) as temporary:
         with naming(stream):
             data = extract_subpicture(whole, options.region, picture=options.picture)
+            if sidecar is not None and (reason := mismatch(whole, sidecar, path)):
+                raise InputError(f"{reason}, or move it away to extract without")
             info = inspect_stream(data)
             # A cut or damaged slice has sound headers: only decoding shows it.
             for _ in decode_isolated(data):

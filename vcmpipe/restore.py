@@ -84,6 +84,16 @@ def find_sidecar(stream: Path, named: str | None) -> tuple[Path | None, Sidecar 
     return None, None
 
 
+def mismatch(data: bytes, sidecar: Sidecar, path: Path | None) -> str | None:
+    """What to say where a sidecar does not belong to a stream; None where it does."""
+    if hashlib.sha256(data).hexdigest() == sidecar.sha256:
+        return None
+    return (
+        f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both again, "
+        "encode again"
+    )
+
+
 @dataclass(frozen=True)
 class Restored:
     """A decoded picture together with what the sidecar knows of it.
@@ -155,8 +165,8 @@ def decode(
     _refuse_overwriting(out, stream, sidecar)
     with naming(stream):
         total = count_pictures(data)
-        if sidecar is not None:
-            _check_belonging(data, sidecar, path)
+        if sidecar is not None and (reason := mismatch(data, sidecar, path)):
+            raise InputError(f"{reason}, name the right one with --sidecar, or move it away to decode without")
         pictures = restored(data, sidecar, restore=options.restore)
         if out.suffix.lower() == ".y4m" and not out.is_dir():
             count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
@@ -172,14 +182,6 @@ def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> Non
     source = sidecar.configuration.get("input") if sidecar else None
     if isinstance(source, str) and same_file(out, Path(source)):
         raise InputError(f"--out {out} holds the source pictures, which have the same names: name another folder")
-
-
-def _check_belonging(data: bytes, sidecar: Sidecar, path: Path | None) -> None:
-    if hashlib.sha256(data).hexdigest() != sidecar.sha256:
-        raise InputError(
-            f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both "
-            "again, name the right one with --sidecar, or move it away to decode without"
-        )
 
 
 def _write_folder(pictures: Iterator[Restored], out: Path, progress: Callable[[int], None]) -> int:

@@ -248,7 +248,7 @@ OTHERS = [
     (["decode", "--input", "s.bin", "--out", "frames/p1.png"], 2, "is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d.y4m"], 1, "part of its path is a file"),
-    (["decode", "--input", "s.bin", "--out", "full"], 1, "full/picture_000001.png is a folder"),
+    (["decode", "--input", "s.bin", "--out", "full"], 1, "full/picture_000001.png cannot be written: it is a folder"),
     (["decode", "--input", "s.bin", "--out", "d", "--sidecar", "nowhere.json"], 2, "nowhere.json"),
     (["inspect", "--input", "s.bin", "--verify-map"], 2, "needs the sidecar of s.bin"),
     (["inspect", "--input", "frames"], 2, "frames is a folder"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from vcmpipe.process import only_writer
 
 CODE = ["--predictor", "constant", "--no-check", "--preset", "faster"]
 
@@ -113,3 +117,90 @@ def test_an_extract_takes_no_sidecar_from_its_stream(here: Path, pictures: Path,
     for out in ("b.bin", "b.266", "a.266"):
         unchanged(lambda out=out: vcmpipe("extract", "--input", "a.bin", "--out", out), 2, out, ".json")
     assert vcmpipe("extract", "--input", "a.bin", "--out", "c.bin").code == 0
+
+
+@pytest.fixture
+def immutable():
+    """``immutable(path)``: from then on nothing can replace the file; skips where the system cannot do that."""
+    done: list[Path] = []
+
+    def make(path: Path) -> None:
+        if not shutil.which("chattr") or subprocess.run(["chattr", "+i", path], capture_output=True).returncode:
+            pytest.skip("files cannot be made immutable here (chattr +i)")
+        done.append(path)
+
+    yield make
+    for path in done:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.json"])
+def test_a_pair_of_which_one_cannot_be_replaced_stays(here, pictures, encode, unchanged, immutable, name: str) -> None:
+    assert encode("a.bin").code == 0
+    immutable(here / name)
+    unchanged(lambda: encode("a.bin", "--margin", 8), 1, name, "permission denied")
+
+
+@pytest.mark.parametrize(
+    "words", [["inspect"], ["inspect", "--json"], ["decode", "--out", "d"], ["extract", "--out", "x"]]
+)
+def test_readers_notice_a_sidecar_of_another_stream(here: Path, pictures, encode, vcmpipe, words: list[str]) -> None:
+    regions = ["--form", "subpictures", "--realise", "regions"]
+    assert encode("a.bin", *regions).code == 0
+    assert vcmpipe("encode", "--input", "in/p2.png", "--out", "b.bin", *CODE, *regions).code == 0
+    assert vcmpipe(*words, "--input", "a.bin").code == 0
+    shutil.copy(here / "b.json", here / "a.json")
+    done = vcmpipe(*words, "--input", "a.bin")
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert "a.json was written for another stream" in done.err and "encode again" in done.err
+
+
+def test_inspect_says_that_a_sidecar_is_damaged(here: Path, pictures, encode, vcmpipe) -> None:
+    assert encode("a.bin").code == 0
+    (here / "a.json").write_text((here / "a.json").read_text()[:200])
+    done = vcmpipe("inspect", "--input", "a.bin")
+    assert (
+        done.code == 2 and "a.json is not a sidecar" in done.err and done.err.count("\n") == 1 and "64x48" in done.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("a.bin", ["encode", "--input", "in", "--out", "a.bin", *CODE]),
+        ("a.266", ["encode", "--input", "in", "--out", "a.266", *CODE]),  # it has the same sidecar
+        ("report", ["bench", "--images", "in", "--out", "report", "--limit", "1"]),
+        ("deep/report", ["bench", "--images", "in", "--out", "deep/report", "--limit", "1"]),
+        ("d", ["decode", "--input", "s.bin", "--out", "d"]),
+    ],
+)
+def test_a_second_run_to_one_output_is_refused(here, pictures, encode, vcmpipe, unchanged, target, words) -> None:
+    assert encode("s.bin").code == 0
+    (here / "report").mkdir()
+    locked = (here / target, here / "a.json") if words[0] == "encode" else (here / target,)
+    with only_writer(*locked):
+        unchanged(lambda: vcmpipe(*words), 2, "is being written by another vcmpipe")
+    assert not list(here.rglob(".vcmpipe*"))
+
+
+def test_two_encodes_side_by_side(here: Path, pictures, start) -> None:
+    """One of them codes, the other says in one line that it may not."""
+    words = ["encode", "--input", "in", "--out", "a.bin", "--predictor", "constant", "--no-check"]
+    both = [start(*words), start(*words)]
+    said = [one.communicate(timeout=120)[1] for one in both]
+    codes = [one.returncode for one in both]
+    assert 0 in codes
+    for code, text in zip(codes, said, strict=True):
+        assert code == 0 or (code == 2 and "is being written by another vcmpipe" in text.splitlines()[-1])
+    sidecar = json.loads((here / "a.json").read_text())
+    assert hashlib.sha256((here / "a.bin").read_bytes()).hexdigest() == sidecar["sha256"]
+    assert not list(here.glob(".vcmpipe*"))
+
+
+def test_a_report_of_which_one_file_cannot_be_replaced_stays(here, pictures, vcmpipe, unchanged, immutable) -> None:
+    (here / "report").mkdir()
+    for name in ("methods.csv", "report.md", "result.json"):
+        (here / "report" / name).write_text("older")
+    immutable(here / "report" / "report.md")
+    words = ["bench", "--images", "in", "--out", "report", "--limit", 1, "--cache", "cache"]
+    unchanged(lambda: vcmpipe(*words), 1, "report.md", "permission denied")

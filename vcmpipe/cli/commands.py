@@ -47,27 +47,31 @@ def _decode(options: config.DecodeOptions) -> int:
 
 
 def _inspect(options: config.InspectOptions) -> int:
-    import hashlib
-
     from vcmpipe.bitstream import inspect_stream
     from vcmpipe.cli import show
     from vcmpipe.errors import InputError
     from vcmpipe.mapcheck import check_map
-    from vcmpipe.restore import find_sidecar, naming, read_stream
+    from vcmpipe.restore import find_sidecar, mismatch, naming, read_stream
 
     stream = Path(options.input)
     data = read_stream(stream)
     with naming(stream):
         info = inspect_stream(data)
     check, faults, belongs = None, list(info.problems), True
-    if options.verify_map:
+    try:
         path, sidecar = find_sidecar(stream, options.sidecar)
-        if sidecar is None:
-            raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
-        check = check_map(info, sidecar)
-        belongs = hashlib.sha256(data).hexdigest() == sidecar.sha256
-        if not belongs:
-            faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
+    except InputError as error:
+        if options.verify_map or options.sidecar:
+            raise
+        path, sidecar = None, None
+        faults.append(str(error))
+    if options.verify_map and sidecar is None:
+        raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
+    if sidecar is not None:
+        check = check_map(info, sidecar) if options.verify_map else None
+        if reason := mismatch(data, sidecar, path):
+            belongs = False
+            faults.append(reason)
     if options.json:
         verdict = {"map": asdict(check) | {"honoured": check.honoured, "belongs": belongs}} if check else {}
         print_json(asdict(info) | verdict)
