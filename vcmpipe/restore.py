@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +16,9 @@ from vcmpipe.bitstream import count_pictures
 from vcmpipe.config import DecodeOptions
 from vcmpipe.decoder import DecodedPicture
 from vcmpipe.errors import BitstreamError, InputError
-from vcmpipe.frames import Y4mWriter, Yuv, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.frames import Y4mWriter, Yuv, is_decoded, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
 from vcmpipe.isolated import decode_isolated
+from vcmpipe.process import only_writer
 from vcmpipe.sidecar import NoSidecarError, PictureRecord, Sidecar, sidecar_path
 from vcmpipe.staging import publish_folder, safe_stem, same_file
 
@@ -156,7 +157,7 @@ def decode(
     """Decode a stream into PNG files or a y4m video; on an error nothing of it is left.
 
     Raises:
-        InputError: The stream or the sidecar cannot be used.
+        InputError: The stream or the sidecar cannot be used, or a file of another's making is in the way.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
@@ -168,10 +169,13 @@ def decode(
         if sidecar is not None and (reason := mismatch(data, sidecar, path)):
             raise InputError(f"{reason}, name the right one with --sidecar, or move it away to decode without")
         pictures = restored(data, sidecar, restore=options.restore)
+        own = (lambda paths: None) if options.overwrite else _refuse_replacing
         if out.suffix.lower() == ".y4m" and not out.is_dir():
-            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
+            own([out])
+            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total), own)
         else:
-            count = _write_folder(pictures, out, lambda done: progress(done, total))
+            sources = [record.source for record in sidecar.pictures] if sidecar else [""] * total
+            count = _write_folder(pictures, out, _file_names(sources), lambda done: progress(done, total), own)
     scaled = [r for r in sidecar.pictures if r.source_size != r.coded_size] if sidecar and options.restore else []
     return DecodeReport(count, str(out), str(path) if path else None, len(scaled))
 
@@ -184,33 +188,57 @@ def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> Non
         raise InputError(f"--out {out} holds the source pictures, which have the same names: name another folder")
 
 
-def _write_folder(pictures: Iterator[Restored], out: Path, progress: Callable[[int], None]) -> int:
+def _refuse_replacing(paths: Sequence[Path]) -> None:
+    """Refuse to take the place of files that ``decode`` did not write itself."""
+    others = []
+    for path in paths:
+        try:
+            if path.is_file() and not is_decoded(path):
+                others.append(path)
+        except OSError:
+            others.append(path)
+    if others:
+        more = f" (and {len(others) - 1} more)" if others[1:] else ""
+        raise InputError(
+            f"{others[0]}{more} is there and was not written by decode, or was changed since: name another --out, or "
+            "replace it by --overwrite"
+        )
+
+
+Own = Callable[[Sequence[Path]], None]
+
+
+def _write_folder(
+    pictures: Iterator[Restored], out: Path, names: list[str], progress: Callable[[int], None], own: Own
+) -> int:
     """Write pictures as PNG files that all appear when the last one is there."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder for PNG files, or a file ending in .y4m")
-    names: set[str] = set()
-    with publish_folder(out) as folder:
-        for done, picture in enumerate(pictures, 1):
-            name = _file_name(picture, names)
-            names.add(name)
-            write_png(folder / name, picture.rgb())
+    paths = [out / name for name in names]
+    own(paths)
+    with publish_folder(out, names) as folder:
+        for done, (name, picture) in enumerate(zip(names, pictures, strict=True), 1):
+            write_png(folder / name, picture.rgb(), decoded=True)
             progress(done)
+        own(paths)  # decoding may have taken hours
     return len(names)
 
 
-def _file_name(picture: Restored, taken: set[str]) -> str:
+def _file_names(sources: Sequence[str]) -> list[str]:
     """``dog.png`` for dog.jpg, ``clip_000012.png`` for frame 12 of clip.mp4; never a path, never one twice."""
-    video, mark, number = picture.source.rpartition("#")
-    # The sidecar is a file from outside: what it calls a name must not lead out of the folder.
-    is_video = mark and number.isdecimal() and len(number) < 20
-    stem = f"{Path(video).stem}_{int(number):06d}" if is_video else Path(picture.source).stem
-    index = picture.picture.index
-    name = stem = safe_stem(stem, f"picture_{index:06d}")
-    again = 0
-    while f"{name}.png" in taken:
-        name = f"{stem}_{index:06d}" if not again else f"{stem}_{index:06d}_{again}"
-        again += 1
-    return f"{name}.png"
+    names: dict[str, None] = {}
+    for index, source in enumerate(sources):
+        video, mark, number = source.rpartition("#")
+        # The sidecar is a file from outside: what it calls a name must not lead out of the folder.
+        is_video = mark and number.isdecimal() and len(number) < 20
+        stem = f"{Path(video).stem}_{int(number):06d}" if is_video else Path(source).stem
+        name = stem = safe_stem(stem, f"picture_{index:06d}")
+        again = 0
+        while f"{name}.png" in names:
+            name = f"{stem}_{index:06d}" if not again else f"{stem}_{index:06d}_{again}"
+            again += 1
+        names[f"{name}.png"] = None
+    return list(names)
 
 
 def _rate(sidecar: Sidecar | None) -> Fraction:
@@ -223,9 +251,11 @@ def _rate(sidecar: Sidecar | None) -> Fraction:
     return rate if rate > 0 else Fraction(25)
 
 
-def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None]) -> int:
+def _write_y4m(
+    pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None], own: Own
+) -> int:
     first = next(pictures)
-    with Y4mWriter(out, first.target, rate, spec=first.picture.spec) as writer:
+    with only_writer(out), Y4mWriter(out, first.target, rate, spec=first.picture.spec, decoded=True) as writer:
         writer.write(first.yuv())
         for picture in pictures:
             if picture.target != first.target:
@@ -235,4 +265,5 @@ def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress
                 )
             writer.write(picture.yuv())
             progress(writer.count)
+        own([out])
     return writer.count

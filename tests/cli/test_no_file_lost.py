@@ -204,3 +204,52 @@ def test_a_report_of_which_one_file_cannot_be_replaced_stays(here, pictures, vcm
     immutable(here / "report" / "report.md")
     words = ["bench", "--images", "in", "--out", "report", "--limit", 1, "--cache", "cache"]
     unchanged(lambda: vcmpipe(*words), 1, "report.md", "permission denied")
+
+
+def test_decode_replaces_only_what_it_wrote(here: Path, pictures, vcmpipe, unchanged, monkeypatch) -> None:
+    assert vcmpipe("encode", "--input", "in/p2.png", "--out", "t.bin", *CODE).code == 0
+    words = ["decode", "--input", "t.bin", "--out"]
+    unchanged(lambda: vcmpipe(*words, "in"), 2, "in/p2.png", "--overwrite")
+    # From another folder the sidecar's input leads nowhere.
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    unchanged(lambda: vcmpipe("decode", "--input", "../t.bin", "--out", "../in"), 2, "in/p2.png", "--overwrite")
+    monkeypatch.chdir(here)
+    # Its own files it replaces, but not when they were changed since.
+    for _ in range(2):
+        assert vcmpipe(*words, "back").code == 0
+    own = (here / "back" / "p2.png").read_bytes()
+    (here / "back" / "p2.png").write_bytes(own[:-20] + bytes(20))
+    unchanged(lambda: vcmpipe(*words, "back"), 2, "back/p2.png")
+    assert vcmpipe(*words, "back", "--overwrite").code == 0
+    assert (here / "back" / "p2.png").read_bytes() == own
+    assert vcmpipe(*words, "in", "--overwrite").code == 0
+    assert (pictures / "p2.png").read_bytes() == own
+
+
+def test_decode_counts_what_is_in_the_way(here: Path, pictures, vcmpipe, unchanged) -> None:
+    assert vcmpipe("encode", "--input", "in", "--out", "t.bin", *CODE).code == 0
+    (here / "d").mkdir()
+    for name in ("p2.png", "p3.png"):
+        (here / "d" / name).write_bytes(b"the user's")
+    unchanged(lambda: vcmpipe("decode", "--input", "t.bin", "--out", "d"), 2, "d/p2.png (and 1 more)")
+    (here / "t.json").unlink()
+    assert vcmpipe("decode", "--input", "t.bin", "--out", "d").code == 0
+    (here / "d" / "picture_000001.png").write_bytes(b"the user's")
+    unchanged(lambda: vcmpipe("decode", "--input", "t.bin", "--out", "d"), 2, "d/picture_000001.png is")
+
+
+def test_decode_replaces_no_video_but_its_own(here: Path, pictures, encode, vcmpipe, unchanged) -> None:
+    assert encode("t.bin").code == 0
+    words = ["decode", "--input", "t.bin", "--out", "v.y4m"]
+    (here / "v.y4m").write_bytes(b"YUV4MPEG2 W64 H48 F25:1 C420p10\n")
+    unchanged(lambda: vcmpipe(*words), 2, "v.y4m", "--overwrite")
+    assert vcmpipe(*words, "--overwrite").code == 0
+    assert vcmpipe(*words).code == 0
+
+
+def test_decode_into_a_folder_with_an_immutable_file(here, pictures, vcmpipe, unchanged, immutable) -> None:
+    assert vcmpipe("encode", "--input", "in", "--out", "t.bin", *CODE).code == 0
+    assert vcmpipe("decode", "--input", "t.bin", "--out", "d").code == 0
+    immutable(here / "d" / "p3.png")
+    unchanged(lambda: vcmpipe("decode", "--input", "t.bin", "--out", "d"), 1, "d/p3.png", "permission denied")

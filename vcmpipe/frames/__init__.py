@@ -14,7 +14,7 @@ from vcmpipe.frames.sources import (
     refuse_as_output,
     refuse_frame_endings,
 )
-from vcmpipe.frames.writers import Y4mWriter, png_bytes, write_png
+from vcmpipe.frames.writers import Y4mWriter, is_decoded, png_bytes, write_png
 from vcmpipe.frames.yuv import Yuv, crop_yuv, extend_yuv, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "decode_picture",
     "extend_yuv",
     "find_pictures",
+    "is_decoded",
     "natural_key",
     "open_source",
     "pad_yuv",
