@@ -121,7 +121,7 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
                 _sync(new)
         # The last one needs none: where it fails it has not been replaced.
         for _, target in moves[:-1]:
-            if target.exists():
+            if os.path.lexists(target):
                 with _named(target):
                     kept[target] = target.with_name(f".vcmpipe-{secrets.token_hex(8)}.old")
                     _keep(target, kept[target])
@@ -131,7 +131,10 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
     except BaseException:
         # An interrupt just after the last of them undoes nothing.
         if moves and moves[-1][0].exists():
-            _roll_back(moves[:-1], kept)
+            # A second interrupt in there removes none of them: they stay under their hidden names.
+            older = dict(kept)
+            kept.clear()
+            _roll_back(moves[:-1], older)
         raise
     finally:
         for old in kept.values():
@@ -145,8 +148,7 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
 
 def _roll_back(moves: Sequence[tuple[Path, Path]], kept: dict[Path, Path]) -> None:
     for new, target in moves:
-        # Taken out first: what cannot be put back stays under its hidden name.
-        old = kept.pop(target, None)
+        old = kept.get(target)
         with contextlib.suppress(OSError):
             if old is not None:
                 old.replace(target)
