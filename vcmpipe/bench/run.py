@@ -73,7 +73,7 @@ def bench(
     """
     from vcmpipe.bench.demo import default_inputs
     from vcmpipe.bench.gallery import make_gallery
-    from vcmpipe.bench.report import write_report
+    from vcmpipe.bench.report import REPORT, write_report
 
     started = time.monotonic()
     encoder = parts.get("encoder") or load_encoder(options.encoder)
@@ -99,7 +99,7 @@ def bench(
         check_truth(truth, source, pipeline.detector.classes)
 
     # Opened first: that the report cannot be written is better known before hours of encoding.
-    with publish_folder(Path(options.out)) as folder:
+    with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         observed = observe(outcomes, pipeline.detector, pipeline.rule, truth)

@@ -16,7 +16,7 @@ from vcmpipe.config import PredictOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, open_source
+from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
 from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
@@ -154,6 +154,8 @@ def predict(
         VcmError: Input, a tool, or the output fails.
     """
     source = open_source(options.input, limit=options.limit)
+    if options.out:
+        refuse_as_output(Path(options.out), source, ".json")
     spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
     if predictor is None and predicts_pictures(spec):
         whole = picture_predictor(spec, device=options.device)
