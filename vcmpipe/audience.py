@@ -217,7 +217,7 @@ def shifted(qp_map: QpMap, margin: int, qp_range: tuple[int, int]) -> QpMap:
 
 
 def smaller(first: QpMap, second: QpMap) -> QpMap:
-    """The smaller QP of two maps in every CTU: neither audience's threshold is passed.
+    """The smaller QP of two maps in every CTU: neither viewer's threshold is passed.
 
     Raises:
         InputError: The maps are of different grids.

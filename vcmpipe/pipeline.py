@@ -147,7 +147,7 @@ class Pipeline:
                 cache=cache,
                 detector=self.detector,
             )
-        for_people = options.audience == "human"
+        for_people = options.viewer == "human"
         # Where nobody asks it, nothing has to be said about it.
         told = (lambda message: None) if for_people else warn
         self.predictor = predictor or choose_predictor(options.predictor, self.detector, told)
@@ -206,9 +206,9 @@ class Pipeline:
         return QpMap(limit_steps(qp_map.qp, limit), qp_map.ctu, qp_map.width, qp_map.height)
 
     def asked(self, frame: Frame, detections: sv.Detections, coder: PictureCoder) -> tuple[Objects, QpMap]:
-        """The objects of a picture, and the map that its audience asks for, at the padded coded size."""
+        """The objects of a picture, and the map that its viewer asks for, at the padded coded size."""
         people = self.people_map(coder)
-        if people is None or self.options.audience == "both":
+        if people is None or self.options.viewer == "both":
             objects = self.objects(frame, detections, coder)
             own = self.qp_map(objects, coder)
             return objects, own if people is None else smaller(own, people)

@@ -27,7 +27,7 @@ def _encode(options: config.EncodeOptions) -> int:
         show.unkept(sidecar, warn)
     elif sidecar.lost:
         margin = sidecar.configuration["margin"]
-        other = "--audience both" if options.audience == "human" else "--background keep"
+        other = "--viewer both" if options.viewer == "human" else "--background keep"
         warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or {other} loses fewer")
     return 0
 

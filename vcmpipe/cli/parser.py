@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "dataset convert": (config.DatasetConvertOptions, "turn labels of H.264 or JPEG into VVC QPs"),
     "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
     "dataset crop": (config.DatasetCropOptions, "cut pairs of pictures into patches to train resjnd on"),
-    "jnd-map": (config.JndMapOptions, "write what people do not notice in each pixel"),
+    "jnd-map": (config.JndMapOptions, "write what human viewers do not notice in each pixel"),
     "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
 }
 # Commands of two words, by the first.

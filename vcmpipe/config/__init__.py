@@ -4,7 +4,6 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
-from vcmpipe.config.audience import AudienceOptions
 from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
@@ -22,13 +21,13 @@ from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 from vcmpipe.config.training import TrainOptions
+from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
     "MAX_DILATE",
     "MAX_JOBS",
     "MAX_RESAMPLES",
     "METHODS",
-    "AudienceOptions",
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
@@ -52,6 +51,7 @@ __all__ = [
     "ThresholdOptions",
     "TrainOptions",
     "VerifyOptions",
+    "ViewerOptions",
     "WholeCodingOptions",
     "argument",
     "option",

@@ -43,15 +43,15 @@ class BenchOptions(PipelineOptions):
     qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
     margins: str = option(
         "-12:6:3",
-        help="margins of the methods frame and jrd* (on people's thresholds with --audience human): FIRST:LAST[:STEP] "
-        "or A,B,C",
+        help="margins of the methods frame and jrd* (on human viewers' thresholds with --viewer human): "
+        "FIRST:LAST[:STEP] or A,B,C",
     )
     scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
     map_scales: str = option("1,0.75", help="scales of the methods frame, roi and jrd*")
     resamples: int = option(1000, help="draws of the pictures that the 95 % intervals are made of; 0: no intervals")
     seed: int = option(0, help="seed of these draws")
     gallery: int = option(8, help="megabytes of pictures in the report, lost objects first; 0: none")
-    human_quality: bool = option(False, help="also say how good each point looks to people: XPSNR and VMAF")
+    human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
     limit: int | None = option(None, help="take the first N pictures by name")
     cache: str | None = option(

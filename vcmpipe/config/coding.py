@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.audience import AudienceOptions
 from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, option
+from vcmpipe.config.viewer import ViewerOptions
 from vcmpipe.errors import InputError
 
 
@@ -97,10 +97,10 @@ class MapOptions(ThresholdOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions(CodingOptions, MapOptions, AudienceOptions):
+class PipelineOptions(CodingOptions, MapOptions, ViewerOptions):
     """What every command needs that takes a picture from the detector to the bits."""
 
     def __post_init__(self) -> None:
         CodingOptions.__post_init__(self)
         MapOptions.__post_init__(self)
-        AudienceOptions.__post_init__(self)
+        ViewerOptions.__post_init__(self)

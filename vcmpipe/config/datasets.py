@@ -136,13 +136,13 @@ class DatasetStatsOptions:
     )
     ratios: str | None = option(
         None,
-        help="shares of satisfied people at which JNDs are given, from people's own answers; default: 0.9,0.75,0.5, "
-        "where there are answers",
+        help="shares of satisfied human viewers at which JNDs are given, from their own answers; default: "
+        "0.9,0.75,0.5, where there are answers",
     )
     out: str | None = option(
         None,
         help="a folder for the drawings: labels.png, rate.png where there are streams, satisfaction.png where there "
-        "are people's answers",
+        "are answers of human viewers",
     )
     json: bool = option(False, help="print the result as JSON")
 

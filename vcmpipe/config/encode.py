@@ -58,7 +58,7 @@ class EncodeOptions(PipelineOptions, VerifyOptions):
     margin: int | None = option(
         None,
         help="QP steps added to every threshold; negative is safer; default: the predictor's own (measured: -8), or 0 "
-        "with --audience human",
+        "with --viewer human",
     )
     scale: str = option("1", help="code a smaller picture: a factor in (0, 1], or detector (the size it resizes to)")
     keep_classes: str | None = option(
@@ -76,10 +76,10 @@ class EncodeOptions(PipelineOptions, VerifyOptions):
         check_names(self, "input", "out", "map_out", "cache", "keep_classes", "verify_with")
         if self.verify and self.scale != "1":
             raise InputError(f"--scale {self.scale} with --verify: the search chooses the scale; --scales bounds it")
-        if self.verify and self.audience != "machine":
+        if self.verify and self.viewer != "machine":
             raise InputError(
-                f"--audience {self.audience} with --verify: the search chooses scales and QPs by what the detector "
-                "finds, and knows nothing of people; leave one of the two out"
+                f"--viewer {self.viewer} with --verify: the search chooses scales and QPs by what the detector "
+                "finds, and knows nothing of human viewers; leave one of the two out"
             )
         if self.verify and not self.check:
             raise InputError("--no-check with --verify: looking is what verifies")

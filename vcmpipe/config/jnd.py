@@ -10,7 +10,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class JndMapOptions:
-    """Write what people do not notice in each pixel: a ResJND map per picture, with a preview."""
+    """Write what human viewers do not notice in each pixel: a ResJND map per picture, with a preview."""
 
     input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
     weights: str = option(help="weights of ResJND: .safetensors with its card, or the published .pth")

@@ -26,7 +26,7 @@ class TrainOptions(ObjectsOptions):
     """Train a threshold predictor; the same command goes on where a run was interrupted."""
 
     model: str = argument(
-        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (people)"
+        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (human viewers)"
     )
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
     variant: str | None = option(

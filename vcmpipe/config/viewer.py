@@ -1,4 +1,4 @@
-"""For whom pictures are coded."""
+"""For which viewer pictures are coded: a machine, humans, or both."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudienceOptions:
+class ViewerOptions:
     """Whose thresholds make the map."""
 
-    audience: Literal["machine", "human", "both"] = option(
-        "machine", help="whose thresholds count: the detector's, people's, or the smaller of the two in every CTU"
+    viewer: Literal["machine", "human", "both"] = option(
+        "machine", help="whose thresholds count: the detector's, human viewers', or the smaller of the two in every CTU"
     )
     human: str | None = option(
         None,
-        help="people's thresholds: resjnd:WEIGHTS, maps:FOLDER (as jnd-map writes it), laser:VARIANT:WEIGHTS, "
+        help="thresholds of human viewers: resjnd:WEIGHTS, maps:FOLDER (as jnd-map writes it), laser:VARIANT:WEIGHTS, "
         "mtjnd:VARIANT:WEIGHTS, constant:QP, or a plugin's name",
     )
     jnd_factor: float = option(
@@ -28,12 +28,13 @@ class AudienceOptions:
     jnd_floor: float = option(3.0, help="resjnd and maps: grey levels that no JND counts as less than; 0: none")
 
     def __post_init__(self) -> None:
-        if self.audience != "machine" and not self.human:
+        if self.viewer != "machine" and not self.human:
             raise InputError(
-                f"--audience {self.audience} needs people's thresholds: name them with --human, such as resjnd:WEIGHTS"
+                f"--viewer {self.viewer} needs thresholds of human viewers: name them with --human, "
+                "such as resjnd:WEIGHTS"
             )
-        if self.audience == "machine" and self.human is not None:
-            raise InputError(f"--human {self.human} changes nothing for machines: add --audience both, or human")
+        if self.viewer == "machine" and self.human is not None:
+            raise InputError(f"--human {self.human} changes nothing for machines: add --viewer both, or human")
         if not (math.isfinite(self.jnd_factor) and self.jnd_factor > 0):
             raise InputError(f"--jnd-factor {self.jnd_factor}: give more than 0")
         if not 0.0 <= self.jnd_floor <= 255.0:
