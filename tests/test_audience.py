@@ -19,7 +19,7 @@ from vcmpipe.frames import Frame, read_picture
 from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import Thresholds
 from vcmpipe.thresholds.jnd import resjnd
-from vcmpipe.thresholds.jnd.ctu_qps import FACTOR, FLOOR, ctu_means, squared_error
+from vcmpipe.thresholds.jnd.ctu_qps import ctu_means, squared_error
 from vcmpipe.thresholds.weights import write_weights
 
 
@@ -219,11 +219,6 @@ def test_maps_of_the_network_are_remembered(
     assert people[0].ask(coder).map == first.map and len(calls) == 2
     other = PictureCoder(load_encoder("vvenc"), make_frame(48, 40, seed=1))
     assert people[0].ask(other).remembered == 0.0 and len(calls) == 3
-
-
-def test_options_and_arithmetic_have_the_same_defaults() -> None:
-    options = EncodeOptions(input="x", out="y.bin")
-    assert (options.jnd_factor, options.jnd_floor, options.viewer) == (FACTOR, FLOOR, "machine")
 
 
 def test_arithmetic_of_maps() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import MAX_JOBS, argument, check_names, option, parse_range, parse_shares
-from vcmpipe.config.coding import WholeCodingOptions
+from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.errors import InputError
 
 
@@ -22,9 +22,13 @@ class DatasetBuildOptions(WholeCodingOptions):
     device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
     qps: str = option("0:63", help="QPs to code at: FIRST:LAST[:STEP], both ends included, or A,B,C")
     search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
-    score: float = option(0.3, help="detections on the source below this confidence are no objects (0..1)")
-    min_score: float = option(0.2, help="least confidence at which an object counts as recognised (0..1)")
-    iou: float = option(0.5, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)")
+    score: float = option(MapOptions.score, help="detections on the source below this confidence are no objects (0..1)")
+    min_score: float = option(
+        MapOptions.min_score, help="least confidence at which an object counts as recognised (0..1)"
+    )
+    iou: float = option(
+        MapOptions.iou, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)"
+    )
     limit: int | None = option(None, help="take only the first N pictures")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
@@ -165,9 +169,9 @@ class DatasetConvertOptions:
         "VVC QP whose quality reaches that of the other codec's picture at the label, by real encodes of each picture",
     )
     images: str | None = option(None, help="psnr, xpsnr: the folder of pictures, if it has moved")
-    encoder: str = option("vvenc", help="psnr, xpsnr: the VVC encoder")
+    encoder: str = option(WholeCodingOptions.encoder, help="psnr, xpsnr: the VVC encoder")
     preset: Literal["faster", "fast", "medium", "slow", "slower"] = option(
-        "faster", help="psnr, xpsnr: the encoder's speed preset"
+        WholeCodingOptions.preset, help="psnr, xpsnr: the encoder's speed preset"
     )
     cache: str | None = option(
         None, help="psnr, xpsnr: the folder that keeps what was coded and measured; default: the user's cache folder"

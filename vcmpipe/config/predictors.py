@@ -71,7 +71,9 @@ class EvaluatePredictorOptions(ObjectsOptions):
     decision: Literal["quantile", "argmax", "mean"] = option(
         "argmax", help="how a threshold is read off its distribution"
     )
-    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
+    risk: float = option(
+        ThresholdOptions.risk, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)"
+    )
     psnr: bool = option(
         False, help="JNDs of pictures: also say how many dB a prediction is off, by coding each picture at both"
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.qpmap import MapLimits
 
@@ -65,7 +66,7 @@ class CodingMode:
         alf: Whether the adaptive loop filter may be used. A merged picture holds 8 of its parameter sets at most.
     """
 
-    preset: str = "faster"
+    preset: str = WholeCodingOptions.preset
     ctu: int | None = None
     constant_qp: bool = True
     region: bool = False

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream import NalType, RegionLayout, inspect_stream, merge_regions, split_nal_units
 from vcmpipe.bitstream.geometry import Rect
+from vcmpipe.config import CodingOptions
 from vcmpipe.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
 from vcmpipe.errors import InputError, ProcessError
@@ -105,9 +106,9 @@ class PictureCoder:
         *,
         coded_size: tuple[int, int] | None = None,
         spec: ColourSpec | None = None,
-        preset: str = "faster",
-        ctu: int = 32,
-        form: Literal["slices", "subpictures"] = "slices",
+        preset: str = CodingOptions.preset,
+        ctu: int = CodingOptions.ctu,
+        form: Literal["slices", "subpictures"] = CodingOptions.form,
         constant_qp: bool = True,
     ) -> None:
         self.encoder = encoder

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError
 
-ROUNDS = 1000
+ROUNDS = EvaluatePredictorOptions.rounds
 CONFIDENCE = 0.95
 # The labels that E[27,51] looks at, both included (DT-JRD).
 MIDDLE = (27, 51)

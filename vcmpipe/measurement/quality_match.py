@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.encoders import CachedEncoder, ContentCache, Encoder, PictureCoder, content_key
 from vcmpipe.encoders.faults import blamed_on, check_fidelity
 from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
@@ -91,7 +92,9 @@ class Versions:
         InputError: The picture is too small.
     """
 
-    def __init__(self, encoder: Encoder, frame: Frame, cache: ContentCache, preset: str = "faster") -> None:
+    def __init__(
+        self, encoder: Encoder, frame: Frame, cache: ContentCache, preset: str = DatasetConvertOptions.preset
+    ) -> None:
         if encoder.capabilities.codec != "vvc":
             raise InputError(f"{encoder.name} codes {encoder.capabilities.codec}: a VVC QP needs a VVC encoder")
         self.coder = PictureCoder(CachedEncoder(encoder, cache), frame, preset=preset)

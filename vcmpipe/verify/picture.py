@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import VerifyOptions, parse_scales
 from vcmpipe.encoders import CodedPicture, PictureCoder
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame, scaled_size
@@ -20,8 +21,8 @@ from vcmpipe.verify.problem import Clock, PictureProblem
 from vcmpipe.verify.propose import Maps
 from vcmpipe.verify.search import Limits, search
 
-SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.32)
-TRIALS = 12
+SCALES = parse_scales(VerifyOptions.scales, "--scales")
+TRIALS = VerifyOptions.max_trials
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class VerifyRules:
 
     trials: int = TRIALS
     scales: tuple[float, ...] = SCALES
-    qp_margin: int = 0
-    score_margin: float = 0.0
-    blur: float = 0.0
+    qp_margin: int = VerifyOptions.qp_margin
+    score_margin: float = VerifyOptions.score_margin
+    blur: float = VerifyOptions.background_blur
     worth: float = 0.01
 
 

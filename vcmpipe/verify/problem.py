@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import MapOptions
 from vcmpipe.encoders import CodedPicture, PictureCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.encoders.faults import check_fidelity
@@ -67,8 +68,8 @@ class PictureProblem:
         coder_at: Callable[[float], PictureCoder],
         *,
         scales: Sequence[float],
-        dilate_px: int = 8,
-        step_limit: int | None = None,
+        dilate_px: int = MapOptions.dilate,
+        step_limit: int | None = MapOptions.smooth,
         maps: Maps = "regions",
         prior: Prior = PRIOR,
         on_trial: Callable[[], None] = lambda: None,
