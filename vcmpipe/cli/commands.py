@@ -1,53 +1,42 @@
-"""One thin function per command: call, then print."""
+"""The table of all commands, and one thin function for each: call, then say what to print."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vcmpipe import config
-from vcmpipe.cli.say import print_json, say, warn
+from vcmpipe.cli import dataset_commands as dataset
+from vcmpipe.cli.command import Command, Result
+from vcmpipe.cli.progress import Reporter
+from vcmpipe.cli.say import count, say, warn
 
 
-def _encode(options: config.EncodeOptions) -> int:
+def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.cli import show
-    from vcmpipe.cli.progress import progress_bar
     from vcmpipe.verify import encode
 
-    with progress_bar("encode") as progress:
-        trials = {"on_trial": lambda count: progress.note(f"{count} trials")} if options.verify else {}
-        sidecar = encode(options, progress=progress, warn=warn, **trials)
-    if options.json:
-        print_json(asdict(sidecar))
-    else:
-        show.encoded(sidecar, Path(options.out))
-    if options.verify:
-        show.unkept(sidecar, warn)
-    elif sidecar.lost:
+    trials = {"on_trial": lambda done: progress.note(count(done, "trial"))} if options.verify else {}
+    sidecar = encode(options, progress=progress, warn=warn, **trials)
+    notes = show.unkept(sidecar) if options.verify else []
+    if sidecar.lost and not options.verify:
         margin = sidecar.configuration["margin"]
         other = "--viewer both" if options.viewer == "human" else "--background keep"
-        warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or {other} loses fewer")
-    return 0
+        lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
+        notes = [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
+    return Result(sidecar, lambda report: show.encoded(report, Path(options.out)), notes)
 
 
-def _decode(options: config.DecodeOptions) -> int:
-    from vcmpipe.cli.progress import progress_bar
+def _decode(options: config.DecodeOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show
     from vcmpipe.restore import decode
 
-    with progress_bar("decode") as progress:
-        report = decode(options, progress=progress)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        scaled = f", {report.restored} scaled back to the source's size" if report.restored else ""
-        print(f"{report.pictures} picture{'s' * (report.pictures != 1)} in {report.out}{scaled}")
-    return 0
+    return Result(decode(options, progress=progress), show.decoded)
 
 
-def _inspect(options: config.InspectOptions) -> int:
+def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
     import hashlib
+    from dataclasses import asdict
 
     from vcmpipe.bitstream import inspect_stream
     from vcmpipe.cli import show
@@ -68,135 +57,116 @@ def _inspect(options: config.InspectOptions) -> int:
         belongs = hashlib.sha256(data).hexdigest() == sidecar.sha256
         if not belongs:
             faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
-    if options.json:
-        verdict = {"map": asdict(check) | {"honoured": check.honoured, "belongs": belongs}} if check else {}
-        print_json(asdict(info) | verdict)
-    else:
-        # That a map is honoured by a stream it was not made for would say nothing.
-        show.inspected(info, check if belongs or (check and not check.honoured) else None)
+    verdict = {"map": asdict(check) | {"honoured": check.honoured, "belongs": belongs}} if check else {}
+    told = []
     if faults:
-        say(f"{stream}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
+        told.append(f"{stream}: {faults[0]}" + (f" (and {count(len(faults) - 1, 'more fault')})" if faults[1:] else ""))
     if check is not None and check.honoured is None:
-        say(f"{stream}: whether the map is honoured cannot be told from its headers")
-    if check is not None and not check.honoured:
-        return 1
-    return 2 if faults else 0
+        told.append(f"{stream}: whether the map is honoured cannot be told from its headers")
+    # That a map is honoured by a stream it was not made for would say nothing.
+    shown = check if belongs or (check and not check.honoured) else None
+    code = 1 if check is not None and not check.honoured else 2 if faults else 0
+    return Result(asdict(info) | verdict, lambda _: show.inspected(info, shown), faults=told, code=code)
 
 
-def _extract(options: config.ExtractOptions) -> int:
+def _extract(options: config.ExtractOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show
     from vcmpipe.extraction import extract
 
-    report = extract(options)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        print(
-            f"{report.out}: region {report.region}, {report.width}x{report.height}, "
-            f"{report.pictures} picture{'s' * (report.pictures != 1)}, {report.bytes:,} bytes"
-        )
-    return 0
+    return Result(extract(options), show.extracted)
 
 
-def _bench(options: config.BenchOptions) -> int:
+def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.bench import bench
     from vcmpipe.cli import show
-    from vcmpipe.cli.progress import progress_bar
 
-    with progress_bar("bench") as progress:
-        result = bench(options, progress=progress, warn=warn)
-    if options.json:
-        print_json(result.to_dict())
-    else:
-        show.benched(result, Path(options.out))
+    result = bench(options, progress=progress, warn=warn)
+    faults = []
     if result.left_out:
-        first = result.left_out[0]
-        more = f" (and {len(result.left_out) - 1} more)" if len(result.left_out) > 1 else ""
-        say(f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures")
-        return 1
-    return 0
+        first, *others = result.left_out
+        more = f" (and {len(others)} more)" if others else ""
+        faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures"]
+    return Result(result, lambda report: show.benched(report, Path(options.out)), faults=faults)
 
 
-def _predict(options: config.PredictOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _predict(options: config.PredictOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.prediction import predict
 
-    with progress_bar("predict") as progress:
-        prediction = predict(options, progress=progress, warn=warn)
-    if options.json:
-        print_json(prediction.to_dict())
-    else:
-        predictors.predicted(prediction)
-    return 0
+    return Result(predict(options, progress=progress, warn=warn), show_predictors.predicted)
 
 
-def _jnd_map(options: config.JndMapOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _jnd_map(options: config.JndMapOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.jnd_maps import write_jnd_maps
 
-    with progress_bar("jnd-map") as progress:
-        report = write_jnd_maps(
-            options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
-        )
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.mapped(report)
-    return 0
+    report = write_jnd_maps(
+        options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
+    )
+    return Result(report, show_predictors.mapped)
 
 
-def _train(options: config.TrainOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _train(options: config.TrainOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.training.run import train
 
-    with progress_bar("train") as progress:
-        report = train(options, progress=progress, warn=warn, say=say)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.trained(report)
-    return 0
+    return Result(train(options, progress=progress, warn=warn, say=say), show_predictors.trained)
 
 
-def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _evaluate_predictor(options: config.EvaluatePredictorOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.training.evaluate import evaluate
 
-    with progress_bar("evaluate") as progress:
-        report = evaluate(options, progress=progress, warn=warn)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.evaluated(report)
-    if getattr(report, "psnr_missing", None) is not None and options.psnr:
-        warn(f"no delta-PSNR: {report.psnr_missing}")  # type: ignore[union-attr]
-    return 0
+    report = evaluate(options, progress=progress, warn=warn)
+    missing = getattr(report, "psnr_missing", None) if options.psnr else None
+    return Result(report, show_predictors.evaluated, [f"no delta-PSNR: {missing}"] if missing else [])
 
 
-def _doctor(options: config.DoctorOptions) -> int:
-    from vcmpipe.cli import show
+def _doctor(options: config.DoctorOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_doctor
     from vcmpipe.doctor import examine
 
     report = examine()
-    if options.json:
-        print_json(asdict(report))
-    else:
-        show.examined(report)
-    return 0 if report.healthy else 1
+    return Result(report, show_doctor.examined, code=0 if report.healthy else 1)
 
 
-COMMANDS: dict[str, Callable[[Any], int]] = {
-    "encode": _encode,
-    "decode": _decode,
-    "inspect": _inspect,
-    "extract": _extract,
-    "bench": _bench,
-    "predict": _predict,
-    "jnd-map": _jnd_map,
-    "train": _train,
-    "evaluate predictor": _evaluate_predictor,
-    "doctor": _doctor,
+COMMANDS: dict[str, Command[Any]] = {
+    "encode": Command(config.EncodeOptions, "code pictures or video into one VVC stream, a QP per object", _encode),
+    "decode": Command(config.DecodeOptions, "turn a VVC stream back into pictures", _decode),
+    "inspect": Command(
+        config.InspectOptions, "show headers, pictures and regions; verify QPs against the map", _inspect
+    ),
+    "extract": Command(config.ExtractOptions, "cut one sub-picture out without coding it again", _extract),
+    "bench": Command(config.BenchOptions, "compare methods: what they keep and what they cost", _bench),
+    "predict": Command(config.PredictOptions, "say how much distortion each object bears", _predict),
+    "train": Command(config.TrainOptions, "train a threshold predictor", _train),
+    "evaluate predictor": Command(
+        config.EvaluatePredictorOptions, "say how far a predictor is off, next to a constant", _evaluate_predictor
+    ),
+    "dataset build": Command(
+        config.DatasetBuildOptions, "code every picture at every QP and detect objects in each version", dataset.build
+    ),
+    "dataset verify": Command(
+        config.DatasetVerifyOptions, "check a store: digests, completeness, decodability", dataset.verify
+    ),
+    "dataset import": Command(
+        config.DatasetImportOptions, "read a published data set into one table of samples", dataset.import_
+    ),
+    "dataset export": Command(
+        config.DatasetExportOptions, "write a store in a layout that others read", dataset.export
+    ),
+    "dataset convert": Command(
+        config.DatasetConvertOptions, "turn labels of H.264 or JPEG into VVC QPs", dataset.convert
+    ),
+    "dataset stats": Command(
+        config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach", dataset.stats
+    ),
+    "dataset crop": Command(
+        config.DatasetCropOptions, "cut pairs of pictures into patches to train resjnd on", dataset.crop
+    ),
+    "jnd-map": Command(config.JndMapOptions, "write what human viewers do not notice in each pixel", _jnd_map),
+    "doctor": Command(config.DoctorOptions, "say what this machine has: encoders, detectors, devices", _doctor),
 }
+
+GROUPS = {"dataset": "build, check and exchange JRD data sets", "evaluate": "judge what was trained"}
+"""Commands of two words, by the first."""

@@ -16,14 +16,21 @@ MAX_JOBS = 1024
 MAX_DILATE = 16384
 
 
-def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:
-    """A dataclass field with the text that ``--help`` prints for it."""
-    return field(default=default, metadata={"help": help})
+def option(default: Any = dataclasses.MISSING, *, help: str, metavar: str | None = None, bare: bool = False) -> Any:
+    """A dataclass field with what ``--help`` prints for it.
+
+    Args:
+        default: Its value where it is not given; without one it is required.
+        help: What it does. Of a switch that is on by default: what turning it off does, for it is listed as ``--no-x``.
+        metavar: What its value is called; None: after the field.
+        bare: Whether the value may stand without the option's name, as the first input of a command does.
+    """
+    return field(default=default, metadata={"help": help, "metavar": metavar, "bare": bare, "positional": False})
 
 
 def argument(*, help: str) -> Any:
     """A dataclass field that stands on the command line without a name, in the order of the fields."""
-    return field(metadata={"help": help, "positional": True})
+    return field(metadata={"help": help, "metavar": None, "bare": False, "positional": True})
 
 
 def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ class BenchOptions(PipelineOptions):
 
     images: str | None = option(
         None,
+        bare=True,
         help="a folder of pictures, or demo for the built-in scenes; default: ./frames where it is there, else demo",
     )
     annotations: str | None = option(

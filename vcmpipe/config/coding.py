@@ -12,7 +12,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class WholeCodingOptions:
-    """How whole pictures are coded; shared by every command that codes."""
+    """How pictures are coded."""
 
     encoder: str = option(
         "vvenc", help="encoder: vvenc, kvazaar (HEVC), uvg266, vtm, one described in encoder_bin, or a plugin's name"
@@ -30,7 +30,7 @@ class WholeCodingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CodingOptions(WholeCodingOptions):
-    """How pictures are coded where their parts may have QPs of their own."""
+    """How regions are coded."""
 
     ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
     form: Literal["slices", "subpictures"] = option(
@@ -40,7 +40,7 @@ class CodingOptions(WholeCodingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdOptions:
-    """Whose objects are looked at, and what says how much each one bears."""
+    """Objects, and how much distortion each one bears."""
 
     detector: str | None = option(
         None,

@@ -14,7 +14,7 @@ from vcmpipe.errors import InputError
 class DatasetBuildOptions(WholeCodingOptions):
     """Code every picture at every QP, look at each version, and keep what was seen: a JRD data set."""
 
-    images: str = option(help="a folder of pictures; sub-folders are searched, too")
+    images: str = option(bare=True, help="a folder of pictures; sub-folders are searched, too")
     out: str = option(help="the store to make or to go on with")
     detector: str | None = option(
         None, help="the detector whose losses are measured (as in encode); default: VCMPIPE_DETECTOR, else auto"
@@ -114,7 +114,7 @@ class DatasetExportOptions:
         None,
         help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
     )
-    crops: bool = option(True, help="ow-jrd: write the crops, from the source pictures and from every coded version")
+    crops: bool = option(True, help="ow-jrd: do not write the crops of the source pictures and of every coded version")
     images: str | None = option(None, help="ow-jrd: the folder of source pictures, if it has moved")
     originals: str | None = option(
         None, help="ow-jrd: names of the crops, with {name}; default: data/original/{name}/{name}.png"

@@ -12,7 +12,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions:
-    """The closed loop: how far it searches, and how sure it has to be."""
+    """The verified search."""
 
     verify: bool = option(
         False, help="search for the cheapest version of every picture in which the detector finds every object again"
@@ -20,7 +20,9 @@ class VerifyOptions:
     max_trials: int = option(12, help="with --verify: encodes tried per picture at most")
     scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="with --verify: scales to try; 1 is always tried")
     verify_with: str | None = option(
-        None, help="with --verify: further detectors, comma-separated, that must keep what they see, too"
+        None,
+        metavar="DETECTORS",
+        help="with --verify: further detectors, comma-separated, that must keep what they see, too",
     )
     qp_margin: int = option(
         0, help="with --verify: QP steps below a version that kept everything, where everything has to be kept again"
@@ -53,7 +55,7 @@ class VerifyOptions:
 class EncodeOptions(PipelineOptions, VerifyOptions):
     """Detect, predict thresholds, build QP maps and code pictures into one VVC (or HEVC) stream."""
 
-    input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
+    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")
     margin: int | None = option(
         None,
@@ -64,7 +66,7 @@ class EncodeOptions(PipelineOptions, VerifyOptions):
     keep_classes: str | None = option(
         None, help="only objects of these classes have to be kept: names, comma-separated"
     )
-    check: bool = option(True, help="rerun the detector on what was coded and report kept and lost objects")
+    check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
     limit: int | None = option(None, help="code only the first N pictures")
     cache: str | None = option(None, help="a folder that keeps every encode by content, so that a second run is quick")

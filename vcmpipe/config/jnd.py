@@ -12,7 +12,7 @@ from vcmpipe.errors import InputError
 class JndMapOptions:
     """Write what human viewers do not notice in each pixel: a ResJND map per picture, with a preview."""
 
-    input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
+    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     weights: str = option(help="weights of ResJND: .safetensors with its card, or the published .pth")
     out: str = option(help="the folder for the maps: NAME.npy (grey levels) and NAME.png (preview) per picture")
     tile: int = option(512, help="longest side of the tiles that large pictures go through in; smaller: less memory")

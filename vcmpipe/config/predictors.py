@@ -14,7 +14,7 @@ from vcmpipe.errors import InputError
 class PredictOptions(WholeCodingOptions, ThresholdOptions):
     """Say how much distortion each object bears, without coding a stream."""
 
-    input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
+    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     out: str | None = option(None, help="a JSON file to write the thresholds to")
     weights: str | None = option(
         None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
@@ -37,10 +37,11 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectsOptions:
-    """Which labelled objects are learned from or looked at."""
+    """The labelled objects."""
 
     data: str = option(
-        help="a built store, a folder of samples, or ow-jrd:DIR (the crops and label files of the OW-JRD data set)"
+        bare=True,
+        help="a built store, a folder of samples, or ow-jrd:DIR (the crops and label files of the OW-JRD data set)",
     )
     images: str | None = option(None, help="the folder of source pictures, if it has moved")
     rule: str | None = option(None, help="the rule that makes labels from strings; default: the data set's")
