@@ -77,7 +77,7 @@ def test_words_become_options(words: list[str], expected: dict[str, object]) -> 
         (["encode", "a", "--out", "b", "--ctu", "33"], "--ctu: 33 is not one of 32, 64, 128"),
         (["encode", "a", "--out", "b", "--jobs", "many"], "--jobs: many is not a whole number"),
         (["encode", "a", "--out", "b", "--risk", "big"], "--risk: big is not a number"),
-        (["encode", "a", "--out", "b", "--risk", "3"], "--risk 3.0: give 0 or more"),
+        (["encode", "a", "--out", "b", "--risk", "3"], "--risk 3.0: give at least 0 and less than 1"),
         (["bench", "--methods", "plain,best"], "unknown method 'best'"),
         (["encode", "--config", "no-such-thing", "a", "--out", "b"], "no such file"),
         (["--print-completion", "perl"], "--print-completion perl: give one of bash, zsh, tcsh"),

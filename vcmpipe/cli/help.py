@@ -79,7 +79,7 @@ def _describe(parser: argparse.ArgumentParser, name: str, complete: Any = None) 
         taken = {key for keys in groups.values() for key in keys}
         title = "options" if owner is options else str(owner.__doc__).splitlines()[0].rstrip(".")
         groups[title] = [key for key in owner.__annotations__ if key in named and key not in taken]
-    groups["general"] = list(CommonOptions.__annotations__)
+    groups["general"] = [*groups.pop("General"), *CommonOptions.__annotations__]
     fields, hints = options_of(options, CommonOptions)[0], typing.get_type_hints(options)
     hints |= typing.get_type_hints(CommonOptions)
     for title, keys in groups.items():

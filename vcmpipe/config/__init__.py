@@ -4,7 +4,7 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
-from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales, parse_shares
+from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, Options, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
@@ -46,6 +46,7 @@ __all__ = [
     "JndMapOptions",
     "MapOptions",
     "ObjectsOptions",
+    "Options",
     "PipelineOptions",
     "PredictOptions",
     "ThresholdOptions",
@@ -53,7 +54,6 @@ __all__ = [
     "VerifyOptions",
     "ViewerOptions",
     "WholeCodingOptions",
-    "argument",
     "option",
     "parse_range",
     "parse_scales",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import MAX_JOBS, argument, check_names, option, parse_range, parse_shares
+from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_shares
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -29,44 +29,37 @@ class DatasetBuildOptions(WholeCodingOptions):
     iou: float = option(
         MapOptions.iou, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)"
     )
-    limit: int | None = option(None, help="take only the first N pictures")
+    limit: int | None = option(None, low=1, help="take only the first N pictures")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
-    json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "images", "out", "cluster")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
         parse_range(self.qps, low=0, high=63, what="--qps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetVerifyOptions:
+class DatasetVerifyOptions(Options):
     """Check a store: digests, completeness, and that every version decodes to what its record says."""
 
-    store: str = argument(help="the store")
+    store: str = option(positional=True, help="the store")
     images: str | None = option(None, help="the folder of source pictures, if it has moved")
     decode: Literal["all", "some", "none"] = option(
         "all", help="versions to decode: all, four of each picture, or none"
     )
-    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "store", "images")
+    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetImportOptions:
+class DatasetImportOptions(Options):
     """Read a published data set into one table of samples, with its split, and say what is missing."""
 
-    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images", "jnd-levels"] = argument(
+    data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images", "jnd-levels"] = option(
+        positional=True,
         help="ow-jrd, videoset, mcl-jci, cpl-set, jrd-images (pictures with their coded versions) or jnd-levels "
-        "(pictures with JND-Levels.txt or a manifest)"
+        "(pictures with JND-Levels.txt or a manifest)",
     )
-    source: str = argument(help="its folder, or its one file")
+    source: str = option(positional=True, help="its folder, or its one file")
     out: str = option(help="the folder of samples to make")
     originals: str | None = option(
         None, help="names of pictures or crops below the folder, with {name}; default: the data set's own"
@@ -83,10 +76,9 @@ class DatasetImportOptions:
         None, help="jnd-levels: a CSV file to write what was read to, by name: as manifest.csv it goes before positions"
     )
     seed: int = option(0, help="of the split, where the data set has none of its own")
-    json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "source", "out", "originals", "pattern", "labels", "write_manifest")
+        super().__post_init__()
         for name, kinds in {
             "originals": ("ow-jrd", "jrd-images"),
             "pattern": ("ow-jrd", "jrd-images"),
@@ -102,13 +94,16 @@ class DatasetImportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetExportOptions:
+class DatasetExportOptions(Options):
     """Write a store in a layout that others read."""
 
-    layout: Literal["ow-jrd", "labels"] = argument(
-        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)"
+    layout: Literal["ow-jrd", "labels"] = option(
+        positional=True,
+        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)",
     )
-    store: str = argument(help="the store; for labels and without crops, also a folder of samples or a label table")
+    store: str = option(
+        positional=True, help="the store; for labels and without crops, also a folder of samples or a label table"
+    )
     out: str = option(help="the folder to make; for labels, a file ending in .parquet")
     rule: str | None = option(
         None,
@@ -123,18 +118,14 @@ class DatasetExportOptions:
         None, help="ow-jrd: names of coded crops, with {name} and {qp}; default: data/distorted/{name}/{name}_{qp}.png"
     )
     seed: int | None = option(None, help="ow-jrd: split the pictures anew by this seed; default: the store's own split")
-    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "store", "out", "images", "originals", "pattern")
+    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetStatsOptions:
+class DatasetStatsOptions(Options):
     """Say what is in a data set: counts, labels, what a constant guess would reach, rates."""
 
-    store: str = argument(help="a store, a folder of samples, or a label table (.parquet)")
+    store: str = option(positional=True, help="a store, a folder of samples, or a label table (.parquet)")
     rule: str | None = option(
         None, help="label rule: last, first-loss, tolerance or best-step; default: the labels as they are"
     )
@@ -148,19 +139,18 @@ class DatasetStatsOptions:
         help="a folder for the drawings: labels.png, rate.png where there are streams, satisfaction.png where there "
         "are answers of human viewers",
     )
-    json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        check_names(self, "store", "out", "ratios")
+        super().__post_init__()
         if self.ratios is not None:
             parse_shares(self.ratios, "--ratios")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetConvertOptions:
+class DatasetConvertOptions(Options):
     """Turn labels that count H.264 QPs or JPEG quality factors into VVC QPs."""
 
-    samples: str = argument(help="a folder of samples, or a label table (.parquet)")
+    samples: str = option(positional=True, help="a folder of samples, or a label table (.parquet)")
     out: str = option(help="the folder of samples to make")
     to: Literal["vvc-qp"] = option("vvc-qp", help="the scale to convert to: vvc-qp")
     how: Literal["identity", "affine", "psnr", "xpsnr"] = option(
@@ -176,31 +166,20 @@ class DatasetConvertOptions:
     cache: str | None = option(
         None, help="psnr, xpsnr: the folder that keeps what was coded and measured; default: the user's cache folder"
     )
-    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "samples", "out", "images", "cache")
-        if not 0 <= self.jobs <= MAX_JOBS:
-            raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")
+    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetCropOptions:
+class DatasetCropOptions(Options):
     """Cut pairs of pictures into patches for resjnd: both partners at the same places, a picture in one split."""
 
-    source: str = argument(
-        help="a folder of samples with pairs (dataset import cpl-set), or one with the folders data and label"
+    source: str = option(
+        positional=True,
+        help="a folder of samples with pairs (dataset import cpl-set), or one with the folders data and label",
     )
     out: str = option(help="the folder to make: CPL-Set's layout, which dataset import cpl-set reads")
-    size: int = option(64, help="side of the patches in pixels")
-    stride: int | None = option(None, help="pixels from one patch to the next; default: --size, so that none overlap")
+    size: int = option(64, low=16, high=16384, help="side of the patches in pixels")
+    stride: int | None = option(
+        None, low=1, high=16384, help="pixels from one patch to the next; default: --size, so that none overlap"
+    )
     seed: int = option(0, help="of the split, where the source has none of its own")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "source", "out")
-        if not 16 <= self.size <= 16384:
-            raise InputError(f"--size {self.size}: give 16 to 16384 pixels")
-        if self.stride is not None and not 1 <= self.stride <= 16384:
-            raise InputError(f"--stride {self.stride}: give 1 to 16384 pixels")

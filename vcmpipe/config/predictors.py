@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import check_names, option
+from vcmpipe.config.base import Options, option
 from vcmpipe.config.coding import ThresholdOptions, WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -19,24 +19,19 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
     weights: str | None = option(
         None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
     )
-    margin: int | None = option(None, help="QP steps added to every threshold; default: the predictor's own")
-    limit: int | None = option(None, help="look only at the first N pictures")
-    json: bool = option(False, help="print the result as JSON")
+    margin: int | None = option(
+        None, low=-63, high=63, help="QP steps added to every threshold; default: the predictor's own"
+    )
+    limit: int | None = option(None, low=1, help="look only at the first N pictures")
 
     def __post_init__(self) -> None:
-        WholeCodingOptions.__post_init__(self)
-        ThresholdOptions.__post_init__(self)
-        check_names(self, "input", "out", "weights")
+        super().__post_init__()
         if self.weights is not None and self.predictor == "auto":
             raise InputError("--weights is of a predictor: name it, as in --predictor laser:lat")
-        if self.margin is not None and not -63 <= self.margin <= 63:
-            raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectsOptions:
+class ObjectsOptions(Options):
     """The labelled objects."""
 
     data: str = option(
@@ -49,14 +44,8 @@ class ObjectsOptions:
     pattern: str | None = option(
         None, help="names of coded versions below the data set's folder, with {name} and {qp}; default: its own"
     )
-    limit: int | None = option(None, help="take at most N objects of each split")
+    limit: int | None = option(None, low=1, help="take at most N objects of each split")
     seed: int = option(0, help="what randomness starts from")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "data", "images", "exclude", "pattern")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more objects")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +62,10 @@ class EvaluatePredictorOptions(ObjectsOptions):
         "argmax", help="how a threshold is read off its distribution"
     )
     risk: float = option(
-        ThresholdOptions.risk, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)"
+        ThresholdOptions.risk,
+        low=0,
+        below=1,
+        help="quantile decision: the chance of losing an object that is accepted (0 up to 1)",
     )
     psnr: bool = option(
         False, help="JNDs of pictures: also say how many dB a prediction is off, by coding each picture at both"
@@ -81,16 +73,11 @@ class EvaluatePredictorOptions(ObjectsOptions):
     cache: str | None = option(
         None, help="psnr: the folder that keeps what was coded and measured; default: the user's cache folder"
     )
-    rounds: int = option(1000, help="draws of the bootstrap")
+    rounds: int = option(1000, low=2, help="draws of the bootstrap")
     out: str | None = option(None, help="a folder for the figures, a row per object or picture, and plots")
     device: str = option("auto", help="where networks run: auto, cpu, cuda, cuda:N")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "weights", "predictor", "detector", "out", "cache")
         if (self.weights is None) == (self.predictor is None):
             raise InputError("give --weights FILE or --predictor NAME, one of them")
-        if not 0.0 <= self.risk < 1.0:
-            raise InputError(f"--risk {self.risk}: give 0 or more, and less than 1")
-        if self.rounds < 2:
-            raise InputError(f"--rounds {self.rounds}: give 2 or more")

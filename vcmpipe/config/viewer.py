@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import option
+from vcmpipe.config.base import Options, option
 from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewerOptions:
+class ViewerOptions(Options):
     """Whose thresholds make the map."""
 
     viewer: Literal["machine", "human", "both"] = option(
@@ -23,11 +22,17 @@ class ViewerOptions:
         "mtjnd:VARIANT:WEIGHTS, constant:QP, or a plugin's name",
     )
     jnd_factor: float = option(
-        1.0, help="resjnd and maps: error that a CTU may have, as a multiple of its mean squared JND"
+        1.0,
+        above=0,
+        high=1_000_000,
+        help="resjnd and maps: error that a CTU may have, as a multiple of its mean squared JND",
     )
-    jnd_floor: float = option(3.0, help="resjnd and maps: grey levels that no JND counts as less than; 0: none")
+    jnd_floor: float = option(
+        3.0, low=0, high=255, help="resjnd and maps: grey levels that no JND counts as less than; 0: none"
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.viewer != "machine" and not self.human:
             raise InputError(
                 f"--viewer {self.viewer} needs thresholds of human viewers: name them with --human, "
@@ -35,7 +40,3 @@ class ViewerOptions:
             )
         if self.viewer == "machine" and self.human is not None:
             raise InputError(f"--human {self.human} changes nothing for machines: add --viewer both, or human")
-        if not (math.isfinite(self.jnd_factor) and self.jnd_factor > 0):
-            raise InputError(f"--jnd-factor {self.jnd_factor}: give more than 0")
-        if not 0.0 <= self.jnd_floor <= 255.0:
-            raise InputError(f"--jnd-floor {self.jnd_floor}: give 0 to 255 grey levels")
