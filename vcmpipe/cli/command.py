@@ -37,13 +37,11 @@ class Command(Generic[T]):
     """A subcommand.
 
     Attributes:
-        options: Its options' dataclass; the first line of the docstring heads its help.
-        summary: What it does, in a line of ``vcmpipe --help``.
+        options: Its options' dataclass; the docstring's first line says in ``--help`` what it does.
         run: Does it, telling the reporter how far it is.
     """
 
     options: type[T]
-    summary: str
     run: Callable[[T, Reporter], Result[Any]]
 
 

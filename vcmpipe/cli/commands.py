@@ -131,42 +131,24 @@ def _doctor(options: config.DoctorOptions, progress: Reporter) -> Result[Any]:
 
 
 COMMANDS: dict[str, Command[Any]] = {
-    "encode": Command(config.EncodeOptions, "code pictures or video into one VVC stream, a QP per object", _encode),
-    "decode": Command(config.DecodeOptions, "turn a VVC stream back into pictures", _decode),
-    "inspect": Command(
-        config.InspectOptions, "show headers, pictures and regions; verify QPs against the map", _inspect
-    ),
-    "extract": Command(config.ExtractOptions, "cut one sub-picture out without coding it again", _extract),
-    "bench": Command(config.BenchOptions, "compare methods: what they keep and what they cost", _bench),
-    "predict": Command(config.PredictOptions, "say how much distortion each object bears", _predict),
-    "train": Command(config.TrainOptions, "train a threshold predictor", _train),
-    "evaluate predictor": Command(
-        config.EvaluatePredictorOptions, "say how far a predictor is off, next to a constant", _evaluate_predictor
-    ),
-    "dataset build": Command(
-        config.DatasetBuildOptions, "code every picture at every QP and detect objects in each version", dataset.build
-    ),
-    "dataset verify": Command(
-        config.DatasetVerifyOptions, "check a store: digests, completeness, decodability", dataset.verify
-    ),
-    "dataset import": Command(
-        config.DatasetImportOptions, "read a published data set into one table of samples", dataset.import_
-    ),
-    "dataset export": Command(
-        config.DatasetExportOptions, "write a store in a layout that others read", dataset.export
-    ),
-    "dataset convert": Command(
-        config.DatasetConvertOptions, "turn labels of H.264 or JPEG into VVC QPs", dataset.convert
-    ),
-    "dataset stats": Command(
-        config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach", dataset.stats
-    ),
-    "dataset crop": Command(
-        config.DatasetCropOptions, "cut pairs of pictures into patches to train resjnd on", dataset.crop
-    ),
-    "jnd-map": Command(config.JndMapOptions, "write what human viewers do not notice in each pixel", _jnd_map),
-    "doctor": Command(config.DoctorOptions, "say what this machine has: encoders, detectors, devices", _doctor),
+    "encode": Command(config.EncodeOptions, _encode),
+    "decode": Command(config.DecodeOptions, _decode),
+    "inspect": Command(config.InspectOptions, _inspect),
+    "extract": Command(config.ExtractOptions, _extract),
+    "bench": Command(config.BenchOptions, _bench),
+    "predict": Command(config.PredictOptions, _predict),
+    "train": Command(config.TrainOptions, _train),
+    "evaluate predictor": Command(config.EvaluatePredictorOptions, _evaluate_predictor),
+    "dataset build": Command(config.DatasetBuildOptions, dataset.build),
+    "dataset verify": Command(config.DatasetVerifyOptions, dataset.verify),
+    "dataset import": Command(config.DatasetImportOptions, dataset.import_),
+    "dataset export": Command(config.DatasetExportOptions, dataset.export),
+    "dataset convert": Command(config.DatasetConvertOptions, dataset.convert),
+    "dataset stats": Command(config.DatasetStatsOptions, dataset.stats),
+    "dataset crop": Command(config.DatasetCropOptions, dataset.crop),
+    "jnd-map": Command(config.JndMapOptions, _jnd_map),
+    "doctor": Command(config.DoctorOptions, _doctor),
 }
 
-GROUPS = {"dataset": "build, check and exchange JRD data sets", "evaluate": "judge what was trained"}
+GROUPS = {"dataset": "Build, check and exchange JRD data sets.", "evaluate": "Judge what was trained."}
 """Commands of two words, by the first."""

@@ -124,15 +124,15 @@ def _whole(complete: Any = None) -> dict[str, argparse.ArgumentParser]:
     whole.add_argument("--print-completion", choices=SHELLS, metavar="SHELL", help=shells)
     heads, words = {"": whole}, {"metavar": "COMMAND", "title": "commands"}
     below: dict[str, Any] = {"": whole.add_subparsers(**words)}  # type: ignore[call-overload]
-    for name, command in COMMANDS.items():
+    for name in COMMANDS:
         group, _, last = name.rpartition(" ")
         if group not in below:
             usage, text = f"vcmpipe {group} COMMAND ...", GROUPS[group]
-            sentence = f"{text[0].upper()}{text[1:]}."
-            heads[group] = below[""].add_parser(group, usage=usage, description=sentence, help=text, **_PLAIN)
+            heads[group] = below[""].add_parser(group, usage=usage, description=text, help=text, **_PLAIN)
             _add(heads[group], dataclasses.fields(CommonOptions)[0], bool)
             below[group] = heads[group].add_subparsers(**words)  # type: ignore[call-overload]
-        parser = below[group].add_parser(last, help=command.summary, **_head(name))
+        head = _head(name)
+        parser = below[group].add_parser(last, help=head["description"], **head)
         if complete:
             _describe(parser, name, complete)
     return heads

@@ -1,4 +1,4 @@
-"""Results for people, on stdout: aligned tables on a terminal, the same without colours and cuts in a pipe."""
+"""Results for human readers, on stdout: aligned tables on a terminal, the same without colours and cuts in a pipe."""
 
 from __future__ import annotations
 
@@ -61,8 +61,14 @@ def console() -> Console:
     return out
 
 
-def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
-    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
+def print_table(
+    screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, most: int | None = None
+) -> None:
+    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut.
+
+    Of more rows than ``most`` the first are shown, and how many there are besides.
+    """
+    more, rows = len(rows) - (most or len(rows)), rows[:most]
     tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
@@ -80,6 +86,8 @@ def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[s
         table.add_row(*row)
     # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
     screen.print(table, width=max(screen.width, sum(widths) + gaps), crop=False, soft_wrap=False)
+    if more > 0:
+        screen.print(f"and {more:,} more: --json lists all", soft_wrap=True)
 
 
 def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,30 +93,28 @@ def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]
 
 
 def parse_scales(text: str, what: str) -> tuple[float, ...]:
-    """Read ``1,0.75,0.5``.
+    """Read ``1,0.75,0.5``: scales above 0 and at most 1, the largest first.
 
     Raises:
-        InputError: A value is no number in (0, 1].
+        InputError: A value is no such number.
     """
-    try:
-        scales = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0.0 < scale <= 1.0 for scale in scales):
-        raise InputError(f"{what} {text!r}: give factors above 0 and at most 1, such as 1,0.75,0.5")
-    return scales
+    return _numbers(text, lambda scale: 0.0 < scale <= 1.0, f"{what} {text!r}: give factors above 0 and at most 1")
 
 
 def parse_shares(text: str, what: str) -> tuple[float, ...]:
-    """Read ``0.9,0.75,0.5``; the largest first.
+    """Read ``0.9,0.75,0.5``: shares above 0 and below 1, the largest first.
 
     Raises:
-        InputError: A value is no number above 0 and below 1.
+        InputError: A value is no such number.
     """
+    return _numbers(text, lambda share: 0.0 < share < 1.0, f"{what} {text!r}: give shares above 0 and below 1")
+
+
+def _numbers(text: str, holds: Callable[[float], bool], refusal: str) -> tuple[float, ...]:
     try:
-        shares = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
+        values = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
     except ValueError:
-        shares = (0.0,)
-    if not all(0.0 < share < 1.0 for share in shares):
-        raise InputError(f"{what} {text!r}: give shares above 0 and below 1, such as 0.9,0.75,0.5")
-    return shares
+        values = (math.nan,)
+    if not all(map(holds, values)):
+        raise InputError(f"{refusal}, such as 0.9,0.75,0.5")
+    return values

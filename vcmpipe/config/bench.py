@@ -17,7 +17,7 @@ MAX_RESAMPLES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(PipelineOptions):
-    """Compare methods: what each keeps and what it costs, against plain VVC."""
+    """Compare methods with plain VVC: what each keeps and what it costs."""
 
     images: str | None = option(
         None,

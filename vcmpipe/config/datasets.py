@@ -12,7 +12,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetBuildOptions(WholeCodingOptions):
-    """Code every picture at every QP, look at each version, and keep what was seen: a JRD data set."""
+    """Code every picture at every QP, and record what is detected in each version."""
 
     images: str = option(bare=True, help="a folder of pictures; sub-folders are searched, too")
     out: str = option(help="the store to make or to go on with")
@@ -40,7 +40,7 @@ class DatasetBuildOptions(WholeCodingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetVerifyOptions(Options):
-    """Check a store: digests, completeness, and that every version decodes to what its record says."""
+    """Check a store: digests, completeness, and that every version decodes."""
 
     store: str = option(positional=True, help="the store")
     images: str | None = option(None, help="the folder of source pictures, if it has moved")
@@ -52,7 +52,7 @@ class DatasetVerifyOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetImportOptions(Options):
-    """Read a published data set into one table of samples, with its split, and say what is missing."""
+    """Read a published data set into one table of samples."""
 
     data_set: Literal["ow-jrd", "videoset", "mcl-jci", "cpl-set", "jrd-images", "jnd-levels"] = option(
         positional=True,
@@ -123,7 +123,7 @@ class DatasetExportOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetStatsOptions(Options):
-    """Say what is in a data set: counts, labels, what a constant guess would reach, rates."""
+    """Say what is in a data set, and what a constant guess would reach."""
 
     store: str = option(positional=True, help="a store, a folder of samples, or a label table (.parquet)")
     rule: str | None = option(
@@ -171,7 +171,7 @@ class DatasetConvertOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCropOptions(Options):
-    """Cut pairs of pictures into patches for resjnd: both partners at the same places, a picture in one split."""
+    """Cut pairs of pictures into patches to train resjnd on."""
 
     source: str = option(
         positional=True,

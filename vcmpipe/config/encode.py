@@ -11,37 +11,26 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions(Options):
-    """The verified search."""
+    """The verified search, with --verify."""
 
     verify: bool = option(
         False, help="search for the cheapest version of every picture in which the detector finds every object again"
     )
-    max_trials: int = option(12, low=1, high=1000, help="with --verify: encodes tried per picture at most")
-    scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="with --verify: scales to try; 1 is always tried")
+    max_trials: int = option(12, low=1, high=1000, help="encodes tried per picture at most")
+    scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="scales to try; 1 is always tried")
     verify_with: str | None = option(
-        None,
-        metavar="DETECTORS",
-        help="with --verify: further detectors, comma-separated, that must keep what they see, too",
+        None, metavar="DETECTORS", help="further detectors, comma-separated, that must keep what they see, too"
     )
     qp_margin: int = option(
-        0,
-        low=0,
-        high=32,
-        help="with --verify: QP steps below a version that kept everything, where everything has to be kept again",
+        0, low=0, high=32, help="QP steps below a version that kept everything, where everything has to be kept again"
     )
     score_margin: float = option(
-        0.0,
-        low=0,
-        high=1,
-        help="with --verify: by how much a confidence has to exceed --min-score (up to half of what there is)",
+        0.0, low=0, high=1, help="by how much a confidence has to exceed --min-score (up to half of what there is)"
     )
     background_blur: float = option(
-        0.0,
-        low=0,
-        high=100,
-        help="with --verify: low-pass what lies outside the objects, standard deviation in pixels; 0: off",
+        0.0, low=0, high=100, help="low-pass what lies outside the objects, standard deviation in pixels; 0: off"
     )
-    strict: bool = option(False, help="with --verify: fail, and write nothing, where an object cannot be kept")
+    strict: bool = option(False, help="fail, and write nothing, where an object cannot be kept")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +43,7 @@ class VerifyOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(PipelineOptions, VerifyOptions):
-    """Detect, predict thresholds, build QP maps and code pictures into one VVC (or HEVC) stream."""
+    """Code pictures or video into one VVC (or HEVC) stream, a QP per object."""
 
     input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")

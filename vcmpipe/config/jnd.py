@@ -9,7 +9,7 @@ from vcmpipe.config.base import Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class JndMapOptions(Options):
-    """Write what human viewers do not notice in each pixel: a ResJND map per picture, with a preview."""
+    """Write what human viewers do not notice in each pixel: a ResJND map per picture."""
 
     input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     weights: str = option(help="weights of ResJND: .safetensors with its card, or the published .pth")

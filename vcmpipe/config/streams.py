@@ -9,7 +9,7 @@ from vcmpipe.config.base import Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions(Options):
-    """Decode any VVC or HEVC Annex-B stream into PNG files or a .y4m video."""
+    """Decode a VVC or HEVC stream into PNG files or a .y4m video."""
 
     input: str = option(bare=True, help="the bitstream")
     out: str = option(help="a folder for PNG files, or a file ending in .y4m")
@@ -19,7 +19,7 @@ class DecodeOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class InspectOptions(Options):
-    """Show a stream's headers, pictures and regions, and check its QPs against the map asked for."""
+    """Show a stream's headers, pictures and regions; check its QPs against the map."""
 
     input: str = option(bare=True, help="the bitstream")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream")

@@ -23,7 +23,7 @@ _MODELS = ("dt_jrd", "bc_jrd", "detector_aware", "laser", "mtjnd", "resjnd")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ObjectsOptions):
-    """Train a threshold predictor; the same command goes on where a run was interrupted."""
+    """Train a threshold predictor; the same command goes on after an interruption."""
 
     model: str = option(
         positional=True,
@@ -31,8 +31,7 @@ class TrainOptions(ObjectsOptions):
     )
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
     variant: str | None = option(
-        None,
-        help="laser: lat, rec, e2e_lat, e2e_rec, mj_lat or mj_rec; mtjnd: mt_3ljnd, mt_1ljnd_va or mt_3ljnd_va",
+        None, help="laser: lat, rec, e2e_lat, e2e_rec, mj_lat or mj_rec; mtjnd: mt_3ljnd, mt_1ljnd_va or mt_3ljnd_va"
     )
     stage: Literal["autoencoder", "jnd", "head"] | None = option(
         None,
