@@ -22,13 +22,11 @@ class DatasetBuildOptions(WholeCodingOptions):
     device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
     qps: str = option("0:63", help="QPs to code at: FIRST:LAST[:STEP], both ends included, or A,B,C")
     search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
-    score: float = option(MapOptions.score, help="detections on the source below this confidence are no objects (0..1)")
-    min_score: float = option(
-        MapOptions.min_score, help="least confidence at which an object counts as recognised (0..1)"
+    score: float = option(
+        MapOptions.score, low=0, high=1, help="detections on the source below this confidence are no objects"
     )
-    iou: float = option(
-        MapOptions.iou, help="least overlap of boxes at which an object counts as recognised (above 0 to 1)"
-    )
+    min_score: float = option(MapOptions.min_score, low=0, high=1, help="least confidence of a recognised object")
+    iou: float = option(MapOptions.iou, above=0, high=1, help="least overlap (IoU) of boxes of a recognised object")
     limit: int | None = option(None, low=1, help="take only the first N pictures")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
