@@ -11,6 +11,7 @@ import pytest
 from vcmpipe import config
 from vcmpipe.audience import PixelThresholds, load_people
 from vcmpipe.bench.statistics import summarise
+from vcmpipe.cli.commands import COMMANDS
 from vcmpipe.encoders import CodingMode, PictureCoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule, match
@@ -46,21 +47,90 @@ def test_bad_ranges_name_the_option_and_the_value(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
+NAN = float("nan")
+ENCODE = {"input": "in", "out": "out.bin"}
+VERIFY = ENCODE | {"verify": True}
+HUMAN = ENCODE | {"viewer": "both", "human": "constant:30"}
+TRAIN = {"model": "dt_jrd", "data": "store", "out": "run"}
+LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], list[float]]] = [
+    (config.EncodeOptions, ENCODE, "risk", [0.0, 0.99], [-0.1, 1.0, NAN]),
+    (config.EncodeOptions, ENCODE, "score", [0.0, 1.0], [-0.1, 1.1, NAN]),
+    (config.EncodeOptions, ENCODE, "min_score", [0.0, 1.0], [-0.1, 1.1]),
+    (config.EncodeOptions, ENCODE, "iou", [0.01, 1.0], [0.0, 1.1]),
+    (config.EncodeOptions, ENCODE, "empty", [0, 63], [-1, 64]),
+    (config.EncodeOptions, ENCODE, "dilate", [0, config.MAX_DILATE], [-1, config.MAX_DILATE + 1]),
+    (config.EncodeOptions, ENCODE, "smooth", [1, 63], [0, 64]),
+    (config.EncodeOptions, ENCODE, "jobs", [0, config.MAX_JOBS], [-1, config.MAX_JOBS + 1]),
+    (config.EncodeOptions, ENCODE, "limit", [1], [0]),
+    (config.EncodeOptions, ENCODE, "margin", [-63, 63], [-64, 64]),
+    (config.EncodeOptions, VERIFY, "max_trials", [1, 1000], [0, 1001]),
+    (config.EncodeOptions, VERIFY, "qp_margin", [0, 32], [-1, 33]),
+    (config.EncodeOptions, VERIFY, "score_margin", [0.0, 1.0], [-0.1, 1.1, NAN]),
+    (config.EncodeOptions, VERIFY, "background_blur", [0.0, 100.0], [-1.0, 101.0]),
+    (config.EncodeOptions, HUMAN, "jnd_factor", [0.1], [0.0, NAN, float("inf")]),
+    (config.EncodeOptions, HUMAN, "jnd_floor", [0.0, 255.0], [-1.0, 256.0]),
+    (config.BenchOptions, {}, "limit", [1], [0]),
+    (config.BenchOptions, {}, "resamples", [0, config.MAX_RESAMPLES], [-1, config.MAX_RESAMPLES + 1]),
+    (config.BenchOptions, {}, "seed", [0], [-1]),
+    (config.BenchOptions, {}, "gallery", [0], [-1]),
+    (config.PredictOptions, {"input": "in"}, "margin", [-63, 63], [-64, 64]),
+    (config.PredictOptions, {"input": "in"}, "limit", [1], [0]),
+    (config.PredictOptions, {"input": "in"}, "risk", [0.5], [1.0]),
+    (config.PredictOptions, {"input": "in"}, "jobs", [1], [-1]),
+    (config.EvaluatePredictorOptions, {"data": "d", "weights": "w"}, "risk", [0.0], [1.0]),
+    (config.EvaluatePredictorOptions, {"data": "d", "weights": "w"}, "rounds", [2], [1]),
+    (config.EvaluatePredictorOptions, {"data": "d", "weights": "w"}, "limit", [1], [0]),
+    (config.JndMapOptions, {"input": "in", "weights": "w", "out": "d"}, "tile", [16, 16384], [15, 16385]),
+    (config.JndMapOptions, {"input": "in", "weights": "w", "out": "d"}, "limit", [1], [0]),
+    (config.DatasetBuildOptions, {"images": "in", "out": "store"}, "limit", [1], [0]),
+    (config.DatasetBuildOptions, {"images": "in", "out": "store"}, "iou", [1.0], [0.0]),
+    (config.DatasetConvertOptions, {"samples": "s", "out": "d"}, "jobs", [0], [-1]),
+    (config.DatasetCropOptions, {"source": "s", "out": "d"}, "size", [16, 16384], [15, 16385]),
+    (config.DatasetCropOptions, {"source": "s", "out": "d"}, "stride", [1, 16384], [0, 16385]),
+    (config.TrainOptions, TRAIN, "epochs", [1], [0]),
+    (config.TrainOptions, TRAIN, "batch", [1], [0]),
+    (config.TrainOptions, TRAIN, "size", [1], [0]),
+    (config.TrainOptions, TRAIN, "sigma", [0.1], [0.0, NAN]),
+    (config.TrainOptions, TRAIN, "lr", [0.1], [0.0, NAN]),
+    (config.TrainOptions, TRAIN, "weight_decay", [0.0], [-0.1]),
+    (config.TrainOptions, TRAIN, "attention_weight", [0.0], [-0.1]),
+    (config.TrainOptions, TRAIN | {"model": "laser"}, "level", [1, 3], [0, 4]),
+    (config.TrainOptions, TRAIN, "versions", [1, 64], [0, 65]),
+    (config.TrainOptions, TRAIN, "patience", [0], [-1]),
+    (config.TrainOptions, TRAIN, "workers", [0], [-1]),
+    (config.TrainOptions, TRAIN, "checkpoint_every", [1], [0]),
+    (config.TrainOptions, TRAIN, "limit", [1], [0]),
+]
+
+
 @pytest.mark.parametrize(
-    ("values", "named"),
+    ("make", "others", "name", "good", "bad"), LIMITS, ids=[f"{each[0].__name__}-{each[2]}" for each in LIMITS]
+)
+def test_numbers_out_of_range_name_their_option(
+    make: Callable[..., object], others: dict[str, object], name: str, good: list[float], bad: list[float]
+) -> None:
+    for value in good:
+        assert getattr(make(**others, **{name: value}), name) == value
+    for value in bad:
+        with pytest.raises(InputError, match=f"^--{name.replace('_', '-')} {value}: give "):
+            make(**others, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "others"),
     [
-        ({"risk": 1.5}, "--risk"),
-        ({"score": -0.1}, "--score"),
-        ({"empty": 64}, "--empty"),
-        ({"dilate": -1}, "--dilate"),
-        ({"smooth": 0}, "--smooth"),
-        ({"jobs": -1}, "--jobs"),
-        ({"limit": 0}, "--limit"),
+        (config.EncodeOptions, {"input": "", "out": "b"}),
+        (config.DecodeOptions, {"input": "a", "out": ""}),
+        (config.InspectOptions, {"input": "a", "sidecar": ""}),
+        (config.TrainOptions, TRAIN | {"init": ""}),
+        (config.DatasetVerifyOptions, {"store": ""}),
+        (config.BenchOptions, {"cache": ""}),
     ],
 )
-def test_values_out_of_range_name_their_option(values: dict[str, object], named: str) -> None:
-    with pytest.raises(InputError, match=named):
-        config.EncodeOptions(input="in", out="out.bin", **values)  # type: ignore[arg-type]
+def test_an_empty_name_is_refused(make: Callable[..., object], others: dict[str, object]) -> None:
+    (name,) = (name for name, value in others.items() if value == "")
+    with pytest.raises(InputError, match=f"^--{name} is empty"):
+        make(**others)
 
 
 DEFAULTS: list[tuple[Callable[..., object], str, object]] = [
@@ -118,6 +188,6 @@ def test_the_library_and_the_command_line_have_the_same_defaults(
 
 
 def test_every_option_has_a_help_text() -> None:
-    for name in ("EncodeOptions", "DecodeOptions", "InspectOptions", "ExtractOptions", "BenchOptions", "DoctorOptions"):
-        for field in dataclasses.fields(getattr(config, name)):
-            assert len(field.metadata["help"]) > 5, f"{name}.{field.name}"
+    for command in COMMANDS.values():
+        for field in dataclasses.fields(command.options):
+            assert len(field.metadata["help"]) > 5, f"{command.options.__name__}.{field.name}"

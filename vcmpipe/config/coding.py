@@ -64,7 +64,7 @@ class MapOptions(ThresholdOptions):
     min_score: float = option(
         0.2, low=0, high=1, help="a detection in the coded picture needs this confidence to count as found (0..1)"
     )
-    iou: float = option(0.5, help="and this overlap (IoU) with the object's box in the source (above 0, up to 1)")
+    iou: float = option(0.5, above=0, high=1, help="and this overlap (IoU) with the object's box in the source")
     background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
     empty: int | None = option(None, low=0, high=63, help="QP of a picture without objects; default: the background's")
     dilate: int = option(8, low=0, high=MAX_DILATE, help="margin around every box, in coded luma samples")
