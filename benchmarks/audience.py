@@ -39,22 +39,22 @@ class Row:
 
 
 def pipelines(args: argparse.Namespace, cache: ContentCache | None) -> dict[str, Pipeline]:
-    """A pipeline per audience, with one detector, predictor and encoder for all."""
+    """A pipeline per viewer, with one detector, predictor and encoder for all."""
     encoder = load_encoder(args.encoder)
     shared = {"encoder": CachedEncoder(encoder, cache) if cache else encoder, "cache": cache}
     made = {}
-    wanted = [("machine", None), *((audience, human) for human in args.human for audience in ("human", "both"))]
-    for audience, human in wanted:
+    wanted = [("machine", None), *((viewer, human) for human in args.human for viewer in ("human", "both"))]
+    for viewer, human in wanted:
         options = EncodeOptions(
             input=args.images,
             out="unused",
             detector=args.detector,
             encoder=args.encoder,
             predictor=args.predictor,
-            audience=audience,
+            viewer=viewer,
             human=human,
         )
-        made[f"{audience}{f', {short(human)}' if human else ''}"] = one = Pipeline(options, **shared)
+        made[f"{viewer}{f', {short(human)}' if human else ''}"] = one = Pipeline(options, **shared)
         shared |= {"detector": one.detector, "predictor": one.predictor}
     return made
 

@@ -1,4 +1,4 @@
-"""The bench with people: methods that follow the audience, and how points look."""
+"""The bench with people: methods that follow the viewer, and how points look."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def sizes(result: BenchResult) -> dict[tuple[str, str], float]:
     return {(p.method, p.label): p.bytes_per_picture.value or 0.0 for p in result.points}
 
 
-def test_methods_with_maps_follow_the_audience(options: BenchOptions) -> None:
+def test_methods_with_maps_follow_the_viewer(options: BenchOptions) -> None:
     machine = sizes(bench(options, detector=Everything()))
-    both = sizes(bench(dataclasses.replace(options, audience="both", human="constant:34"), detector=Everything()))
+    both = sizes(bench(dataclasses.replace(options, viewer="both", human="constant:34"), detector=Everything()))
     said: list[str] = []
-    people = dataclasses.replace(options, audience="human", human="constant:34")
+    people = dataclasses.replace(options, viewer="human", human="constant:34")
     human = sizes(bench(people, detector=Everything(), warn=said.append))
-    assert said == ["roi knows nothing of people: it is left out with --audience human"]
+    assert said == ["roi knows nothing of human viewers: it is left out with --viewer human"]
     assert list(both) == list(machine) and {method for method, _ in human} == {"plain", "frame", "jrd"}
     for qp in ("QP 24", "QP 40"):
         assert machine["plain", qp] == both["plain", qp] == human["plain", qp]
@@ -83,7 +83,7 @@ def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions,
     maps.mkdir()
     np.save(maps / "p0.npy", np.full((120, 160), 4.0, np.float32))
     wanted = dataclasses.replace(
-        options, methods="plain,jrd", map_scales="1,0.5", audience="human", human=f"maps:{maps}", margins="-6,-3,0"
+        options, methods="plain,jrd", map_scales="1,0.5", viewer="human", human=f"maps:{maps}", margins="-6,-3,0"
     )
     result = bench(wanted, detector=Everything())
     found = sizes(result)
@@ -98,7 +98,7 @@ def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions,
 
 def test_every_method_knows_for_whom_it_is_not(options: BenchOptions) -> None:
     assert {name for names in NOT_FOR.values() for name in names} <= set(METHODS) and NOT_FOR["machine"] == ()
-    wanted = dataclasses.replace(options, methods="verified", audience="both", human="constant:34")
+    wanted = dataclasses.replace(options, methods="verified", viewer="both", human="constant:34")
     with pytest.raises(InputError, match="none of --methods verified"):
         bench(wanted, detector=Everything())
 

@@ -136,9 +136,11 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(here: Path, encoded: Pat
         "import os, signal, sys\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "from vcmpipe.cli import main as command\n"
+        "import dataclasses\n"
         "from vcmpipe.cli.commands import COMMANDS\n"
         "inspect = COMMANDS['inspect']\n"
-        "COMMANDS['inspect'] = lambda options: os.kill(os.getpid(), signal.SIGHUP) or inspect(options)\n"
+        "run = lambda *given: os.kill(os.getpid(), signal.SIGHUP) or inspect.run(*given)\n"
+        "COMMANDS['inspect'] = dataclasses.replace(inspect, run=run)\n"
         f"sys.exit(command(['inspect', '--input', {str(encoded / 'a.bin')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -2,76 +2,145 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from vcmpipe.cli import config_files
+from vcmpipe.cli.commands import COMMANDS, GROUPS
 from vcmpipe.cli.main import main
-from vcmpipe.cli.parser import COMMANDS, parse
+from vcmpipe.cli.parser import parse
 from vcmpipe.errors import InputError
 
 
 def test_options_are_hyphenated_and_typed() -> None:
     command, options = parse(
-        ["encode", "--input", "a", "--out", "b.bin", "--map-out", "m", "--no-check", "--ctu", "64"]
+        ["encode", "--input", "a", "--out", "b.bin", "--map-out", "m", "--no-check", "--ctu", "64", "--risk=0.2"]
     )
     assert command == "encode"
     assert (options.input, options.out, options.map_out, options.check, options.ctu) == ("a", "b.bin", "m", False, 64)
+    assert options.risk == 0.2
 
 
-def test_file_names_that_look_like_options_or_protocols() -> None:
-    _, options = parse(["encode", "--input", "./-i.png", "--out=-o.bin"])
-    assert (options.input, options.out) == ("./-i.png", "-o.bin")
-    _, options = parse(["encode", "--input=http:x.png", "--out", "b"])
-    assert options.input == "http:x.png"
-
-
-def test_a_configuration_file_and_the_command_line_over_it(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text("margin: -4\nmap_out: maps\nbackground: '+10'\ncheck: false\n")
-    _, options = parse(["encode", "--config", str(path), "--input", "a", "--out", "b", "--margin", "2"])
-    assert (options.margin, options.map_out, options.background, options.check) == (2, "maps", "+10", False)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["encode", "a", "-o", "b"], {"input": "a", "out": "b"}),
+        (["encode", "-o", "b", "--verify", "a"], {"input": "a", "out": "b", "verify": True}),
+        (["encode", "-i=a", "-o=b"], {"input": "a", "out": "b"}),
+        (["inspect", "--", "--verify-map"], {"input": "--verify-map", "verify_map": False}),
+        (["decode", "-", "-o", "d", "--no-restore", "--restore"], {"input": "-", "restore": True}),
+        (["bench", "frames"], {"images": "frames"}),
+        (["dataset", "build", "frames", "-o", "store"], {"images": "frames", "out": "store"}),
+        (["train", "dt_jrd", "store", "-o", "run"], {"model": "dt_jrd", "data": "store"}),
+        (["train", "--data", "store", "-o", "run", "dt_jrd"], {"model": "dt_jrd", "data": "store"}),
+        (["dataset", "verify", "store", "--images", "x"], {"store": "store", "images": "x"}),
+        (["encode", "a", "-o", "b", "--limit", "3", "--limit", "null"], {"limit": None}),
+        (["encode", "a", "-o", "b", "--background", "-4", "--margin", "-2"], {"background": "-4", "margin": -2}),
+        (["encode", "./-i.png", "--out=-o.bin"], {"input": "./-i.png", "out": "-o.bin"}),
+        (["encode", "--input", "-i.png", "--out", "-o.bin"], {"input": "-i.png", "out": "-o.bin"}),
+        (["encode", "--input=--out", "-o", "b"], {"input": "--out", "out": "b"}),
+        (["encode", "--input=http:x.png", "-o", "b=c"], {"input": "http:x.png", "out": "b=c"}),
+    ],
+)
+def test_words_become_options(words: list[str], expected: dict[str, object]) -> None:
+    _, options = parse(words)
+    assert {name: getattr(options, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
         ([], "give a command: encode, decode"),
-        (["nonsense"], "'nonsense'"),
-        (["encode"], "--input and --out must be given"),
+        (["nonsense"], "'nonsense'; there are encode"),
+        (["encod"], "'encod': did you mean encode?"),
+        (["--json", "encode"], "give a command before --json"),
+        (["dataset"], "give a command: build, verify"),
+        (["dataset", "bild"], "did you mean build?"),
+        (["encode"], "--input and --out must be given (see vcmpipe encode --help)"),
         (["encode", "--input", "a"], "--out must be given"),
-        (["encode", "--input", "a", "--out", "b", "--inptu", "c"], "--inptu"),
-        (["encode", "--input", "a", "--out", "b", "--ctu", "33"], "--ctu: 33 is not one of 32, 64, 128"),
-        (["encode", "--input", "a", "--out", "b", "--jobs", "many"], "--jobs: many is no whole number"),
-        (["encode", "--input", "a", "--out", "b", "--risk", "3"], "--risk 3.0: give 0 or more"),
+        (["train", "--out", "run"], "--data and MODEL must be given"),
+        (["encode", "a", "--out", "b", "--inptu", "c"], "no option --inptu: did you mean --input?"),
+        (["encode", "a", "--out", "b", "--qp", "32"], "no option --qp: did you mean --qp-margin?"),
+        (["encode", "a", "--out", "b", "--map_out", "c"], "no option --map_out: did you mean --map-out"),
+        (["encode", "a", "--out", "b", "--audience", "both"], "--audience is now --viewer"),
+        (["encode", "-input", "a"], "no option -input: did you mean --input?"),
+        (["encode", "a", "b", "--out", "c"], "no use for 'b'"),
+        (["encode", "a", "--out"], "--out needs a value"),
+        (["encode", "--input", "--out", "b"], "--input needs a value"),
+        (["encode", "-i", "-o", "b"], "-i needs a value"),
+        (["encode", "a", "--out", "b", "--json=1"], "--json takes no value"),
+        (["encode", "a", "--out", "b", "--ctu", "33"], "--ctu: 33 is not one of 32, 64, 128"),
+        (["encode", "a", "--out", "b", "--jobs", "many"], "--jobs: many is not a whole number"),
+        (["encode", "a", "--out", "b", "--risk", "big"], "--risk: big is not a number"),
+        (["encode", "a", "--out", "b", "--risk", "3"], "--risk 3.0: give at least 0 and less than 1"),
         (["bench", "--methods", "plain,best"], "unknown method 'best'"),
-        (["encode", "--config", "no-such-thing", "--input", "a", "--out", "b"], "no such file"),
+        (["encode", "--config", "no-such-thing", "a", "--out", "b"], "no such file"),
+        (["--print-completion", "perl"], "--print-completion perl: give one of bash, zsh, tcsh"),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_with_2(
-    words: list[str], named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["vcmpipe", *words])
-    try:
-        code = main(words)
-    except SystemExit as exit:
-        code = exit.code
+    assert main(words) == 2
     captured = capsys.readouterr()
-    assert code == 2
     assert captured.out == ""
     assert captured.err.count("\n") == 1 and captured.err.startswith("vcmpipe: ")
     assert named in captured.err
 
 
-def test_a_misspelt_key_in_a_configuration_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text("margni: 3\n")
-    with pytest.raises(SystemExit) as caught:
-        main(["encode", "--config", str(path), "--input", "a", "--out", "b"])
-    assert caught.value.code == 2
-    assert "margni" in capsys.readouterr().err
+def test_a_configuration_file_and_the_command_line_over_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "c.yaml", tmp_path / "d.yaml"
+    first.write_text("margin: -4\nmap_out: maps\nbackground: +4\ncheck: false\nlimit: 2\nscale: 1\n")
+    second.write_text("# over it\nlimit: null\nkeep-classes: 'no'\nempty:\nrisk: 2e-1\ninput: x\n")
+    words = ["encode", "--margin", "2", "--config", str(first), f"--config={second}", "-o", "b"]
+    _, options = parse(words)
+    assert (options.margin, options.map_out, options.background, options.check) == (2, "maps", "+4", False)
+    assert (options.limit, options.keep_classes, options.empty, options.risk) == (None, "no", None, 0.2)
+    assert (options.input, options.scale) == ("x", "1")
+    assert parse([*words, "a"])[1].input == "a"
+
+
+_LEVELS = "abcdefghijklmnopqrstuvwxyz"
+BOMB = "a: &a [x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(9 * [f'*{old}'])}]\n" for old, new in itertools.pairwise(_LEVELS)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("margni: 3", "there is no option margni: did you mean margin?"),
+        ("audience: both", "audience is now --viewer"),
+        ("json: maybe", "--json in c.yaml: maybe is not one of true"),
+        ("map-out: a\nmap_out: b", "c.yaml has map_out twice"),
+        ("margin: x", "--margin in c.yaml: x is not a whole number"),
+        ("out:", "--out in c.yaml has no value"),
+        ("- margin", "c.yaml holds no options"),
+        ("margin", "c.yaml holds no options"),
+        ("scales: [1, 0.5]", "scales has several values"),
+        (BOMB, "a has several values"),
+        ("? [a]\n: b", "has several values"),
+        ("margin: !!python/object/apply:os.abort []", "margin has several values"),
+        ("margin: *x", "c.yaml is not YAML"),
+        ("[" * 100_000, "c.yaml is not YAML"),
+        ("margin: 1\n---\nmargin: 2", "c.yaml is not YAML"),
+        ("\x00", "c.yaml is not YAML"),
+        ("#" * (config_files.LARGEST + 1), "more than 1,000,000 bytes"),
+    ],
+)
+def test_configuration_files_that_are_refused(
+    text: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(text)
+    assert main(["encode", "--config", "c.yaml", "--input", "a", "--out", "b"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and named in captured.err
 
 
 def test_an_unknown_configuration_names_the_ready_ones() -> None:
@@ -79,14 +148,45 @@ def test_an_unknown_configuration_names_the_ready_ones() -> None:
         parse(["bench", "--config", "nothing-of-that-name"])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS))
+@pytest.mark.parametrize("spelling", ["--print-config", "--print_config"])
+def test_a_printed_configuration_is_whole_and_is_read_again(
+    spelling: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["encode", "a", "-o", "null.bin", "--background", "+4", "--no-check", "--limit", "3", "--cache", "ü: #"]
+    with pytest.raises(SystemExit) as caught:
+        main([*words, spelling])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "map-out: null\n" in text and "_" not in "".join(yaml.safe_load(text))
+    (tmp_path / "c.yaml").write_text(text)
+    assert parse(["encode", "--config", str(tmp_path / "c.yaml")]) == parse(words)
+    with pytest.raises(SystemExit):
+        main(["encode", spelling])
+    assert "input" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", *GROUPS, *COMMANDS])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command.split(), "--help"])
     out = capsys.readouterr().out
     assert caught.value.code == 0
     assert out.startswith(f"usage: vcmpipe {command}")
-    assert "null" not in out and "type:" not in out
+    assert "null" not in out and "None" not in out and "==" not in out
+
+
+def test_help_lists_what_is_required_first_and_switches_by_what_they_change(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit):
+        main(["encode", "-h"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "usage: vcmpipe encode INPUT --out OUT [options]"
+    first = lines.index("required:")
+    assert lines[first + 1].startswith("  -i, --input INPUT ") and lines[first + 2].startswith("  -o, --out OUT ")
+    assert any(line.startswith("  --no-check ") for line in lines) and not any(" --check" in line for line in lines)
+    assert any(line.startswith("  --verify ") for line in lines) and not any("--no-verify" in line for line in lines)
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -94,13 +194,15 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys\nfrom vcmpipe.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'cv2', 'supervision', 'pandas', 'av', 'onnxruntime', 'matplotlib', 'scipy', 'ultralytics'}\n"
+        "heavy |= {'numpy', 'rich', 'yaml'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
 
 
-def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--print_completion", "shtab-bash"])
-    assert "--verify-map" in capsys.readouterr().out
+@pytest.mark.parametrize("words", [["--print-completion", "bash"], ["--print_completion=shtab-zsh"]])
+def test_completion_scripts_are_printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 0 and "--verify-map" in capsys.readouterr().out

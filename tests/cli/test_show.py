@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
-from vcmpipe.cli import show
+from vcmpipe.cli import show, show_doctor
 from vcmpipe.coding.conformance import MapCheck, MapFault
 from vcmpipe.commands.doctor import (
     DecoderFinding,
@@ -261,7 +261,7 @@ def test_examined(printed) -> None:
             FolderFinding("temporary files", "/t", None, True),
         ],
     )
-    show.examined(report)
+    show_doctor.examined(report)
     lines = printed()
     text = "\n".join(lines)
     assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
@@ -271,5 +271,5 @@ def test_examined(printed) -> None:
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
     assert lines[-1] == "healthy"
-    show.examined(replace(report, healthy=False, problems=["no VVenC was found: install it"], encoders=[]))
+    show_doctor.examined(replace(report, healthy=False, problems=["no VVenC was found: install it"], encoders=[]))
     assert printed()[-2:] == ["problem: no VVenC was found: install it", "not healthy"]

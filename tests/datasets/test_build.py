@@ -129,11 +129,11 @@ def test_a_store_of_another_configuration_is_refused(
     [
         ({"qps": "0:64"}, "from 0 to 63"),
         ({"qps": "40:30"}, "is not FIRST:LAST"),
-        ({"limit": 0}, "give 1 or more"),
+        ({"limit": 0}, "--limit 0: give at least 1"),
         ({"images": "nowhere"}, "nowhere does not exist"),
         ({"images": "."}, "hold no pictures"),
         ({"out": ""}, "--out is empty"),
-        ({"score": 1.5}, "must lie in 0..1"),
+        ({"score": 1.5}, "--score 1.5: give at least 0 and at most 1"),
         ({"encoder": "kvazaar", "qps": "0:63"}, "kvazaar codes QPs from 0 to 51"),
         ({"cluster": "tcp://127.0.0.1:9"}, "no Dask scheduler answers there"),
     ],

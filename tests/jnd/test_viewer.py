@@ -1,4 +1,4 @@
-"""Maps for people and for both audiences, with the real encoder; JND maps are planted."""
+"""Maps for people and for both viewers, with the real encoder; JND maps are planted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd import viewer as audiences
-from vcmpipe.jnd.ctu_qps import FACTOR, FLOOR, ctu_means, squared_error
+from vcmpipe.jnd.ctu_qps import ctu_means, squared_error
 from vcmpipe.jnd.models import resjnd
 from vcmpipe.jnd.viewer import PixelThresholds, load_human_viewer
 from vcmpipe.plugins import Registry
@@ -121,8 +121,8 @@ def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, t
     cache = str(tmp_path / "cache")
     human = {"human": f"maps:{maps}", "cache": cache}
     machine = run(picture_folder, tmp_path / "m.bin", background="44", cache=cache)
-    people = run(picture_folder, tmp_path / "h.bin", Predictor(requested=False), audience="human", **human)
-    both = run(picture_folder, tmp_path / "b.bin", background="44", audience="both", **human)
+    people = run(picture_folder, tmp_path / "h.bin", Predictor(requested=False), viewer="human", **human)
+    both = run(picture_folder, tmp_path / "b.bin", background="44", viewer="both", **human)
     differ = False
     for one, two, of_both in zip(asked_of(machine), asked_of(people), asked_of(both), strict=True):
         assert (of_both == np.minimum(one, two)).all()
@@ -132,21 +132,21 @@ def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, t
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
     # Without a predictor an object's threshold is what the people's map has there.
     assert [r.objects[0].threshold for r in people.frames] == [m[0, 0] for m in asked_of(people)]
-    assert both.configuration["audience"] == "both" and both.configuration["human"] == human["human"]
+    assert both.configuration["viewer"] == "both" and both.configuration["human"] == human["human"]
     assert both.provenance["human"] == human["human"] and "human" not in machine.provenance
 
 
 def test_a_margin_moves_peoples_map_where_they_are_alone(picture_folder: Path, tmp_path: Path) -> None:
-    words = {"audience": "human", "human": "constant:27", "limit": 1}
+    words = {"viewer": "human", "human": "constant:27", "limit": 1}
     assert asked_of(run(picture_folder, tmp_path / "a.bin", **words))[0].tolist() == [[27] * 5] * 4
     assert asked_of(run(picture_folder, tmp_path / "b.bin", margin=-4, **words))[0].max() == 23
-    both = run(picture_folder, tmp_path / "c.bin", margin=-4, background="44", **(words | {"audience": "both"}))
+    both = run(picture_folder, tmp_path / "c.bin", margin=-4, background="44", **(words | {"viewer": "both"}))
     assert sorted(set(asked_of(both)[0].ravel())) == [26, 27]
 
 
 def test_smooth_holds_for_people_too(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
     requested = asked_of(
-        run(picture_folder, tmp_path / "a.bin", audience="human", human=f"maps:{maps}", smooth=2, limit=1)
+        run(picture_folder, tmp_path / "a.bin", viewer="human", human=f"maps:{maps}", smooth=2, limit=1)
     )
     assert np.abs(np.diff(requested[0], axis=0)).max() <= 2 and np.abs(np.diff(requested[0], axis=1)).max() <= 2
 
@@ -154,12 +154,12 @@ def test_smooth_holds_for_people_too(picture_folder: Path, maps: Path, tmp_path:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"audience": "both"}, "--audience both needs people's thresholds"),
-        ({"audience": "human"}, "--audience human needs people's thresholds"),
+        ({"viewer": "both"}, "--viewer both needs thresholds of human viewers"),
+        ({"viewer": "human"}, "--viewer human needs thresholds of human viewers"),
         ({"human": "constant:30"}, "changes nothing for machines"),
-        ({"audience": "both", "human": "constant:30", "verify": True}, "knows nothing of people"),
-        ({"audience": "both", "human": "constant:30", "jnd_factor": 0.0}, "--jnd-factor"),
-        ({"audience": "both", "human": "constant:30", "jnd_floor": -1.0}, "--jnd-floor"),
+        ({"viewer": "both", "human": "constant:30", "verify": True}, "knows nothing of human viewers"),
+        ({"viewer": "both", "human": "constant:30", "jnd_factor": 0.0}, "--jnd-factor"),
+        ({"viewer": "both", "human": "constant:30", "jnd_floor": -1.0}, "--jnd-floor"),
     ],
 )
 def test_options_that_contradict_each_other(options: dict[str, object], named: str) -> None:
@@ -187,7 +187,7 @@ def test_people_that_cannot_be_had(spec: str, named: str) -> None:
 def test_a_picture_without_a_map_is_named(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
     (maps / "p1.npy").unlink()
     with pytest.raises(InputError, match=r"p1.png has no JND map"):
-        run(picture_folder, tmp_path / "a.bin", audience="human", human=f"maps:{maps}")
+        run(picture_folder, tmp_path / "a.bin", viewer="human", human=f"maps:{maps}")
     assert not (tmp_path / "a.bin").exists()
 
 
@@ -230,11 +230,6 @@ def test_maps_of_the_network_are_remembered(
     assert people[0].request(other).cached == 0.0 and len(calls) == 3
 
 
-def test_options_and_arithmetic_have_the_same_defaults() -> None:
-    options = EncodeOptions(input="x", out="y.bin")
-    assert (options.jnd_factor, options.jnd_floor, options.audience) == (FACTOR, FLOOR, "machine")
-
-
 def test_arithmetic_of_maps() -> None:
     first, second = QpMap.of([[10, 60]], 32, 64, 32), QpMap.of([[20, 40]], 32, 64, 32)
     assert smaller(first, second) == QpMap.of([[10, 40]], 32, 64, 32)
@@ -245,7 +240,7 @@ def test_arithmetic_of_maps() -> None:
 
 
 def test_the_command_line_says_what_is_missing(picture_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["encode", "--input", str(picture_folder), "--out", "b.bin", "--audience", "both"]
+    words = ["encode", "--input", str(picture_folder), "--out", "b.bin", "--viewer", "both"]
     assert main(words) == 2
     err = capsys.readouterr().err
     assert "--human" in err and err.count("\n") == 1

@@ -64,7 +64,7 @@ def test_changes_for_an_encoder_are_told(tmp_path: Path) -> None:
     report = fit_for_roi([item], ctu=32, step_limit=25)
     assert report.maps[0].qp.tolist() == [[20, 45], [45, 30]]
     assert report.notes[1] == "picture 0: 2 of 4 QPs lowered, by 6 at most, to keep steps <= 25"
-    report = write_roi(tmp_path / "m.roi", [QpMap.uniform(40, 64, 64), item], 30)
+    report = write_roi(tmp_path / "m.roi", [QpMap.uniform(40, 64, 64, 64), item], 30)
     assert report.notes == ("picture 1: map resampled from CTU 32 to 64 (minimum)",)
     assert read_roi(tmp_path / "m.roi", 30, 64, 64)[1].qp.tolist() == [[20]]
 

@@ -196,7 +196,7 @@ class PictureBench:
     def by_human(self, method: str, label: str, scale: float, margin: int) -> Coded:
         """One operating point: the picture by the human viewers' map, a margin added, at a scale."""
         human = self.human(scale)
-        assert human is not None, "--audience human has a human viewer"
+        assert human is not None, "--viewer human has a human viewer"
         requested = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
         return self._coded(method, label, scale, self.fresh_coder(scale), requested)
 
@@ -235,7 +235,7 @@ def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP per picture: the smallest threshold in it, plus a margin."""
-    for_human = bench.pipeline.options.audience == "human"
+    for_human = bench.pipeline.options.viewer == "human"
     wanted = [0] * len(sweep.margins) if for_human else _smallest(bench, sweep)
     points = []
     for scale in sweep.map_scales:
@@ -272,7 +272,7 @@ def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
 
     Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For people alone
-    it is their map plus a margin; for both audiences the smaller QP of both in every CTU, people's without a margin.
+    it is their map plus a margin; for both viewers the smaller QP of both in every CTU, people's without a margin.
     """
     return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
 
@@ -283,7 +283,7 @@ def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
-    if bench.pipeline.options.audience == "human":
+    if bench.pipeline.options.viewer == "human":
         return [bench.by_human(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
     thresholds = bench.thresholds(predictor)
     return [
@@ -322,7 +322,7 @@ METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
     "jrd-measured": jrd_measured,
     "verified": verified,
 }
-# Methods that would be the same as for machines, or as one another, by audience.
+# Methods that would be the same as for machines, or as one another, by viewer.
 NOT_FOR: dict[str, tuple[str, ...]] = {
     "machine": (),
     "human": ("roi", "jrd-measured", "verified"),

@@ -148,13 +148,13 @@ def _setting(
     second = guarded("second_detector", options.second_detector) if wants_second else None
     pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
     methods = list(dict.fromkeys(options.methods.split(",")))
-    for name in NOT_FOR[options.audience]:
+    for name in NOT_FOR[options.viewer]:
         if name in methods:
             methods.remove(name)
             if options.methods != BenchOptions.methods:
-                warn(f"{name} knows nothing of people: it is left out with --audience {options.audience}")
+                warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
     if not methods:
-        raise InputError(f"none of --methods {options.methods} codes for --audience {options.audience}: add jrd")
+        raise InputError(f"none of --methods {options.methods} codes for --viewer {options.viewer}: add jrd")
     measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
     if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
         if options.methods != BenchOptions.methods:

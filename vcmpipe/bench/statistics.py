@@ -22,6 +22,7 @@ from vcmpipe.bench.result import (
     Split,
     key_of,
 )
+from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import Curves, Estimate, Reason, bd_rates, draw, estimate, rate_at, saved_at
 
 Floats = NDArray[np.float64]
@@ -59,7 +60,11 @@ class Figures:
 
 
 def summarise(
-    observed: Observations, anchors: Sequence[str], average: Average = "pictures", resamples: int = 1000, seed: int = 0
+    observed: Observations,
+    anchors: Sequence[str],
+    average: Average = BenchOptions.average,
+    resamples: int = BenchOptions.resamples,
+    seed: int = BenchOptions.seed,
 ) -> Figures:
     """Every figure with its interval, from one draw of the pictures.
 

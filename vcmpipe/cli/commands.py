@@ -1,188 +1,140 @@
-"""One thin function per command: call, then print."""
+"""The table of all commands, and one thin function for each: call, then say what to print."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vcmpipe import config
-from vcmpipe.cli.say import print_json, say, warn
+from vcmpipe.cli import dataset_commands as dataset
+from vcmpipe.cli.command import Command, Result
+from vcmpipe.cli.progress import Reporter
+from vcmpipe.cli.say import count, say, warn
 
 
-def _encode(options: config.EncodeOptions) -> int:
+def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.cli import show
-    from vcmpipe.cli.progress import progress_bar
     from vcmpipe.commands.encode import encode
 
-    with progress_bar("encode") as progress:
-        sidecar = encode(options, progress=progress, warn=warn, on_trial=lambda count: progress.note(f"{count} trials"))
-    if options.json:
-        print_json(asdict(sidecar))
-    else:
-        show.encoded(sidecar, Path(options.out))
-    if options.verify:
-        show.unkept(sidecar, warn)
-    elif sidecar.lost:
+    sidecar = encode(options, progress=progress, warn=warn, on_trial=lambda done: progress.note(count(done, "trial")))
+    notes = show.unkept(sidecar) if options.verify else []
+    if sidecar.lost and not options.verify:
         margin = sidecar.configuration["margin"]
-        other = "--audience both" if options.audience == "human" else "--background keep"
-        warn(f"{sidecar.lost} objects were lost: a lower --margin (it was {margin}) or {other} loses fewer")
-    return 0
+        other = "--viewer both" if options.viewer == "human" else "--background keep"
+        lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
+        notes = [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
+    return Result(sidecar, lambda report: show.encoded(report, Path(options.out)), notes)
 
 
-def _decode(options: config.DecodeOptions) -> int:
-    from vcmpipe.cli.progress import progress_bar
+def _decode(options: config.DecodeOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show
     from vcmpipe.commands.decode import decode
 
-    with progress_bar("decode") as progress:
-        report = decode(options, progress=progress)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        scaled = f", {report.restored} scaled back to the source's size" if report.restored else ""
-        print(f"{report.pictures} picture{'s' * (report.pictures != 1)} in {report.out}{scaled}")
-    return 0
+    return Result(decode(options, progress=progress), show.decoded)
 
 
-def _inspect(options: config.InspectOptions) -> int:
+def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
+    from dataclasses import asdict
+
     from vcmpipe.cli import show
     from vcmpipe.commands.inspect import inspect
     from vcmpipe.sidecar import Verdict
 
     report = inspect(options)
     verdict = report.check.verdict if report.check else Verdict.YES
-    if options.json:
-        found = asdict(report.info)
-        if report.check:
-            found["map"] = asdict(report.check) | {"verdict": verdict, "belongs": report.belongs}
-        print_json(found)
-    else:
-        # That a stream carries a map it was not made for would say nothing.
-        show.inspected(report.info, report.check if report.belongs or verdict != Verdict.YES else None)
-    if faults := report.faults:
-        say(f"{options.input}: {faults[0]}" + (f" (and {len(faults) - 1} more such faults)" if faults[1:] else ""))
+    found = {"map": asdict(report.check) | {"verdict": verdict, "belongs": report.belongs}} if report.check else {}
+    faults = []
+    if report.faults:
+        first, *others = report.faults
+        faults.append(f"{options.input}: {first}" + (f" (and {count(len(others), 'more fault')})" if others else ""))
     if verdict == Verdict.UNKNOWN:
-        say(f"{options.input}: whether the map is honoured cannot be told from its headers")
-    if verdict != Verdict.YES:
-        return 1
-    return 2 if faults else 0
+        faults.append(f"{options.input}: whether the map is honoured cannot be told from its headers")
+    # That a stream carries a map it was not made for would say nothing.
+    shown = report.check if report.belongs or verdict != Verdict.YES else None
+    code = 1 if verdict != Verdict.YES else 2 if report.faults else 0
+    return Result(asdict(report.info) | found, lambda _: show.inspected(report.info, shown), faults=faults, code=code)
 
 
-def _extract(options: config.ExtractOptions) -> int:
+def _extract(options: config.ExtractOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show
     from vcmpipe.commands.extract import extract
 
-    report = extract(options)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        print(
-            f"{report.out}: region {report.region}, {report.width}x{report.height}, "
-            f"{report.pictures} picture{'s' * (report.pictures != 1)}, {report.bytes:,} bytes"
-        )
-    return 0
+    return Result(extract(options), show.extracted)
 
 
-def _bench(options: config.BenchOptions) -> int:
+def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.bench import bench
     from vcmpipe.cli import show
-    from vcmpipe.cli.progress import progress_bar
 
-    with progress_bar("bench") as progress:
-        result = bench(options, progress=progress, warn=warn, figures=show.bench_so_far)
-    if options.json:
-        print_json(result.to_dict())
-    else:
-        show.benched(result, Path(options.out))
+    result = bench(options, progress=progress, warn=warn, figures=show.bench_so_far)
+    faults = []
     if result.left_out:
-        first = result.left_out[0]
-        more = f" (and {len(result.left_out) - 1} more)" if len(result.left_out) > 1 else ""
-        say(f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures")
-        return 1
-    return 0
+        first, *others = result.left_out
+        more = f" (and {len(others)} more)" if others else ""
+        faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures"]
+    return Result(result, lambda report: show.benched(report, Path(options.out)), faults=faults)
 
 
-def _predict(options: config.PredictOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _predict(options: config.PredictOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.commands.predict import predict
 
-    with progress_bar("predict") as progress:
-        prediction = predict(options, progress=progress, warn=warn)
-    if options.json:
-        print_json(prediction.to_dict())
-    else:
-        predictors.predicted(prediction)
-    return 0
+    return Result(predict(options, progress=progress, warn=warn), show_predictors.predicted)
 
 
-def _jnd_map(options: config.JndMapOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _jnd_map(options: config.JndMapOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.commands.jnd_map import write_jnd_maps
 
-    with progress_bar("jnd-map") as progress:
-        report = write_jnd_maps(
-            options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
-        )
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.mapped(report)
-    return 0
+    report = write_jnd_maps(
+        options, progress=progress, on_tile=lambda done, total: progress.note(f"tile {done} of {total}")
+    )
+    return Result(report, show_predictors.mapped)
 
 
-def _train(options: config.TrainOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _train(options: config.TrainOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.training.run import train
 
-    with progress_bar("train") as progress:
-        report = train(options, progress=progress, warn=warn, say=say)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.trained(report)
-    return 0
+    return Result(train(options, progress=progress, warn=warn, say=say), show_predictors.trained)
 
 
-def _evaluate_predictor(options: config.EvaluatePredictorOptions) -> int:
-    from vcmpipe.cli import predictors
-    from vcmpipe.cli.progress import progress_bar
+def _evaluate_predictor(options: config.EvaluatePredictorOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_predictors
     from vcmpipe.commands.evaluate import evaluate
 
-    with progress_bar("evaluate") as progress:
-        report = evaluate(options, progress=progress, warn=warn)
-    if options.json:
-        print_json(asdict(report))
-    else:
-        predictors.evaluated(report)
-    if getattr(report, "psnr_missing", None) is not None and options.psnr:
-        warn(f"no delta-PSNR: {report.psnr_missing}")  # type: ignore[union-attr]
-    return 0
+    report = evaluate(options, progress=progress, warn=warn)
+    missing = getattr(report, "psnr_missing", None) if options.psnr else None
+    return Result(report, show_predictors.evaluated, [f"no delta-PSNR: {missing}"] if missing else [])
 
 
-def _doctor(options: config.DoctorOptions) -> int:
-    from vcmpipe.cli import show
+def _doctor(options: config.DoctorOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_doctor
     from vcmpipe.commands.doctor import examine
 
     report = examine()
-    if options.json:
-        print_json(asdict(report))
-    else:
-        show.examined(report)
-    return 0 if report.healthy else 1
+    return Result(report, show_doctor.examined, code=0 if report.healthy else 1)
 
 
-COMMANDS: dict[str, Callable[[Any], int]] = {
-    "encode": _encode,
-    "decode": _decode,
-    "inspect": _inspect,
-    "extract": _extract,
-    "bench": _bench,
-    "predict": _predict,
-    "jnd-map": _jnd_map,
-    "train": _train,
-    "evaluate predictor": _evaluate_predictor,
-    "doctor": _doctor,
+COMMANDS: dict[str, Command[Any]] = {
+    "encode": Command(config.EncodeOptions, _encode),
+    "decode": Command(config.DecodeOptions, _decode),
+    "inspect": Command(config.InspectOptions, _inspect),
+    "extract": Command(config.ExtractOptions, _extract),
+    "bench": Command(config.BenchOptions, _bench),
+    "predict": Command(config.PredictOptions, _predict),
+    "train": Command(config.TrainOptions, _train),
+    "evaluate predictor": Command(config.EvaluatePredictorOptions, _evaluate_predictor),
+    "dataset build": Command(config.DatasetBuildOptions, dataset.build),
+    "dataset verify": Command(config.DatasetVerifyOptions, dataset.verify),
+    "dataset import": Command(config.DatasetImportOptions, dataset.import_),
+    "dataset export": Command(config.DatasetExportOptions, dataset.export),
+    "dataset convert": Command(config.DatasetConvertOptions, dataset.convert),
+    "dataset stats": Command(config.DatasetStatsOptions, dataset.stats),
+    "dataset crop": Command(config.DatasetCropOptions, dataset.crop),
+    "jnd-map": Command(config.JndMapOptions, _jnd_map),
+    "doctor": Command(config.DoctorOptions, _doctor),
 }
+
+GROUPS = {"dataset": "Build, check and exchange JRD data sets.", "evaluate": "Judge what was trained."}
+"""Commands of two words, by the first."""

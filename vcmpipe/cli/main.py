@@ -86,11 +86,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from vcmpipe.cli import commands, dataset_commands
+    from vcmpipe.cli.command import execute
+    from vcmpipe.cli.commands import COMMANDS
     from vcmpipe.cli.parser import parse
 
-    command, options = parse(words)
-    code = (commands.COMMANDS | dataset_commands.COMMANDS)[command](options)
+    name, options = parse(words)
+    code = execute(name, COMMANDS[name], options)
     # Here, where a full disk or a reader that left can still be told from success.
     sys.stdout.flush()
     return code

@@ -1,234 +1,202 @@
-"""The command line, built from the option dataclasses; hyphens in names, ``--no-x`` switches, one-line usage errors."""
+"""The command line: words and YAML files become a command's option dataclass.
+
+An option is ``--name VALUE`` or ``--name=VALUE``, a switch ``--name`` or ``--no-name``. Values in files are
+texts, too, and read by the same rules, so that ``background: +4`` means what ``--background +4`` means.
+"""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import re
-import shutil
-import sys
+import difflib
 import typing
+from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any, NoReturn
 
-from jsonargparse import ActionYesNo, ArgumentParser, Namespace, set_parsing_settings
-
-from vcmpipe import __version__, config
+from vcmpipe import __version__
+from vcmpipe.cli.commands import COMMANDS, GROUPS
+from vcmpipe.config import option
 from vcmpipe.errors import InputError
-from vcmpipe.process import one_line
 
-COMMANDS: dict[str, tuple[type, str]] = {
-    "encode": (config.EncodeOptions, "code pictures or video into one VVC stream, a QP per object"),
-    "decode": (config.DecodeOptions, "turn a VVC stream back into pictures"),
-    "inspect": (config.InspectOptions, "show headers, pictures and regions; verify QPs against the map"),
-    "extract": (config.ExtractOptions, "cut one sub-picture out without coding it again"),
-    "bench": (config.BenchOptions, "compare methods: what they keep and what they cost"),
-    "predict": (config.PredictOptions, "say how much distortion each object bears"),
-    "train": (config.TrainOptions, "train a threshold predictor"),
-    "evaluate predictor": (config.EvaluatePredictorOptions, "say how far a predictor is off, next to a constant"),
-    "dataset build": (config.DatasetBuildOptions, "code every picture at every QP and look at each version"),
-    "dataset verify": (config.DatasetVerifyOptions, "check a store: digests, completeness, decodability"),
-    "dataset import": (config.DatasetImportOptions, "read a published data set into one table of samples"),
-    "dataset export": (config.DatasetExportOptions, "write a store in a layout that others read"),
-    "dataset convert": (config.DatasetConvertOptions, "turn labels of H.264 or JPEG into VVC QPs"),
-    "dataset stats": (config.DatasetStatsOptions, "say what is in a data set, and what a constant guess would reach"),
-    "dataset crop": (config.DatasetCropOptions, "cut pairs of pictures into patches to train resjnd on"),
-    "jnd-map": (config.JndMapOptions, "write what people do not notice in each pixel"),
-    "doctor": (config.DoctorOptions, "say what this machine has: encoders, detectors, devices"),
-}
-# Commands of two words, by the first.
-GROUPS: dict[str, str] = {
-    "dataset": "build, check and exchange JRD data sets",
-    "evaluate": "judge what was trained",
-}
+SHORT = {"help": "-h", "input": "-i", "out": "-o"}
+# What options were called before.
+_RENAMED = {"audience": "viewer"}
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+Fields = dict[str, dataclasses.Field[Any]]
 
 
-class _Help(argparse.HelpFormatter):
-    """Help with defaults but without type names: a reader wants to know what happens, not the Python behind it."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """What every command takes besides its own options."""
 
-    def __init__(self, prog: str, **words: Any) -> None:
-        super().__init__(prog, max_help_position=28, width=min(shutil.get_terminal_size().columns, 110) - 2)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        # A switch is listed by the form that changes something.
-        if isinstance(action, ActionYesNo) and len(action.option_strings) == 2:
-            return action.option_strings[1 if action.default else 0]
-        return super()._format_action_invocation(action)
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        text = action.help or ""
-        if isinstance(action, ActionYesNo):
-            return f"do not: {text}" if action.default else text
-        if action.required and action.option_strings:
-            return f"{text} (required)"
-        if action.option_strings and action.default not in (None, False, argparse.SUPPRESS) and "default" not in text:
-            return f"{text} (default: %(default)s)"
-        return text
-
-    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
-        # The list of all options follows at once; what a reader needs first is what cannot be left out.
-        needed = [a for a in actions if a.required and not isinstance(a, argparse._SubParsersAction)]
-        words = [f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else a.dest.upper() for a in needed]
-        command = self._prog.replace(" [options]", "")
-        rest = [] if not needed and not any(a.option_strings for a in actions) else ["[options]"]
-        if any(isinstance(a, argparse._SubParsersAction) for a in actions):
-            rest = ["COMMAND ..."]
-        return f"{'usage: ' if prefix is None else prefix}{' '.join([command, *words, *rest])}\n\n"
+    help: bool = option(False, help="show this help and exit")
+    config: str | None = option(None, help="a YAML file of options, or the name of one in pipelines/", metavar="FILE")
+    print_config: bool = option(False, help="print all options as a YAML file for --config, and exit")
 
 
-class Parser(ArgumentParser):
-    """jsonargparse's parser with errors of one line and exit code 2."""
-
-    def __init__(self, **words: Any) -> None:
-        super().__init__(formatter_class=_Help, **words)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print one line and exit with 2."""
-        sys.stderr.write(f"vcmpipe: {one_line(_plain(message))} (vcmpipe {self._command()}--help lists the options)\n")
-        raise SystemExit(2)
-
-    def _command(self) -> str:
-        for words in (sys.argv[1:3], sys.argv[1:2]):
-            if " ".join(words) in (*COMMANDS, *GROUPS):
-                return " ".join(words) + " "
-        return ""
+class UsageError(InputError):
+    """A word that is not understood; the help of the command says more."""
 
 
-def _plain(message: str) -> str:
-    """Jsonargparse's message in the user's words."""
-    text = " ".join(message.split())
-    text = re.sub(
-        r"the following arguments are required: (.*)",
-        lambda m: " and ".join(_flag(word.split(".")[-1]) for word in m[1].split(", ")) + " must be given",
-        text,
-    )
-    text = re.sub(r'Parser key "(?:\w+\.)*(\w+)":', lambda m: f"{_flag(m[1])}:", text)
-    text = re.sub(r"[Ee]xpected an? typing\.Literal\[(.*?)\]\. Got value: (\S+)", r"\2 is not one of \1", text)
-    text = re.sub(
-        r"[Ee]xpected an? <class '(\w+)'>\. Got value: (\S+)", lambda m: f"{m[2]} is no {_KINDS.get(m[1], m[1])}", text
-    )
-    text = re.sub(
-        r'expected "(?:(\w+)\.)?command" to be one of .*', lambda m: f"give a command: {', '.join(_below(m[1]))}", text
-    )
-    return re.sub(
-        r"argument COMMAND: invalid choice: ('[^']*') \(choose from (.*)\)",
-        r"there is no command \1; there are \2",
-        text,
-    )
-
-
-def _below(group: str | None) -> list[str]:
-    """The commands of a group; the first words of all without one."""
-    if group is not None:
-        return [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{group} ")]
-    return list(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
-
-
-_KINDS = {"int": "whole number", "float": "number", "bool": "switch"}
-
-_POSITIONAL = {
-    field.name
-    for options, _ in COMMANDS.values()
-    for field in dataclasses.fields(options)
-    if "positional" in field.metadata
-}
-
-
-def _flag(name: str) -> str:
-    if name in _POSITIONAL:
-        return name.upper()
+def flag_of(name: str) -> str:
+    """``--map-out`` for ``map_out``."""
     return "--" + name.replace("_", "-")
 
 
-def _add_options(parser: ArgumentParser, options: Any) -> None:
-    hints = typing.get_type_hints(options)
-    fields = {field.name: field for field in dataclasses.fields(options)}
-    # Required options first: they are what a reader of --help looks for.
-    for field in sorted(fields.values(), key=lambda f: f.default is not dataclasses.MISSING):
-        words: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
-        if field.metadata.get("positional"):
-            parser.add_argument(field.name, type=hints[field.name], **words)
-            continue
-        if field.default is dataclasses.MISSING:
-            words["required"] = True
-        else:
-            words["default"] = field.default
-        if hints[field.name] is bool:
-            words["action"] = ActionYesNo(yes_prefix="", no_prefix="no-")
-        else:
-            words["type"] = hints[field.name]
-        parser.add_argument(_flag(field.name), **words)
+def options_of(*options: Any) -> tuple[Fields, Fields]:
+    """The fields of option dataclasses: those with an option's name, and those that may stand without one, in order."""
+    fields = [field for each in options for field in dataclasses.fields(each)]
+    named = {field.name: field for field in fields if not field.metadata["positional"]}
+    bare = [field for field in fields if field.metadata["positional"]]
+    return named, {field.name: field for field in (*bare, *(f for f in fields if f.metadata["bare"]))}
 
 
-def build_parser() -> Parser:
-    """The whole command line."""
-    set_parsing_settings(add_print_completion_argument=True)
-    parser = Parser(
-        prog="vcmpipe",
-        description="Codes pictures and video for machines: one standard VVC stream with a QP per object.",
-        epilog="vcmpipe COMMAND --help lists a command's options; --config FILE takes them from YAML.",
-        version=__version__,
-    )
-    parser.add_argument("--debug", action="store_true", help="show tracebacks; may stand anywhere")
-    words: dict[str, Any] = {"dest": "command", "metavar": "COMMAND", "title": "commands", "description": None}
-    subcommands = parser.add_subcommands(**words)
-    groups: dict[str, Any] = {}
-    for name, (options, summary) in COMMANDS.items():
-        command = Parser(description=typing.cast(str, options.__doc__).splitlines()[0])
-        command.add_argument(
-            "--config", action="config", help="a YAML file of options, or the name of one in pipelines/"
-        )
-        _add_options(command, options)
-        group, _, rest = name.rpartition(" ")
-        if not group:
-            subcommands.add_subcommand(rest, command, help=summary)
-            continue
-        if group not in groups:
-            head = Parser(description=GROUPS[group])
-            subcommands.add_subcommand(group, head, help=GROUPS[group])
-            groups[group] = head.add_subcommands(**words)
-        groups[group].add_subcommand(rest, command, help=summary)
-    return parser
-
-
-def parse(argv: list[str]) -> tuple[str, Any]:
+def parse(argv: Sequence[str]) -> tuple[str, Any]:
     """The command and its options as their dataclass.
 
     Raises:
-        InputError: An option's value is out of range.
-        SystemExit: Usage errors (2), ``--help``, ``--version``, ``--print_config`` (0).
+        InputError: A word that is not understood, or a value out of range.
+        SystemExit: After ``--help``, ``--version``, ``--print-config`` and ``--print-completion``; its code is 0.
     """
+    name, words = _command(argv)
     try:
-        parsed: Namespace = build_parser().parse_args(_values_joined(_named_config(argv)))
-    except UnicodeDecodeError as error:
-        raise InputError(f"the file after --config is no text: give YAML in UTF-8 ({error.reason})") from error
-    name, chosen = parsed.command, parsed[parsed.command]
-    while (rest := chosen.get("command")) is not None:
-        name, chosen = f"{name} {rest}", chosen[rest]
-    options = COMMANDS[name][0]
-    values = {field.name: chosen[field.name] for field in dataclasses.fields(options)}
-    return name, options(**values)
+        return name, _options(name, words)
+    except UsageError as error:
+        raise InputError(f"{error} (see vcmpipe {name} --help)") from None
 
 
-def _values_joined(argv: list[str]) -> list[str]:
-    """``--input -i.png`` as ``--input=-i.png``: no option but -h has one hyphen, so this can only be a value."""
-    joined: list[str] = []
-    for word in argv:
-        is_value = len(word) > 1 and word[0] == "-" and word[1] != "-" and word != "-h"
-        if is_value and joined and re.fullmatch(r"--[a-z][a-z-]*", joined[-1]):
-            joined[-1] += f"={word}"
+def _command(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The command, of one word or two, and the words after it."""
+    group = argv[0] if argv and argv[0] in GROUPS else ""
+    words = list(argv[bool(group) :])
+    first = words.pop(0) if words else ""
+    flag, _, value = first.partition("=")
+    if not group and first == "--version":
+        _print(f"vcmpipe {__version__}\n")
+    if not group and flag in ("--print-completion", "--print_completion"):
+        from vcmpipe.cli.help import completion
+
+        _print(completion(value or "".join(words[:1])))
+    if first in ("-h", "--help"):
+        from vcmpipe.cli.help import group_help
+
+        _print(group_help(group))
+    if (name := f"{group} {first}".strip()) in COMMANDS:
+        return name, words
+    known = list(dict.fromkeys(each.split()[bool(group)] for each in COMMANDS if each.startswith(group)))
+    listed = ", ".join(known)
+    if not first or first.startswith("-"):
+        raise InputError(f"give a command{f' before {flag}' if first else ''}: {listed}")
+    raise InputError(f"there is no command {first!r}{_nearest(first, known) or f'; there are {listed}'}")
+
+
+def _options(name: str, words: Iterable[str]) -> Any:
+    """A command's options, of the files that are named and over them of the words."""
+    from vcmpipe.cli.config_files import find_config, read_config
+
+    options = COMMANDS[name].options
+    hints = typing.get_type_hints(options)
+    named, bare = options_of(options, CommonOptions)
+    given, alone, files = _read(words, named)
+    if given.pop("help", False):
+        from vcmpipe.cli.help import command_help
+
+        _print(command_help(name))
+    printed = given.pop("print_config", False)
+    values: dict[str, Any] = {}
+    for file in files:
+        texts = read_config(find_config(file))
+        if unknown := [key for key in texts if key not in hints]:
+            raise UsageError(f"--config {file}: {_unknown(unknown[0], hints)}")
+        values |= {key: _value(text, hints[key], f"{flag_of(key)} in {file}") for key, text in texts.items()}
+    free = [key for key in bare if key not in given]
+    if alone[len(free) :]:
+        raise UsageError(f"there is no use for {alone[len(free)]!r}: give options as --name VALUE")
+    given |= zip(free, alone, strict=False)
+    values |= {key: _value(text, hints[key], flag_of(key)) for key, text in given.items()}
+    fields = dataclasses.fields(options)
+    missing = [f for f in fields if f.default is dataclasses.MISSING and values.get(f.name) is None]
+    if printed:
+        import yaml
+
+        shown = {f.name.replace("_", "-"): values.get(f.name, f.default) for f in fields if f not in missing}
+        _print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=1000))
+    if missing:
+        names = [f.name.upper() if f.metadata["positional"] else flag_of(f.name) for f in missing]
+        raise UsageError(f"{' and '.join(names)} must be given")
+    return options(**values)
+
+
+def _read(words: Iterable[str], named: Fields) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Values by option, the words that no option precedes, and the files of ``--config``."""
+    flags: dict[str, tuple[str, bool | None]] = {"--print_config": ("print_config", True)}
+    for name, field in named.items():
+        switch = isinstance(field.default, bool)
+        flags[flag_of(name)] = flags[SHORT.get(name, flag_of(name))] = (name, True if switch else None)
+        if switch:
+            flags[flag_of(f"no_{name}")] = (name, False)
+    given: dict[str, Any] = {}
+    alone: list[str] = []
+    files: list[str] = []
+    queue = iter(words)
+    for word in queue:
+        flag, joined, value = word.partition("=")
+        if word == "--":
+            alone += queue
+        elif word == "-" or not word.startswith("-"):
+            alone.append(word)
+        elif flag not in flags:
+            raise UsageError(_unknown(flag, flags))
+        elif (constant := flags[flag][1]) is not None:
+            if joined:
+                raise UsageError(f"{flag} takes no value: write {flag} or --no-{flag[2:]}")
+            given[flags[flag][0]] = constant
         else:
-            joined.append(word)
-    return joined
+            # One hyphen may begin a file's name or a number; two begin the next option.
+            if not joined and ((value := next(queue, "--")) in flags or value.startswith("--")):
+                raise UsageError(f"{flag} needs a value ({flag}=VALUE where it looks like an option)")
+            if flag == "--config":
+                files.append(value)
+            else:
+                given[flags[flag][0]] = value
+    return given, alone, files
 
 
-def _named_config(argv: list[str]) -> list[str]:
-    """Replace the name of a ready configuration after ``--config`` by its path."""
-    from vcmpipe.cli.pipelines import find_pipeline
+def _value(text: str | bool | None, hint: Any, what: str) -> Any:
+    """A text as the type of its option; None is a file's ``null``."""
+    kinds = typing.get_args(hint)
+    if NoneType in kinds:
+        if text in (None, "null"):
+            return None
+        hint = kinds[0]
+    if text is None:
+        raise UsageError(f"{what} has no value")
+    if isinstance(text, bool) or hint is str:
+        return text
+    choices = {str(choice): choice for choice in typing.get_args(hint)} if hint is not bool else _SWITCH
+    if choices and text in choices:
+        return choices[text]
+    if choices:
+        raise UsageError(f"{what}: {text} is not one of {', '.join(choices)}")
+    try:
+        return hint(text)
+    except ValueError:
+        raise UsageError(f"{what}: {text} is not a {'whole ' * (hint is int)}number") from None
 
-    replaced = list(argv)
-    for i, word in enumerate(argv):
-        if word == "--config" and i + 1 < len(argv):
-            replaced[i + 1] = find_pipeline(argv[i + 1])
-        elif word.startswith("--config="):
-            replaced[i] = "--config=" + find_pipeline(word.removeprefix("--config="))
-    return replaced
+
+def _unknown(flag: str, known: Iterable[str]) -> str:
+    new = _RENAMED.get(flag.lstrip("-"))
+    return f"{flag} is now --{new}" if new else f"there is no option {flag}{_nearest(flag, known)}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """What may have been meant: names that begin like it, or similar ones."""
+    names = list(known)
+    near = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names, cutoff=0.7)
+    return f": did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _print(text: str) -> NoReturn:
+    print(text, end="", flush=True)
+    raise SystemExit(0)

@@ -49,7 +49,7 @@ def progress_bar(what: str) -> Iterator[Reporter]:
         *(TimeElapsedColumn(), TimeRemainingColumn()),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, bar.add_task(what, total=None, note=""))
+        yield _Bar(bar, bar.add_task(what, total=None, note="", visible=False))
 
 
 class _Bar:
@@ -59,10 +59,10 @@ class _Bar:
         self._bar, self._task = bar, task
 
     def __call__(self, done: int, total: int | None) -> None:
-        self._bar.update(self._task, completed=done, total=total)
+        self._bar.update(self._task, completed=done, total=total, visible=True)
 
     def note(self, text: str) -> None:
-        self._bar.update(self._task, note=text)
+        self._bar.update(self._task, note=text, visible=True)
 
 
 class _PlainLines:

@@ -1,10 +1,11 @@
-"""What commands say: results as JSON on stdout, lines for people on stderr."""
+"""What commands print: reports as JSON on stdout, lines for human readers on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from vcmpipe.process import one_line
@@ -22,11 +23,13 @@ def warn(message: str) -> None:
     say(f"note: {message}")
 
 
-def print_json(value: Any) -> None:
-    """A result on stdout."""
-    print(json.dumps(value, indent=2))
+def print_json(report: Any) -> None:
+    """A report on stdout: a dataclass, by its own ``to_dict`` where it has one, or a dictionary."""
+    if not isinstance(report, dict):
+        report = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
+    print(json.dumps(report, indent=2))
 
 
 def count(number: int, noun: str) -> str:
     """``1 picture``, ``2 pictures``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"

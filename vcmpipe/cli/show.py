@@ -1,8 +1,8 @@
-"""Results for people, on stdout: aligned tables on a terminal, the same without colours and cuts in a pipe."""
+"""Results for human readers, on stdout: aligned tables on a terminal, the same without colours and cuts in a pipe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from vcmpipe.cli.say import count
 from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
     from vcmpipe.coding.conformance import MapCheck
-    from vcmpipe.commands.doctor import DoctorReport
+    from vcmpipe.commands.decode import DecodeReport
+    from vcmpipe.commands.extract import ExtractReport
     from vcmpipe.sidecar import FrameRecord, SegmentRecord
 
 # Columns where stdout is no terminal: what reads it wraps, if it wants to.
@@ -46,8 +48,14 @@ def console(*, stderr: bool = False) -> Console:
     return out
 
 
-def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
-    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut."""
+def print_table(
+    screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, most: int | None = None
+) -> None:
+    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut.
+
+    Of more rows than ``most`` the first are shown, and how many there are besides.
+    """
+    more, rows = len(rows) - (most or len(rows)), rows[:most]
     tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
@@ -65,6 +73,8 @@ def print_table(screen: Console, heads: Sequence[str], rows: Sequence[Sequence[s
         table.add_row(*row)
     # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
     screen.print(table, width=max(screen.width, sum(widths) + gaps), crop=False, soft_wrap=False)
+    if more > 0:
+        screen.print(f"and {more:,} more: --json lists all", soft_wrap=True)
 
 
 def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
@@ -100,10 +110,6 @@ def _span(values: Sequence[int]) -> str:
     if not values:
         return "-"
     return str(min(values)) if min(values) == max(values) else f"{min(values)}-{max(values)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def encoded(sidecar: Sidecar, out: Path) -> None:
@@ -161,11 +167,11 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
     if not found:
         return []
     good = sum(each.verified for each in found)
-    facts = [("verified", f"{good:,} of {_count(len(found), 'picture')}")]
+    facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
     trials = sum(each.trials for each in found)
     facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
     if short := sum(not each.margin for each in found):
-        facts.append(("margin", f"not reached in {_count(short, 'picture')}"))
+        facts.append(("margin", f"not reached in {count(short, 'picture')}"))
     for views in zip(*(each.further for each in found), strict=True):
         objects = [thing for view in views for thing in view.objects]
         kept = sum(bool(thing.kept) for thing in objects)
@@ -173,8 +179,9 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
     return facts
 
 
-def unkept(sidecar: Sidecar, say: Callable[[str], None]) -> None:
-    """Name the objects that a search could not keep."""
+def unkept(sidecar: Sidecar) -> list[str]:
+    """The objects that a search could not keep, a line each."""
+    lines = []
     for segment in sidecar.segments:
         found = segment.verification
         if found is None:
@@ -186,7 +193,8 @@ def unkept(sidecar: Sidecar, say: Callable[[str], None]) -> None:
                 if not thing.kept:
                     place = ",".join(str(round(value)) for value in thing.bbox_xyxy)
                     why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
-                    say(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
+                    lines.append(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
+    return lines
 
 
 def _picture_row(segment: SegmentRecord, frame: FrameRecord) -> tuple[str, ...]:
@@ -212,6 +220,18 @@ def _qps(segment: SegmentRecord) -> list[int]:
     return [region.qp for region in segment.regions]
 
 
+def decoded(report: DecodeReport) -> None:
+    """What ``decode`` wrote."""
+    scaled = f", {report.restored:,} scaled back to the source's size" if report.restored else ""
+    print(f"{count(report.pictures, 'picture')} in {report.out}{scaled}")
+
+
+def extracted(report: ExtractReport) -> None:
+    """What ``extract`` wrote."""
+    size, pictures = f"{report.width}x{report.height}", count(report.pictures, "picture")
+    print(f"{report.out}: region {report.region}, {size}, {pictures}, {report.bytes:,} bytes")
+
+
 def inspected(info: StreamInfo, check: MapCheck | None) -> None:
     """A stream's headers, pictures and regions, and whether it honours its map."""
     screen = console()
@@ -230,7 +250,7 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
     screen.print()
     _regions(screen, pictures[:PICTURES])
     if len(pictures) > PICTURES:
-        screen.print(f"and {_count(len(pictures) - PICTURES, 'more picture')}: --json lists all", soft_wrap=True)
+        screen.print(f"and {count(len(pictures) - PICTURES, 'more picture')}: --json lists all", soft_wrap=True)
     if any(picture.cu_qp_delta_possible for picture in pictures):
         screen.print("~ blocks may depart from this QP: CU-level QP deltas are enabled", soft_wrap=True)
     for problem in info.problems:
@@ -296,16 +316,16 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
 
 
 def _verdict(screen: Console, check: MapCheck) -> None:
-    looked = f"{_count(check.pictures, 'picture')}, {_count(check.regions, 'region')}, {_count(check.ctus, 'CTU')}"
+    looked = f"{count(check.pictures, 'picture')}, {count(check.regions, 'region')}, {count(check.ctus, 'CTU')}"
     if check.verdict == Verdict.YES:
         screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
         return
     if check.verdict == Verdict.UNKNOWN:
-        screen.print(f"map: cannot tell for {_count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
+        screen.print(f"map: cannot tell for {count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
         for doubt in check.unknown[:FAULTS]:
             screen.print(f"  picture {doubt.picture}: {doubt.reason}", soft_wrap=True)
         return
-    screen.print(f"map: NOT honoured: {_count(len(check.faults), 'fault')} ({looked} compared)", soft_wrap=True)
+    screen.print(f"map: NOT honoured: {count(len(check.faults), 'fault')} ({looked} compared)", soft_wrap=True)
     for fault in check.faults[:FAULTS]:
         region = "" if fault.region is None else f", region {fault.region}"
         screen.print(f"  picture {fault.picture}{region}: {fault.reason}", soft_wrap=True)
@@ -346,74 +366,3 @@ def _cells(screen: Console, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
     shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
     print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
-
-
-def examined(report: DoctorReport) -> None:
-    """What ``doctor`` found, the verdict last."""
-    screen = console()
-    _section(screen, "versions", report.versions.items())
-    screen.print("encoders, each in the order of preference")
-    for encoder in report.encoders:
-        mark = "*" if encoder.used else " "
-        screen.print(f" {mark} {encoder.name}: {encoder.where}: {encoder.path}", soft_wrap=True)
-        if encoder.capabilities is None or encoder.build is None:
-            screen.print(f"     not taken: {encoder.reason}", soft_wrap=True)
-            continue
-        can = encoder.capabilities
-        screen.print(f"     {encoder.build}", soft_wrap=True)
-        native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
-        depths = "/".join(map(str, can.bit_depths))
-        screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
-        screen.print(f"     map honoured: {encoder.conformance}", soft_wrap=True)
-    if not report.encoders:
-        screen.print("   none was found")
-    for missing in report.optional_missing:
-        screen.print(f"   {missing}", soft_wrap=True)
-    screen.print(f"   your own binaries belong in {report.encoder_folder}", soft_wrap=True)
-    screen.print()
-    decoder, detectors, devices = report.decoder, report.detectors, report.devices
-    _section(
-        screen,
-        "decoder",
-        [
-            ("PyAV", decoder.pyav or "missing"),
-            ("libavcodec", decoder.libavcodec or "missing"),
-            ("VVC decoder", decoder.codec or "missing"),
-            ("decodes", f"{decoder.decodes}: {decoder.reason}"),
-        ],
-    )
-    _section(
-        screen,
-        "detectors",
-        [
-            ("demo", detectors.demo),
-            (f"{detectors.chosen} ({detectors.chosen_by})", detectors.resolves_to),
-            ("onnxruntime", ", ".join(detectors.onnx_providers) or "missing"),
-            ("plugins", ", ".join(detectors.plugins) or "none"),
-        ],
-    )
-    _section(screen, "predictors", [(name, "") for name in report.predictors])
-    _section(
-        screen,
-        "devices",
-        [
-            ("system", devices.system),
-            ("cores", f"{devices.cores_usable} of {devices.cores} may be used"),
-            ("CUDA", ", ".join(devices.cuda) or f"none: {devices.cuda_reason}"),
-        ],
-    )
-    _section(screen, "folders", [(f.purpose, f"{f.path}, {_space(f.free_bytes, f.writable)}") for f in report.folders])
-    for problem in report.problems:
-        screen.print(f"problem: {problem}", soft_wrap=True)
-    screen.print("healthy" if report.healthy else "not healthy")
-
-
-def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
-    screen.print(title)
-    print_facts(screen, [(f"   {name}", value) for name, value in facts])
-    screen.print()
-
-
-def _space(free: int | None, writable: bool) -> str:
-    space = "free space unknown" if free is None else f"{free / 1e9:,.1f} GB free"
-    return space if writable else f"{space}, cannot be written to"

@@ -143,7 +143,7 @@ class Pipeline:
                 cache=cache,
                 detector=self.detector,
             )
-        for_humans = options.audience == "human"
+        for_humans = options.viewer == "human"
         # Where nobody asks it, nothing has to be said about it.
         told = (lambda message: None) if for_humans else warn
         self.predictor = predictor or load_predictor(options.predictor, self.detector, warn=told)
@@ -219,7 +219,7 @@ class Pipeline:
     def requested(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[tuple[Objects, ...], QpMap]:
         """The objects of a segment's frames, and the map that its viewers request, at the padded coded size."""
         human = self.human_map(coder)
-        if human is None or self.options.audience == "both":
+        if human is None or self.options.viewer == "both":
             objects = self.objects(coder, detections)
             own = self.qp_map(objects, coder)
             return objects, own if human is None else smaller(own, human)

@@ -16,6 +16,7 @@ from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions
 from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.coding.cached_encoder import samples_digest
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
+from vcmpipe.config import CodingOptions
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
 from vcmpipe.errors import InputError, ProcessError
@@ -63,9 +64,9 @@ class SegmentCoder:
         *,
         coded_size: tuple[int, int] | None = None,
         spec: ColourSpec | None = None,
-        preset: str = "faster",
-        ctu: int = 32,
-        form: Literal["slices", "subpictures"] = "slices",
+        preset: str = CodingOptions.preset,
+        ctu: int = CodingOptions.ctu,
+        form: Literal["slices", "subpictures"] = CodingOptions.form,
         constant_qp: bool = True,
     ) -> None:
         self.encoder = encoder

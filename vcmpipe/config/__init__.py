@@ -4,8 +4,7 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
-from vcmpipe.config.audience import AudienceOptions
-from vcmpipe.config.base import argument, option, parse_range, parse_scales, parse_shares
+from vcmpipe.config.base import Options, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
@@ -22,10 +21,10 @@ from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 from vcmpipe.config.training import TrainOptions
+from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
     "METHODS",
-    "AudienceOptions",
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",
@@ -44,13 +43,14 @@ __all__ = [
     "JndMapOptions",
     "MapOptions",
     "ObjectsOptions",
+    "Options",
     "PipelineOptions",
     "PredictOptions",
     "ThresholdOptions",
     "TrainOptions",
     "VerifyOptions",
+    "ViewerOptions",
     "WholeCodingOptions",
-    "argument",
     "option",
     "parse_range",
     "parse_scales",

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import field
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from vcmpipe.errors import InputError
 
 # Far more than any machine has cores; what is under way is held in memory.
 MAX_JOBS = 1024
-# As in vcmpipe.frames.limits, which is not imported here: options load without numpy.
-MIN_SIDE, MAX_SIDE = 16, 16384
 
 
-def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:
-    """A dataclass field with the text that ``--help`` prints for it."""
-    return field(default=default, metadata={"help": help})
+# What limits an option's number: by which comparison, in which words.
+_LIMITS = {
+    "low": (operator.ge, "at least"),
+    "above": (operator.gt, "more than"),
+    "high": (operator.le, "at most"),
+    "below": (operator.lt, "less than"),
+}
 
 
-def argument(*, help: str) -> Any:
-    """A dataclass field that stands on the command line without a name, in the order of the fields."""
-    return field(metadata={"help": help, "positional": True})
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    metavar: str | None = None,
+    bare: bool = False,
+    positional: bool = False,
+    **limits: float,
+) -> Any:
+    """A dataclass field with what ``--help`` prints for it and the range of its values.
+
+    Args:
+        default: Its value where it is not given; without one it is required.
+        help: What it does. Of a switch that is on by default: what turning it off does, for it is listed as ``--no-x``.
+        metavar: What its value is called; None: after the field.
+        bare: Whether the value may stand without the option's name, as the first input of a command does.
+        positional: Whether it has no name on the command line, and stands there in the order of the fields.
+        limits: Of numbers, ``low`` and ``high`` (both included), ``above`` and ``below`` (both excluded).
+    """
+    metadata = {"help": help, "metavar": metavar, "bare": bare, "positional": positional, "limits": limits}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """General."""
+
+    json: bool = option(False, help="print the result as JSON")
+
+    def __post_init__(self) -> None:
+        """Refuse empty texts, which would stand for the working folder, and numbers beyond their limits (or NaN)."""
+        for each in dataclasses.fields(self):
+            value, flag = getattr(self, each.name), f"--{each.name.replace('_', '-')}"
+            limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
+            if isinstance(value, str) and not value:
+                raise InputError(f"{flag} is empty: give a name")
+            if value is not None and not all(holds(value, limit) for holds, _, limit in limits):
+                span = " and ".join(f"{words} {limit:,}" for _, words, limit in limits)
+                raise InputError(f"{flag} {value}: give {span}")
 
 
 def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:
@@ -48,37 +89,28 @@ def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]
 
 
 def parse_scales(text: str, what: str) -> tuple[float, ...]:
-    """Read ``1,0.75,0.5``.
+    """Read ``1,0.75,0.5``: scales above 0 and at most 1, the largest first.
 
     Raises:
-        InputError: A value is no number in (0, 1].
+        InputError: A value is no such number.
     """
-    try:
-        scales = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0.0 < scale <= 1.0 for scale in scales):
-        raise InputError(f"{what} {text!r}: give factors above 0 and at most 1, such as 1,0.75,0.5")
-    return scales
+    return _numbers(text, lambda scale: 0.0 < scale <= 1.0, f"{what} {text!r}: give factors above 0 and at most 1")
 
 
 def parse_shares(text: str, what: str) -> tuple[float, ...]:
-    """Read ``0.9,0.75,0.5``; the largest first.
+    """Read ``0.9,0.75,0.5``: shares above 0 and below 1, the largest first.
 
     Raises:
-        InputError: A value is no number above 0 and below 1.
+        InputError: A value is no such number.
     """
+    return _numbers(text, lambda share: 0.0 < share < 1.0, f"{what} {text!r}: give shares above 0 and below 1")
+
+
+def _numbers(text: str, holds: Callable[[float], bool], refusal: str) -> tuple[float, ...]:
     try:
-        shares = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
+        values = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
     except ValueError:
-        shares = (0.0,)
-    if not all(0.0 < share < 1.0 for share in shares):
-        raise InputError(f"{what} {text!r}: give shares above 0 and below 1, such as 0.9,0.75,0.5")
-    return shares
-
-
-def check_names(options: Any, *names: str) -> None:
-    """Refuse an empty file name, which would otherwise stand for the working folder."""
-    for name in names:
-        if getattr(options, name) == "":
-            raise InputError(f"--{name.replace('_', '-')} is empty: give a name")
+        values = (math.nan,)
+    if not all(map(holds, values)):
+        raise InputError(f"{refusal}, such as 0.9,0.75,0.5")
+    return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import check_names, option
+from vcmpipe.config.base import option
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.errors import InputError
 
@@ -17,10 +17,11 @@ MAX_RESAMPLES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(PipelineOptions):
-    """Compare methods: what each keeps and what it costs, against plain VVC."""
+    """Compare methods with plain VVC: what each keeps and what it costs."""
 
     images: str | None = option(
         None,
+        bare=True,
         help="a folder of pictures, or demo for the built-in scenes; default: ./frames where it is there, else demo",
     )
     annotations: str | None = option(
@@ -43,35 +44,30 @@ class BenchOptions(PipelineOptions):
     qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
     margins: str = option(
         "-12:6:3",
-        help="margins of the methods frame and jrd* (on people's thresholds with --audience human): FIRST:LAST[:STEP] "
-        "or A,B,C",
+        help="margins of the methods frame and jrd* (on human viewers' thresholds with --viewer human): "
+        "FIRST:LAST[:STEP] or A,B,C",
     )
     scales: str = option("1,0.75,0.5", help="scales of the method plain-scaled")
     map_scales: str = option("1,0.75", help="scales of the methods frame, roi and jrd*")
-    resamples: int = option(1000, help="draws of the pictures that the 95 % intervals are made of; 0: no intervals")
-    seed: int = option(0, help="seed of these draws")
-    gallery: int = option(8, help="megabytes of pictures in the report, lost objects first; 0: none")
-    human_quality: bool = option(False, help="also say how good each point looks to people: XPSNR and VMAF")
+    resamples: int = option(
+        1000,
+        low=0,
+        high=MAX_RESAMPLES,
+        help="draws of the pictures that the 95 % intervals are made of; 0: no intervals",
+    )
+    seed: int = option(0, low=0, help="seed of these draws")
+    gallery: int = option(8, low=0, help="megabytes of pictures in the report, lost objects first; 0: none")
+    human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
-    limit: int | None = option(None, help="take the first N pictures by name")
+    limit: int | None = option(None, low=1, help="take the first N pictures by name")
     cache: str | None = option(
         None, help="the folder that keeps encodes and detections; default: the user's cache folder"
     )
-    json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
-        check_names(self, "images", "annotations", "out", "second_detector", "cache")
         for name in ("methods", "anchors"):
             unknown = set(getattr(self, name).split(",")) - set(METHODS)
             if unknown:
                 what = "method" if name == "methods" else "method in --anchors"
                 raise InputError(f"unknown {what} {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
-        if not 0 <= self.resamples <= MAX_RESAMPLES:
-            raise InputError(f"--resamples {self.resamples}: give 0 (no intervals) to {MAX_RESAMPLES:,}")
-        if self.seed < 0:
-            raise InputError(f"--seed {self.seed}: give 0 or more")
-        if self.gallery < 0:
-            raise InputError(f"--gallery {self.gallery}: give 0 (none) or more megabytes")

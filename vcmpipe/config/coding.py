@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.audience import AudienceOptions
-from vcmpipe.config.base import MAX_JOBS, MAX_SIDE, option
-from vcmpipe.errors import InputError
+from vcmpipe.config.base import MAX_JOBS, Options, option
+from vcmpipe.config.limits import MAX_SIDE
+from vcmpipe.config.viewer import ViewerOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholeCodingOptions:
-    """How whole pictures are coded; shared by every command that codes."""
+class WholeCodingOptions(Options):
+    """How pictures are coded."""
 
     encoder: str = option(
         "vvenc", help="encoder: vvenc, kvazaar (HEVC), uvg266, vtm, one described in encoder_bin, or a plugin's name"
@@ -21,16 +21,12 @@ class WholeCodingOptions:
     matrix: Literal["bt709", "bt601"] = option("bt709", help="RGB-to-YUV matrix")
     range: Literal["limited", "full"] = option("limited", help="sample range")
     siting: Literal["left", "centre", "topleft"] = option("left", help="chroma sample position")
-    jobs: int = option(0, help="pictures worked on side by side; 0: one per core")
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.jobs <= MAX_JOBS:
-            raise InputError(f"--jobs {self.jobs}: give 0 (one per core) to {MAX_JOBS}")
+    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodingOptions(WholeCodingOptions):
-    """How pictures are coded where their parts may have QPs of their own."""
+    """How regions are coded."""
 
     ctu: Literal[32, 64, 128] = option(32, help="CTU size of region-coded pictures and of QP maps, in luma samples")
     form: Literal["slices", "subpictures"] = option(
@@ -39,8 +35,8 @@ class CodingOptions(WholeCodingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdOptions:
-    """Whose objects are looked at, and what says how much each one bears."""
+class ThresholdOptions(Options):
+    """Objects, and how much distortion each one bears."""
 
     detector: str | None = option(
         None,
@@ -56,14 +52,10 @@ class ThresholdOptions:
     decision: Literal["quantile", "argmax", "mean"] = option(
         "quantile", help="how a threshold is read off its distribution"
     )
-    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
-    score: float = option(0.3, help="detections below this confidence are not objects to be kept (0..1)")
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.score <= 1.0:
-            raise InputError(f"--score {self.score} is outside 0..1")
-        if not 0.0 <= self.risk < 1.0:
-            raise InputError(f"--risk {self.risk}: give 0 or more, and less than 1")
+    risk: float = option(
+        0.1, low=0, below=1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)"
+    )
+    score: float = option(0.3, low=0, high=1, help="detections below this confidence are not objects to be kept (0..1)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,36 +63,20 @@ class MapOptions(ThresholdOptions):
     """How detections become a QP map."""
 
     min_score: float = option(
-        0.2, help="a detection in the coded picture needs this confidence to count as found (0..1)"
+        0.2, low=0, high=1, help="a detection in the coded picture needs this confidence to count as found (0..1)"
     )
-    iou: float = option(0.5, help="and this overlap (IoU) with the object's box in the source (above 0, up to 1)")
+    iou: float = option(0.5, above=0, high=1, help="and this overlap (IoU) with the object's box in the source")
     background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
-    empty: int | None = option(None, help="QP of a picture without objects; default: the background's")
-    dilate: int = option(8, help="margin around every box, in coded luma samples")
-    smooth: int | None = option(None, help="largest QP step between neighbouring CTUs; default: no limit")
+    empty: int | None = option(None, low=0, high=63, help="QP of a picture without objects; default: the background's")
+    dilate: int = option(8, low=0, high=MAX_SIDE, help="margin around every box, in coded luma samples")
+    smooth: int | None = option(
+        None, low=1, high=63, help="largest QP step between neighbouring CTUs; default: no limit"
+    )
     realise: Literal["auto", "uniform", "regions", "native"] = option(
         "auto", help="how the map reaches the bits; auto: whichever of the encoder's ways measures cheapest"
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 <= self.min_score <= 1.0:
-            raise InputError(f"--min-score {self.min_score} is outside 0..1")
-        if not 0.0 < self.iou <= 1.0:
-            raise InputError(f"--iou {self.iou}: give more than 0 and at most 1")
-        if self.empty is not None and not 0 <= self.empty <= 63:
-            raise InputError(f"--empty {self.empty} is no QP: give 0..63")
-        if not 0 <= self.dilate <= MAX_SIDE:
-            raise InputError(f"--dilate {self.dilate}: give 0 to {MAX_SIDE} samples")
-        if self.smooth is not None and not 1 <= self.smooth <= 63:
-            raise InputError(f"--smooth {self.smooth}: give a step of 1 to 63")
-
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions(CodingOptions, MapOptions, AudienceOptions):
+class PipelineOptions(CodingOptions, MapOptions, ViewerOptions):
     """What every command needs that takes a picture from the detector to the bits."""
-
-    def __post_init__(self) -> None:
-        CodingOptions.__post_init__(self)
-        MapOptions.__post_init__(self)
-        AudienceOptions.__post_init__(self)

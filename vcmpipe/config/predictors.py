@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import check_names, option
+from vcmpipe.config.base import Options, option
 from vcmpipe.config.coding import ThresholdOptions, WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -14,33 +14,29 @@ from vcmpipe.errors import InputError
 class PredictOptions(WholeCodingOptions, ThresholdOptions):
     """Say how much distortion each object bears, without coding a stream."""
 
-    input: str = option(help="a folder of pictures, one picture, a video file or a .y4m")
+    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     out: str | None = option(None, help="a JSON file to write the thresholds to")
     weights: str | None = option(
         None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
     )
-    margin: int | None = option(None, help="QP steps added to every threshold; default: the predictor's own")
-    limit: int | None = option(None, help="look only at the first N pictures")
-    json: bool = option(False, help="print the result as JSON")
+    margin: int | None = option(
+        None, low=-63, high=63, help="QP steps added to every threshold; default: the predictor's own"
+    )
+    limit: int | None = option(None, low=1, help="look only at the first N pictures")
 
     def __post_init__(self) -> None:
-        WholeCodingOptions.__post_init__(self)
-        ThresholdOptions.__post_init__(self)
-        check_names(self, "input", "out", "weights")
+        super().__post_init__()
         if self.weights is not None and self.predictor == "auto":
             raise InputError("--weights is of a predictor: name it, as in --predictor laser:lat")
-        if self.margin is not None and not -63 <= self.margin <= 63:
-            raise InputError(f"--margin {self.margin}: give -63 to 63 QP steps")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more pictures")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectsOptions:
-    """Which labelled objects are learned from or looked at."""
+class ObjectsOptions(Options):
+    """The labelled objects."""
 
     data: str = option(
-        help="a built store, a folder of samples, or ow-jrd:DIR (the crops and label files of the OW-JRD data set)"
+        bare=True,
+        help="a built store, a folder of samples, or ow-jrd:DIR (the crops and label files of the OW-JRD data set)",
     )
     images: str | None = option(None, help="the folder of source pictures, if it has moved")
     rule: str | None = option(None, help="the rule that makes labels from strings; default: the data set's")
@@ -48,14 +44,8 @@ class ObjectsOptions:
     pattern: str | None = option(
         None, help="names of coded versions below the data set's folder, with {name} and {qp}; default: its own"
     )
-    limit: int | None = option(None, help="take at most N objects of each split")
+    limit: int | None = option(None, low=1, help="take at most N objects of each split")
     seed: int = option(0, help="what randomness starts from")
-    json: bool = option(False, help="print the result as JSON")
-
-    def __post_init__(self) -> None:
-        check_names(self, "data", "images", "exclude", "pattern")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit {self.limit}: give 1 or more objects")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,23 +61,23 @@ class EvaluatePredictorOptions(ObjectsOptions):
     decision: Literal["quantile", "argmax", "mean"] = option(
         "argmax", help="how a threshold is read off its distribution"
     )
-    risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
+    risk: float = option(
+        ThresholdOptions.risk,
+        low=0,
+        below=1,
+        help="quantile decision: the chance of losing an object that is accepted (0 up to 1)",
+    )
     psnr: bool = option(
         False, help="JNDs of pictures: also say how many dB a prediction is off, by coding each picture at both"
     )
     cache: str | None = option(
         None, help="psnr: the folder that keeps what was coded and measured; default: the user's cache folder"
     )
-    rounds: int = option(1000, help="draws of the bootstrap")
+    rounds: int = option(1000, low=2, help="draws of the bootstrap")
     out: str | None = option(None, help="a folder for the figures, a row per object or picture, and plots")
     device: str = option("auto", help="where networks run: auto, cpu, cuda, cuda:N")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "weights", "predictor", "detector", "out", "cache")
         if (self.weights is None) == (self.predictor is None):
             raise InputError("give --weights FILE or --predictor NAME, one of them")
-        if not 0.0 <= self.risk < 1.0:
-            raise InputError(f"--risk {self.risk}: give 0 or more, and less than 1")
-        if self.rounds < 2:
-            raise InputError(f"--rounds {self.rounds}: give 2 or more")

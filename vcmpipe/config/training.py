@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import argument, check_names, option
+from vcmpipe.config.base import option
 from vcmpipe.config.predictors import ObjectsOptions
 from vcmpipe.errors import InputError
 
@@ -23,15 +23,15 @@ _MODELS = ("dt_jrd", "bc_jrd", "detector_aware", "laser", "mtjnd", "resjnd")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ObjectsOptions):
-    """Train a threshold predictor; the same command goes on where a run was interrupted."""
+    """Train a threshold predictor; the same command goes on after an interruption."""
 
-    model: str = argument(
-        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (people)"
+    model: str = option(
+        positional=True,
+        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (human viewers)",
     )
     out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
     variant: str | None = option(
-        None,
-        help="laser: lat, rec, e2e_lat, e2e_rec, mj_lat or mj_rec; mtjnd: mt_3ljnd, mt_1ljnd_va or mt_3ljnd_va",
+        None, help="laser: lat, rec, e2e_lat, e2e_rec, mj_lat or mj_rec; mtjnd: mt_3ljnd, mt_1ljnd_va or mt_3ljnd_va"
     )
     stage: Literal["autoencoder", "jnd", "head"] | None = option(
         None,
@@ -39,7 +39,10 @@ class TrainOptions(ObjectsOptions):
         "default: head",
     )
     level: int | None = option(
-        None, help="laser, mtjnd: the JND, 1 to 3, of stage jnd and of variants that answer with one; default: 1"
+        None,
+        low=1,
+        high=3,
+        help="laser, mtjnd: the JND, 1 to 3, of stage jnd and of variants that answer with one; default: 1",
     )
     coded: Literal["auto", "folders", "encode"] = option(
         "auto",
@@ -47,7 +50,9 @@ class TrainOptions(ObjectsOptions):
         "(made here), or auto (the data set's where it has them)",
     )
     cache: str | None = option(None, help="laser: a folder that keeps what was coded; default: coded in that of --out")
-    attention_weight: float = option(1.0, help="mtjnd: weight of the attention map's loss beside the error in QPs")
+    attention_weight: float = option(
+        1.0, low=0, help="mtjnd: weight of the attention map's loss beside the error in QPs"
+    )
     detector: str | None = option(
         None, help="detector_aware: the detector that the store was made with; default: VCMPIPE_DETECTOR, else auto"
     )
@@ -59,30 +64,39 @@ class TrainOptions(ObjectsOptions):
     backbone: str | None = option(
         None, help="a timm network; default: vit_large_patch32_384 (dt_jrd), efficientnetv2_s (bc_jrd)"
     )
-    size: int | None = option(None, help="side of the crops in pixels; default: 384 (dt_jrd), 640 (bc_jrd)")
+    size: int | None = option(None, low=1, help="side of the crops in pixels; default: 384 (dt_jrd), 640 (bc_jrd)")
     freeze: Literal["auto", "yes", "no"] = option(
         "auto", help="train only what the paper trains; auto: yes, unless the weights start at random"
     )
     sigma: float | None = option(
-        None, help="spread of the soft labels in QP steps; default: 3 (dt_jrd), 1 (detector_aware)"
+        None, above=0, help="spread of the soft labels in QP steps; default: 3 (dt_jrd), 1 (detector_aware)"
     )
-    versions: int = option(8, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)")
+    versions: int = option(
+        8, low=1, high=64, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)"
+    )
     epochs: int | None = option(
-        None, help="epochs; default: 20 (dt_jrd), 60 (bc_jrd), 300 (laser), 500 (mtjnd), 200 (resjnd)"
+        None, low=1, help="epochs; default: 20 (dt_jrd), 60 (bc_jrd), 300 (laser), 500 (mtjnd), 200 (resjnd)"
     )
     batch: int | None = option(
-        None, help="objects, pictures or pairs in a batch; default: 32 (dt_jrd, resjnd), 64 (bc_jrd), 8 (laser, mtjnd)"
+        None,
+        low=1,
+        help="objects, pictures or pairs in a batch; default: 32 (dt_jrd, resjnd), 64 (bc_jrd), 8 (laser, mtjnd)",
     )
     lr: float | None = option(
-        None, help="learning rate at the start; default: 0.01 (dt_jrd, bc_jrd), 1e-5 (laser, mtjnd), 0.1 (resjnd)"
+        None,
+        above=0,
+        help="learning rate at the start; default: 0.01 (dt_jrd, bc_jrd), 1e-5 (laser, mtjnd), 0.1 (resjnd)",
     )
-    weight_decay: float | None = option(None, help="default: 5e-5 (dt_jrd), 1e-4 (bc_jrd, resjnd), 0 (laser, mtjnd)")
+    weight_decay: float | None = option(
+        None, low=0, help="default: 5e-5 (dt_jrd), 1e-4 (bc_jrd, resjnd), 0 (laser, mtjnd)"
+    )
     patience: int | None = option(
         None,
+        low=0,
         help="stop after so many epochs without a better validation, 0: never; default: 3 (dt_jrd, bc_jrd), 0 (others)",
     )
-    checkpoint_every: int = option(200, help="batches between checkpoints; there is one after each epoch, too")
-    workers: int = option(0, help="processes that read and cut pictures; 0: the training process does it itself")
+    checkpoint_every: int = option(200, low=1, help="batches between checkpoints; there is one after each epoch, too")
+    workers: int = option(0, low=0, help="processes that read and cut pictures; 0: the training process does it itself")
     device: str = option("auto", help="where training runs: auto, cpu, cuda")
     devices: str = option("1", help="how many devices, or auto for all that are there")
     strategy: str = option("auto", help="how several devices share the work: a Lightning strategy, such as ddp")
@@ -90,27 +104,8 @@ class TrainOptions(ObjectsOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names(self, "out", "init", "cache")
         for name, models in _ONLY.items():
             if getattr(self, name) is not None and self.model in _MODELS and self.model not in models:
                 raise InputError(f"--{name} is for {' and '.join(models)}: leave it out for {self.model}")
-        for name in ("epochs", "batch", "size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"--{name} {value}: give 1 or more")
-        if self.sigma is not None and not self.sigma > 0:
-            raise InputError(f"--sigma {self.sigma}: give more than 0 QP steps")
-        if self.lr is not None and not self.lr > 0:
-            raise InputError(f"--lr {self.lr}: give more than 0")
-        if self.weight_decay is not None and not self.weight_decay >= 0:
-            raise InputError(f"--weight-decay {self.weight_decay}: give 0 or more")
-        if not self.attention_weight >= 0:
-            raise InputError(f"--attention-weight {self.attention_weight}: give 0 or more")
-        if self.level is not None and not 1 <= self.level <= 3:
-            raise InputError(f"--level {self.level}: give 1, 2 or 3")
-        if not 1 <= self.versions <= 64:
-            raise InputError(f"--versions {self.versions}: give 1 to 64")
-        if (self.patience or 0) < 0 or self.workers < 0 or self.checkpoint_every < 1:
-            raise InputError("--patience and --workers are 0 or more, --checkpoint-every is 1 or more")
         if self.devices != "auto" and not (self.devices.isdecimal() and int(self.devices) > 0):
             raise InputError(f"--devices {self.devices}: give a number, or auto")

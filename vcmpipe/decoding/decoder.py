@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
+from vcmpipe.config.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
-from vcmpipe.frames.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.frames.video import plane_array
 from vcmpipe.frames.yuv import Plane, Yuv
 from vcmpipe.process import one_line

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from vcmpipe.bitstream import split_access_units
+from vcmpipe.config.limits import MAX_SIDE
 from vcmpipe.decoding.decoder import DecodedPicture, decode_stream
 from vcmpipe.errors import BitstreamError, InputError, ProcessError, VcmError
 from vcmpipe.frames.colour import ColourSpec
-from vcmpipe.frames.limits import MAX_SIDE
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import MEMORY_VARIABLE, Output, Settings, streaming
 

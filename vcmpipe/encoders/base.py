@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from vcmpipe.bitstream import CODECS, Codec
+from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.qpmap import MapLimits
 
@@ -71,7 +72,7 @@ class CodingMode:
         alf: Whether the adaptive loop filter may be used. A merged picture holds 8 of its parameter sets at most.
     """
 
-    preset: str = "faster"
+    preset: str = WholeCodingOptions.preset
     ctu: int | None = None
     constant_qp: bool = True
     region: bool = False

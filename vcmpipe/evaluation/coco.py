@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vcmpipe.config import MapOptions
 from vcmpipe.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def load_ground_truth(path: Path) -> GroundTruth:
 
 
 def pseudo_truth(
-    references: Mapping[str, sv.Detections], classes: Mapping[int, str], *, score: float = 0.3
+    references: Mapping[str, sv.Detections], classes: Mapping[int, str], *, score: float = MapOptions.score
 ) -> GroundTruth:
     """Takes the source's detections for the truth.
 

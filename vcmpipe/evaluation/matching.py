@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import MapOptions
 from vcmpipe.detection.postprocess import pairwise_iou
 from vcmpipe.errors import InputError
 
@@ -29,9 +30,9 @@ class MatchRule:
         InputError: A limit lies outside 0..1, or the overlap is 0.
     """
 
-    reference_score: float = 0.3
-    found_score: float = 0.2
-    iou: float = 0.5
+    reference_score: float = MapOptions.score
+    found_score: float = MapOptions.min_score
+    iou: float = MapOptions.iou
 
     def __post_init__(self) -> None:
         for name in ("reference_score", "found_score", "iou"):
@@ -85,7 +86,13 @@ class Retention:
         return Retention(self.kept + other.kept, self.total + other.total)
 
 
-def match(reference: sv.Detections, found: sv.Detections, *, iou: float = 0.5, min_score: float = 0.2) -> Matches:
+def match(
+    reference: sv.Detections,
+    found: sv.Detections,
+    *,
+    iou: float = MapOptions.iou,
+    min_score: float = MapOptions.min_score,
+) -> Matches:
     """Pairs the objects of a reference with those found, one-to-one.
 
     A pair needs the same class, an overlap of at least ``iou`` and a found score of at least ``min_score``. Among all

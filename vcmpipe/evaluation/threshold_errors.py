@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.evaluation.curves import Floats
 
+ROUNDS = EvaluatePredictorOptions.rounds
+CONFIDENCE = 0.95
 # The labels that E[27,51] looks at, both included (DT-JRD).
 MIDDLE = (27, 51)
 # Areas in pixels that small and medium objects stay below (COCO).

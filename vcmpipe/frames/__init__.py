@@ -1,8 +1,8 @@
 """Frames: where they come from, what their colours mean, and how they are written."""
 
+from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
 from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
 from vcmpipe.frames.frame import Frame, natural_key
-from vcmpipe.frames.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
 from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Floats, Siting, double_columns, double_rows, halve
 from vcmpipe.frames.yuv import Plane, Yuv
@@ -35,9 +36,9 @@ class ColourSpec:
             ``centre`` (amid four luma samples: JPEG's), ``topleft`` (on even columns and even rows).
     """
 
-    matrix: Matrix = "bt709"
-    range: Range = "limited"
-    siting: Siting = "left"
+    matrix: Matrix = WholeCodingOptions.matrix
+    range: Range = WholeCodingOptions.range
+    siting: Siting = WholeCodingOptions.siting
 
     def __post_init__(self) -> None:
         for name, value, kinds in (

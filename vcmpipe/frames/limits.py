@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
 from vcmpipe.errors import InputError
 from vcmpipe.process import one_line
-
-MIN_SIDE = 16
-"""Pixels below which a side is refused: no encoder takes less."""
-MAX_SIDE = 16384
-"""Pixels above which a side is refused."""
-MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused: where Pillow begins to suspect a decompression bomb."""
-MAX_SAMPLES = 96_000_000
-"""Luma samples above which a coded picture is refused: level 6.3 ends at 80 million, our own encodes at 90 million."""
 
 
 def check_size(width: int, height: int, source: str, least: int = MIN_SIDE) -> None:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config.limits import MIN_SIDE
 from vcmpipe.errors import InputError
-from vcmpipe.frames.limits import MIN_SIDE, check_size
+from vcmpipe.frames.limits import check_size
 from vcmpipe.process import one_line
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config.limits import MAX_PIXELS
 from vcmpipe.errors import InputError
 from vcmpipe.frames.colour import ColourSpec, Matrix, planes_to_rgb, to_ten_bits
 from vcmpipe.frames.frame import Frame
-from vcmpipe.frames.limits import MAX_PIXELS, check_size
+from vcmpipe.frames.limits import check_size
 from vcmpipe.frames.truncation import stated_end
 from vcmpipe.process import one_line
 

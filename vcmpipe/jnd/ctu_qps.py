@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import ViewerOptions
 from vcmpipe.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -20,13 +21,13 @@ Floats = NDArray[np.float64]
 LADDER = (22, 27, 32, 37, 42, 47)
 """QPs that errors are measured at in any case; others only where a CTU's QP lies beyond these."""
 STEP = 5
-FACTOR = 1.0
+FACTOR = ViewerOptions.jnd_factor
 """Error that a CTU may have, as a multiple of its mean squared JND.
 
 1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error is
 not asked; a factor below 1 leaves room for that, one above 1 goes for bits.
 """
-FLOOR = 3.0
+FLOOR = ViewerOptions.jnd_floor
 """Grey levels that no JND counts as less than.
 
 In flat areas the network answers with almost nothing, since it has nothing to change there: with that a sky would ask

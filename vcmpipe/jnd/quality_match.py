@@ -13,6 +13,7 @@ from typing import Literal
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on, check_fidelity
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
@@ -95,7 +96,9 @@ class Versions:
         InputError: The picture is too small.
     """
 
-    def __init__(self, encoder: Encoder, frame: Frame, cache: ContentCache, preset: str = "faster") -> None:
+    def __init__(
+        self, encoder: Encoder, frame: Frame, cache: ContentCache, preset: str = DatasetConvertOptions.preset
+    ) -> None:
         if encoder.capabilities.codec != "vvc":
             raise InputError(f"{encoder.name} codes {encoder.capabilities.codec}: a VVC QP needs a VVC encoder")
         self.coder = SegmentCoder(CachedEncoder(encoder, cache), frame, preset=preset)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.config import CodingOptions, MapOptions
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap.qp_map import QP_MAX, QP_MIN, QpMap, check_qp, grid_shape
 
@@ -66,10 +67,10 @@ class MapPolicy:
         InputError: A value out of its range.
     """
 
-    background: str = "51"
-    dilate_px: int = 8
-    step_limit: int | None = None
-    empty: int | None = None
+    background: str = MapOptions.background
+    dilate_px: int = MapOptions.dilate
+    step_limit: int | None = MapOptions.smooth
+    empty: int | None = MapOptions.empty
 
     def __post_init__(self) -> None:
         parse_background(self.background)
@@ -101,7 +102,12 @@ class MapPolicy:
 
 
 def build_map(
-    boxes_xyxy: ArrayLike, qps: ArrayLike, policy: MapPolicy | None, width: int, height: int, ctu: int = 64
+    boxes_xyxy: ArrayLike,
+    qps: ArrayLike,
+    policy: MapPolicy | None,
+    width: int,
+    height: int,
+    ctu: int = CodingOptions.ctu,
 ) -> QpMap:
     """Paints the objects' QPs onto the background.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vcmpipe.bitstream.geometry import Rect
+from vcmpipe.config import CodingOptions
 from vcmpipe.errors import InputError
 
 QP_MIN = 0
@@ -81,7 +82,7 @@ class QpMap:
         object.__setattr__(self, "qp", own)
 
     @classmethod
-    def uniform(cls, qp: int, width: int, height: int, ctu: int = 64) -> QpMap:
+    def uniform(cls, qp: int, width: int, height: int, ctu: int = CodingOptions.ctu) -> QpMap:
         """One QP for the whole picture."""
         return cls(np.full(grid_shape(width, height, ctu), check_qp(qp), np.int8), ctu, width, height)
 

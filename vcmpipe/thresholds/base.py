@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.config import ThresholdOptions
 from vcmpipe.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Thresholds:
             return cls.empty()
         return cls(np.concatenate([p.mass for p in parts]), np.concatenate([p.recognisable for p in parts]))
 
-    def quantile(self, risk: float = 0.1) -> NDArray[np.int64]:
+    def quantile(self, risk: float = ThresholdOptions.risk) -> NDArray[np.int64]:
         """Per object the largest QP q, 0..63, with P(JRD < q) <= risk.
 
         Coding the object at that QP loses it with a probability of at most ``risk``, as far as the masses are right.
@@ -127,8 +128,8 @@ class Thresholds:
 
     def decide(
         self,
-        decision: Decision = "quantile",
-        risk: float = 0.1,
+        decision: Decision = ThresholdOptions.decision,
+        risk: float = ThresholdOptions.risk,
         margin: int = 0,
         lo: int = 0,
         hi: int = QP_COUNT - 1,

@@ -17,12 +17,13 @@ from vcmpipe.coding.search.propose import Maps
 from vcmpipe.coding.search.search import Limits, search
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.config import VerifyOptions, parse_scales
 from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.qpmap import QpMap
 
-SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.32)
-TRIALS = 12
+SCALES = parse_scales(VerifyOptions.scales, "--scales")
+TRIALS = VerifyOptions.max_trials
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class VerifyRules:
 
     trials: int = TRIALS
     scales: tuple[float, ...] = SCALES
-    qp_margin: int = 0
-    score_margin: float = 0.0
-    blur: float = 0.0
+    qp_margin: int = VerifyOptions.qp_margin
+    score_margin: float = VerifyOptions.score_margin
+    blur: float = VerifyOptions.background_blur
     worth: float = 0.01
 
 

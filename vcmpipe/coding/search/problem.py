@@ -18,6 +18,7 @@ from vcmpipe.coding.search.propose import Maps, propose
 from vcmpipe.coding.search.search import Attempt, RatedCandidate
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.config import MapOptions
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.qpmap import QpMap
 
@@ -68,8 +69,8 @@ class PictureProblem:
         coder_at: Callable[[float], SegmentCoder],
         *,
         scales: Sequence[float],
-        dilate_px: int = 8,
-        step_limit: int | None = None,
+        dilate_px: int = MapOptions.dilate,
+        step_limit: int | None = MapOptions.smooth,
         maps: Maps = "regions",
         prior: Prior = PRIOR,
         on_trial: Callable[[], None] = lambda: None,

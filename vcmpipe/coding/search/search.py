@@ -15,6 +15,8 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config import VerifyOptions
+
 D = TypeVar("D", bound=Hashable)
 
 
@@ -94,9 +96,9 @@ class Limits:
         margin: QP steps below a version that kept everything, at which everything has to be kept once more.
     """
 
-    trials: int = 12
+    trials: int = VerifyOptions.max_trials
     worth: float = 0.01
-    margin: int = 0
+    margin: int = VerifyOptions.qp_margin
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vcmpipe.config import JndMapOptions
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
@@ -27,7 +28,7 @@ CHANNELS = 128
 ITERATIONS = 25
 # Every one of the 3x3 convolutions on the way from the input to the output looks one pixel further.
 HALO = 2 * ITERATIONS + 2
-TILE = 512
+TILE = JndMapOptions.tile
 
 
 class ResJnd(nn.Module):

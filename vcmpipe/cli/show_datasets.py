@@ -1,10 +1,12 @@
-"""What the commands on data sets print for people."""
+"""What the commands on data sets print for human readers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vcmpipe.cli import show
+from vcmpipe.cli.say import count
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
@@ -27,59 +29,61 @@ def built(report: BuildReport, *, planned: bool) -> None:
 
     if planned:
         if report.estimate is None:
-            print(f"{report.store}: all {report.pictures} pictures are done")
+            print(f"{report.store}: nothing is left to do, {count(report.pictures, 'picture')} done")
             return
         left = report.estimate
-        print(f"{left.pictures} pictures to code, {report.pictures} done, about {left.encodes:,} encodes")
+        print(
+            f"{count(left.pictures, 'picture')} to code, {report.pictures} done, about {count(left.encodes, 'encode')}"
+        )
         free = f"{left.free / 1e9:,.1f} GB free"
         print(f"about {duration(left.seconds)} on this machine, and {left.bytes / 1e6:,.0f} MB ({free})")
         return
     earlier = report.pictures - report.built
-    print(f"{report.store}: {report.pictures} pictures{f', {earlier} of them done before' if earlier else ''}")
+    print(f"{report.store}: {count(report.pictures, 'picture')}{f', {earlier} of them done before' if earlier else ''}")
     if report.built:
-        without = f", {report.without_objects} pictures without any" if report.without_objects else ""
+        without = f", {count(report.without_objects, 'picture')} without any" if report.without_objects else ""
         print(
-            f"this run: {report.objects:,} objects{without}, {report.encodes:,} encodes, {report.bytes / 1e6:,.1f} MB"
+            f"this run: {count(report.objects, 'object')}{without}, {count(report.encodes, 'encode')}, "
+            f"{report.bytes / 1e6:,.1f} MB"
         )
 
 
 def verified(report: StoreReport) -> None:
     """What a check of a store found."""
     print(
-        f"{report.store}: {report.pictures} pictures, {report.objects:,} objects, {report.versions:,} versions "
-        f"({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
+        f"{report.store}: {count(report.pictures, 'picture')}, {count(report.objects, 'object')}, "
+        f"{count(report.versions, 'version')} ({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
-    print("sound" if not report.faults else f"{len(report.faults)} fault{'s' * (len(report.faults) != 1)}")
+    print(count(len(report.faults), "fault") if report.faults else "sound")
 
 
 def imported(report: ImportReport) -> None:
     """What an import yielded."""
     unlabelled = report.samples - report.labelled
-    without = f", {unlabelled:,} of them without a label" if unlabelled else ""
-    print(f"{report.out}: {report.samples:,} samples of {report.pictures:,} pictures ({report.scale}){without}")
-    print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+    without = f" ({report.scale})" + (f", {unlabelled:,} of them without a label" if unlabelled else "")
+    print(f"{report.out}: {count(report.samples, 'sample')} of {count(report.pictures, 'picture')}{without}")
+    print(_numbers(report.splits))
 
 
 def exported(report: ExportReport) -> None:
     """What an export wrote."""
     rule = f", labels by {report.rule}" if report.rule else ""
     crops = f", {report.crops:,} crops" if report.crops else ""
-    print(f"{report.out}: {report.objects:,} objects of {report.pictures:,} pictures{rule}{crops}")
-    print(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+    print(f"{report.out}: {count(report.objects, 'object')} of {count(report.pictures, 'picture')}{rule}{crops}")
+    print(_numbers(report.splits))
 
 
 def cropped(report: CropReport) -> None:
     """What was cut into patches."""
-    print(
-        f"{report.out}: patches of {report.size}x{report.size}, a stride of {report.stride}, of {report.pictures} pairs"
-    )
-    print(", ".join(f"{split} {count:,}" for split, count in report.patches.items()))
+    patches = f"patches of {report.size}x{report.size}, a stride of {report.stride}"
+    print(f"{report.out}: {patches}, of {count(report.pictures, 'pair')}")
+    print(_numbers(report.patches))
 
 
 def converted(report: ConversionReport) -> None:
     """What a conversion yielded."""
-    pictures = f" of {report.pictures:,} pictures" if report.pictures else ""
-    print(f"{report.out}: {report.converted:,} labels{pictures}, {report.scale} to vvc-qp by {report.how}")
+    pictures = f" of {count(report.pictures, 'picture')}" if report.pictures else ""
+    print(f"{report.out}: {count(report.converted, 'label')}{pictures}, {report.scale} to vvc-qp by {report.how}")
     if report.mean_from is not None and report.mean_to is not None:
         print(f"mean {report.mean_from:.2f} became {report.mean_to:.2f}")
 
@@ -91,7 +95,7 @@ def described(report: Statistics) -> None:
     facts = [
         ("data set", f"{report.name} ({report.path})"),
         ("pictures", f"{report.pictures:,}{bare}"),
-        ("samples", f"{report.samples:,}: " + ", ".join(f"{name} {count:,}" for name, count in report.splits.items())),
+        ("samples", f"{report.samples:,}: {_numbers(report.splits)}"),
         ("labels", f"{report.labelled:,} ({report.scale}{f', rule {report.rule}' if report.rule else ''})"),
     ]
     if report.strings:
@@ -115,7 +119,7 @@ def described(report: Statistics) -> None:
         show.print_table(screen, ["constant", "guess", "count", "E_A", "E[27,51]"], rows)
     if report.satisfaction:
         ratios = [f"at {point.ratio:g}" for point in report.satisfaction[0].points]
-        heads = ["satisfied", "pictures", "people", *ratios, "doubt", "from labels"]
+        heads = ["satisfied", "pictures", "viewers", *ratios, "doubt", "from labels"]
         print()
         show.print_table(screen, heads, [_satisfied(group) for group in report.satisfaction])
     if report.rates:
@@ -137,6 +141,10 @@ def described(report: Statistics) -> None:
         )
 
 
+def _numbers(by_name: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in by_name.items())
+
+
 def _spread(group: Spread) -> list[str]:
     values = [f"{round(value, 1):g}" for value in group.percentiles]
     return [group.group, f"{group.count:,}", f"{group.mean:.2f}", f"{group.sd:.2f}", *values, f"{group.mae:.3f}"]
@@ -146,10 +154,10 @@ def _satisfied(group: Satisfaction) -> list[str]:
     points = [
         f"{point.jnd.value:.2f} ±{((point.jnd.high or 0) - (point.jnd.low or 0)) / 2:.2f}" for point in group.points
     ]
-    people = f"{group.subjects[0]} to {group.subjects[1]}"
+    viewers = f"{group.subjects[0]} to {group.subjects[1]}"
     # How sure one picture's JND is, at the ratio nearest to that of labels.
     doubt = min(group.points, key=lambda point: abs(point.ratio - 0.75)).doubt
-    return [group.group, f"{group.pictures:,}", people, *points, f"±{doubt:.2f}", f"{group.from_labels:.2f}"]
+    return [group.group, f"{group.pictures:,}", viewers, *points, f"±{doubt:.2f}", f"{group.from_labels:.2f}"]
 
 
 def _or_dash(value: float | None) -> str:

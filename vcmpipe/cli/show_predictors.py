@@ -1,8 +1,11 @@
-"""What the commands on threshold predictors print for people."""
+"""What the commands on threshold predictors print for human readers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from vcmpipe.cli.say import count
+from vcmpipe.cli.show import console, print_table
 
 if TYPE_CHECKING:
     from vcmpipe.commands.jnd_map import JndMapReport
@@ -21,8 +24,6 @@ _SCALES = {"h264-qp": "H.264 QP", "jpeg-qf": "JPEG QF", "vvc-qp": "VVC QP"}
 
 def predicted(prediction: Prediction) -> None:
     """A row per object; or per picture, by a predictor of whole pictures."""
-    from vcmpipe.cli.show import console, print_table
-
     screen = console()
     if prediction.detector is None:
         _predicted_pictures(prediction)
@@ -39,22 +40,18 @@ def predicted(prediction: Prediction) -> None:
         for picture in prediction.pictures
         for thing in picture.objects
     ]
-    print_table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows[:OBJECTS], words=2)
-    if len(rows) > OBJECTS:
-        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    print_table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows, words=2, most=OBJECTS)
     screen.print()
     margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
     screen.print(
-        f"{len(rows):,} objects in {len(prediction.pictures):,} pictures; detector {prediction.detector}, "
-        f"predictor {prediction.predictor}, {prediction.decision}{margin}",
+        f"{count(len(rows), 'object')} in {count(len(prediction.pictures), 'picture')}; "
+        f"detector {prediction.detector}, predictor {prediction.predictor}, {prediction.decision}{margin}",
         soft_wrap=True,
     )
 
 
 def _predicted_pictures(prediction: Prediction) -> None:
     """A row per picture and level."""
-    from vcmpipe.cli.show import console, print_table
-
     screen = console()
     rows = [
         (
@@ -68,21 +65,18 @@ def _predicted_pictures(prediction: Prediction) -> None:
         if (jnd := picture.jnd) is not None
         for number, level, qp in zip(jnd.numbers, jnd.levels, jnd.vvc_qp, strict=True)
     ]
-    print_table(screen, ["picture", "level", "predicted", "VVC QP", "threshold"], rows[:OBJECTS], words=3)
-    if len(rows) > OBJECTS:
-        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    print_table(screen, ["picture", "level", "predicted", "VVC QP", "threshold"], rows, words=3, most=OBJECTS)
     screen.print()
     margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
     screen.print(
-        f"{len(prediction.pictures):,} pictures; predictor {prediction.predictor}, {prediction.decision}{margin}",
+        f"{count(len(prediction.pictures), 'picture')}; predictor {prediction.predictor}, "
+        f"{prediction.decision}{margin}",
         soft_wrap=True,
     )
 
 
 def mapped(report: JndMapReport) -> None:
     """A row per picture with a JND map."""
-    from vcmpipe.cli.show import console, print_table
-
     screen = console()
     rows = [
         (
@@ -94,23 +88,21 @@ def mapped(report: JndMapReport) -> None:
         )
         for each in report.pictures
     ]
-    print_table(screen, ["picture", "size", "mean JND", "largest", ""], rows[:OBJECTS], words=2)
-    if len(rows) > OBJECTS:
-        screen.print(f"and {len(rows) - OBJECTS:,} more: --json lists all", soft_wrap=True)
+    print_table(screen, ["picture", "size", "mean JND", "largest", ""], rows, words=2, most=OBJECTS)
     screen.print()
     there = sum(not each.made for each in report.pictures)
     more = f"; {there:,} of them (*) were there" if there else ""
-    screen.print(f"{len(rows):,} map{'s' * (len(rows) != 1)} in {report.out}, in grey levels{more}", soft_wrap=True)
+    screen.print(f"{count(len(rows), 'map')} in {report.out}, in grey levels{more}", soft_wrap=True)
 
 
 def trained(report: TrainReport) -> None:
     """What a training run ended with."""
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.metrics.items())
-    print(f"{report.weights}: {report.model} after {report.epochs} epochs, best was {report.best_epoch}")
+    print(f"{report.weights}: {report.model} after {count(report.epochs, 'epoch')}, best was {report.best_epoch}")
     if figures:
         constant = "" if report.baseline is None else f" ({report.constant}: error {report.baseline:.4f})"
         print(f"{figures}{constant}")
-    print(", ".join(f"{count:,} {report.noun} in {split}" for split, count in report.objects.items()))
+    print(", ".join(f"{number:,} {report.noun} in {split}" for split, number in report.objects.items()))
 
 
 def evaluated(report: PredictorReport | PictureReport) -> None:
@@ -125,7 +117,7 @@ def evaluated(report: PredictorReport | PictureReport) -> None:
     groups = {"all": report.overall, "27..51": report.middle, **report.by_size}
     groups |= dict(list(report.by_class.items())[:CLASSES])
     heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
-    print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()], words=1)
+    print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()])
     if len(report.by_class) > CLASSES:
         screen.print(f"and {len(report.by_class) - CLASSES} more classes: --json lists all", soft_wrap=True)
     screen.print()
@@ -142,17 +134,15 @@ def evaluated(report: PredictorReport | PictureReport) -> None:
     print_table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows, words=1)
     screen.print()
     screen.print(
-        f"{report.predictor} on {report.data} ({report.split}: {report.overall.objects:,} objects in "
-        f"{report.pictures:,} pictures), {report.decision}; the constant is {report.constant}, the median of the "
-        "training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
+        f"{report.predictor} on {report.data} ({report.split}: {count(report.overall.objects, 'object')} in "
+        f"{count(report.pictures, 'picture')}), {report.decision}; the constant is {report.constant}, the median of "
+        "the training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
         soft_wrap=True,
     )
 
 
 def _evaluated_pictures(report: PictureReport) -> None:
     """Errors by JND level beside those of the constants."""
-    from vcmpipe.cli.show import console, print_table
-
     screen = console()
     heads = ["JND", "labels", "delta-QP", "constant", "ratio", "bias", "sigma_e", "always"]
     rows = [(*_row(str(each.level), each.qp), f"{each.constant:g}") for each in report.levels]
@@ -164,11 +154,11 @@ def _evaluated_pictures(report: PictureReport) -> None:
         ]
     print_table(screen, heads, rows, words=1)
     screen.print()
-    without = f"; {report.left_out:,} labels of other levels" if report.left_out else ""
+    without = f"; {count(report.left_out, 'label')} of other levels" if report.left_out else ""
     screen.print(
-        f"{report.predictor} on {report.data} ({report.split}: {report.pictures:,} pictures of {report.sources:,} "
-        f"sources{without}), in {_SCALES[report.scale]}; the constants are the medians of the training labels. ± is "
-        "half of the 95 % interval of a bootstrap over sources; --json has its ends.",
+        f"{report.predictor} on {report.data} ({report.split}: {count(report.pictures, 'picture')} of "
+        f"{count(report.sources, 'source')}{without}), in {_SCALES[report.scale]}; the constants are the medians of "
+        "the training labels. ± is half of the 95 % interval of a bootstrap over sources; --json has its ends.",
         soft_wrap=True,
     )
 

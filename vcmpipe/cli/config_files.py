@@ -1,0 +1,63 @@
+"""YAML files of options: a user's own, and the ready ones of ``pipelines/`` in a checkout or an installation."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from vcmpipe.errors import InputError
+
+# Bytes; the longest ready configuration has 2,000.
+LARGEST = 1_000_000
+
+
+def find_config(name: str) -> Path:
+    """The path of a configuration: a file where one is there, else the ready configuration of that name.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    try:
+        entries = sorted(resources.files("vcmpipe_pipelines").iterdir(), key=lambda entry: entry.name)
+    except ModuleNotFoundError:
+        entries = []
+    ready = {entry.name.removesuffix(".yaml"): entry for entry in entries if entry.name.endswith(".yaml")}
+    stem = name.removeprefix("pipelines/").removesuffix(".yaml")
+    if stem in ready:
+        return Path(str(ready[stem]))
+    raise InputError(f"--config {name}: there is no such file, and the ready configurations are {', '.join(ready)}")
+
+
+def read_config(path: Path) -> dict[str, str | None]:
+    """The options of a file, with underscores in their names; values as text, None for ``null``.
+
+    Nothing is constructed from the file: its nodes are read as they stand, so that tags have no effect, aliases do not
+    multiply, and ``+4`` or ``0:63`` are not taken for numbers.
+
+    Raises:
+        InputError: It is too large, not YAML, names an option twice, or gives one a list.
+    """
+    import yaml
+
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(f"--config {path} has more than {LARGEST:,} bytes: that is no file of options")
+    try:
+        top = yaml.compose(data, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
+    if top is not None and not isinstance(top, yaml.MappingNode):
+        raise InputError(f"--config {path} holds no options: give lines such as margin: -4")
+    options: dict[str, str | None] = {}
+    for key, value in top.value if top else ():
+        name = str(key.value)
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+            raise InputError(f"--config {path}: {name[:40]} has several values: give one, such as methods: plain,jrd")
+        if name.replace("-", "_") in options:
+            raise InputError(f"--config {path} has {name} twice")
+        null = value.style is None and value.value in ("", "~", "null")
+        options[name.replace("-", "_")] = None if null else value.value
+    return options

@@ -1,0 +1,84 @@
+"""What ``doctor`` prints for human readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from vcmpipe.cli.show import console, print_facts
+
+if TYPE_CHECKING:
+    from vcmpipe.commands.doctor import DoctorReport
+
+
+def examined(report: DoctorReport) -> None:
+    """What ``doctor`` found, the verdict last."""
+    screen = console()
+    _section(screen, "versions", report.versions.items())
+    screen.print("encoders, each in the order of preference")
+    for encoder in report.encoders:
+        mark = "*" if encoder.used else " "
+        screen.print(f" {mark} {encoder.name}: {encoder.where}: {encoder.path}", soft_wrap=True)
+        if encoder.capabilities is None or encoder.build is None:
+            screen.print(f"     not taken: {encoder.reason}", soft_wrap=True)
+            continue
+        can = encoder.capabilities
+        screen.print(f"     {encoder.build}", soft_wrap=True)
+        native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
+        depths = "/".join(map(str, can.bit_depths))
+        screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
+        screen.print(f"     map honoured: {encoder.conformance}", soft_wrap=True)
+    if not report.encoders:
+        screen.print("   none was found")
+    for missing in report.optional_missing:
+        screen.print(f"   {missing}", soft_wrap=True)
+    screen.print(f"   your own binaries belong in {report.encoder_folder}", soft_wrap=True)
+    screen.print()
+    decoder, detectors, devices = report.decoder, report.detectors, report.devices
+    _section(
+        screen,
+        "decoder",
+        [
+            ("PyAV", decoder.pyav or "missing"),
+            ("libavcodec", decoder.libavcodec or "missing"),
+            ("VVC decoder", decoder.codec or "missing"),
+            ("decodes", decoder.decodes),
+        ],
+    )
+    _section(
+        screen,
+        "detectors",
+        [
+            ("demo", detectors.demo),
+            (f"{detectors.chosen} ({detectors.chosen_by})", detectors.resolves_to),
+            ("onnxruntime", ", ".join(detectors.onnx_providers) or "missing"),
+            ("plugins", ", ".join(detectors.plugins) or "none"),
+        ],
+    )
+    _section(screen, "predictors", [(name, "") for name in report.predictors])
+    _section(
+        screen,
+        "devices",
+        [
+            ("system", devices.system),
+            ("cores", f"{devices.cores_usable} of {devices.cores} may be used"),
+            ("CUDA", ", ".join(devices.cuda) or f"none: {devices.cuda_reason}"),
+        ],
+    )
+    _section(screen, "folders", [(f.purpose, f"{f.path}, {_space(f.free_bytes, f.writable)}") for f in report.folders])
+    for problem in report.problems:
+        screen.print(f"problem: {problem}", soft_wrap=True)
+    screen.print("healthy" if report.healthy else "not healthy")
+
+
+def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
+    screen.print(title)
+    print_facts(screen, [(f"   {name}", value) for name, value in facts])
+    screen.print()
+
+
+def _space(free: int | None, writable: bool) -> str:
+    space = "free space unknown" if free is None else f"{free / 1e9:,.1f} GB free"
+    return space if writable else f"{space}, cannot be written to"
