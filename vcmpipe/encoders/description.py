@@ -160,8 +160,10 @@ def _reason(message: str, data: Any) -> str:
     elif reason.startswith(("Expected", "Invalid")):
         for key in where.split("."):
             data = data[key]
-        told = f"choose one of {', '.join(_CHOICES[where])}" if where in _CHOICES else reason[0].lower() + reason[1:].replace("`object", "`table")
-        return f"{where} is {data!r}: {told}"
+        if where in _CHOICES:
+            return f"{where} is {data!r}: choose one of {', '.join(_CHOICES[where])}"
+        reason = reason[0].lower() + reason[1:].replace("`object", "`table")
+        return f"{where} is {data!r}: {reason}"
     return f"{where}.{reason}" if where else reason
 
 
