@@ -160,10 +160,10 @@ def _reason(message: str, data: Any) -> str:
     elif reason.startswith(("Expected", "Invalid")):
         for key in where.split("."):
             data = data[key]
-        expected = reason[0].lower() + reason[1:].replace("`object", "`table")
         if where in _CHOICES:
-            expected = f"choose one of {', '.join(_CHOICES[where])}"
-        return f"{where} is {data!r}: {expected}"
+            return f"{where} is {data!r}: choose one of {', '.join(_CHOICES[where])}"
+        reason = reason[0].lower() + reason[1:].replace("`object", "`table")
+        return f"{where} is {data!r}: {reason}"
     return f"{where}.{reason}" if where else reason
 
 

@@ -8,9 +8,6 @@ from vcmpipe.qpmap.formats import (
     RoiReport,
     fit_for_roi,
     read_csv,
-    read_png,
-    read_roi,
-    read_roi_deltas,
     write_csv,
     write_png,
     write_roi,
@@ -21,11 +18,7 @@ from vcmpipe.qpmap.qp_map import QpMap
 from vcmpipe.qpmap.rate import RateModel, RegionOverhead
 from vcmpipe.qpmap.vtm_formats import (
     MAX_RECTANGLES,
-    read_mask,
-    read_picture_qps,
-    read_rectangles,
     write_mask,
-    write_picture_qps,
     write_rectangles,
 )
 
@@ -51,15 +44,8 @@ __all__ = [
     "parse_background",
     "plan_regions",
     "read_csv",
-    "read_mask",
-    "read_picture_qps",
-    "read_png",
-    "read_rectangles",
-    "read_roi",
-    "read_roi_deltas",
     "write_csv",
     "write_mask",
-    "write_picture_qps",
     "write_png",
     "write_rectangles",
     "write_roi",

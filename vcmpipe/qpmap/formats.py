@@ -1,7 +1,7 @@
-"""QP maps as files: uvg266/kvazaar ROI (text and binary), CSV and a PNG preview, each with its reader.
+"""QP maps as files: uvg266/kvazaar ROI (text and binary), CSV with its reader, and a PNG preview.
 
-Every reader raises an :class:`InputError` that names the file and what is wrong with it; every writer publishes the
-whole file or none.
+The reader raises an :class:`InputError` that names the file and what is wrong with it; every writer publishes the whole
+file or none.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ A delta lies in -26..25, but not to the neighbour: a CTU without residual passes
 small steps (22, 47, 51, the middle one flat) still ends in an abort. Within this span no chain of CTUs can.
 """
 CSV_COLUMNS = ("picture", "width", "height", "ctu", "row", "col", "qp")
-_MAX_SIDE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -122,90 +121,6 @@ def write_roi(
     return report
 
 
-def read_roi_deltas(path: str | Path) -> list[NDArray[np.int8]]:
-    """Reads a ROI file, text or binary (a binary one holds zero bytes in its header, a text none).
-
-    Returns:
-        One int8 array (rows, cols) of QP deltas per picture.
-
-    Raises:
-        InputError: The file is absent, cut off, or holds something else.
-    """
-    data = read_file(path)
-    grids = _roi_text(path, data) if re.fullmatch(rb"[0-9+\-\s]*", data) else _roi_binary(path, data)
-    if not grids:
-        raise InputError(f"{path}: the ROI file is empty")
-    for number, grid in enumerate(grids):
-        if np.abs(grid).max() > QP_MAX:
-            raise InputError(f"{path}: picture {number} has a QP delta outside -{QP_MAX}..{QP_MAX}")
-    return [grid.astype(np.int8) for grid in grids]
-
-
-def read_roi(path: str | Path, base_qp: int, width: int, height: int, ctu: int = ROI_CTU) -> list[QpMap]:
-    """Reads a ROI file back into absolute maps of pictures of one size.
-
-    Args:
-        path: A ROI file, text or binary.
-        base_qp: The frame QP it was written for.
-        width: Picture width in luma samples.
-        height: Picture height in luma samples.
-        ctu: CTU size of its grid.
-
-    Raises:
-        InputError: As :func:`read_roi_deltas`, or the grid does not fit the picture, or a QP leaves 0..63.
-    """
-    check_qp(base_qp, "base QP")
-    maps = []
-    for number, deltas in enumerate(read_roi_deltas(path)):
-        try:
-            maps.append(QpMap.of(deltas.astype(np.int64) + base_qp, ctu, width, height))
-        except InputError as error:
-            raise InputError(f"{path}: picture {number}: {error}") from None
-    return maps
-
-
-def _roi_text(path: str | Path, data: bytes) -> list[NDArray[np.int64]]:
-    tokens = data.split()
-    for token in tokens:
-        # The file holds digits and signs only; what int() would still refuse, or numpy's int64 could not hold:
-        if not re.fullmatch(rb"[+-]?[0-9]{1,9}", token):
-            raise InputError(f"{path}: not a ROI text file: '{token[:12].decode('ascii')}' is no number it could hold")
-    numbers = np.array([int(token) for token in tokens], np.int64)
-    grids: list[NDArray[np.int64]] = []
-    at = 0
-    while at < len(numbers):
-        if at + 2 > len(numbers):
-            raise InputError(f"{path}: picture {len(grids)} is cut off after its first number")
-        cols, rows = _grid_size(path, len(grids), int(numbers[at]), int(numbers[at + 1]))
-        values = numbers[at + 2 : at + 2 + cols * rows]
-        if len(values) < cols * rows:
-            raise InputError(f"{path}: picture {len(grids)} has {len(values)} of {cols}x{rows} deltas")
-        grids.append(values.reshape(rows, cols))
-        at += 2 + cols * rows
-    return grids
-
-
-def _roi_binary(path: str | Path, data: bytes) -> list[NDArray[np.int64]]:
-    grids: list[NDArray[np.int64]] = []
-    at = 0
-    while at < len(data):
-        if at + 8 > len(data):
-            raise InputError(f"{path}: picture {len(grids)} is cut off in its header")
-        cols, rows = _grid_size(path, len(grids), *struct.unpack_from("<ii", data, at))
-        values = np.frombuffer(data, np.int8, count=min(cols * rows, len(data) - at - 8), offset=at + 8)
-        if len(values) < cols * rows:
-            raise InputError(f"{path}: picture {len(grids)} has {len(values)} of {cols}x{rows} deltas")
-        grids.append(values.astype(np.int64).reshape(rows, cols))
-        at += 8 + cols * rows
-    return grids
-
-
-def _grid_size(path: str | Path, picture: int, cols: int, rows: int) -> tuple[int, int]:
-    if not (0 < cols <= _MAX_SIDE and 0 < rows <= _MAX_SIDE):
-        raise InputError(f"{path}: not a ROI file: picture {picture} claims a grid of {cols}x{rows}")
-    return cols, rows
-
-
 def write_csv(path: str | Path, maps: Sequence[QpMap]) -> None:
     """Writes absolute QPs as a tidy table, one line per CTU: ``picture,width,height,ctu,row,col,qp``.
 
@@ -278,8 +193,7 @@ def _csv_map(path: str | Path, part: NDArray[np.int64]) -> QpMap:
 def write_png(path: str | Path, qp_map: QpMap) -> None:
     """Writes a preview at picture size: warm = low QP (many bits), dark = high QP.
 
-    A palette PNG whose index is the QP; its text chunk ``vcmpipe-ctu`` names the CTU size. :func:`read_png` needs the
-    colours only, so a lossless re-save keeps it readable.
+    A palette PNG whose index is the QP; its text chunk ``vcmpipe-ctu`` names the CTU size.
 
     Raises:
         OutputError: The file cannot be written.
@@ -294,49 +208,6 @@ def write_png(path: str | Path, qp_map: QpMap) -> None:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
     write_file(path, buffer.getvalue())
-
-
-def read_png(path: str | Path, ctu: int | None = None) -> QpMap:
-    """Reads a preview back, exactly.
-
-    Args:
-        path: A PNG of :func:`write_png`.
-        ctu: CTU size, for a file whose text chunk was lost; None = what the file says.
-
-    Raises:
-        InputError: The file is absent or no PNG, a colour is not of the scale, a CTU holds two of them, or the CTU size
-            is unknown.
-    """
-    from PIL import Image
-
-    data = read_file(path)
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            image.load()
-            rgb = np.asarray(image.convert("RGB")).astype(np.int64)
-            said = str(getattr(image, "text", {}).get("vcmpipe-ctu", ""))
-    # ImportError: ultralytics, once imported, looks for a HEIF plugin where Pillow does not know a file.
-    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable PNG: {error}") from None
-    if ctu is None:
-        if not re.fullmatch("[0-9]{1,4}", said):
-            raise InputError(f"{path}: the preview does not say its CTU size; give it as ctu")
-        ctu = int(said)
-    colours = palette().astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    order = np.argsort(colours)
-    packed = rgb @ np.array((1 << 16, 1 << 8, 1))
-    found = order[np.searchsorted(colours, packed, sorter=order).clip(max=QP_MAX)]
-    if (colours[found] != packed).any():
-        raise InputError(f"{path}: a colour in it is not of the QP scale")
-    height, width = found.shape
-    try:
-        grid_shape(width, height, ctu)
-        result = QpMap.of(found[::ctu, ::ctu], ctu, width, height)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    if (result.qp.repeat(ctu, axis=0).repeat(ctu, axis=1)[:height, :width] != found).any():
-        raise InputError(f"{path}: a CTU of {ctu}x{ctu} holds more than one QP")
-    return result
 
 
 def palette() -> NDArray[np.uint8]:
