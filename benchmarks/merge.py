@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from vcmpipe.bitstream import RegionLayout, inspect_stream, merge_regions
-from vcmpipe.bitstream import parameter_sets as sets
+from vcmpipe.bitstream.vvc import parameter_sets as sets
 
 LAYOUT = RegionLayout(640, 480, 64, (4, 6), (8,), ((2, 1, 3, 2), (1, 3, 2, 2)))
 QPS = (22, 27, 32, 37, 42, 32, 27, 37)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.bitstream.nal import split_nal_units
+from vcmpipe.bitstream.vvc.nal import split_nal_units
 from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.frames import ColourSpec, Frame, crop_yuv, open_source, rgb_to_yuv
 from vcmpipe.qpmap.rate import (

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import supervision as sv
 
 from vcmpipe.bench import meter as meter_module
-from vcmpipe.bench.meter import Meter, MeteredEncoder
+from vcmpipe.bench.meter import Meter, MeteredDetector, MeteredEncoder
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.encoders import CodingMode, Job
-from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.frames import ColourSpec, Frame, rgb_to_yuv
 from vcmpipe.process.content_cache import ContentCache
 
 
@@ -111,3 +113,33 @@ def test_a_time_that_nobody_noted_is_unknown(tmp_path: Path, make_frame, countin
     meter = Meter()
     MeteredEncoder(encoder, meter).encode([job])
     assert (meter["encode"].unknown, meter["encode"].charged) == (1, 0.0)
+
+
+def test_a_picture_is_looked_at_once_and_costs_the_same_each_time(
+    monkeypatch: pytest.MonkeyPatch, make_frame: Callable[..., Frame]
+) -> None:
+    clock = Clock(monkeypatch)
+
+    class SlowDetector:
+        name, digest, classes = "slow", "0" * 64, {0: "thing"}
+        calls = 0
+
+        def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
+            clock.sleep(2)
+            self.calls += len(frames)
+            return [sv.Detections.empty() for _ in frames]
+
+        def input_size(self, width: int, height: int) -> tuple[int, int]:
+            return width, height
+
+    slow, found = SlowDetector(), {}
+    frames = [make_frame(64, 48, seed=1), make_frame(64, 48, seed=2)]
+    for again in frames, frames[:1]:
+        meter = Meter()
+        detector = MeteredDetector(slow, meter, found)
+        with meter.stage("search"):
+            assert len(detector.detect(again)) == len(again)
+        assert meter["search"].seconds == pytest.approx(2 * len(again))
+    detector.detect(frames)  # in no stage: nobody is charged
+    assert slow.calls == 2 and meter["search"].seconds == pytest.approx(2)
+    assert detector.input_size(64, 48) == (64, 48) and detector.calls == 2

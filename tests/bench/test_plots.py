@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from vcmpipe.bench import BenchResult
-from vcmpipe.bench.drawing import OTHERS, STYLES, Plot, styles
 from vcmpipe.bench.plots import plots
 from vcmpipe.bench.savings import savings
+from vcmpipe.bench.styles import OTHERS, STYLES, styles
 from vcmpipe.config import METHODS
+from vcmpipe.drawing.page import Plot
 
 Make = Callable[..., BenchResult]
 SVG = "{http://www.w3.org/2000/svg}"

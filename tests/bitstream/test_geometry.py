@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcmpipe.bitstream import Rect, RegionLayout
-from vcmpipe.bitstream.pps import expand_sizes, shortest_prefix
+from vcmpipe.bitstream.vvc.pps import expand_sizes, shortest_prefix
 from vcmpipe.errors import InputError
 
 

@@ -71,7 +71,7 @@ def leftovers(here: Path) -> Callable[[], list[str]]:
     """Names of ours in TMPDIR (torch keeps folders of its own there) and hidden ones in the working folder."""
 
     def look() -> list[str]:
-        ours = [path.name for path in (here.parent / "tmp").iterdir() if path.name.startswith(("vvenc", "vcmpipe"))]
+        ours = [path.name for path in (here.parent / "tmp").iterdir() if path.name.startswith("vcmpipe")]
         return ours + [str(path) for path in here.rglob(".vcmpipe*")]
 
     return look

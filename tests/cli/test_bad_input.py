@@ -88,7 +88,7 @@ def test_pictures_that_cannot_be_coded(here: Path, make_picture, vcmpipe, untouc
     (here / "in").mkdir()
     make(here, make_picture)
     (here / "a.bin").write_bytes(b"an older stream")
-    (here / "a.json").write_text('{"schema": 1}')
+    (here / "a.json").write_text('{"schema": 1, "stream": "a.bin"}')
     with untouched():
         vcmpipe("encode", "--input", source, "--out", "a.bin", "--map-out", "new/maps", *CODE).refused(2, named)
         vcmpipe("bench", "--images", source, "--out", "new/report", "--cache", here.parent / "cache").refused(2, named)
@@ -248,7 +248,8 @@ OTHERS = [
     (["decode", "--input", "s.bin", "--out", "frames/p1.png"], 2, "is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d.y4m"], 1, "part of its path is a file"),
-    (["decode", "--input", "s.bin", "--out", "full"], 1, "full/picture_000001.png is a folder"),
+    (["decode", "--input", "s.bin", "--out", "full"], 2, "full/picture_000000.png is there and was not written by"),
+    (["decode", "--input", "s.bin", "--out", "full", "--overwrite"], 1, "full/picture_000001.png cannot be written"),
     (["decode", "--input", "s.bin", "--out", "d", "--sidecar", "nowhere.json"], 2, "nowhere.json"),
     (["inspect", "--input", "s.bin", "--verify-map"], 2, "needs the sidecar of s.bin"),
     (["inspect", "--input", "frames"], 2, "frames is a folder"),

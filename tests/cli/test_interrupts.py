@@ -63,7 +63,7 @@ def frames(here: Path, make_picture) -> Path:
 @pytest.fixture
 def encoding(here: Path) -> Callable[[], bool]:
     """Whether an encoder is at work: it has its input in TMPDIR."""
-    return lambda: any((here.parent / "tmp").glob("vvenc*/*.yuv"))
+    return lambda: any((here.parent / "tmp").glob("vcmpipe-vvenc*/*.yuv"))
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,9 @@ def _info(count: int, *, deltas: bool = False, subpictures: bool = False) -> Str
         PictureInfo(n, "IDR_N_LP", "I", 0, 0, 64, 64, 63, 61, 32, 5_000, regions, deltas, deltas, vui)
         for n in range(count)
     ]
-    return StreamInfo(5_000 * count // 8, tuple(pictures), (), {"SPS": 1, "IDR_N_LP": 2 * count}, ("SPS: is damaged",))
+    return StreamInfo(
+        5_000 * count // 8, tuple(pictures), (), {"SPS": 1, "IDR_N_LP": 2 * count}, ("SPS: is damaged",), "vvc"
+    )
 
 
 def test_inspected(printed) -> None:

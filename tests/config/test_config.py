@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from vcmpipe import config
+from vcmpipe.config import base
 from vcmpipe.errors import InputError
+from vcmpipe.frames import limits
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,7 @@ def test_every_option_has_a_help_text() -> None:
     for name in ("EncodeOptions", "DecodeOptions", "InspectOptions", "ExtractOptions", "BenchOptions", "DoctorOptions"):
         for field in dataclasses.fields(getattr(config, name)):
             assert len(field.metadata["help"]) > 5, f"{name}.{field.name}"
+
+
+def test_limits_of_pictures_are_those_of_frames() -> None:
+    assert (base.MIN_SIDE, base.MAX_SIDE) == (limits.MIN_SIDE, limits.MAX_SIDE)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -214,7 +215,7 @@ def test_a_missing_picture_is_noticed(moving: bytes) -> None:
 
 def test_a_picture_that_the_decoder_keeps_is_noticed(still: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     units = split_access_units(still + still)
-    monkeypatch.setattr(decoder, "split_access_units", lambda data: units)
+    monkeypatch.setitem(decoder.CODECS, "vvc", replace(decoder.CODECS["vvc"], split=lambda data: units))
     monkeypatch.setattr(
         type(units[0]),
         "data",

@@ -14,7 +14,8 @@ from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
 from vcmpipe.encoders.description import read_description
-from vcmpipe.encoders.discovery import _DESCRIPTIONS, FOLDER_VARIABLE
+from vcmpipe.encoders.discovery import _DESCRIPTIONS
+from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE
 from vcmpipe.encoders.maps import WrittenMap
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
@@ -44,7 +45,11 @@ def script(path: Path, body: str) -> Path:
         (GOOD.replace('"{qp}"', '"{qp}", "{password}"'), "choose placeholders from"),
         (GOOD.replace('"{qp}"', '"{qp.real}"'), "choose placeholders from"),
         (GOOD.replace('"{qp}"', '"{qp}", "{"'), "write {{ and }}"),
-        (GOOD.replace('["{input}", "{output}", "{width}", "{height}", "{qp}"]', '"a shell line"'), "no shell line"),
+        (
+            GOOD.replace('["{input}", "{output}", "{width}", "{height}", "{qp}"]', '"a shell line"'),
+            "expected `array`",
+        ),
+        ("qp_range = [0, 63]", "codec is missing"),
         (GOOD + 'shell = "rm"', "shell is not known here"),
         (GOOD + 'name = "../x"', "name is '../x'"),
         (GOOD + MAP.replace("mask", "pixels"), "map.form is 'pixels'"),
@@ -158,7 +163,7 @@ def test_a_broken_description_harms_no_other_encoder(shimmed: Path) -> None:
     with pytest.raises(InputError, match=r"broken\.toml"):
         load_encoder("broken")
     reasons = {place.name: place.reason for place in search_encoders() if place.encoder is None}
-    assert "qp_range is missing" in reasons["broken"] and "built in" in reasons["vvenc2"]
+    assert "codec is 3" in reasons["broken"] and "built in" in reasons["vvenc2"]
 
 
 def test_a_program_that_states_no_version_is_known_by_its_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from vcmpipe.encoders import load_encoder, search_vvenc
-from vcmpipe.encoders.discovery import FOLDER_VARIABLE, VARIABLE, encoder_folder
+from vcmpipe.encoders.discovery import VARIABLE
+from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder
 from vcmpipe.errors import InputError
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from vcmpipe.evaluation.bootstrap import Estimate, draw_pictures, estimate
+from vcmpipe.errors import InputError
+from vcmpipe.evaluation.bootstrap import Estimate, draw, estimate
 from vcmpipe.evaluation.curves import REASONS
 
 NOT_REACHED = REASONS.index("not_reached")
@@ -13,14 +14,26 @@ NO_OVERLAP = REASONS.index("no_overlap")
 
 
 def test_draws_are_of_that_many_pictures_and_follow_the_seed() -> None:
-    weights = draw_pictures(17, 50, seed=3)
+    weights = draw(17, 50, seed=3)
     assert weights.shape == (51, 17)
     assert (weights[0] == 1).all()
     assert (weights.sum(axis=1) == 17).all()
-    assert (weights == draw_pictures(17, 50, seed=3)).all()
-    assert (weights != draw_pictures(17, 50, seed=4)).any()
-    assert draw_pictures(17, 0, seed=3).shape == (1, 17)
-    assert draw_pictures(0, 10, seed=3).shape == (11, 0)
+    assert (weights == draw(17, 50, seed=3)).all()
+    assert (weights != draw(17, 50, seed=4)).any()
+    assert draw(17, 0, seed=3).shape == (1, 17)
+    assert draw(0, 10, seed=3).shape == (11, 0)
+
+
+def test_a_group_is_drawn_with_all_of_its_units() -> None:
+    sequences = ["b", "a", "b", "b", "c"]
+    weights = draw(5, 200, seed=3, groups=sequences)
+    by_sequence = draw(3, 200, seed=3)
+    assert (weights == by_sequence[:, [1, 0, 1, 1, 2]]).all()
+    assert (weights[0] == 1).all() and len(np.unique(weights.sum(axis=1))) > 1
+    # Groups of one are units: the same draws.
+    assert (draw(4, 50, seed=3, groups=[7, 8, 9, 10]) == draw(4, 50, seed=3)).all()
+    with pytest.raises(InputError, match="do not go with 4 units"):
+        draw(4, 50, seed=3, groups=sequences)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -34,7 +47,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     truth = 0.2 * 0.4 + 0.4 * 0.8 + 0.4
     inside = 0
     for row in range(rounds):
-        weights = draw_pictures(pictures, resamples, seed=row)
+        weights = draw(pictures, resamples, seed=row)
         found = estimate((weights @ kept[row]) / (weights @ objects[row]))
         assert found.low is not None and found.high is not None and found.value is not None
         assert found.low <= found.value <= found.high

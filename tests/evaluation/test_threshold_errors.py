@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation.bootstrap import Bootstrap
 from vcmpipe.evaluation.threshold_errors import (
-    Bootstrap,
     calibrate,
     in_the_middle,
     median_constant,

@@ -232,7 +232,7 @@ def observe(scenario: Scenario, folder: Path, pictures: list[bytes], real: Path)
         stack.enter_context(environment(values, work))
         stack.enter_context(fresh_temporary_folder())
         code, message = command_line(ENCODE)
-        left = [path.name for path in temporary.iterdir() if path.name.startswith(("vvenc", "vcmpipe"))]
+        left = [path.name for path in temporary.iterdir() if path.name.startswith("vcmpipe")]
         left += [path.name for path in work.rglob(".vcmpipe*")]
         # The fake's own variables are in this process, too, but only since it was started.
         left += running_with(f"FAKE_LOG={folder / 'log'}\0")

@@ -16,7 +16,8 @@ from vcmpipe.commands.evaluate import evaluate
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.datasets.samples import Samples, make_table, write_samples
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.threshold_errors import Bootstrap, mean_error
+from vcmpipe.evaluation.bootstrap import Bootstrap
+from vcmpipe.evaluation.threshold_errors import mean_error
 from vcmpipe.frames import ColourSpec, psnr_y, rgb_to_yuv, write_png
 from vcmpipe.jnd.evaluation import PictureReport
 from vcmpipe.jnd.models import laser

@@ -45,10 +45,21 @@ def test_places_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="part of its path is a file"), publish_folder(tmp_path / "file" / "x"):
         pass
     (tmp_path / "x").mkdir()
-    with pytest.raises(OutputError, match="x is a folder"), publish_folder(tmp_path) as folder:
+    with pytest.raises(OutputError, match="x cannot be written: it is a folder"), publish_folder(tmp_path) as folder:
         (folder / "a").write_text("")
         (folder / "x").write_text("")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "x"]
+
+
+def test_a_folder_of_which_one_file_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    for name in "abd":
+        (tmp_path / name).write_text("old")
+    with pytest.raises(OutputError, match="c cannot be written"), publish_folder(tmp_path) as folder:
+        for name in "abd":
+            (folder / name).write_text("new")
+        (folder / "c").mkdir()  # a folder cannot take a file's name, which is there only now
+        (tmp_path / "c").symlink_to("nowhere")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == dict.fromkeys("abd", "old")
 
 
 @pytest.mark.parametrize(

@@ -49,17 +49,50 @@ def test_what_a_killed_run_left_goes_at_the_next_start(owner, tmp_path: Path, mo
     _, in_use = owner()
     # The second owner was the next start; what is in use stays, and so does what only looks alike.
     assert not stale.exists() and (in_use / "in0.yuv").is_file()
-    (tmp_path / "vvenc-of-somebody").mkdir()
-    (tmp_path / "linked").symlink_to(in_use)
+    (tmp_path / "vcmpipe-of-somebody").mkdir()
+    (tmp_path / "vcmpipe-linked").symlink_to(in_use)
     temporary.remove_stale.cache_clear()
     assert remove_stale(tmp_path) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([in_use.name, "linked", "vvenc-of-somebody"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [in_use.name, "vcmpipe-linked", "vcmpipe-of-somebody"]
+    )
 
 
-def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "target").touch()
-    (tmp_path / "foreign" / LOCK).symlink_to(tmp_path / "target")
+def test_only_folders_with_our_name_and_our_marker_are_removed(owner, tmp_path: Path) -> None:
+    """The users' own folders stay, whatever they hold; so does a copy that a user made of one of ours."""
+    killed, stale = owner()
+    killed.kill()
+    killed.wait()
+    marker = (stale / LOCK).read_text()
+    kept = {
+        "project": marker,
+        "vcmpipe-project": "",
+        "vcmpipe-notes": "vcmpipe\n",
+        "vcmpipe-copied": marker,
+        "project-2": marker.replace(stale.name, "project-2"),
+    }
+    for name, text in kept.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / LOCK).write_text(text)
+        (tmp_path / name / "thesis.tex").touch()
+    (tmp_path / "vcmpipe-linked").mkdir()
+    (tmp_path / "marker").write_text(marker.replace(stale.name, "vcmpipe-linked"))
+    (tmp_path / "vcmpipe-linked" / LOCK).symlink_to(tmp_path / "marker")
     temporary.remove_stale.cache_clear()
-    assert remove_stale(tmp_path) == 0
-    assert (tmp_path / "foreign").is_dir()
+    assert remove_stale(tmp_path) == 1
+    assert not stale.exists()
+    assert all((tmp_path / name / "thesis.tex").is_file() for name in kept)
+    assert (tmp_path / "vcmpipe-linked" / LOCK).is_symlink()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_folders_of_other_users_stay(owner, tmp_path: Path) -> None:
+    killed, stale = owner()
+    killed.kill()
+    killed.wait()
+    for path in (stale, stale / LOCK):
+        os.chown(path, 12345, -1)
+        temporary.remove_stale.cache_clear()
+        assert remove_stale(tmp_path) == 0
+        os.chown(path, os.getuid(), -1)
+    assert (stale / "in0.yuv").is_file()

@@ -10,7 +10,7 @@ from vcmpipe.config import BenchOptions
 
 # The folder that the tool's own examples use: where it is there, it is what the user means.
 FRAMES = "frames"
-PICTURES = 12
+PICTURES = 6
 # Far from the seeds that the demo detector was trained and tested on.
 FIRST_SEED = 900_000
 

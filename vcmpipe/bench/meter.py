@@ -1,19 +1,24 @@
-"""Where a method's time goes: predicting, searching, encoding; also where a cache answered instead of an encoder."""
+"""Where a method's time goes: predicting, searching, encoding; also where memory answered instead."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.encoders import Capabilities
+from vcmpipe.process.content_cache import content_key
 
 if TYPE_CHECKING:
+    import supervision as sv
+
+    from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder, Job
+    from vcmpipe.frames import Frame
 
 Stage = Literal["detect", "predict", "search", "encode"]
 
@@ -88,6 +93,11 @@ class Meter:
             account.unknown += unknown
             account.samples += samples
 
+    def spared(self, seconds: float) -> None:
+        """Charge the stage that runs, if one does, for work that was done before in this run."""
+        if self._stack:
+            self[self._stack[-1][0]].charged += seconds
+
     def add(self, stage: Stage, seconds: float, *, cached: bool, samples: int = 0, unknown: int = 0) -> None:
         """Charge a stage for work whose answer was at hand."""
         account = self[stage]
@@ -137,3 +147,60 @@ class MeteredEncoder:
             samples,
         )
         return [one.data for one in priced]
+
+
+# Detections in one picture, and the seconds that finding them took, by the picture's samples.
+Found = dict[str, tuple["sv.Detections", float]]
+
+
+@dataclass(frozen=True)
+class MeteredDetector:
+    """A detector that looks at no picture twice; a look costs the same whether it is the first or not.
+
+    Attributes:
+        detector: What looks.
+        meter: Charged for looks that are spared; those that are not take their time in the stage that runs.
+        found: What was found before; filled here.
+    """
+
+    detector: Detector
+    meter: Meter
+    found: Found
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.detector.name
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """The detector's classes."""
+        return self.detector.classes
+
+    @property
+    def digest(self) -> str:
+        """The detector's digest."""
+        return self.detector.digest
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        """See ``Detector.input_size``."""
+        return self.detector.input_size(width, height)
+
+    def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
+        """See ``Detector.detect``."""
+        return [self._detect(frame) for frame in frames]
+
+    def _detect(self, frame: Frame) -> sv.Detections:
+        key = content_key(f"{frame.rgb.shape}", frame.rgb.tobytes())
+        if key in self.found:
+            detections, seconds = self.found[key]
+            self.meter.spared(seconds)
+            return detections
+        started = time.monotonic()
+        detections = self.detector.detect([frame])[0]
+        self.found[key] = detections, time.monotonic() - started
+        return detections
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a detector has: a predictor may have been made for it."""
+        return getattr(self.detector, name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vcmpipe.bench.memory import Prediction, predicted
-from vcmpipe.bench.meter import Account, Meter, MeteredEncoder
+from vcmpipe.bench.meter import Account, Found, Meter, MeteredDetector, MeteredEncoder
 from vcmpipe.coding.search.claims import View
 from vcmpipe.coding.search.picture import VerifyRules, verify_picture
 from vcmpipe.coding.segment import CodedSegment
@@ -82,6 +82,8 @@ class Coded(NamedTuple):
 class PictureBench:
     """One picture under every method: coders by scale, thresholds predicted once, and what all of it costs.
 
+    Versions of a picture that are the same, sample for sample, are looked at once by ``pipeline.detector``.
+
     Args:
         pipeline: Detector, predictor, encoder and policies.
         frame: The source picture.
@@ -109,6 +111,7 @@ class PictureBench:
         self._coders: dict[tuple[float, bool], SegmentCoder] = {}
         self._predictions: dict[str, Prediction] = {}
         self._human: dict[float, tuple[QpMap, Account]] = {}
+        self._found: Found = {}
         self.begin()
 
     def begin(self) -> Meter:
@@ -117,6 +120,7 @@ class PictureBench:
         self._charged: set[float] = set()
         self.pipeline = copy.copy(self._whole)
         self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
+        self.pipeline.detector = MeteredDetector(self._whole.detector, self.meter, self._found)
         self._coders.clear()
         return self.meter
 

@@ -235,7 +235,6 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
     frame, pipeline = look.frame, setting.pipeline
     wanted = look.found[pipeline.rule.select(look.found)]
     bench = PictureBench(pipeline, frame, wanted, setting.cache, setting.measured)
-    detectors = [pipeline.detector, *([setting.second] if setting.second else [])]
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
     accounts: dict[str, dict[Stage, Account]] = {}
@@ -247,6 +246,7 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         if name not in BLIND:
             meter.add("detect", look.seconds, cached=False)
         accounts[name] = meter.accounts
+        detectors = [bench.pipeline.detector, *([setting.second] if setting.second else [])]
         looks: list[HumanQuality | None] = [None] * len(points)
         if setting.human_quality:
             looks = [*looked(frame, [(one.coder, one.coded) for one in points], setting.cache)]

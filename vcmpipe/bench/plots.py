@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from vcmpipe.bench import words
-from vcmpipe.bench.drawing import (
-    INK,
-    MUTED,
-    PAPER,
-    Plot,
-    Style,
-    canvas,
-    for_page,
-    series_colour,
-    short,
-    styles,
-    titled,
-)
 from vcmpipe.bench.result import RETENTIONS, Average, BenchResult, PointResult, curve
+from vcmpipe.bench.styles import Style, mark, styles
 from vcmpipe.bench.tables import qualities
+from vcmpipe.drawing.page import INK, MUTED, Plot, canvas, for_page, series_colour, short, ticks_at, titled
 from vcmpipe.evaluation import RdPoint, envelope
 
 # Inches. About as wide as a telephone's page, so that type keeps its size there.
@@ -88,23 +77,11 @@ def _series(
             axes.plot([rate, rate], [found.low, found.high], **line)
             if point.rate.low is not None and point.rate.high is not None:
                 axes.plot([point.rate.low, point.rate.high], [value, value], **line)
-        axes.plot(
-            [rate],
-            [value],
-            style.marker,
-            color=colour,
-            markersize=style.size,
-            markeredgecolor=PAPER,
-            markeredgewidth=0.8,
-            gid=name,
-            zorder=3,
-        )
+        mark(axes, rate, value, place, style, gid=name, zorder=3)
 
 
 def _limits(axes: Any, result: BenchResult, quality: str) -> None:
     """Room around the points, and ticks that a log axis of less than two decades still shows."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
     shown = [point for point in result.points if _drawable(point, quality)]
     sizes = [point.rate.value or 0.0 for point in shown]
     values = [point.quality(quality) or 0.0 for point in shown]
@@ -119,9 +96,7 @@ def _limits(axes: Any, result: BenchResult, quality: str) -> None:
     if high / low < 5:
         steps = (1, 2, 3, 4, 5, 6, 8)
     ticks = [s * 10.0**decade for decade in range(-5, 12) for s in steps if low <= s * 10.0**decade <= high]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(float(f"{value:.6g}"))))
+    ticks_at(axes.xaxis, ticks, lambda value: short(float(f"{value:.6g}")))
     if quality == "retention":
         for retention in RETENTIONS:
             if axes.get_ylim()[0] < retention < top + room:
@@ -132,15 +107,5 @@ def _legend(axes: Any, result: BenchResult) -> None:
     """The methods beside the drawing, in the order that they have everywhere."""
     for place, (method, style) in enumerate(styles(result)):
         height = 0.97 - 0.075 * place
-        axes.plot(
-            [1.045],
-            [height],
-            style.marker,
-            color=series_colour(place),
-            markersize=style.size,
-            markeredgecolor=PAPER,
-            markeredgewidth=0.8,
-            transform=axes.transAxes,
-            clip_on=False,
-        )
+        mark(axes, 1.045, height, place, style, transform=axes.transAxes, clip_on=False)
         axes.text(1.075, height, method, color=INK, va="center", transform=axes.transAxes)

@@ -14,6 +14,8 @@ from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
 
 PAGE = Path(__file__).with_name("page")
+REPORT = ("result.json", "points.csv", "methods.csv", "classes.csv", "pictures.csv", "report.md", "report.html")
+"""The files of a report."""
 
 
 def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = None) -> None:
@@ -30,16 +32,16 @@ def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = No
         OutputError: A file cannot be written.
     """
     # Everything is made before anything is written: a fault in between leaves the older report as it was.
-    contents = {
-        "result.json": json.dumps(result.to_dict(), indent=2) + "\n",
-        "points.csv": files.as_csv(files.point_records(result)),
-        "methods.csv": files.as_csv(files.method_records(result)),
-        "classes.csv": files.as_csv(files.class_records(result)),
-        "pictures.csv": files.as_csv(list(files.picture_records(result))),
-        "report.md": as_markdown(result),
-        "report.html": as_html(result, gallery or Gallery()),
-    }
-    for name, text in contents.items():
+    contents = (
+        json.dumps(result.to_dict(), indent=2) + "\n",
+        files.as_csv(files.point_records(result)),
+        files.as_csv(files.method_records(result)),
+        files.as_csv(files.class_records(result)),
+        files.as_csv(list(files.picture_records(result))),
+        as_markdown(result),
+        as_html(result, gallery or Gallery()),
+    )
+    for name, text in zip(REPORT, contents, strict=True):
         with process.publish(folder / name) as path:
             path.write_text(text, encoding="utf-8", newline="\n")
 
@@ -90,9 +92,9 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
     import jinja2
     from markupsafe import Markup
 
-    from vcmpipe.bench.drawing import styles
     from vcmpipe.bench.plots import plots
     from vcmpipe.bench.savings import savings
+    from vcmpipe.bench.styles import styles
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE),

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from vcmpipe.bench.interim import Interim, due, interim
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import NOT_FOR, Sweep
 from vcmpipe.bench.observations import Observations, observe, picture_results
@@ -52,6 +53,7 @@ def bench(
     *,
     progress: Progress = lambda done, total: None,
     warn: Callable[[str], None] = lambda message: None,
+    figures: Callable[[Interim], None] = lambda so_far: None,
     **parts: Any,
 ) -> BenchResult:
     """Compare methods over a folder of pictures (or the demo's scenes) and write the report to ``options.out``.
@@ -62,6 +64,7 @@ def bench(
         options: What to compare, on what.
         progress: Called after every picture.
         warn: Called with what the user should know.
+        figures: Called with the figures so far after 1, 2, 4, 8, ... pictures.
         **parts: ``detector``, ``second_detector``, ``predictor``, ``encoder`` objects to use instead of those that the
             options name.
 
@@ -70,7 +73,7 @@ def bench(
     """
     from vcmpipe.bench.demo import default_inputs
     from vcmpipe.bench.gallery import make_gallery
-    from vcmpipe.bench.report import write_report
+    from vcmpipe.bench.report import REPORT, write_report
 
     started = time.monotonic()
     encoder = parts.get("encoder") or load_encoder(options.encoder)
@@ -96,8 +99,8 @@ def bench(
         check_truth(truth, source, pipeline.detector.classes)
 
     # Opened first: that the report cannot be written is better known before hours of encoding.
-    with publish_folder(Path(options.out)) as folder:
-        outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress)
+    with publish_folder(Path(options.out), REPORT) as folder:
+        outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         observed = observe(outcomes, pipeline.detector, pipeline.rule, truth)
         configuration = asdict(options) | {"detector": pipeline.detector_spec}
@@ -162,7 +165,11 @@ def _setting(
 
 
 def _run(
-    setting: Setting, frames: Iterable[Frame], count: int | None, progress: Progress
+    setting: Setting,
+    frames: Iterable[Frame],
+    count: int | None,
+    progress: Progress,
+    figures: Callable[[Interim], None],
 ) -> tuple[list[PictureOutcome], list[LeftOut]]:
     """Every picture under every method, and those that a detector failed on.
 
@@ -190,6 +197,8 @@ def _run(
             else:
                 outcomes.append(outcome)
             progress(len(outcomes) + len(left_out), count)
+            if not isinstance(outcome, LeftOut) and due(len(outcomes), count):
+                figures(interim(outcomes, pipeline.rule))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
         raise DetectionError(f"no picture could be looked at{first}")

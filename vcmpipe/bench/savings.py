@@ -8,21 +8,9 @@ from typing import Any
 import numpy as np
 
 from vcmpipe.bench import words
-from vcmpipe.bench.drawing import (
-    GRID,
-    INK,
-    MUTED,
-    PAPER,
-    TYPE,
-    Plot,
-    Style,
-    canvas,
-    for_page,
-    series_colour,
-    styles,
-    titled,
-)
 from vcmpipe.bench.result import RETENTIONS, TARGET, BenchResult, MethodResult, chosen_point, key_of
+from vcmpipe.bench.styles import Style, mark, styles
+from vcmpipe.drawing.page import GRID, INK, MUTED, PAPER, TYPE, Plot, canvas, for_page, series_colour, ticks_at, titled
 
 _WIDTH = 5.3
 # Inches of a row, and around all rows.
@@ -125,17 +113,7 @@ def _whisker(
     gid = f"{name}-{place}-{key.replace('.', '_')}"
     more = words.interval(found, lambda value: f"{value:.1f}")
     hints[gid] = f"{method.method} at {key}: {words.percent(found, signed=False)}{f' ({more})' if more else ''}"
-    axes.plot(
-        [found.value],
-        [y],
-        style.marker,
-        color=colour,
-        markersize=style.size * (1.0 if strong else 0.75),
-        markeredgecolor=PAPER,
-        markeredgewidth=0.8,
-        gid=gid,
-        zorder=3,
-    )
+    mark(axes, found.value, y, place, style, 1.0 if strong else 0.75, gid=gid, zorder=3)
 
 
 def _strips(result: BenchResult) -> Plot | None:
@@ -183,15 +161,11 @@ def _strips(result: BenchResult) -> Plot | None:
 
 
 def _ratio_axis(axes: Any, low: float, high: float) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
     first, last = math.floor(math.log2(low * 0.95)), math.ceil(math.log2(max(high, 1.0) * 1.05))
     axes.set_xlim(low * 0.85, max(high, 1.0) * 1.18)
     step = max(1, math.ceil((last - first) / 6))  # labels such as 1/128 are wide
     ticks = [2.0**power for power in range(first, last + 1) if power % step == 0]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"1/{1 / value:g}" if value < 1 else f"{value:g}"))
+    ticks_at(axes.xaxis, ticks, lambda value: f"1/{1 / value:g}" if value < 1 else f"{value:g}")
 
 
 def _strip(axes: Any, y: float, place: int, style: Style, ratio: Any, lost: Any) -> None:

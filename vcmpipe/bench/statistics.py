@@ -22,7 +22,7 @@ from vcmpipe.bench.result import (
     Split,
     key_of,
 )
-from vcmpipe.evaluation import Curves, Estimate, Reason, bd_rates, draw_pictures, estimate, rate_at, saved_at
+from vcmpipe.evaluation import Curves, Estimate, Reason, bd_rates, draw, estimate, rate_at, saved_at
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def summarise(
 
 def rows_of(observed: Observations, average: Average, resamples: int, seed: int) -> Rows:
     """Draw the pictures and compute every point's rate and qualities in every draw."""
-    weights = draw_pictures(len(observed.names), resamples, seed)
+    weights = draw(len(observed.names), resamples, seed)
     qualities = {"retention": _share(weights, observed.objects.kept, observed.objects.total)}
     if observed.second is not None:
         qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)

@@ -164,7 +164,7 @@ def headline(result: BenchResult) -> str:
 
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
-    text = f"{_count(result.pictures, 'picture')}, {_count(result.objects, 'object')} to keep"
+    text = f"{words.count(result.pictures, 'picture')}, {words.count(result.objects, 'object')} to keep"
     if result.truth is None:
         return f"{text}; no annotations: everything is measured against the source's detections"
     source = (
@@ -191,9 +191,9 @@ def cautions(result: BenchResult) -> list[str]:
         said.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
     if 0 < result.objects < 100:
         weight = 1 / result.objects
-        said.append(f"{_count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
+        said.append(f"{words.count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
     if result.second_objects is not None:
-        said.append(f"Under the second detector {_count(result.second_objects, 'object')} are to be kept.")
+        said.append(f"Under the second detector {words.count(result.second_objects, 'object')} are to be kept.")
     resamples = result.configuration.get("resamples")
     if resamples:
         said.append(
@@ -206,10 +206,6 @@ def cautions(result: BenchResult) -> list[str]:
                 f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
             )
     return said
-
-
-def _count(value: int, what: str) -> str:
-    return f"{value:,} {what}{'' if value == 1 else 's'}"
 
 
 def _capital(text: str) -> str:

@@ -1,24 +1,34 @@
-"""High-level syntax of VVC (ITU-T H.266): reading, merging, extracting, inspecting; and reading HEVC. No decoder."""
+"""High-level syntax of coded streams, no decoder: VVC is read, merged, cut and inspected, HEVC read and inspected."""
 
-from vcmpipe.bitstream.access_units import AccessUnit, split_access_units
-from vcmpipe.bitstream.codec import Codec, StreamJoiner, codec_of, count_pictures, inspect_stream
-from vcmpipe.bitstream.concatenate import StreamWriter, concatenate
-from vcmpipe.bitstream.extract import extract_subpicture
-from vcmpipe.bitstream.geometry import Rect, RegionLayout
-from vcmpipe.bitstream.inspect import (
-    ParameterSetInfo,
-    PictureInfo,
-    RegionInfo,
-    StreamInfo,
-    ctu_qps,
+from vcmpipe.bitstream.codecs import (
+    CODECS,
+    Codec,
+    CodecSpec,
+    StreamJoiner,
+    codec_of,
+    count_pictures,
+    inspect_stream,
+    split_access_units,
 )
-from vcmpipe.bitstream.merge import Form, merge_regions
-from vcmpipe.bitstream.nal import NalType, NalUnit, split_nal_units
+from vcmpipe.bitstream.geometry import Rect, RegionLayout
+from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo, ctu_qps
+from vcmpipe.bitstream.nal import AccessUnit, NalUnit
 from vcmpipe.bitstream.vui import Vui
+from vcmpipe.bitstream.vvc import (
+    Form,
+    NalType,
+    StreamWriter,
+    concatenate,
+    extract_subpicture,
+    merge_regions,
+    split_nal_units,
+)
 
 __all__ = [
+    "CODECS",
     "AccessUnit",
     "Codec",
+    "CodecSpec",
     "Form",
     "NalType",
     "NalUnit",

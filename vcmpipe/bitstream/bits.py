@@ -7,7 +7,6 @@ of either of them (``Bits``): reading stores each element's value in ``fields`` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from vcmpipe.errors import BitstreamError
 
@@ -16,52 +15,6 @@ Fields = dict[str, int]
 
 UE_MAX = 2**32 - 2
 _WINDOW = 128  # bytes held as one integer: headers mostly fit, and shifting it stays cheap
-
-
-class Bits(Protocol):
-    """What a syntax structure is described with: a reader or a writer of its elements."""
-
-    fields: Fields
-    structure: str
-
-    def u(self, name: str, bits: int, maximum: int | None = None) -> int:
-        """Code an unsigned integer with ``bits`` bits."""
-        ...
-
-    def ue(self, name: str, maximum: int = UE_MAX) -> int:
-        """Code an unsigned integer in Exp-Golomb form."""
-        ...
-
-    def se(self, name: str, minimum: int = -(2**31) + 1, maximum: int = 2**31 - 1) -> int:
-        """Code a signed integer in Exp-Golomb form."""
-        ...
-
-    def align(self, name: str) -> None:
-        """Zero bits, each called ``name``, up to the next byte."""
-        ...
-
-    def rest(self, name: str) -> None:
-        """All bits before the trailing bits, kept as they are."""
-        ...
-
-    def trailing(self, name: str) -> None:
-        """A one and the zeros up to the next byte."""
-        ...
-
-    def payload_tail(self, name: str, bits: int) -> None:
-        """``bits`` bits kept as they are, however many (extension data inside a sized payload)."""
-        ...
-
-    @property
-    def position(self) -> int:
-        """Bits read or written so far."""
-        ...
-
-
-def flags(bits: Bits, names: Iterable[str]) -> None:
-    """One-bit elements in a row."""
-    for name in names:
-        bits.u(name, 1)
 
 
 class BitReader:
@@ -247,3 +200,13 @@ class BitWriter:
         """What was written; a whole number of bytes."""
         assert self.position % 8 == 0, f"{self.structure} is not byte-aligned"
         return self._value.to_bytes(self.position // 8, "big")
+
+
+Bits = BitReader | BitWriter
+"""What a syntax structure is described with: a reader or a writer of its elements."""
+
+
+def flags(bits: Bits, names: Iterable[str]) -> None:
+    """One-bit elements in a row."""
+    for name in names:
+        bits.u(name, 1)

@@ -1,49 +1,37 @@
-"""NAL units: Annex-B byte streams, NAL unit headers, emulation prevention (ITU-T H.266 clauses 7.3.1, 7.4.2, B.2)."""
+"""What VVC and HEVC share: Annex-B byte streams, NAL units, emulation prevention, access units (H.266 annex B)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.colour import ColourSpec
 
 START_CODE = b"\0\0\0\1"
 _EMULATION = re.compile(rb"\0\0(?=[\0-\3])")
 
 
-class NalType(IntEnum):
-    """``nal_unit_type`` (H.266 table 5)."""
+@dataclass(frozen=True, slots=True)
+class NalTypes:
+    """What the values of ``nal_unit_type`` mean in a codec.
 
-    TRAIL = 0
-    STSA = 1
-    RADL = 2
-    RASL = 3
-    IDR_W_RADL = 7
-    IDR_N_LP = 8
-    CRA = 9
-    GDR = 10
-    OPI = 12
-    DCI = 13
-    VPS = 14
-    SPS = 15
-    PPS = 16
-    PREFIX_APS = 17
-    SUFFIX_APS = 18
-    PH = 19
-    AUD = 20
-    EOS = 21
-    EOB = 22
-    PREFIX_SEI = 23
-    SUFFIX_SEI = 24
-    FD = 25
+    Attributes:
+        names: words for them, such as IDR_N_LP.
+        slices: coded slices.
+        idr: slices of IDR pictures.
+        irap: slices of pictures with which decoding can begin in some way.
+        cra: those of ``irap`` whose RASL pictures are not shown where a stream begins with them.
+        rasl: slices of RASL pictures.
+    """
 
-
-_NAMES = {int(kind): kind.name for kind in NalType}
-SLICE_TYPES = frozenset({0, 1, 2, 3, 7, 8, 9, 10})
-RESERVED_VCL_TYPES = frozenset({4, 5, 6, 11})
-IDR_TYPES = frozenset({7, 8})
-IRAP_TYPES = frozenset({7, 8, 9})
+    names: Mapping[int, str]
+    slices: frozenset[int]
+    idr: frozenset[int]
+    irap: frozenset[int]
+    cra: frozenset[int]
+    rasl: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +40,22 @@ class NalUnit:
 
     Attributes:
         data: the NAL unit's bytes: two of header, then the payload with its emulation prevention bytes; no start code.
+        type: ``nal_unit_type``.
+        layer_id: ``nuh_layer_id``.
+        types: what ``type`` means.
         framing: bytes of start code and zero bytes in front of it in the stream it came from.
     """
 
     data: bytes
+    type: int
+    layer_id: int
+    types: NalTypes = field(repr=False, compare=False)
     framing: int = len(START_CODE)
-
-    @property
-    def type(self) -> int:
-        """``nal_unit_type``."""
-        return self.data[1] >> 3
 
     @property
     def type_name(self) -> str:
         """``nal_unit_type`` in words, such as IDR_N_LP."""
-        return nal_type_name(self.type)
-
-    @property
-    def layer_id(self) -> int:
-        """``nuh_layer_id``."""
-        return self.data[0] & 63
+        return self.types.names.get(self.type, f"type {self.type}")
 
     @property
     def temporal_id(self) -> int:
@@ -81,16 +65,54 @@ class NalUnit:
     @property
     def is_slice(self) -> bool:
         """Whether this holds a coded slice."""
-        return self.type in SLICE_TYPES
+        return self.type in self.types.slices
 
-    def payload(self) -> bytes:
-        """The raw byte sequence payload: emulation prevention bytes removed."""
-        return unescape(self.data[2:])
+    def payload(self, limit: int | None = None) -> bytes:
+        """The raw byte sequence payload: emulation prevention bytes removed; of the first ``limit`` bytes only."""
+        return unescape(self.data[2 : None if limit is None else 2 + limit])
 
 
-def nal_type_name(kind: int) -> str:
-    """``nal_unit_type`` in words."""
-    return _NAMES.get(kind, f"type {kind}")
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """The NAL units of one picture, with the parameter sets and messages that go with it.
+
+    Attributes:
+        nal_units: the NAL units, in order.
+        picture_size: (width, height) in luma samples after the conformance window; None where a header in front of it
+            could not be read.
+        colour: what an SPS in it states (the defaults where it cannot be read); None where it brings none.
+        parameter_sets: kind and id of each parameter set in it, which a later one of the same replaces, and its bytes.
+    """
+
+    nal_units: tuple[NalUnit, ...]
+    picture_size: tuple[int, int] | None
+    colour: ColourSpec | None
+    parameter_sets: tuple[tuple[tuple[int, int], bytes], ...]
+
+    @property
+    def data(self) -> bytes:
+        """The access unit as an Annex-B byte stream."""
+        return join_nal_units(self.nal_units)
+
+    @property
+    def is_irap(self) -> bool:
+        """Whether decoding can begin with the picture in some way."""
+        return any(unit.type in unit.types.irap for unit in self.nal_units)
+
+    @property
+    def is_idr(self) -> bool:
+        """Whether the picture is an IDR picture, with which decoding can begin afresh."""
+        return any(unit.type in unit.types.idr for unit in self.nal_units)
+
+    @property
+    def is_cra(self) -> bool:
+        """Whether RASL pictures that follow are not shown where a stream begins with this picture."""
+        return any(unit.type in unit.types.cra for unit in self.nal_units)
+
+    @property
+    def is_rasl(self) -> bool:
+        """Whether the picture refers to what stands before the IRAP picture that it leads."""
+        return any(unit.type in unit.types.rasl for unit in self.nal_units)
 
 
 def unescape(data: bytes) -> bytes:
@@ -105,27 +127,24 @@ def escape(payload: bytes) -> bytes:
     return escaped + b"\3" if escaped.endswith(b"\0") else escaped
 
 
-def make_nal(kind: int, payload: bytes, temporal_id: int = 0, layer_id: int = 0) -> NalUnit:
-    """A NAL unit around a raw byte sequence payload."""
-    return NalUnit(bytes((layer_id, (kind << 3) | (temporal_id + 1))) + escape(payload))
-
-
-def join_nal_units(units: list[NalUnit]) -> bytes:
+def join_nal_units(units: Iterable[NalUnit]) -> bytes:
     """An Annex-B byte stream with a four-byte start code before every NAL unit."""
     return b"".join([part for unit in units for part in (START_CODE, unit.data)])
 
 
-def split_nal_units(data: bytes) -> list[NalUnit]:
-    """Split an Annex-B byte stream into its NAL units and check every NAL unit's header.
+def split_annex_b(data: bytes, codec: str, read: Callable[[bytes, int], NalUnit]) -> list[NalUnit]:
+    """Split an Annex-B byte stream into its NAL units.
 
     Args:
         data: the stream's bytes.
+        codec: what messages call its codec.
+        read: makes the NAL unit of its bytes and ``framing``, or raises BitstreamError where its header is wrong.
 
     Returns:
         The NAL units in order; their ``framing`` and ``data`` lengths add up to the stream's, but for trailing zeros.
 
     Raises:
-        BitstreamError: the data is empty, does not begin with a start code, or a header is not one of H.266.
+        BitstreamError: the data is empty, does not begin with a start code, or a header is not one of the codec's.
     """
     if not data:
         raise BitstreamError(
@@ -133,27 +152,29 @@ def split_nal_units(data: bytes) -> list[NalUnit]:
         )
     start = data.find(b"\0\0\1")
     if start < 0 or data[:start].strip(b"\0"):
-        raise BitstreamError("no Annex-B start code (00 00 01) at the beginning: this is no VVC elementary stream")
+        raise BitstreamError(f"no Annex-B start code (00 00 01) at the beginning: this is no {codec} elementary stream")
     units: list[NalUnit] = []
     previous_end = 0
     while start >= 0:
         following = data.find(b"\0\0\1", start + 3)
-        end = len(data) if following < 0 else following
-        unit = data[start + 3 : end].rstrip(b"\0")
-        _check_header(unit, len(units), start + 3)
-        units.append(NalUnit(unit, start + 3 - previous_end))
+        unit = data[start + 3 : len(data) if following < 0 else following].rstrip(b"\0")
+        try:
+            if len(unit) < 2:
+                raise BitstreamError("the data ends in the NAL unit header (truncated or damaged stream)")
+            if unit[0] & 0x80:
+                raise BitstreamError(f"forbidden_zero_bit is 1: damaged, or no {codec} stream")
+            if not unit[1] & 7:
+                raise BitstreamError(f"nuh_temporal_id_plus1 is 0: damaged, or no {codec} stream")
+            units.append(read(unit, start + 3 - previous_end))
+        except BitstreamError as error:
+            raise BitstreamError(f"NAL unit {len(units)} at byte {start + 3}: {error}") from None
         previous_end = start + 3 + len(unit)
         start = following
     return units
 
 
-def _check_header(unit: bytes, index: int, offset: int) -> None:
-    where = f"NAL unit {index} at byte {offset}"
-    if len(unit) < 2:
-        raise BitstreamError(f"{where}: the data ends in the NAL unit header (truncated or damaged stream)")
-    if unit[0] & 0x80:
-        raise BitstreamError(f"{where}: forbidden_zero_bit is 1: damaged, or no VVC stream")
-    if unit[0] & 0x40:
-        raise BitstreamError(f"{where}: nuh_reserved_zero_bit is 1: damaged, or no VVC stream (H.264 or H.265?)")
-    if not unit[1] & 7:
-        raise BitstreamError(f"{where}: nuh_temporal_id_plus1 is 0: damaged, or no VVC stream")
+def attach_tail(groups: list[list[NalUnit]]) -> list[list[NalUnit]]:
+    """Access units of which the last, where it holds no slice, goes with the picture before it."""
+    if len(groups) > 1 and not any(unit.is_slice for unit in groups[-1]):
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return groups

@@ -89,7 +89,7 @@ def _bench(options: config.BenchOptions) -> int:
     from vcmpipe.cli.progress import progress_bar
 
     with progress_bar("bench") as progress:
-        result = bench(options, progress=progress, warn=warn)
+        result = bench(options, progress=progress, warn=warn, figures=show.bench_so_far)
     if options.json:
         print_json(result.to_dict())
     else:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vcmpipe.commands.jnd_map import JndMapReport
     from vcmpipe.commands.predict import Prediction
-    from vcmpipe.evaluation.threshold_errors import ErrorSummary, Interval
+    from vcmpipe.evaluation.bootstrap import Interval
+    from vcmpipe.evaluation.threshold_errors import ErrorSummary
     from vcmpipe.jnd.evaluation import PictureReport
     from vcmpipe.training.evaluate import PredictorReport
     from vcmpipe.training.report import TrainReport

@@ -14,6 +14,7 @@ from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
+    from vcmpipe.bench.interim import Interim
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
     from vcmpipe.coding.conformance import MapCheck
@@ -29,20 +30,6 @@ FAULTS = 20
 _FOLDED = 12
 
 
-# general_profile_idc (H.266 annex A.3).
-_PROFILES = {
-    1: "Main 10",
-    17: "Multilayer Main 10",
-    33: "Main 10 4:4:4",
-    65: "Main 10 Still Picture",
-    97: "Main 10 4:4:4 Still Picture",
-}
-
-
-# H.265 annex A.3.
-_HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
-
-
 class _Console(Console):
     """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
 
@@ -51,9 +38,9 @@ class _Console(Console):
         raise
 
 
-def console() -> Console:
-    """stdout, taking text as it is: file names may hold what rich would read as markup."""
-    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+def console(*, stderr: bool = False) -> Console:
+    """Stdout or stderr, taking text as it is: file names may hold what rich would read as markup."""
+    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False, stderr=stderr)
     if not out.is_terminal:
         out.width = max(out.width, WIDTH)
     return out
@@ -276,12 +263,13 @@ def _colour(picture: PictureInfo) -> str:
 
 
 def _sets(info: StreamInfo) -> str:
-    profiles = []
+    from vcmpipe.bitstream import CODECS
+
+    codec, profiles = CODECS[info.codec], []
     for found in info.parameter_sets:
         if found.kind == "SPS" and "general_level_idc" in found.elements:
             profile, level = found.elements.get("general_profile_idc", 0), found.elements["general_level_idc"]
-            names, unit = (_HEVC_PROFILES, 30) if info.codec == "hevc" else (_PROFILES, 16)
-            profiles.append(f"{names.get(profile, f'profile {profile}')} level {level // unit}.{level % unit // 3}")
+            profiles.append(f"{codec.profiles.get(profile, f'profile {profile}')} level {codec.level(level)}")
     counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in ("SPS", "PPS")]
     return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
 
@@ -342,6 +330,16 @@ def benched(result: BenchResult, out: Path) -> None:
         screen.print(line, soft_wrap=True)
     screen.print(tables.headline(result), soft_wrap=True)
     screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def bench_so_far(figures: Interim) -> None:
+    """First figures of a bench that still runs: on stderr, as all progress."""
+    from vcmpipe.bench.interim import table
+
+    screen, shown = console(stderr=True), table(figures)
+    screen.print(shown.title, soft_wrap=True)
+    _cells(screen, shown)
+    screen.print()
 
 
 def _cells(screen: Console, table: Cells) -> None:

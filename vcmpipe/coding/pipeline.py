@@ -31,7 +31,7 @@ from vcmpipe.process.workers import worker_count
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.qpmap.qp_map import shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
-from vcmpipe.thresholds import ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds import ThresholdPredictor, load_predictor, own_margin
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -146,7 +146,7 @@ class Pipeline:
         for_humans = options.audience == "human"
         # Where nobody asks it, nothing has to be said about it.
         told = (lambda message: None) if for_humans else warn
-        self.predictor = predictor or choose_predictor(options.predictor, self.detector, told)
+        self.predictor = predictor or load_predictor(options.predictor, self.detector, warn=told)
         default = 0 if for_humans else own_margin(self.predictor)
         self.margin = default if margin is None else margin
 

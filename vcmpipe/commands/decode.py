@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +16,10 @@ from vcmpipe.config import DecodeOptions
 from vcmpipe.decoding.decoder import DecodedPicture
 from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.errors import BitstreamError, InputError
-from vcmpipe.frames import Y4mWriter, Yuv, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.frames import Y4mWriter, Yuv, is_decoded, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.process import only_writer
 from vcmpipe.process.folders import publish_folder, safe_stem, same_file
-from vcmpipe.sidecar import FrameRecord, NoSidecarError, SegmentRecord, Sidecar, sidecar_path
+from vcmpipe.sidecar import FrameRecord, SegmentRecord, Sidecar, find_sidecar, mismatch
 
 
 @dataclass(frozen=True)
@@ -63,25 +63,6 @@ def naming(stream: Path) -> Iterator[None]:
         yield
     except BitstreamError as error:
         raise BitstreamError(f"{stream}: {error}") from error
-
-
-def find_sidecar(stream: Path, named: str | None) -> tuple[Path | None, Sidecar | None]:
-    """The sidecar that was named, or the one beside the stream where there is one.
-
-    A JSON file of that name that is nothing of vcmpipe's is left alone unless it was named.
-
-    Raises:
-        InputError: The sidecar is damaged or of another schema version.
-    """
-    if named is not None:
-        return Path(named), Sidecar.read(Path(named))
-    beside = sidecar_path(stream)
-    if beside != stream and beside.is_file():
-        try:
-            return beside, Sidecar.read(beside)
-        except NoSidecarError:
-            return None, None
-    return None, None
 
 
 @dataclass(frozen=True)
@@ -146,7 +127,7 @@ def decode(
     """Decode a stream into PNG files or a y4m video; on an error nothing of it is left.
 
     Raises:
-        InputError: The stream or the sidecar cannot be used.
+        InputError: The stream or the sidecar cannot be used, or a file of another's making is in the way.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
@@ -155,13 +136,16 @@ def decode(
     _refuse_overwriting(out, stream, sidecar)
     with naming(stream):
         total = count_pictures(data)
-        if sidecar is not None:
-            _check_belonging(data, sidecar, path)
+        if sidecar is not None and (reason := mismatch(data, sidecar, path)):
+            raise InputError(f"{reason}, name the right one with --sidecar, or move it away to decode without")
         pictures = restored(data, sidecar, restore=options.restore)
+        own = (lambda paths: None) if options.overwrite else _refuse_replacing
         if out.suffix.lower() == ".y4m" and not out.is_dir():
-            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total))
+            own([out])
+            count = _write_y4m(pictures, out, _rate(sidecar), lambda done: progress(done, total), own)
         else:
-            count = _write_folder(pictures, out, lambda done: progress(done, total))
+            sources = [frame.source for frame in sidecar.frames] if sidecar else [""] * total
+            count = _write_folder(pictures, out, _file_names(sources), lambda done: progress(done, total), own)
     segments = sidecar.segments if sidecar and options.restore else []
     scaled = sum(len(segment.frames) for segment in segments if segment.source_size != segment.coded_size)
     return DecodeReport(count, str(out), str(path) if path else None, scaled)
@@ -175,41 +159,57 @@ def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> Non
         raise InputError(f"--out {out} holds the source pictures, which have the same names: name another folder")
 
 
-def _check_belonging(data: bytes, sidecar: Sidecar, path: Path | None) -> None:
-    if hashlib.sha256(data).hexdigest() != sidecar.sha256:
+def _refuse_replacing(paths: Sequence[Path]) -> None:
+    """Refuse to take the place of files that ``decode`` did not write itself."""
+    others = []
+    for path in paths:
+        try:
+            if path.is_file() and not is_decoded(path):
+                others.append(path)
+        except OSError:
+            others.append(path)
+    if others:
+        more = f" (and {len(others) - 1} more)" if others[1:] else ""
         raise InputError(
-            f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both "
-            "again, name the right one with --sidecar, or move it away to decode without"
+            f"{others[0]}{more} is there and was not written by decode, or was changed since: name another --out, or "
+            "replace it by --overwrite"
         )
 
 
-def _write_folder(pictures: Iterator[Restored], out: Path, progress: Callable[[int], None]) -> int:
+Own = Callable[[Sequence[Path]], None]
+
+
+def _write_folder(
+    pictures: Iterator[Restored], out: Path, names: list[str], progress: Callable[[int], None], own: Own
+) -> int:
     """Write pictures as PNG files that all appear when the last one is there."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder for PNG files, or a file ending in .y4m")
-    names: set[str] = set()
-    with publish_folder(out) as folder:
-        for done, picture in enumerate(pictures, 1):
-            name = _file_name(picture, names)
-            names.add(name)
-            write_png(folder / name, picture.rgb())
+    paths = [out / name for name in names]
+    own(paths)
+    with publish_folder(out, names) as folder:
+        for done, (name, picture) in enumerate(zip(names, pictures, strict=True), 1):
+            write_png(folder / name, picture.rgb(), decoded=True)
             progress(done)
+        own(paths)  # decoding may have taken hours
     return len(names)
 
 
-def _file_name(picture: Restored, taken: set[str]) -> str:
+def _file_names(sources: Sequence[str]) -> list[str]:
     """``dog.png`` for dog.jpg, ``clip_000012.png`` for frame 12 of clip.mp4; never a path, never one twice."""
-    video, mark, number = picture.source.rpartition("#")
-    # The sidecar is a file from outside: what it calls a name must not lead out of the folder.
-    is_video = mark and number.isdecimal() and len(number) < 20
-    stem = f"{Path(video).stem}_{int(number):06d}" if is_video else Path(picture.source).stem
-    index = picture.picture.index
-    name = stem = safe_stem(stem, f"picture_{index:06d}")
-    again = 0
-    while f"{name}.png" in taken:
-        name = f"{stem}_{index:06d}" if not again else f"{stem}_{index:06d}_{again}"
-        again += 1
-    return f"{name}.png"
+    names: dict[str, None] = {}
+    for index, source in enumerate(sources):
+        video, mark, number = source.rpartition("#")
+        # The sidecar is a file from outside: what it calls a name must not lead out of the folder.
+        is_video = mark and number.isdecimal() and len(number) < 20
+        stem = f"{Path(video).stem}_{int(number):06d}" if is_video else Path(source).stem
+        name = stem = safe_stem(stem, f"picture_{index:06d}")
+        again = 0
+        while f"{name}.png" in names:
+            name = f"{stem}_{index:06d}" if not again else f"{stem}_{index:06d}_{again}"
+            again += 1
+        names[f"{name}.png"] = None
+    return list(names)
 
 
 def _rate(sidecar: Sidecar | None) -> Fraction:
@@ -222,9 +222,11 @@ def _rate(sidecar: Sidecar | None) -> Fraction:
     return rate if rate > 0 else Fraction(25)
 
 
-def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None]) -> int:
+def _write_y4m(
+    pictures: Iterator[Restored], out: Path, rate: Fraction, progress: Callable[[int], None], own: Own
+) -> int:
     first = next(pictures)
-    with Y4mWriter(out, first.target, rate, spec=first.picture.spec) as writer:
+    with only_writer(out), Y4mWriter(out, first.target, rate, spec=first.picture.spec, decoded=True) as writer:
         writer.write(first.yuv())
         for picture in pictures:
             if picture.target != first.target:
@@ -234,4 +236,5 @@ def _write_y4m(pictures: Iterator[Restored], out: Path, rate: Fraction, progress
                 )
             writer.write(picture.yuv())
             progress(writer.count)
+        own([out])
     return writer.count

@@ -21,12 +21,12 @@ from vcmpipe.coding.segment import Segment, cut
 from vcmpipe.config import EncodeOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import FrameSource, PictureSource, open_source
+from vcmpipe.frames import FrameSource, open_source, refuse_as_output
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
 from vcmpipe.process.progress import Progress, Warn, tell
 from vcmpipe.process.workers import in_order, worker_pool
-from vcmpipe.sidecar import NoSidecarError, SegmentRecord, Sidecar, Verdict, provenance, sidecar_path
+from vcmpipe.sidecar import SegmentRecord, Sidecar, Verdict, check_sidecar_place, provenance, sidecar_path
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -66,7 +66,7 @@ def encode(
             f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
         )
     source = open_source(options.input, limit=options.limit)
-    _refuse_overwriting(out, beside, source)
+    _check_places(options, out, source)
     if options.cache:
         cache = parts["cache"] = ContentCache(Path(options.cache), warn)
         parts.setdefault("encoder", CachedEncoder(load_encoder(options.encoder), cache))
@@ -90,8 +90,10 @@ def encode(
     done = 0
     digest = hashlib.sha256()
     with ExitStack() as outputs:
-        stream_file = outputs.enter_context(process.publish(out))
-        sidecar_file = outputs.enter_context(process.publish(beside))
+        outputs.enter_context(process.only_writer(out, beside))
+        _check_places(options, out, source)
+        # The sidecar first: should the run be killed between the two, its digest tells that the stream is an older one.
+        sidecar_file, stream_file = outputs.enter_context(process.publish_together(beside, out))
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         stream = outputs.enter_context(stream_file.open("wb"))
         pool = outputs.enter_context(worker_pool(pipeline.jobs))
@@ -133,19 +135,9 @@ def encode(
     return sidecar
 
 
-def _refuse_overwriting(out: Path, beside: Path, source: FrameSource) -> None:
-    """Refuse an output that would take the place of an input, or of a JSON file that is nothing of ours."""
-    if out.is_file():
-        inputs = source.paths if isinstance(source, PictureSource) else (source.path,)
-        if any(same_file(out, path) for path in inputs):
-            raise InputError(f"--out {out} is one of the inputs: name another file for the stream")
-    if beside.is_file():
-        try:
-            Sidecar.read(beside)
-        except NoSidecarError as error:
-            raise InputError(
-                f"--out {out}: the sidecar would take the place of {beside}, which is not vcmpipe's: "
-                "give the stream another name"
-            ) from error
-        except InputError:
-            pass  # damaged or of another version, but a sidecar
+def _check_places(options: EncodeOptions, out: Path, source: FrameSource) -> None:
+    """Refuse outputs that would take the place of an input, or of a file that is nothing of ours."""
+    refuse_as_output(out, source, ".bin, .266 or .vvc (.hevc or .265 for HEVC)")
+    check_sidecar_place(out, written=True)
+    if options.map_out and same_file(Path(options.map_out), source.path):
+        raise InputError(f"--map-out {options.map_out} holds the inputs: name another folder")

@@ -11,7 +11,9 @@ from vcmpipe.commands.decode import naming, read_stream
 from vcmpipe.config import ExtractOptions
 from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.errors import InputError
+from vcmpipe.frames import refuse_frame_endings
 from vcmpipe.process.folders import same_file
+from vcmpipe.sidecar import check_sidecar_place, find_sidecar, mismatch
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,22 @@ def extract(options: ExtractOptions) -> ExtractReport:
 
     Raises:
         BitstreamError: The stream is damaged, or has no such sub-picture.
-        InputError: The output is the input.
+        InputError: The sidecar beside the stream is damaged or of another stream; the output is the input, has a
+            picture's name, or would lie beside another stream's sidecar.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
     if same_file(stream, out):
         raise InputError(f"--out {out} is the stream itself: name another file")
+    refuse_frame_endings(out, ".bin, .266 or .vvc")
+    check_sidecar_place(out, written=False)
     whole = read_stream(stream)
+    path, sidecar = find_sidecar(stream, None)
     with process.publish(out) as temporary:
         with naming(stream):
             data = extract_subpicture(whole, options.region, picture=options.picture)
+            if sidecar is not None and (reason := mismatch(whole, sidecar, path)):
+                raise InputError(f"{reason}, or move it away to extract without")
             info = inspect_stream(data)
             # A cut or damaged slice has sound headers: only decoding shows it.
             for _ in decode_isolated(data):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe.bitstream import StreamInfo, inspect_stream
 from vcmpipe.coding.conformance import MapCheck, check_stream
-from vcmpipe.commands.decode import find_sidecar, naming, read_stream
+from vcmpipe.commands.decode import naming, read_stream
 from vcmpipe.config import InspectOptions
 from vcmpipe.errors import InputError
+from vcmpipe.sidecar import find_sidecar, mismatch
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class InspectReport:
 
 
 def inspect(options: InspectOptions) -> InspectReport:
-    """Read a stream's headers and, with ``options.verify_map``, compare them with the sidecar.
+    """Read a stream's headers and whether its sidecar belongs to it; with ``options.verify_map`` prove the maps.
 
     Raises:
         BitstreamError: Nothing in the stream can be read.
@@ -42,12 +42,17 @@ def inspect(options: InspectOptions) -> InspectReport:
     with naming(stream):
         info = inspect_stream(data)
     faults = list(info.problems)
-    if not options.verify_map:
-        return InspectReport(info, None, faults, belongs=True)
-    path, sidecar = find_sidecar(stream, options.sidecar)
+    try:
+        path, sidecar = find_sidecar(stream, options.sidecar)
+    except InputError as error:
+        if options.verify_map or options.sidecar:
+            raise
+        return InspectReport(info, None, [*faults, str(error)], belongs=True)
     if sidecar is None:
-        raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
-    belongs = hashlib.sha256(data).hexdigest() == sidecar.sha256
-    if not belongs:
-        faults.append(f"it is not the stream that {path} was written for (SHA-256 differs): another, or damaged")
-    return InspectReport(info, check_stream(info, sidecar), faults, belongs)
+        if options.verify_map:
+            raise InputError(f"--verify-map needs the sidecar of {stream}: name it with --sidecar")
+        return InspectReport(info, None, faults, belongs=True)
+    reason = mismatch(data, sidecar, path)
+    if reason is not None:
+        faults.append(reason)
+    return InspectReport(info, check_stream(info, sidecar) if options.verify_map else None, faults, reason is None)

@@ -16,12 +16,12 @@ from vcmpipe.config import PredictOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, open_source
+from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
 from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
-from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, choose_predictor, own_margin
+from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, load_predictor, own_margin
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -154,6 +154,8 @@ def predict(
         VcmError: Input, a tool, or the output fails.
     """
     source = open_source(options.input, limit=options.limit)
+    if options.out:
+        refuse_as_output(Path(options.out), source, ".json")
     spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
     if predictor is None and predicts_pictures(spec):
         whole = picture_predictor(spec, device=options.device)
@@ -162,7 +164,7 @@ def predict(
         return _written(options, Prediction(None, whole.name, "the first level, rounded down", margin, jnds))
     jobs = worker_count(options.jobs)
     detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
-    predictor = predictor or choose_predictor(spec, detector, warn)
+    predictor = predictor or load_predictor(spec, detector, warn=warn)
     margin = own_margin(predictor) if options.margin is None else options.margin
     rule, encoder = MatchRule(reference_score=options.score), _Once(options.encoder)
     pictures = []

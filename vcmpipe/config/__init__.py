@@ -5,8 +5,8 @@ of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answer
 """
 
 from vcmpipe.config.audience import AudienceOptions
-from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, argument, option, parse_range, parse_scales, parse_shares
-from vcmpipe.config.bench import MAX_RESAMPLES, METHODS, BenchOptions
+from vcmpipe.config.base import argument, option, parse_range, parse_scales, parse_shares
+from vcmpipe.config.bench import METHODS, BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
@@ -24,9 +24,6 @@ from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions,
 from vcmpipe.config.training import TrainOptions
 
 __all__ = [
-    "MAX_DILATE",
-    "MAX_JOBS",
-    "MAX_RESAMPLES",
     "METHODS",
     "AudienceOptions",
     "BenchOptions",

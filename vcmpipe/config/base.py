@@ -10,10 +10,8 @@ from vcmpipe.errors import InputError
 
 # Far more than any machine has cores; what is under way is held in memory.
 MAX_JOBS = 1024
-
-
-# The longest side of a picture.
-MAX_DILATE = 16384
+# As in vcmpipe.frames.limits, which is not imported here: options load without numpy.
+MIN_SIDE, MAX_SIDE = 16, 16384
 
 
 def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.audience import AudienceOptions
-from vcmpipe.config.base import MAX_DILATE, MAX_JOBS, option
+from vcmpipe.config.base import MAX_JOBS, MAX_SIDE, option
 from vcmpipe.errors import InputError
 
 
@@ -90,8 +90,8 @@ class MapOptions(ThresholdOptions):
             raise InputError(f"--iou {self.iou}: give more than 0 and at most 1")
         if self.empty is not None and not 0 <= self.empty <= 63:
             raise InputError(f"--empty {self.empty} is no QP: give 0..63")
-        if not 0 <= self.dilate <= MAX_DILATE:
-            raise InputError(f"--dilate {self.dilate}: give 0 to {MAX_DILATE} samples")
+        if not 0 <= self.dilate <= MAX_SIDE:
+            raise InputError(f"--dilate {self.dilate}: give 0 to {MAX_SIDE} samples")
         if self.smooth is not None and not 1 <= self.smooth <= 63:
             raise InputError(f"--smooth {self.smooth}: give a step of 1 to 63")
 

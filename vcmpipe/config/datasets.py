@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import MAX_JOBS, argument, check_names, option, parse_range, parse_shares
+from vcmpipe.config.base import MAX_JOBS, MAX_SIDE, MIN_SIDE, argument, check_names, option, parse_range, parse_shares
 from vcmpipe.config.coding import WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -196,7 +196,7 @@ class DatasetCropOptions:
 
     def __post_init__(self) -> None:
         check_names(self, "source", "out")
-        if not 16 <= self.size <= 16384:
-            raise InputError(f"--size {self.size}: give 16 to 16384 pixels")
-        if self.stride is not None and not 1 <= self.stride <= 16384:
-            raise InputError(f"--stride {self.stride}: give 1 to 16384 pixels")
+        if not MIN_SIDE <= self.size <= MAX_SIDE:
+            raise InputError(f"--size {self.size}: give {MIN_SIDE} to {MAX_SIDE} pixels")
+        if self.stride is not None and not 1 <= self.stride <= MAX_SIDE:
+            raise InputError(f"--stride {self.stride}: give 1 to {MAX_SIDE} pixels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vcmpipe.config.base import check_names, option
+from vcmpipe.config.base import MAX_SIDE, MIN_SIDE, check_names, option
 from vcmpipe.errors import InputError
 
 
@@ -23,7 +23,7 @@ class JndMapOptions:
 
     def __post_init__(self) -> None:
         check_names(self, "input", "weights", "out")
-        if not 16 <= self.tile <= 16384:
-            raise InputError(f"--tile {self.tile}: give 16 to 16384 pixels")
+        if not MIN_SIDE <= self.tile <= MAX_SIDE:
+            raise InputError(f"--tile {self.tile}: give {MIN_SIDE} to {MAX_SIDE} pixels")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit {self.limit}: give 1 or more pictures")

@@ -15,6 +15,7 @@ class DecodeOptions:
     out: str = option(help="a folder for PNG files, or a file ending in .y4m")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream, if it is there")
     restore: bool = option(True, help="scale pictures back to the source size that the sidecar states")
+    overwrite: bool = option(False, help="replace files of the same names that decode did not write itself, too")
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:

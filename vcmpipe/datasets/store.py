@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe import process
+from vcmpipe.bitstream import CODECS
 from vcmpipe.datasets.manifest import Manifest
 from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.decoding.decoder import decode_stream
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from vcmpipe.datasets.samples import Samples
 
 _RECORD = ".parquet"
-_STREAM = {"vvc": ".266", "hevc": ".265"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Store:
 
     def stream_path(self, name: str) -> Path:
         """Where a picture's versions are, or would be."""
-        return self.path / "streams" / f"{name}{_STREAM[self.manifest.codec]}"
+        return self.path / "streams" / f"{name}{CODECS[self.manifest.codec].endings[0]}"
 
     def has(self, name: str) -> bool:
         """Whether a picture is done."""

@@ -10,8 +10,8 @@ import pandas as pd
 
 from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation.bootstrap import RESAMPLES, Interval
 from vcmpipe.evaluation.satisfaction import RATIO, jnd_at, jnd_interval, mean_curve
-from vcmpipe.evaluation.threshold_errors import ROUNDS, Interval
 from vcmpipe.process import one_line
 
 RATERS = "raters.parquet"
@@ -89,7 +89,7 @@ def read_raters(path: Path, samples: Samples) -> dict[str, list[float]] | None:
 
 
 def satisfaction(
-    samples: Samples, answers: dict[str, list[float]], ratios: tuple[float, ...] = RATIOS, rounds: int = ROUNDS
+    samples: Samples, answers: dict[str, list[float]], ratios: tuple[float, ...] = RATIOS, rounds: int = RESAMPLES
 ) -> list[Satisfaction]:
     """How many people each value satisfies, by level, and by resolution where there are several.
 

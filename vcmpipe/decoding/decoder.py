@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream import AccessUnit, Codec, codec_of, hevc, hevc_sets, split_access_units
-from vcmpipe.bitstream.hevc import HevcAccessUnit, HevcNalUnit
-from vcmpipe.bitstream.nal import NalType, NalUnit
-from vcmpipe.bitstream.sps import read_sps
-from vcmpipe.bitstream.vui import Vui, colour_of, vui_of
+from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
+from vcmpipe.frames.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.frames.video import plane_array
 from vcmpipe.frames.yuv import Plane, Yuv
 from vcmpipe.process import one_line
@@ -38,18 +35,11 @@ from vcmpipe.process import one_line
 if TYPE_CHECKING:
     import av
 
-MAX_SIDE = 16384
-"""Luma samples above which a side is refused before anything is decoded."""
-MAX_SAMPLES = 96_000_000
-"""Luma samples above which a coded picture is refused: level 6.3 ends at 80 million, our own encodes at 90 million."""
 _SHORT = 8
-# VVC's parameter sets, and how far right their ids stand in the first byte (an APS's type in front counts, too).
-_SETS: dict[int, int] = {NalType.VPS: 4, NalType.SPS: 4, NalType.PPS: 2, NalType.PREFIX_APS: 0}
 _WAY_OUT = "the stream is damaged or cut; encode or copy it again"
 
 
 _Picture = tuple[Yuv, tuple[int, int], ColourSpec]
-_Unit = AccessUnit | HevcAccessUnit
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +64,7 @@ class DecodedPicture:
         return yuv_to_rgb(self.yuv, self.spec, self.size)
 
 
-def decode_stream(
-    data: bytes | Path, *, threads: int | None = None, codec: Codec | None = None
-) -> Iterator[DecodedPicture]:
+def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator[DecodedPicture]:
     """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
 
     Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
@@ -85,7 +73,6 @@ def decode_stream(
         data: the stream, or a file that holds it (read at once; it is an error here if that fails).
         threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
             or as many as there are cores if fewer. The result does not depend on it.
-        codec: what the stream is; None: what it begins as.
 
     Yields:
         The pictures in output order.
@@ -100,15 +87,14 @@ def decode_stream(
         name, data = one_line(str(data)), _read(Path(data))
     if not data:
         raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
-    codec = codec or codec_of(bytes(data[:64]))
-    split: Callable[[bytes], Sequence[_Unit]] = hevc.split_access_units if codec == "hevc" else split_access_units
+    spec = CODECS[codec_of(bytes(data[:64]))]
     try:
-        units = split(bytes(data))
+        units = spec.split(bytes(data))
     except BitstreamError as error:
         raise BitstreamError(f"{name}: {error}" if name != "the stream" else str(error)) from error
     for number, unit in enumerate(units):
         _check_size(unit, f"{name}, picture {number}")
-    return _decode(units, name, threads or min(4, os.cpu_count() or 1), codec)
+    return _decode(units, name, threads or min(4, os.cpu_count() or 1), spec)
 
 
 @dataclass(frozen=True)
@@ -124,13 +110,13 @@ class _Sequence:
     """
 
     first: int
-    units: list[_Unit]
+    units: list[AccessUnit]
     sets: bytes
     spec: ColourSpec
-    codec: Codec
+    codec: CodecSpec
 
 
-def _decode(units: Sequence[_Unit], name: str, threads: int, codec: Codec) -> Iterator[DecodedPicture]:
+def _decode(units: Sequence[AccessUnit], name: str, threads: int, codec: CodecSpec) -> Iterator[DecodedPicture]:
     sequences = _sequences(units, codec)
     shown = 0
     for yuv, size, spec in _side_by_side(sequences, name, threads):
@@ -170,20 +156,18 @@ def _decode_all(sequence: _Sequence, name: str) -> list[_Picture]:
 def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
     import av
 
-    context = av.CodecContext.create(sequence.codec, "r")
+    context = av.CodecContext.create(sequence.codec.name, "r")
     context.thread_count = 1
     # Without it FFmpeg rounds a conformance window's left offset to its memory alignment and shows more columns.
     context.flags |= av.codec.context.Flags.unaligned
-    context.options = {"max_pixels": str(MAX_SAMPLES)}
-    if sequence.codec == "hevc":
-        context.options["err_detect"] = "crccheck+explode"
+    context.options = {"max_pixels": str(MAX_SAMPLES), **sequence.codec.decoder_options}
     units = sequence.units
     specs: list[ColourSpec] = []
     # One step more than there are units: None flushes the pictures that wait for their turn.
     for number in range(len(units) + 1):
         packet = None
         if number < len(units):
-            specs.append(_colours(units[number]) or (specs[-1] if specs else sequence.spec))
+            specs.append(units[number].colour or (specs[-1] if specs else sequence.spec))
             packet = av.Packet(units[number].data if number else sequence.sets + units[0].data)
             packet.pts = number  # comes back with the picture, which may leave later and in another order
         try:
@@ -204,7 +188,7 @@ def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
             yield _to_yuv(picture, specs[unit], name), size, specs[unit]
 
 
-def _sequences(units: Sequence[_Unit], codec: Codec) -> list[_Sequence]:
+def _sequences(units: Sequence[AccessUnit], codec: CodecSpec) -> list[_Sequence]:
     """The stream cut at its IDR pictures."""
     sequences: list[_Sequence] = []
     in_force: dict[tuple[int, int], bytes] = {}
@@ -213,23 +197,11 @@ def _sequences(units: Sequence[_Unit], codec: Codec) -> list[_Sequence]:
         if unit.is_idr or not sequences:
             sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
         sequences[-1].units.append(unit)
-        spec = _colours(unit) or spec
-        for nal in unit.nal_units:
-            place = _place(nal)
-            if place is not None:
-                in_force.pop(place, None)  # what is sent again moves to the end: a PPS stays behind its SPS
-                in_force[place] = b"\0\0\0\1" + nal.data
+        spec = unit.colour or spec
+        for place, data in unit.parameter_sets:
+            in_force.pop(place, None)  # what is sent again moves to the end: a PPS stays behind its SPS
+            in_force[place] = data
     return sequences
-
-
-def _place(nal: NalUnit | HevcNalUnit) -> tuple[int, int] | None:
-    """Kind and id of a parameter set, which a later one of the same place replaces; None for other NAL units."""
-    if isinstance(nal, NalUnit):
-        return (nal.type, nal.data[2] >> _SETS[nal.type]) if nal.type in _SETS and len(nal.data) > 2 else None
-    try:
-        return hevc.set_place(nal)
-    except BitstreamError:
-        return None
 
 
 def _read(path: Path) -> bytes:
@@ -242,7 +214,7 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{one_line(str(path))} cannot be read ({reason}): name a stream that you may read") from error
 
 
-def _check_size(unit: _Unit, where: str) -> None:
+def _check_size(unit: AccessUnit, where: str) -> None:
     if unit.picture_size is None:
         return
     width, height = unit.picture_size
@@ -253,39 +225,10 @@ def _check_size(unit: _Unit, where: str) -> None:
         )
 
 
-def _colours(unit: _Unit) -> ColourSpec | None:
-    """What the unit's own SPS states; None where it brings none."""
-    spec = None
-    for nal in unit.nal_units:
-        sps = NalType.SPS if isinstance(nal, NalUnit) else hevc.SPS
-        if nal.type == sps and not nal.layer_id:
-            try:
-                spec = colour_of(_stated(nal))
-            except BitstreamError:
-                # The decoder may know a syntax that our parser refuses; colours then have their defaults.
-                spec = ColourSpec()
-    return spec
-
-
-def _stated(nal: NalUnit | HevcNalUnit) -> Vui | None:
-    return (
-        vui_of(read_sps(nal.payload()))
-        if isinstance(nal, NalUnit)
-        else hevc_sets.vui_of(hevc_sets.read_sps(nal.payload()))
-    )
-
-
-def _skipped(units: Sequence[_Unit]) -> int:
+def _skipped(units: Sequence[AccessUnit]) -> int:
     """Pictures that no decoder shows: RASL pictures of the CRA picture that a stream begins with (clause 8.1.1)."""
-    cra, rasl = ({NalType.CRA}, {NalType.RASL}) if isinstance(units[0], AccessUnit) else (hevc.LEADS, hevc.RASL_TYPES)
-    if not any(nal.type in cra for nal in units[0].slices):
-        return 0
-    count = 0
-    for unit in units[1:]:
-        if unit.is_irap:
-            break
-        count += any(nal.type in rasl for nal in unit.slices)
-    return count
+    leading = takewhile(lambda unit: not unit.is_irap, units[1:])
+    return sum(unit.is_rasl for unit in leading) if units[0].is_cra else 0
 
 
 def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:

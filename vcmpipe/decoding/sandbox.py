@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from vcmpipe.bitstream import codec_of, hevc, split_access_units
-from vcmpipe.decoding.decoder import MAX_SIDE, DecodedPicture, decode_stream
+from vcmpipe.bitstream import split_access_units
+from vcmpipe.decoding.decoder import DecodedPicture, decode_stream
 from vcmpipe.errors import BitstreamError, InputError, ProcessError, VcmError
 from vcmpipe.frames.colour import ColourSpec
+from vcmpipe.frames.limits import MAX_SIDE
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import MEMORY_VARIABLE, Output, Settings, streaming
 
@@ -70,8 +71,7 @@ def memory_needed(samples: int, threads: int) -> int:
 
 def _largest(data: bytes) -> int:
     """Luma samples of the largest picture that the stream states."""
-    split = hevc.split_access_units if codec_of(data[:64]) == "hevc" else split_access_units
-    sizes = [unit.picture_size for unit in split(data)]
+    sizes = [unit.picture_size for unit in split_access_units(data)]
     return max((width * height for width, height in filter(None, sizes)), default=0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from vcmpipe.bitstream import CODECS, Codec
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.qpmap import MapLimits
 
@@ -41,7 +42,7 @@ class Capabilities:
         map_limits: What its maps can say, where it reads maps.
     """
 
-    codec: Literal["vvc", "hevc"]
+    codec: Codec
     qp_range: tuple[int, int]
     native_map: bool
     bit_depths: tuple[int, ...] = (10,)
@@ -51,7 +52,7 @@ class Capabilities:
     structures: tuple[Structure, ...] = ("intra",)
 
     def __post_init__(self) -> None:
-        if self.regions and self.codec != "vvc":
+        if self.regions and not CODECS[self.codec].mergeable:
             raise InputError(f"an encoder of {self.codec} cannot have regions: only VVC streams are merged")
         if self.native_map and self.map_limits is None:
             object.__setattr__(self, "map_limits", MapLimits(qp_range=self.qp_range))

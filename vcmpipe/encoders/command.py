@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import Vui
+from vcmpipe.bitstream import CODECS, Vui
 from vcmpipe.encoders.base import PRESETS, Capabilities, Job, check_structures
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import read_outputs, seconds_allowed, write_inputs
@@ -58,7 +58,7 @@ class CommandEncoder:
             "width": job.width,
             "height": job.height,
             "qp": qp,
-            "preset": told.presets[job.mode.preset],
+            "preset": told.presets.get(job.mode.preset, job.mode.preset),
             "map": process.file_argument(written.path) if written else "",
             "background_qp": background,
             "primaries": vui.colour_primaries,
@@ -70,27 +70,26 @@ class CommandEncoder:
             "range_name": _RANGE_NAMES[colour.range],
             "folder": process.file_argument(self.binary.parent),
         }
-        words = told.arguments + (told.map_arguments if written else ())
+        words = told.arguments + (told.map.arguments if told.map and written else ())
         return [str(self.binary), *(word.format_map(values) for word in words)]
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
         check_structures(self, jobs)
         told = self.description
-        seconds = dict.fromkeys(PRESETS, told.seconds)
+        seconds = dict.fromkeys(PRESETS, float(told.seconds_per_megapixel))
         with process.temporary_folder("encoder") as folder:
             inputs = write_inputs(jobs, folder, depth=told.depth)
-            outputs = [
-                folder / f"out{i}.{'266' if told.capabilities.codec == 'vvc' else '265'}" for i in range(len(jobs))
-            ]
+            ending = CODECS[told.codec].endings[0]
+            outputs = [folder / f"out{i}{ending}" for i in range(len(jobs))]
             for number, (job, source, output) in enumerate(zip(jobs, inputs, outputs, strict=True)):
                 written = None
-                if isinstance(job.qp, QpMap) and told.map_form is not None:
-                    path = folder / f"map{number}{told.map_ending}"
-                    written = write_map(job, told.map_form, path, told.capabilities)
+                if isinstance(job.qp, QpMap) and told.map is not None:
+                    path = folder / f"map{number}{told.map.ending}"
+                    written = write_map(job, told.map.form, path, told.capabilities)
                 argv = self.command(job, source, output, written)
                 process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
-            return read_outputs(jobs, outputs, self.name, told.capabilities.codec)
+            return read_outputs(jobs, outputs, self.name, told.codec)
 
 
 def identify(description: Description, binary: Path) -> tuple[CommandEncoder | None, str]:

@@ -15,12 +15,12 @@ from vcmpipe import process
 from vcmpipe.encoders.base import Encoder
 from vcmpipe.encoders.command import at_least, identify
 from vcmpipe.encoders.description import Description, read_description
+from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder, ffmpeg_places
 from vcmpipe.encoders.kvazaar import FfmpegKvazaar, library_version
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp
 from vcmpipe.errors import InputError
 
 VARIABLE = "VCMPIPE_VVENC"
-FOLDER_VARIABLE = "VCMPIPE_ENCODER_BIN"
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
 # Oldest versions that will do, and why.
 _VVENCAPP_MINIMUM = ("1.9", "older ones do not know all switches that keep the QP constant")
@@ -69,18 +69,6 @@ class Sought:
     identify: Callable[[Path], Answer]
     wanted: str
     way_out: str
-
-
-def encoder_folder() -> Path:
-    """The folder for a user's own encoder binaries: ``VCMPIPE_ENCODER_BIN``, the checkout's, or the data folder."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named)
-    checkout = Path(__file__).resolve().parents[2] / "encoder_bin"
-    if (checkout / "README.md").is_file():
-        return checkout
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("vcmpipe")) / "encoder_bin"
 
 
 def _ffmpeg_version(path: Path, library: str) -> tuple[str | None, str]:
@@ -143,18 +131,14 @@ _KVAZAAR = Sought(
 
 
 def _described(description: Description) -> Sought:
-    program = Path(description.program)
-    if len(program.parts) > 1:
-        # A path: as it is, or from the folder that the TOML lies in.
-        program = description.source.parent / program
     return Sought(
         description.name,
         description.variable,
-        (str(program),),
+        (description.program,),
         False,
         lambda path: identify(description, path),
-        f"the program that {description.source.name} describes",
-        f"put {program.name} into {{folder}}, on PATH, or name it in {{variable}}",
+        f"the program that the description of {description.name} names",
+        f"put {Path(description.program).name} into {{folder}}, on PATH, or name it in {{variable}}",
     )
 
 
@@ -181,22 +165,16 @@ def _places(sought: Sought) -> Iterator[tuple[str, Path]]:
         yield sought.variable, Path(named)
         return  # who names a binary wants that one or an error
     folder = encoder_folder()
-    for name in (*sought.programs, *(("ffmpeg", "ffmpeg.exe") if sought.in_ffmpeg else ())):
+    ffmpegs = list(ffmpeg_places()) if sought.in_ffmpeg else []
+    for name in sought.programs:
         if (folder / name).is_file():
             yield "encoder_bin", folder / name
+    # What the user put into the folder comes before any PATH, be it the program itself or an FFmpeg.
+    yield from (place for place in ffmpegs if place[0] == "encoder_bin")
     for name in sought.programs:
         if Path(name).name == name and (on_path := shutil.which(name)):
             yield "PATH", Path(on_path)
-    if not sought.in_ffmpeg:
-        return
-    try:
-        import imageio_ffmpeg
-
-        yield f"imageio-ffmpeg {metadata.version('imageio-ffmpeg')}", Path(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        pass
-    if on_path := shutil.which("ffmpeg"):
-        yield "PATH", Path(on_path)
+    yield from (place for place in ffmpegs if place[0] != "encoder_bin")
 
 
 def _ask(sought: Sought, path: Path) -> Answer:

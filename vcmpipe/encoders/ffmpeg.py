@@ -1,4 +1,4 @@
-"""FFmpeg itself, for what is neither VVC nor HEVC: the first one here that has the parts requested."""
+"""Where FFmpeg lies on this machine, and the first one that has the parts requested."""
 
 from __future__ import annotations
 
@@ -7,14 +7,42 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from vcmpipe import process
-from vcmpipe.encoders.discovery import FOLDER_VARIABLE, encoder_folder
 from vcmpipe.errors import InputError
 
+FOLDER_VARIABLE = "VCMPIPE_ENCODER_BIN"
 Kind = Literal["encoder", "filter"]
+
+
+def encoder_folder() -> Path:
+    """The folder for a user's own encoder binaries: ``VCMPIPE_ENCODER_BIN``, the checkout's, or the data folder."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    checkout = Path(__file__).resolve().parents[2] / "encoder_bin"
+    if (checkout / "README.md").is_file():
+        return checkout
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("vcmpipe")) / "encoder_bin"
+
+
+def ffmpeg_places() -> Iterator[tuple[str, Path]]:
+    """Every FFmpeg here and what its place is called: ``encoder_bin``, imageio-ffmpeg with its version, ``PATH``."""
+    for name in ("ffmpeg", "ffmpeg.exe"):
+        if (path := encoder_folder() / name).is_file():
+            yield "encoder_bin", path
+    try:
+        import imageio_ffmpeg
+
+        yield f"imageio-ffmpeg {metadata.version('imageio-ffmpeg')}", Path(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        pass
+    if on_path := shutil.which("ffmpeg"):
+        yield "PATH", Path(on_path)
 
 
 def find_ffmpeg(kind: Kind, *names: str) -> Path:
@@ -32,7 +60,7 @@ def find_ffmpeg(kind: Kind, *names: str) -> Path:
 
 @functools.lru_cache(maxsize=16)
 def _find(kind: Kind, names: tuple[str, ...], _environment: tuple[str | None, ...]) -> Path:
-    for path in _places():
+    for _, path in ffmpeg_places():
         listed = process.probe([path, "-hide_banner", f"-{kind}s"]) or ""
         if all(re.search(rf"^\s*\S+\s+{re.escape(name)}\s", listed, re.MULTILINE) for name in names):
             return path
@@ -44,17 +72,3 @@ def _find(kind: Kind, names: tuple[str, ...], _environment: tuple[str | None, ..
 def ffmpeg_build(path: Path) -> str:
     """What an FFmpeg says of itself, its libraries' versions included: results depend on it."""
     return process.probe([path, "-hide_banner", "-version"]) or str(path)
-
-
-def _places() -> Iterator[Path]:
-    for name in ("ffmpeg", "ffmpeg.exe"):
-        if (path := encoder_folder() / name).is_file():
-            yield path
-    try:
-        import imageio_ffmpeg
-
-        yield Path(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        pass
-    if on_path := shutil.which("ffmpeg"):
-        yield Path(on_path)

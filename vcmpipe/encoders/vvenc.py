@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import RegionLayout, inspect_stream, merge_regions
+from vcmpipe.bitstream import CODECS, RegionLayout, inspect_stream, merge_regions
 from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError, check_structures
 from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
 from vcmpipe.errors import ProcessError
@@ -20,7 +20,7 @@ from vcmpipe.frames import extend_yuv, lazy
 # Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
 _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
 
-_CAPABILITIES = Capabilities(codec="vvc", qp_range=(0, 63), native_map=False, regions=True)
+_CAPABILITIES = Capabilities(codec="vvc", qp_range=CODECS["vvc"].qp_range, native_map=False, regions=True)
 
 
 def parameters(mode: CodingMode) -> dict[str, str]:
@@ -45,9 +45,11 @@ def _qp(job: Job) -> int:
     return job.qp
 
 
-# Encoders side by side in one process from which on each gets one thread: the bits are the same, and the cores, which
-# they fill anyhow, lose 10 to 20 % less to waiting.
+# Encoders side by side in one process from which on each gets one thread, and luma samples, of all frames, up to which
+# one alone does: the bits are the same, and the cores, filled by encoders and segments side by side, lose 5 to 25 %
+# less to waiting.
 _ONE_THREAD_FROM = 4
+_ONE_THREAD_UP_TO = 1 << 19
 
 
 def _may_be_too_dense(job: Job) -> bool:
@@ -63,8 +65,8 @@ class FfmpegVvenc:
     """libvvenc in an FFmpeg binary.
 
     Attributes:
-        threads: Threads of each encoder; None: VVenC's own number for one alone, one where several run side by side.
-            The bits are the same.
+        threads: Threads of each encoder; None: VVenC's own number for few large pictures, one for small pictures and
+            where several run side by side. The bits are the same.
     """
 
     binary: Path
@@ -80,7 +82,8 @@ class FfmpegVvenc:
             argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
             argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
             keys = parameters(job.mode)
-            threads = 1 if self.threads is None and len(jobs) >= _ONE_THREAD_FROM else self.threads
+            single = len(jobs) >= _ONE_THREAD_FROM or job.samples <= _ONE_THREAD_UP_TO
+            threads = 1 if self.threads is None and single else self.threads
             if threads is not None:
                 keys.setdefault("threads", str(threads))
             if keys:

@@ -1,7 +1,7 @@
 """What was kept and what it cost: matching and retention, COCO accuracy, rate-quality figures and their intervals."""
 
 from vcmpipe.evaluation.average_precision import ApTable, ap_table
-from vcmpipe.evaluation.bootstrap import Estimate, draw_pictures, estimate
+from vcmpipe.evaluation.bootstrap import Estimate, draw, estimate
 from vcmpipe.evaluation.coco import Accuracy, GroundTruth, coco_accuracy, load_ground_truth, pseudo_truth
 from vcmpipe.evaluation.curves import REASONS, Curves, Reason, bd_rates, rate_at, saved_at
 from vcmpipe.evaluation.matching import Matches, MatchRule, Retention, match, picture_retention, retention
@@ -26,7 +26,7 @@ __all__ = [
     "bits_at",
     "bits_saved",
     "coco_accuracy",
-    "draw_pictures",
+    "draw",
     "envelope",
     "estimate",
     "load_ground_truth",

@@ -1,4 +1,7 @@
-"""Intervals by drawing the pictures again: percentile bootstrap, the same draws for everything that is compared.
+"""Intervals by drawing the units again: percentile bootstrap, the same draws for everything that is compared.
+
+A unit is what is independent of the others: a picture, a sequence, a segment, a subject. What belongs to one unit (the
+frames of a sequence, the objects of a picture) comes and goes with it: a cluster bootstrap.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 """
@@ -6,17 +9,20 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 1
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from vcmpipe.errors import InputError
 from vcmpipe.evaluation.curves import REASONS, Codes, Floats, Reason
 from vcmpipe.evaluation.rd import Outcome
 
 # The share of an interval.
 LEVEL = 0.95
+# Draws where nobody asks for another number.
+RESAMPLES = 1000
 # An interval needs a figure in at least this share of the resamples.
 LEAST_DEFINED = 0.5
 
@@ -37,21 +43,81 @@ class Estimate(Outcome):
     undefined: Mapping[str, float] = field(default_factory=dict)
 
 
-def draw_pictures(pictures: int, resamples: int, seed: int) -> Floats:
-    """How often each picture counts: once in the first row, as it was drawn (with replacement) in the others.
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % bootstrap interval; all None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def draw(units: int, resamples: int, seed: int | np.random.Generator, groups: ArrayLike | None = None) -> Floats:
+    """How often each unit counts: once in the first row, as it was drawn (with replacement) in the others.
 
     Args:
-        pictures: N of them.
-        resamples: Draws of N pictures each; 0 for no intervals.
-        seed: The same seed gives the same draws.
+        units: N of them.
+        resamples: Draws, each of as many units, or groups, as there are; 0 for no intervals.
+        seed: The same seed gives the same draws; a generator goes on where it stands.
+        groups: (N,) what each unit belongs to, such as the sequence of a frame. Groups are then drawn instead, each
+            with all of its units: draws differ in their number of units.
 
     Returns:
         (1 + resamples, N) weights.
+
+    Raises:
+        InputError: The groups are not one per unit.
     """
-    rows = np.ones((1 + resamples, pictures))
-    if pictures and resamples:
-        rows[1:] = np.random.default_rng(seed).multinomial(pictures, [1.0 / pictures] * pictures, size=resamples)
+    if groups is not None:
+        names, member = np.unique(np.asarray(groups), return_inverse=True)
+        if member.shape != (units,):
+            raise InputError(f"groups of the shape {member.shape} do not go with {units} units")
+        drawn: Floats = draw(len(names), resamples, seed)[:, member]
+        return drawn
+    rows = np.ones((1 + resamples, units))
+    if units and resamples:
+        rows[1:] = np.random.default_rng(seed).multinomial(units, np.full(units, 1.0 / units), resamples)
     return rows
+
+
+def percentiles(drawn: Floats, axis: int = 0) -> tuple[Floats, Floats]:
+    """The lower and the upper end of the interval of figures that were drawn, interpolated between two of them."""
+    low, high = np.percentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=axis)
+    return low, high
+
+
+class Bootstrap:
+    """Draws of units, the same for everything that is asked of it.
+
+    Args:
+        units: (N,) the unit of each object: what is drawn.
+        resamples: Draws.
+        seed: Of the draws.
+    """
+
+    def __init__(self, units: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> None:
+        names, self._unit = np.unique(np.asarray(units, dtype=str), return_inverse=True)
+        self._count = len(names)
+        self._draws = draw(self._count, resamples, seed)[1:]
+
+    def interval(self, columns: Sequence[ArrayLike], figure: Callable[..., Floats]) -> Interval:
+        """A figure of sums over objects, with its interval.
+
+        Args:
+            columns: Each (N,); what is summed.
+            figure: Gets the sums, arrays of one shape; where it divides by 0 the figure is not defined.
+        """
+        by_unit = np.stack(
+            [np.bincount(self._unit, np.asarray(c, dtype=np.float64), minlength=self._count) for c in columns]
+        )  # (columns, units)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(np.asarray(figure(*by_unit.sum(axis=1))))
+            drawn = np.asarray(figure(*(self._draws @ by_unit.T).T), dtype=np.float64).reshape(-1)
+        drawn = drawn[np.isfinite(drawn)]
+        if not np.isfinite(value) or not drawn.size:
+            return Interval(None, None, None)
+        low, high = percentiles(drawn)
+        return Interval(value, float(low), float(high))
 
 
 def estimate(
@@ -68,7 +134,7 @@ def estimate(
     among them is open (None). The shares of both kinds are said in ``undefined``.
 
     Args:
-        values: (1 + R,) figures as ``draw_pictures`` orders them.
+        values: (1 + R,) figures as ``draw`` orders them.
         codes: (1 + R,) why a figure is missing; without them NaN means ``nan``.
         ends: By reason, the infinity that its resamples stand for.
         nan: The reason of a NaN without a code.

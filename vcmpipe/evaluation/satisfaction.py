@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.threshold_errors import CONFIDENCE, ROUNDS, Interval
+from vcmpipe.evaluation.bootstrap import RESAMPLES, Interval, draw, percentiles
+from vcmpipe.evaluation.curves import Floats
 
 RATIO = 0.75
 # The scales on which a higher value is finer.
 _FINER_ABOVE = ("jpeg-qf",)
-_TAILS = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-Floats = NDArray[np.float64]
 
 
 def satisfied(answers: ArrayLike, values: ArrayLike, scale: str) -> Floats:
@@ -56,7 +55,7 @@ def jnd_at(answers: ArrayLike, ratio: float, scale: str) -> float:
 
 
 def jnd_interval(
-    groups: Sequence[ArrayLike], ratio: float, scale: str, rounds: int = ROUNDS, seed: int = 0
+    groups: Sequence[ArrayLike], ratio: float, scale: str, rounds: int = RESAMPLES, seed: int = 0
 ) -> tuple[Interval, float]:
     """The mean JND at a ratio over pictures or clips, with its interval, and how sure that of one of them is.
 
@@ -84,13 +83,13 @@ def jnd_interval(
         values.append(float(_quantile(given[None], ratio, scale)[0]))
         drawn.append(_quantile(given[generator.integers(len(given), size=(rounds, len(given)))], ratio, scale))
     table = np.stack(drawn)  # (pictures, rounds)
-    low, high = np.percentile(table.mean(axis=0), _TAILS)
-    ends = np.percentile(table, _TAILS, axis=1)
+    low, high = percentiles(table.mean(axis=0))
+    ends = percentiles(table, axis=1)
     return Interval(float(np.mean(values)), float(low), float(high)), float((ends[1] - ends[0]).mean() / 2)
 
 
 def mean_curve(
-    groups: Sequence[ArrayLike], values: ArrayLike, scale: str, rounds: int = ROUNDS, seed: int = 0
+    groups: Sequence[ArrayLike], values: ArrayLike, scale: str, rounds: int = RESAMPLES, seed: int = 0
 ) -> list[Interval]:
     """The satisfied-user ratio at each value, meant over pictures, with intervals over their subjects.
 
@@ -114,9 +113,8 @@ def mean_curve(
         still = _still(given, at, scale)
         total += still.mean(axis=0)
         # A draw is one set of subjects, for all values.
-        weights = generator.multinomial(len(given), np.full(len(given), 1 / len(given)), rounds) / len(given)
-        drawn += weights @ still
-    low, high = np.percentile(drawn / len(groups), _TAILS, axis=0)
+        drawn += draw(len(given), rounds, generator)[1:] / len(given) @ still
+    low, high = percentiles(drawn / len(groups))
     return [
         Interval(float(value), float(a), float(b)) for value, a, b in zip(total / len(groups), low, high, strict=True)
     ]

@@ -6,31 +6,19 @@ bootstrap over pictures, because objects of one picture are no independent draws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
+from vcmpipe.evaluation.curves import Floats
 
-ROUNDS = 1000
-CONFIDENCE = 0.95
 # The labels that E[27,51] looks at, both included (DT-JRD).
 MIDDLE = (27, 51)
 # Areas in pixels that small and medium objects stay below (COCO).
 SMALL, MEDIUM = 32**2, 96**2
-
-_Sums = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % bootstrap interval; all None where it is not defined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -73,44 +61,6 @@ class Calibration:
     constant_lost: Interval
 
 
-class Bootstrap:
-    """Draws of pictures, with replacement, the same for everything that is asked of it.
-
-    Args:
-        pictures: (N,) the picture of each object.
-        rounds: Draws.
-        seed: Of the draws.
-    """
-
-    def __init__(self, pictures: ArrayLike, rounds: int = ROUNDS, seed: int = 0) -> None:
-        names, self._group = np.unique(np.asarray(pictures, dtype=str), return_inverse=True)
-        count = len(names)
-        generator = np.random.default_rng(seed)
-        draws = generator.multinomial(count, np.full(count, 1 / count), rounds) if count else np.zeros((rounds, 0))
-        self._draws: NDArray[np.float64] = draws.astype(np.float64)
-        self._count = count
-
-    def interval(self, columns: Sequence[ArrayLike], figure: Callable[..., _Sums]) -> Interval:
-        """A figure of sums over objects, with its interval.
-
-        Args:
-            columns: Each (N,); what is summed.
-            figure: Gets the sums, arrays of one shape; where it divides by 0 the figure is not defined.
-        """
-        by_picture = np.stack(
-            [np.bincount(self._group, np.asarray(c, dtype=np.float64), minlength=self._count) for c in columns]
-        )  # (columns, pictures)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = float(np.asarray(figure(*by_picture.sum(axis=1))))
-            drawn = np.asarray(figure(*(self._draws @ by_picture.T).T), dtype=np.float64).reshape(-1)
-        drawn = drawn[np.isfinite(drawn)]
-        if not np.isfinite(value) or not drawn.size:
-            return Interval(None, None, None)
-        tail = 100 * (1 - CONFIDENCE) / 2
-        low, high = np.percentile(drawn, [tail, 100 - tail])
-        return Interval(value, float(low), float(high))
-
-
 def summarise(
     predicted: ArrayLike, labels: ArrayLike, constant: float, bootstrap: Bootstrap, of: ArrayLike | None = None
 ) -> ErrorSummary:
@@ -132,10 +82,10 @@ def summarise(
     if part.shape != signed.shape:
         raise InputError(f"a group of {part.size} objects does not go with {signed.size} errors")
 
-    def mean(total: _Sums, count: _Sums) -> _Sums:
+    def mean(total: Floats, count: Floats) -> Floats:
         return total / count
 
-    def spread(squares: _Sums, total: _Sums, count: _Sums) -> _Sums:
+    def spread(squares: Floats, total: Floats, count: Floats) -> Floats:
         return np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
 
     count = part

@@ -1,12 +1,21 @@
 """Frames: where they come from, what their colours mean, and how they are written."""
 
 from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
-from vcmpipe.frames.frame import MAX_PIXELS, MAX_SIDE, MIN_SIDE, Frame, natural_key
+from vcmpipe.frames.frame import Frame, natural_key
+from vcmpipe.frames.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
 from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.quality import psnr_y
 from vcmpipe.frames.scaling import scale_rgb, scaled_size
-from vcmpipe.frames.sources import FrameSource, PictureSource, VideoSource, find_pictures, open_source
-from vcmpipe.frames.writers import Y4mWriter, png_bytes, write_png
+from vcmpipe.frames.sources import (
+    FrameSource,
+    PictureSource,
+    VideoSource,
+    find_pictures,
+    open_source,
+    refuse_as_output,
+    refuse_frame_endings,
+)
+from vcmpipe.frames.writers import Y4mWriter, is_decoded, png_bytes, write_png
 from vcmpipe.frames.yuv import LazyFrames, Yuv, crop_yuv, extend_yuv, lazy, pad_yuv, yuv_bytes, yuv_bytes_8
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "decode_picture",
     "extend_yuv",
     "find_pictures",
+    "is_decoded",
     "lazy",
     "natural_key",
     "open_source",
@@ -33,6 +43,8 @@ __all__ = [
     "png_bytes",
     "psnr_y",
     "read_picture",
+    "refuse_as_output",
+    "refuse_frame_endings",
     "rgb_to_yuv",
     "scale_rgb",
     "scaled_size",

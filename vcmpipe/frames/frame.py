@@ -10,14 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.process import one_line
-
-MIN_SIDE = 16
-"""Pixels below which a side is refused: no encoder takes less."""
-MAX_SIDE = 16384
-"""Pixels above which a side is refused."""
-MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused: where Pillow begins to suspect a decompression bomb."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,26 +59,3 @@ def natural_key(name: str) -> tuple[list[tuple[str, int]], str]:
     # Splitting at digits leaves text at even and digits at odd places, so that like is always compared with like.
     parts = re.split(r"(\d+)", name.casefold())
     return [(part, 0) if place % 2 == 0 else ("", int(part)) for place, part in enumerate(parts)], name
-
-
-def check_size(width: int, height: int, source: str, least: int = MIN_SIDE) -> None:
-    """Refuses pictures that are too small to code or absurdly large, before they are decoded.
-
-    Args:
-        width: in pixels.
-        height: in pixels.
-        source: its name, for the error.
-        least: pixels that a side must have; 1 for what is not to be coded, such as the crop of an object.
-
-    Raises:
-        InputError: a side under ``least`` or over 16384 pixels, or more than ``MAX_PIXELS`` in all.
-    """
-    if min(width, height) < least:
-        raise InputError(
-            f"{one_line(source)} has {width}x{height} pixels: the least is {least}x{least}; leave it out or enlarge it"
-        )
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise InputError(
-            f"{one_line(source)} states {width}x{height} pixels: the most is {MAX_SIDE} on a side and "
-            f"{MAX_PIXELS // 1_000_000} million in all; make it smaller or cut it into tiles"
-        )

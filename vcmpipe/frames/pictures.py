@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames.frame import MIN_SIDE, check_size
+from vcmpipe.frames.limits import MIN_SIDE, check_size
 from vcmpipe.process import one_line
 
 if TYPE_CHECKING:

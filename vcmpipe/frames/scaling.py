@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames.frame import MAX_SIDE, MIN_SIDE
+from vcmpipe.frames.limits import MAX_SIDE, MIN_SIDE
 
 
 def scaled_size(width: int, height: int, factor: float) -> tuple[int, int]:

@@ -15,6 +15,10 @@ from vcmpipe.frames.frame import Frame, natural_key
 from vcmpipe.frames.pictures import SUFFIXES, looks_like_picture, picture_size, read_picture, unreadable
 from vcmpipe.frames.video import count_video, open_video, read_video
 from vcmpipe.process import one_line
+from vcmpipe.process.folders import same_file
+
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
+"""Endings that no output but a video has; a video to read is known by its content."""
 
 
 class FrameSource(Protocol):
@@ -145,6 +149,34 @@ def _list_pictures(folder: Path) -> tuple[Path, ...]:
             "sub-folders are not searched): name the folder that holds them"
         )
     return tuple(folder / name for name in sorted(pictures, key=natural_key))
+
+
+def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
+    """Refuses a file to be written that is a frame's: one of the inputs, or a name that is a picture's or a video's.
+
+    Args:
+        out: the file; a link stands for what it leads to.
+        source: the inputs, all that are there whatever the limit.
+        endings: good ones, for the message.
+
+    Raises:
+        InputError: it is.
+    """
+    if out.is_file():
+        inputs = _list_pictures(source.path) if source.path.is_dir() else (source.path,)
+        if any(same_file(out, path) for path in inputs):
+            raise InputError(f"--out {one_line(str(out))} is one of the inputs: name another file")
+    refuse_frame_endings(out, endings)
+
+
+def refuse_frame_endings(out: Path, endings: str) -> None:
+    """Refuses a file to be written with the name of a picture or a video; see ``refuse_as_output``."""
+    for path in (out, Path(os.path.realpath(out))):
+        if path.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES:
+            raise InputError(
+                f"--out {one_line(str(out))}: {path.suffix} is the ending of a picture or a video; name a file that "
+                f"ends in {endings}"
+            )
 
 
 def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:

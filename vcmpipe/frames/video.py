@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.frames.colour import ColourSpec, Matrix, planes_to_rgb, to_ten_bits
-from vcmpipe.frames.frame import MAX_PIXELS, Frame, check_size
+from vcmpipe.frames.frame import Frame
+from vcmpipe.frames.limits import MAX_PIXELS, check_size
 from vcmpipe.frames.truncation import stated_end
 from vcmpipe.process import one_line
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +18,11 @@ from vcmpipe.errors import InputError, OutputError
 from vcmpipe.frames.colour import ColourSpec
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line, publish
+
+_PNG_HEAD = 33  # the signature and the chunk IHDR
+_PNG_TEXT = b"Software\0vcmpipe decode, sha256 "
+_PNG_MARK_SIZE = 12 + len(_PNG_TEXT) + 64
+_Y4M_MARK = "XWRITER=vcmpipe-decode"
 
 
 def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
@@ -35,15 +43,42 @@ def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
     return bytes(data.tobytes())
 
 
-def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
+def write_png(path: Path, rgb: NDArray[np.uint8], *, decoded: bool = False) -> None:
     """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all.
+
+    Args:
+        path: the file.
+        rgb: the picture.
+        decoded: whether the file is to say that it was made from a stream; see ``is_decoded``.
 
     Raises:
         OutputError: it cannot be written.
     """
     data = png_bytes(rgb)
+    if decoded:
+        data = data[:_PNG_HEAD] + _png_mark(data) + data[_PNG_HEAD:]
     with publish(path) as part:
         part.write_bytes(data)
+
+
+def is_decoded(path: Path) -> bool:
+    """Whether a file is one that ``decode`` wrote: a PNG that nobody has changed since, or a y4m.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_PNG_HEAD)
+        if head.startswith(b"YUV4MPEG2"):
+            return _Y4M_MARK in (head + file.readline(1024)).split(b"\n")[0].decode("latin-1").split(" ")
+        mark = file.read(_PNG_MARK_SIZE)
+        return mark[4:].startswith(b"tEXt" + _PNG_TEXT) and _png_mark(head + file.read()) == mark
+
+
+def _png_mark(data: bytes) -> bytes:
+    """The text chunk, after the first chunk of a PNG, that names the writer and the digest of all the rest."""
+    body = b"tEXt" + _PNG_TEXT + hashlib.sha256(data).hexdigest().encode()
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 class Y4mWriter:
@@ -57,10 +92,17 @@ class Y4mWriter:
         size: (width, height) of all pictures; may be odd.
         rate: pictures per second.
         spec: what the numbers mean.
+        decoded: whether the header is to say that the file was made from a stream; see ``is_decoded``.
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], rate: Fraction | int = 25, spec: ColourSpec | None = None
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: Fraction | int = 25,
+        spec: ColourSpec | None = None,
+        *,
+        decoded: bool = False,
     ) -> None:
         if min(size) < 1:
             raise InputError(f"a video cannot have {size[0]}x{size[1]} pixels")
@@ -71,7 +113,8 @@ class Y4mWriter:
         self.path, self.size, self.count = path, size, 0
         self._header = (
             f"YUV4MPEG2 W{size[0]} H{size[1]} F{rate.numerator}:{rate.denominator} Ip A1:1 C420p10 XYSCSS=420P10 "
-            f"XCOLORRANGE={spec.range.upper()} XVCMPIPE={spec.matrix}/{spec.range}/{spec.siting}\n"
+            f"XCOLORRANGE={spec.range.upper()} XVCMPIPE={spec.matrix}/{spec.range}/{spec.siting}"
+            f"{f' {_Y4M_MARK}' if decoded else ''}\n"
         )
         self._exit = contextlib.ExitStack()
         self._file: BinaryIO | None = None

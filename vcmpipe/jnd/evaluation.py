@@ -18,7 +18,8 @@ from vcmpipe.datasets.label_table import is_store, load_samples
 from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.threshold_errors import Bootstrap, ErrorSummary, Interval, mean_error, summarise
+from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
+from vcmpipe.evaluation.threshold_errors import ErrorSummary, mean_error, summarise
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd.conversion import nearest, picture_files
 from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures

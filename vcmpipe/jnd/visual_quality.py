@@ -105,7 +105,7 @@ def _logs(ffmpeg: Path, reference: Yuv, versions: Sequence[Yuv], filters: Sequen
     count, steps = len(versions), len(filters)
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{reference.width}x{reference.height}", "-r", "1"]
     words = {XPSNR: "xpsnr=stats_file={0}.xpsnr", VMAF: "libvmaf=log_fmt=json:log_path={0}.libvmaf:n_threads=1"}
-    with process.temporary_folder("vcmpipe-quality") as folder:
+    with process.temporary_folder("quality") as folder:
         argv: list[str | Path] = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error"]
         for number, picture in enumerate([*versions, reference]):
             (folder / f"{number}.yuv").write_bytes(yuv_bytes(picture))

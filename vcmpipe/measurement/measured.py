@@ -8,7 +8,7 @@ from vcmpipe.config import parse_range
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.measurement.sweep import best_step, recognise
-from vcmpipe.thresholds import Coder, Thresholds
+from vcmpipe.thresholds import Coder, Thresholds, needed
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -54,8 +54,8 @@ class MeasuredPredictor:
         """All that the answers depend on besides picture and encoder: they can be cached by it."""
         return f"{self.name}, {self.rule}, {self.detector.digest}"
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the QP up to which each object is found; see ``best_step``."""
         if len(detections) == 0:
             return Thresholds.empty()
-        return best_step(recognise(detections, coder, self.detector, self.qps, self.rule))
+        return best_step(recognise(detections, needed(coder, self.name), self.detector, self.qps, self.rule))

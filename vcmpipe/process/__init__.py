@@ -1,7 +1,15 @@
 """The one place that starts external programs, and the one way in which files are published."""
 
 from vcmpipe.process.children import GRACE_SECONDS, stop_all
-from vcmpipe.process.outputs import make_parents, output_error, publish
+from vcmpipe.process.locks import only_writer
+from vcmpipe.process.outputs import (
+    check_replaceable,
+    make_parents,
+    output_error,
+    publish,
+    publish_together,
+    replace_together,
+)
 from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run, start_problem
 from vcmpipe.process.settings import MEMORY_VARIABLE, RETRIES_VARIABLE, TIMEOUT_VARIABLE, Settings
 from vcmpipe.process.streaming import Output, streaming
@@ -17,12 +25,16 @@ __all__ = [
     "Completed",
     "Output",
     "Settings",
+    "check_replaceable",
     "file_argument",
     "make_parents",
     "one_line",
+    "only_writer",
     "output_error",
     "probe",
     "publish",
+    "publish_together",
+    "replace_together",
     "run",
     "start_problem",
     "stop_all",

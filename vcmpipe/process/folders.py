@@ -6,68 +6,70 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from vcmpipe.errors import InputError, OutputError
-from vcmpipe.process import make_parents, one_line, output_error
+from vcmpipe.errors import InputError
+from vcmpipe.process import check_replaceable, make_parents, one_line, only_writer, output_error, replace_together
 
 # Bytes that a file system takes for a name (255 nearly everywhere), less what callers put around a stem.
 _STEM_BYTES = 224
 
 
 @contextlib.contextmanager
-def publish_folder(path: Path) -> Iterator[Path]:
+def publish_folder(path: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """A folder to write files into that become ``path``, or files in it, when the block ends without error.
 
-    A folder that is there keeps its other files; those of the same names are replaced. Missing parents are made. On an
-    exception nothing that was made is left, and what was there is as it was.
+    A folder that is there keeps its other files; those of the same names are replaced, all or none. Missing parents are
+    made. On an exception nothing that was made is left, and what was there is as it was. While the block runs, no other
+    vcmpipe writes into the folder.
+
+    Args:
+        path: The folder.
+        names: Files that are known to come: that one of them cannot be replaced is said before the block.
 
     Yields:
         An empty folder on the same file system.
 
     Raises:
-        InputError: ``path`` is a file.
+        InputError: ``path`` is a file, or another run writes into it.
         OutputError: The place cannot be written to, or a file would take the place of a folder.
     """
     target = Path(os.path.realpath(path))
     made: list[Path] = []
     staged: Path | None = None
-    try:
+    with only_writer(path):
+        for name in names:
+            check_replaceable(path / name)
         try:
-            if target.exists() and not target.is_dir():
-                raise InputError(f"{one_line(str(path))} is a file: name a folder")
-            existed = target.is_dir()
-            if not existed:
-                make_parents(target.parent, made)
-            staged = (target if existed else target.parent) / f".vcmpipe-{secrets.token_hex(8)}"
-            staged.mkdir()
-        except OSError as error:
-            raise output_error(path, error) from error
-        yield staged
-        try:
+            try:
+                existed = target.is_dir()
+                if target.exists() and not existed:
+                    raise InputError(f"{one_line(str(path))} is a file: name a folder")
+                if not existed:
+                    make_parents(target.parent, made)
+                staged = (target if existed else target.parent) / f".vcmpipe-{secrets.token_hex(8)}"
+                staged.mkdir()
+            except OSError as error:
+                raise output_error(path, error) from error
+            yield staged
             if existed:
-                _move_files(staged, target)
+                moves = [(file, target / file.name) for file in sorted(staged.iterdir())]
+                for _, there in moves:
+                    check_replaceable(path / there.name)
+                replace_together(moves)
             else:
-                staged.rename(target)
+                try:
+                    staged.rename(target)
+                except OSError as error:
+                    raise output_error(path, error) from error
             made.clear()
-        except OSError as error:
-            raise output_error(path, error) from error
-    finally:
-        if staged is not None:
-            shutil.rmtree(staged, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            for folder in reversed(made):
-                folder.rmdir()
-
-
-def _move_files(staged: Path, target: Path) -> None:
-    files = sorted(staged.iterdir())
-    for file in files:
-        if (target / file.name).is_dir():
-            raise OutputError(f"{one_line(str(target / file.name))} is a folder: move it away or name another folder")
-    for file in files:
-        file.replace(target / file.name)
+        finally:
+            if staged is not None:
+                shutil.rmtree(staged, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                for folder in reversed(made):
+                    folder.rmdir()
 
 
 def same_file(first: Path, second: Path) -> bool:

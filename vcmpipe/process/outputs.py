@@ -9,8 +9,9 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vcmpipe.errors import OutputError
@@ -33,44 +34,143 @@ def publish(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place cannot be written to, the disk is full, or the block wrote nothing.
     """
-    target = Path(os.path.realpath(path))
+    with publish_together(path) as (part,):
+        yield part
+
+
+@contextlib.contextmanager
+def publish_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """As ``publish``, for files that belong together: all are replaced, or none.
+
+    They take their names in the order given, when all are on the disk. Where one cannot, those before get their old
+    files back. Only a run that is killed just there leaves some of them new and some old; so the file by which a reader
+    can tell (it holds a digest of the others) comes first.
+    """
+    targets = [Path(os.path.realpath(path)) for path in paths]
+    parts = [target.with_name(f".vcmpipe-{secrets.token_hex(8)}{target.suffix[:16]}") for target in targets]
     made: list[Path] = []
-    part = target.with_name(f".vcmpipe-{secrets.token_hex(8)}{target.suffix[:16]}")
     done = False
     try:
-        try:
-            if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-                kind = "a folder" if target.is_dir() else "no regular file"
-                raise OutputError(f"{one_line(str(path))} cannot be written: it is {kind}; name a file")
-            make_parents(target.parent, made)
-            # Made and removed again: says now, before hours of encoding, that the place cannot be written to.
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            part.unlink()
-        except OSError as error:
-            raise output_error(path, error) from error
-        try:
-            yield part
-        except OSError as error:
-            if error.errno in FULL or (error.filename is not None and str(error.filename) == str(part)):
+        for path, target, part in zip(paths, targets, parts, strict=True):
+            check_replaceable(path)
+            try:
+                make_parents(target.parent, made)
+                # Made and removed again: says now, before hours of encoding, that the place cannot be written to.
+                os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                part.unlink()
+            except OSError as error:
                 raise output_error(path, error) from error
-            raise
-        if not part.is_file():
-            raise OutputError(f"{one_line(str(path))} was not written: nothing was produced for it")
         try:
-            _sync(part)
-            part.replace(target)
-            done = True
-            if os.name == "posix":
-                _sync(target.parent)
+            yield tuple(parts)
         except OSError as error:
-            raise output_error(path, error) from error
+            own = [path for path, part in zip(paths, parts, strict=True) if str(error.filename) == str(part)]
+            if error.errno in FULL or own:
+                raise output_error((own or paths)[-1], error) from error
+            raise
+        for path, part in zip(paths, parts, strict=True):
+            if not part.is_file():
+                raise OutputError(f"{one_line(str(path))} was not written: nothing was produced for it")
+        replace_together(list(zip(parts, targets, strict=True)))
+        done = True
     finally:
         if not done:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            for part in parts:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 for folder in reversed(made):
                     folder.rmdir()
+
+
+def check_replaceable(path: Path) -> None:
+    """Says before any work that what is in a file's place cannot be replaced.
+
+    Raises:
+        OutputError: a folder is there, another thing that is no regular file, or a file that may not be changed.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if not target.exists():
+            return
+        if not stat.S_ISREG(target.stat().st_mode):
+            kind = "a folder" if target.is_dir() else "no regular file"
+            raise OutputError(
+                f"{one_line(str(path))} cannot be written: it is {kind}; move it away or choose another place"
+            )
+        if not os.access(target, os.W_OK):
+            os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        # An immutable file (EPERM). One that may not be written to (EACCES) can be replaced all the same.
+        if error.errno in (errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise output_error(path, error) from error
+
+
+def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Give finished files their names, in order; where one cannot have it, all that was there is as it was.
+
+    Args:
+        moves: Each a new file and the name that it takes, in the same folder or at least on the same file system.
+
+    Raises:
+        OutputError: a name cannot be taken.
+    """
+    kept: dict[Path, Path] = {}
+    try:
+        for new, target in moves:
+            with _named(target):
+                _sync(new)
+        # The last one needs none: where it fails it has not been replaced.
+        for _, target in moves[:-1]:
+            if os.path.lexists(target):
+                with _named(target):
+                    kept[target] = target.with_name(f".vcmpipe-{secrets.token_hex(8)}.old")
+                    _keep(target, kept[target])
+        for new, target in moves:
+            with _named(target):
+                new.replace(target)
+    except BaseException:
+        # An interrupt just after the last of them undoes nothing.
+        if moves and moves[-1][0].exists():
+            # A second interrupt in there removes none of them: they stay under their hidden names.
+            older = dict(kept)
+            kept.clear()
+            _roll_back(moves[:-1], older)
+        raise
+    finally:
+        for old in kept.values():
+            with contextlib.suppress(OSError):
+                old.unlink(missing_ok=True)
+    if os.name == "posix":
+        for folder in dict.fromkeys(target.parent for _, target in moves):
+            with _named(folder):
+                _sync(folder)
+
+
+def _roll_back(moves: Sequence[tuple[Path, Path]], kept: dict[Path, Path]) -> None:
+    for new, target in moves:
+        old = kept.get(target)
+        with contextlib.suppress(OSError):
+            if old is not None:
+                old.replace(target)
+                old.unlink(missing_ok=True)  # renaming does nothing where both names are still one file
+            elif not new.exists():
+                target.unlink(missing_ok=True)
+
+
+def _keep(target: Path, old: Path) -> None:
+    """A second name for what is there, or a copy on a file system that knows no second names."""
+    try:
+        os.link(target, old, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(target, old, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def make_parents(folder: Path, made: list[Path]) -> None:

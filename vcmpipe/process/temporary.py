@@ -1,6 +1,7 @@
 """Temporary folders, which go when their block ends; and those of runs that were killed, which go at the next start.
 
-A folder is known to be in use by a lock on a file in it, which the system lifts when its owner dies, however it dies.
+A folder is known to be ours by its name and by a marker file in it that repeats the name, and to be in use by a lock on
+that file, which the system lifts when its owner dies, however it dies.
 """
 
 from __future__ import annotations
@@ -9,30 +10,37 @@ import contextlib
 import functools
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from vcmpipe.errors import OutputError
+from vcmpipe.process.locks import take_lock
 from vcmpipe.process.outputs import FULL
 from vcmpipe.process.text import one_line
 
+PREFIX = "vcmpipe-"
+"""How the names of our temporary folders begin."""
 LOCK = ".vcmpipe-lock"
-"""The file in each of our temporary folders that its owner holds a lock on."""
+"""The marker in each of our temporary folders, which its owner holds a lock on."""
 
 
 @contextlib.contextmanager
-def temporary_folder(prefix: str = "vcmpipe-") -> Iterator[Path]:
+def temporary_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder under the system's temporary folder, removed with all it holds at the end.
 
     The first call in a process also removes what runs of vcmpipe that were killed (SIGKILL) left there.
+
+    Args:
+        purpose: A word for the folder's name.
 
     Raises:
         OutputError: it cannot be made, or the disk fills up within the block.
     """
     try:
-        folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", ignore_cleanup_errors=True)
     except OSError as error:
         where = one_line(os.environ.get("TMPDIR", "the system's temporary folder"))
         raise OutputError(
@@ -54,21 +62,39 @@ def temporary_folder(prefix: str = "vcmpipe-") -> Iterator[Path]:
 
 @functools.lru_cache(maxsize=16)
 def remove_stale(parent: Path) -> int:
-    """Removes our temporary folders in ``parent`` whose owner is gone, once per process; returns how many."""
+    """Removes our temporary folders in ``parent`` whose owner is gone, once per process; returns how many.
+
+    Ours are those with our name and marker that belong to our user; links are not followed.
+    """
     if sys.platform == "win32":
         return 0  # without such locks nobody can tell
     removed = 0
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
-                ours = entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.getuid()
-                if ours and (lock := _take(Path(entry.path) / LOCK)) is not None:
+                named = entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
+                if not named or entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                    continue
+                if (lock := take_lock(Path(entry.path) / LOCK)) is not None:
                     try:
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                        removed += 1
+                        if _is_marker(lock, entry.name):
+                            shutil.rmtree(entry.path, ignore_errors=True)
+                            removed += 1
                     finally:
                         os.close(lock)
     return removed
+
+
+def _marker(name: str) -> bytes:
+    """What the marker of a folder of that name holds."""
+    return b"vcmpipe temporary folder 1\n" + os.fsencode(name) + b"\n"
+
+
+def _is_marker(handle: int, name: str) -> bool:
+    """Whether an open file is the marker that we wrote into the folder of that name."""
+    info, expected = os.fstat(handle), _marker(name)
+    regular = stat.S_ISREG(info.st_mode) and info.st_uid == os.getuid()
+    return regular and os.pread(handle, len(expected) + 1, 0) == expected
 
 
 @contextlib.contextmanager
@@ -79,8 +105,8 @@ def _owned(folder: Path) -> Iterator[None]:
         new = folder / f"{LOCK}.new"
         # Locked before it has its name: a folder with an unlocked lock is always one without an owner.
         with contextlib.suppress(OSError):
-            new.touch(exist_ok=False)
-            lock = _take(new)
+            new.write_bytes(_marker(folder.name))
+            lock = take_lock(new)
             new.rename(folder / LOCK)
     try:
         yield
@@ -89,19 +115,3 @@ def _owned(folder: Path) -> Iterator[None]:
             # The folder goes first: closed here, the lock would be lifted while the files are still there.
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
-
-
-def _take(path: Path) -> int | None:
-    """The open file with an exclusive lock on it; None where somebody else has it, or there is no such file."""
-    import fcntl
-
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle

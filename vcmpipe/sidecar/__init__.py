@@ -1,5 +1,6 @@
 """The sidecar: one versioned document beside the stream; and where a result comes from."""
 
+from vcmpipe.sidecar.place import check_sidecar_place, find_sidecar, mismatch, sidecar_path
 from vcmpipe.sidecar.records import (
     Conformance,
     FrameRecord,
@@ -11,7 +12,7 @@ from vcmpipe.sidecar.records import (
     Verdict,
     VerificationRecord,
 )
-from vcmpipe.sidecar.schema import NoSidecarError, Sidecar, sidecar_path
+from vcmpipe.sidecar.schema import NoSidecarError, Sidecar
 
 __all__ = [
     "Conformance",
@@ -25,5 +26,8 @@ __all__ = [
     "Sidecar",
     "Verdict",
     "VerificationRecord",
+    "check_sidecar_place",
+    "find_sidecar",
+    "mismatch",
     "sidecar_path",
 ]

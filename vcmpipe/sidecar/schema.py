@@ -95,18 +95,6 @@ class Sidecar:
             raise InputError(f"{path} is no sound sidecar: {error}; encode again or copy it again") from error
 
 
-def sidecar_path(stream: Path) -> Path:
-    """Where a stream's sidecar lies: the same name ending in .json.
-
-    Raises:
-        InputError: The path has no name that an ending could be put to.
-    """
-    try:
-        return stream.with_suffix(".json")
-    except ValueError as error:
-        raise InputError(f"{stream} is no name for a stream: give a file name, such as out.bin") from error
-
-
 def _parse(path: Path) -> Any:
     """The JSON in a file; NaN and infinite numbers, which JSON does not have, are refused."""
     try:

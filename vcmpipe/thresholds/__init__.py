@@ -7,11 +7,11 @@ from vcmpipe.thresholds.base import (
     Decision,
     ThresholdPredictor,
     Thresholds,
+    needed,
     own_margin,
 )
 from vcmpipe.thresholds.constant import ConstantPredictor
 from vcmpipe.thresholds.registry import load_predictor
-from vcmpipe.thresholds.shipped import choose_predictor
 
 __all__ = [
     "DECISIONS",
@@ -21,7 +21,7 @@ __all__ = [
     "Decision",
     "ThresholdPredictor",
     "Thresholds",
-    "choose_predictor",
     "load_predictor",
+    "needed",
     "own_margin",
 ]

@@ -167,15 +167,28 @@ class Thresholds:
 
 
 class Coder(Protocol):
-    """Gives coded versions of the picture that thresholds are being predicted for."""
+    """Gives coded versions of the frame that thresholds are being predicted for."""
 
     def __call__(self, qp: int) -> Frame:
-        """The picture coded at one QP and decoded again, at the size of the original."""
+        """The frame, in its segment, coded at one QP and decoded again, at the size of the original."""
         ...
 
     def many(self, qps: Sequence[int]) -> list[Frame]:
         """The same for several QPs, in their order; faster than one by one."""
         ...
+
+
+def needed(coder: Coder | None, name: str) -> Coder:
+    """The coder of a predictor that cannot do without.
+
+    Raises:
+        InputError: There is none.
+    """
+    if coder is None:
+        raise InputError(
+            f"the predictor {name} looks at coded versions: hand it a coder, SegmentCoder(...).of_frame(0)"
+        )
+    return coder
 
 
 def own_margin(predictor: ThresholdPredictor) -> int:
@@ -200,12 +213,15 @@ class ThresholdPredictor(Protocol):
         """What the user requested, made unambiguous; kept in the sidecar."""
         ...
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """Thresholds of the detections, row by row.
 
         Args:
             frame: The source picture.
             detections: N objects found in it, boxes in its pixels.
-            coder: Gives coded versions; most predictors ignore it.
+            coder: Gives coded versions of the frame; most predictors need none.
+
+        Raises:
+            InputError: It needs a coder, and there is none.
         """
         ...

@@ -20,7 +20,7 @@ from torch.nn import functional
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
-from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
+from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds, needed
 from vcmpipe.thresholds.crops import centred, cut
 from vcmpipe.thresholds.tolerance import error_tolerance
 from vcmpipe.thresholds.weights import card_size, digest_of, fill, pretrained_state, read_card, read_state
@@ -235,11 +235,11 @@ class BcJrdPredictor:
         """All that the answers depend on besides picture, boxes and encoder."""
         return f"{MODEL} {self._digest}"
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
-        """The threshold of each detection; the coder is requested all 64 versions of the picture."""
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
+        """The threshold of each detection; the coder gives all 64 versions of the picture."""
         if len(detections) == 0:
             return Thresholds.empty()
-        found = self.decisions(frame, detections, coder)
+        found = self.decisions(frame, detections, needed(coder, self.name))
         return Thresholds.from_qps(error_tolerance(found), found.any(axis=1))
 
     def decisions(self, frame: Frame, detections: sv.Detections, coder: Coder) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ class ConstantPredictor:
         """``constant:QP``."""
         return f"constant:{self.qp}"
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the constant for each detection; neither picture nor coder is looked at."""
         return Thresholds.from_qps(np.full(len(detections), self.qp))
 

@@ -203,7 +203,7 @@ class DtJrdPredictor:
         """All that the answers depend on besides the picture and its boxes."""
         return f"{MODEL} {self._digest}"
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A distribution for each detection; the coder is not used."""
         if len(detections) == 0:
             return Thresholds.empty()

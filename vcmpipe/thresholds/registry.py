@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, cast
 
+from vcmpipe.errors import InputError
 from vcmpipe.plugins import PREDICTORS
+from vcmpipe.process.progress import Warn
 from vcmpipe.thresholds.base import ThresholdPredictor
+from vcmpipe.thresholds.constant import DEFAULT_QP
+from vcmpipe.thresholds.shipped import shipped_for
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -24,18 +28,31 @@ class PredictorFactory(Protocol):
         ...
 
 
-def load_predictor(spec: str, *, detector: Detector | None = None) -> ThresholdPredictor:
+def load_predictor(
+    spec: str = "auto", detector: Detector | None = None, *, warn: Warn = lambda message: None
+) -> ThresholdPredictor:
     """Makes the predictor that a name stands for.
 
     Args:
-        spec: ``NAME`` or ``NAME:ARGUMENT``, for example ``constant``, ``constant:30``, ``measured``,
-            ``measured:22:52:2``; names come from this package and from entry points of the group
-            ``vcmpipe.thresholds``.
+        spec: ``auto`` for the shipped one that was trained for this very detector, else ``constant``; or ``NAME`` or
+            ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this
+            package and from entry points of the group ``vcmpipe.thresholds``.
         detector: Handed to predictors that are made for, or run, a detector.
+        warn: Called where ``auto`` finds none that fits.
 
     Raises:
-        InputError: The name is unknown, its argument wrong, or a plugin cannot be loaded.
+        InputError: The name is unknown, its argument wrong, ``auto`` has no detector, or a plugin cannot be loaded.
     """
+    if spec == "auto":
+        if detector is None:
+            raise InputError("the predictor auto depends on the detector: hand it one, or name a predictor")
+        shipped = shipped_for(detector)
+        if shipped is None:
+            warn(
+                f"no predictor for detector {detector.name} is shipped: every object gets QP {DEFAULT_QP} (--predictor "
+                "constant:QP for another, --predictor measured to measure each object's own)"
+            )
+        spec = shipped or "constant"
     name, _, argument = spec.partition(":")
     factory = cast(PredictorFactory, PREDICTORS.load(name))
     return factory(argument, detector=detector)

@@ -1,14 +1,10 @@
-"""Which predictor ``--predictor auto`` takes: a shipped one trained for this very detector, else a constant."""
+"""Predictors that come along, each trained for one detector."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from vcmpipe.thresholds.base import ThresholdPredictor
-from vcmpipe.thresholds.registry import load_predictor
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -27,17 +23,3 @@ def shipped_for(detector: Detector, folder: Path = WEIGHTS) -> str | None:
         if content["detector_digest"] == detector.digest:
             return str(content["predictor"])
     return None
-
-
-def choose_predictor(spec: str, detector: Detector, warn: Callable[[str], None]) -> ThresholdPredictor:
-    """The predictor of a name; ``auto`` stands for the shipped one that fits, else ``constant`` with a warning."""
-    if spec != "auto":
-        return load_predictor(spec, detector=detector)
-    shipped = shipped_for(detector)
-    if shipped is None:
-        shipped = "constant"
-        warn(
-            f"no predictor for detector {detector.name} is shipped: every object gets QP 32 (--predictor constant:QP "
-            "for another, --predictor measured to measure each object's own)"
-        )
-    return load_predictor(shipped, detector=detector)

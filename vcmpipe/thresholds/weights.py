@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
-from vcmpipe.process import publish
+from vcmpipe.process import publish_together
 
 KIND = "threshold-predictor"
 VERSION = 1
@@ -46,7 +46,7 @@ def write_weights(weights: Path, network: nn.Module, card: Mapping[str, Any]) ->
 
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     full = {"kind": KIND, "version": VERSION, "predictor": f"{card['model']}:{weights.name}"} | dict(card)
-    with publish(weights) as part, publish(card_path(weights)) as card_part:
+    with publish_together(card_path(weights), weights) as (card_part, part):
         part.write_bytes(save(state))
         card_part.write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.errors import InputError
+from vcmpipe.evaluation.bootstrap import Bootstrap
 from vcmpipe.evaluation.threshold_errors import (
-    Bootstrap,
     Calibration,
     ErrorSummary,
     calibrate,

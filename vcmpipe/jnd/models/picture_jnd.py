@@ -103,7 +103,7 @@ class JndPredictor:
         qps = scale.to_vvc_qp(values, self.scale)
         return PictureJnd(self.scale, self.numbers, tuple(values.tolist()), tuple(qps.tolist()))
 
-    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder) -> Thresholds:
+    def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the picture's threshold for each detection; the coder is not used."""
         if len(detections) == 0:
             return Thresholds.empty()

@@ -1,0 +1,54 @@
+"""First figures while a bench still runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import supervision as sv
+
+from vcmpipe.bench.interim import Interim, due, interim, table
+from vcmpipe.bench.methods import Point
+from vcmpipe.bench.pictures import Cell, PictureOutcome
+from vcmpipe.cli import show
+from vcmpipe.evaluation import MatchRule
+
+
+def objects(count: int) -> sv.Detections:
+    corners = 40.0 * np.arange(count)[:, None] + np.array([0, 0, 30, 30])
+    return sv.Detections(corners, confidence=np.full(count, 0.9), class_id=np.zeros(count, int))
+
+
+def outcome(wanted: int, cells: Mapping[tuple[str, str], tuple[int, int]]) -> PictureOutcome:
+    """A picture with objects; by (method, label) its bytes and how many are found again."""
+    made = {Point(*key): Cell(8 * size, 30.0, objects(kept)) for key, (size, kept) in cells.items()}
+    return PictureOutcome("a.png", 640, 480, objects(wanted), None, made)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "expected"),
+    [(0, 4, False), (1, 4, True), (2, 4, True), (3, 4, False), (4, 4, False), (4, 9, True), (4, None, True)],
+)
+def test_figures_come_ever_more_rarely_and_not_after_the_last_picture(done: int, total: int | None, expected: bool):
+    assert due(done, total) is expected
+
+
+def test_bytes_at_which_enough_is_kept() -> None:
+    first = {("plain", "QP 22"): (1000, 10), ("plain", "QP 42"): (100, 2), ("jrd", "margin 0"): (300, 10)}
+    second = {("plain", "QP 22"): (3000, 10), ("plain", "QP 42"): (300, 2), ("jrd", "margin 0"): (500, 8)}
+    found = interim([outcome(10, first), outcome(10, second)], MatchRule())
+    # 0.95 lies 15/16 of the way from 0.2 to 1, and the logarithm of the rate is linear between them.
+    assert found == Interim(2, 20, {"plain": pytest.approx(200 * 10 ** (15 / 16)), "jrd": None})
+    assert interim([outcome(10, first)], MatchRule()).sizes["jrd"] == 300
+    assert interim([outcome(0, {key: (size, 0) for key, (size, _) in first.items()})], MatchRule()).sizes == {
+        "plain": None, "jrd": None,
+    }  # fmt: skip
+
+
+def test_the_table_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = Interim(2, 1, {"plain": 2000.4, "jrd": 500.1, "roi": None})
+    assert table(figures).rows == [("plain", "2,000", "anchor"), ("jrd", "500", "75.0 %"), ("roi", "not reached", "-")]
+    show.bench_so_far(figures)
+    out, err = capsys.readouterr()
+    assert out == "" and "2 pictures with 1 object: bytes per picture that keep 95 % of the objects" in err

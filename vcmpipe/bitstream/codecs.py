@@ -1,0 +1,138 @@
+"""The codecs that are read here, one entry each, and the questions that are asked of streams of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vcmpipe.bitstream import hevc, vvc
+from vcmpipe.bitstream.info import StreamInfo
+from vcmpipe.bitstream.nal import AccessUnit, NalUnit
+from vcmpipe.errors import BitstreamError
+
+Codec = Literal["vvc", "hevc"]
+
+
+@dataclass(frozen=True)
+class CodecSpec:
+    """A codec.
+
+    Attributes:
+        name: what it is called, here and in FFmpeg (its decoder, and the format of raw streams).
+        endings: endings of its raw streams' file names, the usual one first. (``.bin`` may hold any codec.)
+        qp_range: the lowest and the highest QP of 8-bit pictures.
+        mergeable: whether ``merge_regions`` takes its streams.
+        profiles: the names of its profiles by ``general_profile_idc``.
+        level_unit: what a level's number is multiplied by in ``general_level_idc``.
+        begins: whether a stream begins as its streams do.
+        group: the NAL units of a stream by access unit; raises BitstreamError where it is not one of the codec's.
+        split: its access units with what their headers say; raises BitstreamError where there are none.
+        inspect: all that headers say; raises BitstreamError where no picture can be read.
+        joiner: makes what turns each of the streams to be joined, in order, into the bytes that continue the output.
+        decoder_options: what FFmpeg's decoder needs in order to report damage.
+    """
+
+    name: Codec
+    endings: tuple[str, ...]
+    qp_range: tuple[int, int]
+    mergeable: bool
+    profiles: Mapping[int, str]
+    level_unit: int
+    begins: Callable[[bytes], bool]
+    group: Callable[[bytes], list[list[NalUnit]]]
+    split: Callable[[bytes], list[AccessUnit]]
+    inspect: Callable[[bytes], StreamInfo]
+    joiner: Callable[[], Callable[[bytes], bytes]]
+    decoder_options: Mapping[str, str] = field(default_factory=dict)
+
+    def level(self, general_level_idc: int) -> str:
+        """A level's number, such as 5.1."""
+        return f"{general_level_idc // self.level_unit}.{general_level_idc % self.level_unit // 3}"
+
+
+_HEVC = CodecSpec(
+    name="hevc",
+    endings=(".265", ".hevc", ".h265"),
+    qp_range=(0, 51),
+    mergeable=False,
+    profiles={1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"},  # H.265 annex A.3
+    level_unit=30,
+    begins=hevc.is_hevc,
+    group=hevc.group_access_units,
+    split=hevc.split_access_units,
+    inspect=hevc.inspect_stream,
+    joiner=lambda: hevc.joined,
+    decoder_options={"err_detect": "crccheck+explode"},
+)
+_VVC = CodecSpec(
+    name="vvc",
+    endings=(".266", ".vvc"),
+    qp_range=(0, 63),
+    mergeable=True,
+    profiles={  # H.266 annex A.3
+        1: "Main 10",
+        17: "Multilayer Main 10",
+        33: "Main 10 4:4:4",
+        65: "Main 10 Still Picture",
+        97: "Main 10 4:4:4 Still Picture",
+    },
+    level_unit=16,
+    begins=lambda data: True,  # what no other codec recognises: its reader says what is wrong with it
+    group=vvc.group_access_units,
+    split=vvc.split_access_units,
+    inspect=vvc.inspect_stream,
+    joiner=lambda: vvc.StreamWriter().add,
+)
+CODECS: Mapping[str, CodecSpec] = {spec.name: spec for spec in (_HEVC, _VVC)}
+"""Every codec by its name, in the order in which streams are held against them."""
+
+
+def codec_of(data: bytes) -> Codec:
+    """What a stream is coded with, by how it begins."""
+    return next(spec.name for spec in CODECS.values() if spec.begins(data))
+
+
+def split_access_units(data: bytes) -> list[AccessUnit]:
+    """Split an Annex-B stream into its access units, in decoding order.
+
+    Raises:
+        BitstreamError: no stream of a codec known here, or no picture in it.
+    """
+    return CODECS[codec_of(data)].split(data)
+
+
+def count_pictures(data: bytes) -> int:
+    """The number of coded pictures in an Annex-B stream.
+
+    Raises:
+        BitstreamError: no stream of a codec known here.
+    """
+    return sum(any(unit.is_slice for unit in group) for group in CODECS[codec_of(data)].group(data))
+
+
+def inspect_stream(data: bytes) -> StreamInfo:
+    """Read the headers of an Annex-B stream; what cannot be read is listed in ``problems`` and passed over.
+
+    Raises:
+        BitstreamError: no stream of a codec known here, or not one picture of it could be read.
+    """
+    return CODECS[codec_of(data)].inspect(data)
+
+
+class StreamJoiner:
+    """Joins streams of one codec, which continue the output one by one."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._join = CODECS[codec].joiner()
+
+    def add(self, stream: bytes) -> bytes:
+        """The bytes with which a stream continues the output.
+
+        Raises:
+            BitstreamError: it is of another codec, or cannot follow.
+        """
+        if codec_of(stream) != self._codec:
+            raise BitstreamError(f"a stream to be joined is no {self._codec.upper()} stream with its parameter sets")
+        return self._join(stream)

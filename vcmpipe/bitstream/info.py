@@ -1,0 +1,174 @@
+"""What an inspected stream says about itself: parameter sets, pictures, regions with their place, QP and bits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from vcmpipe.bitstream.geometry import Rect
+from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.vui import Vui
+from vcmpipe.errors import BitstreamError
+
+_MAX_PROBLEMS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RegionInfo:
+    """A slice of a picture.
+
+    Attributes:
+        index: its place in the picture, from 0, in the order of slices.
+        rect: where it lies, in luma samples of the coded picture.
+        qp: SliceQpY, the luma QP of its coding units unless ``cu_qp_delta_possible``.
+        bits: bits of its NAL unit, without the start code.
+        subpic_id: ``sh_subpic_id``, None where the picture has no sub-pictures.
+        slice_type: "I", "P" or "B".
+        cu_qp_delta_possible: whether coding units may change the luma QP.
+        chroma_qp_offsets: what is added to the chroma QP of (Cb, Cr) by the PPS and the slice header.
+        chroma_qp_delta_possible: whether coding units may change the chroma QPs.
+    """
+
+    index: int
+    rect: Rect
+    qp: int
+    bits: int
+    subpic_id: int | None
+    slice_type: str
+    cu_qp_delta_possible: bool
+    chroma_qp_offsets: tuple[int, int]
+    chroma_qp_delta_possible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """A coded picture.
+
+    Attributes:
+        index: its number in decoding order, from 0.
+        nal_type: ``nal_unit_type`` in words, such as IDR_N_LP.
+        slice_types: the kinds of its slices, such as "I" or "BI".
+        poc: picture order count; None where it could not be told.
+        temporal_id: TemporalId.
+        width: coded width in luma samples; 0 where the headers could not be read.
+        height: coded height in luma samples; 0 where the headers could not be read.
+        display_width: width after the conformance window.
+        display_height: height after the conformance window.
+        ctu: CTU size in luma samples.
+        bits: bits of its access unit, with start codes, parameter sets and messages; all pictures' sum to the stream's.
+        regions: its slices. Empty where they are runs of tiles instead of rectangles, or could not be read.
+        cu_qp_delta_possible: whether coding units may change the luma QP of any region (also where that is not known).
+        chroma_qp_delta_possible: whether coding units may change the chroma QPs of any region.
+        vui: the colour that its SPS states, if any.
+    """
+
+    index: int
+    nal_type: str
+    slice_types: str
+    poc: int | None
+    temporal_id: int
+    width: int
+    height: int
+    display_width: int
+    display_height: int
+    ctu: int
+    bits: int
+    regions: tuple[RegionInfo, ...]
+    cu_qp_delta_possible: bool
+    chroma_qp_delta_possible: bool
+    vui: Vui | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSetInfo:
+    """A parameter set: "SPS" or "PPS", the number of the picture before which it is first sent, and its elements."""
+
+    kind: str
+    before_picture: int
+    elements: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """All of a stream; ``dataclasses.asdict`` gives something that JSON can hold.
+
+    Attributes:
+        bytes: its size.
+        pictures: its pictures in decoding order.
+        parameter_sets: its SPS and PPS, repetitions left out.
+        nal_units: number of NAL units by type.
+        problems: what is damaged or could not be read, each with the element's name; empty for a sound stream. That a
+            stream was cut inside the data of its last slice shows in decoding only.
+        codec: "vvc" or "hevc".
+    """
+
+    bytes: int
+    pictures: tuple[PictureInfo, ...]
+    parameter_sets: tuple[ParameterSetInfo, ...]
+    nal_units: dict[str, int]
+    problems: tuple[str, ...]
+    codec: str
+
+
+def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
+    """The slice QP at every CTU of a picture, rows by columns in raster order; None where no region lies."""
+    ctu = picture.ctu
+    columns, rows = (-(-picture.width // ctu), -(-picture.height // ctu)) if ctu else (0, 0)
+    found: list[list[int | None]] = [[None] * columns for _ in range(rows)]
+    for region in picture.regions:
+        first, last = region.rect.x // ctu, -(-(region.rect.x + region.rect.width) // ctu)
+        for row in range(region.rect.y // ctu, -(-(region.rect.y + region.rect.height) // ctu)):
+            found[row][first:last] = [region.qp] * (last - first)
+    return found
+
+
+def stream_info(
+    codec: str,
+    data: bytes,
+    groups: Sequence[Sequence[NalUnit]],
+    pictures: Sequence[PictureInfo],
+    parameter_sets: Iterable[ParameterSetInfo],
+    problems: Sequence[str],
+) -> StreamInfo:
+    """All that was found in a stream; bits that no picture has counted go to the last one.
+
+    Raises:
+        BitstreamError: no picture could be read.
+    """
+    if not any(picture.width for picture in pictures):
+        detail = f": {problems[0]}" if problems else f" (cut behind its headers, or no {codec.upper()} stream)"
+        raise BitstreamError(f"no picture of the stream could be read{detail}")
+    last = replace(pictures[-1], bits=8 * len(data) - sum(picture.bits for picture in pictures[:-1]))
+    named = list(problems[:_MAX_PROBLEMS])
+    if len(problems) > _MAX_PROBLEMS:
+        named.append(f"and {len(problems) - _MAX_PROBLEMS} more problems")
+    counts = dict(Counter(unit.type_name for group in groups for unit in group))
+    return StreamInfo(len(data), (*pictures[:-1], last), tuple(parameter_sets), counts, tuple(named), codec)
+
+
+@dataclass(slots=True)
+class PictureOrder:
+    """Picture order counts of pictures in decoding order (ITU-T H.266 clause 8.3.1, H.265 clause 8.3.1)."""
+
+    _previous: int = 0
+    _begun: bool = False
+
+    def of(self, lsb: int, cycle: int, *, msb: int | None = None, reference: bool) -> int:
+        """The picture order count of the next picture.
+
+        Args:
+            lsb: its least significant bits, below ``cycle``.
+            cycle: MaxPicOrderCntLsb.
+            msb: the rest, where it is stated; None: the nearest to the last picture's, 0 for the first one.
+            reference: whether those that follow are counted from this one: it is of temporal layer 0 and a reference
+                picture, and no leading one.
+        """
+        if msb is None:
+            msb = self._previous - self._previous % cycle if self._begun else 0
+            distance = lsb - self._previous % cycle if self._begun else 0
+            msb += cycle if distance <= -cycle // 2 else -cycle if distance > cycle // 2 else 0
+        self._begun = True
+        if reference:
+            self._previous = msb + lsb
+        return msb + lsb
