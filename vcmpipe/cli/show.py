@@ -393,6 +393,7 @@ def examined(report: DoctorReport) -> None:
         ],
     )
     _section(screen, "predictors", [(name, "") for name in report.predictors])
+    _section(screen, "tasks", [(name, "") for name in report.tasks])
     _section(
         screen,
         "devices",

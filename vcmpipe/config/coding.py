@@ -57,6 +57,7 @@ class ThresholdOptions:
         "quantile", help="how a threshold is read off its distribution"
     )
     risk: float = option(0.1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)")
+    task: str = option("detection", help="what has to be kept: detection (every object), or a plugin's name")
     score: float = option(0.3, help="detections below this confidence are not objects to be kept (0..1)")
 
     def __post_init__(self) -> None:
