@@ -34,9 +34,9 @@ from vcmpipe.datasets.records import matched
 from vcmpipe.datasets.store import Store
 from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.vvenc import FfmpegVvenc
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, find_pictures, read_picture
 from vcmpipe.measurement.labels import RULES, fill, label
+from vcmpipe.tasks import DetectionTask
 
 WAYS = {
     "single": "naive, one thread",
@@ -78,7 +78,7 @@ class Clock:
 
 def naive(way: Way, pictures: dict[str, Path], encoder: Encoder, detector_spec: str, qps: tuple[int, ...]) -> None:
     detector = load_detector(detector_spec, jobs=1)
-    rule = MatchRule()
+    task = DetectionTask()
     with Clock(way):
         for name, path in pictures.items():
             frame = Frame(0, read_picture(path), name)
@@ -88,7 +88,7 @@ def naive(way: Way, pictures: dict[str, Path], encoder: Encoder, detector_spec: 
             for qp in qps:
                 (coded,) = coder.uniform([qp])
                 seen.append(detector.detect([coder.decode_still(coded)[0]])[0])
-            way.strings[name] = matched(source, seen, rule).found
+            way.strings[name] = matched(source, seen, task).found
             way.coded[name] = np.array(qps)
             way.encodes += len(qps)
 

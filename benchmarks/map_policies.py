@@ -59,7 +59,7 @@ def main() -> None:
             for background in BACKGROUNDS:
                 pipeline = pipelines[name]
                 low, high = pipeline.encoder.capabilities.qp_range
-                mine = found[pipeline.rule.select(found)]
+                (mine,) = pipeline.task.reference([found]).detections
                 wanted = len(mine)
                 answer = pipeline.predictor.predict(frame, mine, coder)
                 part = answer.recognisable

@@ -32,8 +32,8 @@ import torch
 from vcmpipe.coding.pipeline import Pipeline, encode_picture
 from vcmpipe.config import EncodeOptions, TrainOptions
 from vcmpipe.detection import load_detector
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, open_source
+from vcmpipe.tasks import DetectionTask
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds, bc_jrd, dt_jrd, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware
 from vcmpipe.thresholds.weights import write_weights
@@ -129,13 +129,13 @@ def time_aware(arguments: argparse.Namespace) -> None:
     os.sched_setaffinity(0, {min(cores)})
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    detector, rule = load_detector(arguments.detector, jobs=1), MatchRule()
+    detector, task = load_detector(arguments.detector, jobs=1), DetectionTask()
     predictors = {"as it ships": load_predictor("detector_aware", detector=detector)}
     predictors["features alone"] = DetectorAware(predictors["as it ships"]._weights)  # type: ignore[attr-defined]
     photos = []
     for frame in open_source(arguments.photos, limit=arguments.pictures * 3):
         found = detector.detect([frame])[0]
-        kept = found[rule.select(found)]
+        (kept,) = task.reference([found]).detections
         if len(kept):
             photos.append((frame, kept))
     groups = {"all photos": photos, "photos of 8 objects or more": [pair for pair in photos if len(pair[1]) >= 8]}

@@ -32,7 +32,7 @@ def main() -> None:
     kept: Counter[str] = Counter()
     objects = 0
     for frame, found in detected(pipeline.detector, open_source(args.images, limit=args.limit)):
-        mine = found[pipeline.rule.select(found)]
+        (mine,) = pipeline.task.reference([found]).detections
         coder = pipeline.coder(frame)
         answer = pipeline.predictor.predict(frame, mine, coder)
         boxes, qps = mine.xyxy[answer.recognisable], answer.decide(margin=0)[answer.recognisable]

@@ -16,18 +16,17 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
-from vcmpipe.coding.search.claims import Claims, View
-from vcmpipe.coding.search.picture import SCALES
 from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
-from vcmpipe.coding.search.prior import Prior, logit
-from vcmpipe.coding.search.problem import PictureProblem
+from vcmpipe.coding.search.prior import Prior
+from vcmpipe.coding.search.problem import SegmentProblem
+from vcmpipe.coding.search.verified import SCALES
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
 from vcmpipe.encoders import Encoder, load_encoder
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, find_pictures, open_source, scaled_size
 from vcmpipe.process import publish
 from vcmpipe.process.content_cache import ContentCache
+from vcmpipe.tasks import Constraint, Constraints, DetectionTask
 from vcmpipe.training.objects import named_in
 
 Floats = NDArray[np.float64]
@@ -153,14 +152,11 @@ def collect(
 
 
 def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
-    """Code and look at every version of one picture."""
-    rule = MatchRule()
-    found = detector.detect([frame])[0]
-    view = View.of(detector, found[rule.select(found)], rule)
-    count = len(view.reference)
+    """Code every version of one picture and detect in it."""
+    constraints = Constraints([Constraint.of(detector, DetectionTask(), detector.detect([frame]))])
+    count = len(constraints)
     if not count:
         return nothing()
-    claims = Claims([view])
     coders: dict[float, SegmentCoder] = {}
 
     def coder_at(scale: float) -> SegmentCoder:
@@ -169,9 +165,9 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
             coders[scale] = SegmentCoder(encoder, frame, coded_size=size)
         return coders[scale]
 
-    problem = PictureProblem(claims, coder_at, scales=SCALES)
+    problem = SegmentProblem(constraints, coder_at, scales=SCALES)
     subjects = problem.posterior.subjects
-    looks = [logit(claims.look(problem.canvas(scale).coder.uncoded()).score) for scale in SCALES]
+    uncoded = [problem.strength(constraints.compare([problem.canvas(s).coder.uncoded()])) for s in SCALES]
     rows: list[tuple] = []
     for scale in SCALES:
         canvas = problem.canvas(scale)
@@ -179,7 +175,7 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
             Canvas(
                 scale,
                 canvas.coder,
-                claims.boxes_xyxy,
+                constraints.footprint,
                 reach * np.exp2(subjects.zoom),
                 dilate_px=8,
                 step_limit=None,
@@ -192,14 +188,14 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
                 continue
             batch = canvas.of_candidate(candidate)
             ring = [other.of_candidate(candidate).ring[0] for other in others]
-            look = problem.tried[candidate].look
+            tried = problem.tried[candidate]
             own, samples, regions = batch.own[0], batch.samples[0], candidate.how == "regions"
-            rows.append((canvas.octaves, regions, own, ring, samples, logit(look.score), look.kept))
+            rows.append((canvas.octaves, regions, own, ring, samples, tried.strength, tried.kept))
     octaves, regions, own, rings, samples, strength, kept = zip(*rows, strict=True)
     return Trials(
         np.stack([subjects.source, subjects.size, subjects.zoom, subjects.limit]),
         np.array([problem.canvas(scale).octaves for scale in SCALES]),
-        np.stack(looks),
+        np.stack(uncoded),
         np.array(octaves),
         np.array(regions),
         np.stack(own),

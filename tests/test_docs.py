@@ -35,10 +35,11 @@ from vcmpipe.coding.pipeline import parse_scale
 from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
 from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import REASONS, Estimate
+from vcmpipe.evaluation import REASONS, Estimate, MatchRule
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC
 from vcmpipe.qpmap import parse_background, rate
+from vcmpipe.tasks import Task
 from vcmpipe.thresholds import load_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +127,7 @@ def test_every_command_parses(
         need_files = ("dt_jrd", "bc_jrd", "laser", "mtjnd")
         if predictor not in ("auto", "measured", *need_files, *own_names(page, "vcmpipe.thresholds")):
             load_predictor(options.predictor)
+        assert options.task in ("detection", *own_names(page, "vcmpipe.tasks"))
         assert options.encoder in ("vvenc", *own_names(page, "vcmpipe.encoders"))
 
 
@@ -274,6 +276,18 @@ def test_the_detector_of_the_documentation_detects(make_frame: Callable[..., obj
     (found,) = detector.detect([frame])
     assert found.xyxy.tolist() == [[20, 10, 60, 40]] and found.confidence.tolist() == [1.0]
     assert len(detector.digest) == 64 and set(found.class_id) <= set(detector.classes)
+
+
+def test_the_task_of_the_documentation_weighs_what_is_lost() -> None:
+    both = sv.Detections(
+        np.array([[0, 0, 32, 32], [40, 0, 50, 10]], np.float32), confidence=np.full(2, 0.8), class_id=np.zeros(2, int)
+    )
+    task = plugin("byarea").make("", rule=MatchRule())
+    reference = task.reference([both, both])
+    assert isinstance(task, Task) and len(reference) == 4
+    assert task.compare(reference, [both[[0]], both[[1]]]).loss == 100 + 32 * 32
+    with pytest.raises(InputError, match="no argument"):
+        plugin("byarea").make("x", rule=MatchRule())
 
 
 def test_the_predictor_of_the_documentation_predicts(make_frame: Callable[..., object]) -> None:

@@ -17,7 +17,8 @@ from vcmpipe.bench.pictures import Cell, PictureOutcome
 from vcmpipe.bench.result import Costs
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.config import BenchOptions
-from vcmpipe.evaluation import MatchRule, pseudo_truth
+from vcmpipe.evaluation import pseudo_truth
+from vcmpipe.tasks import DetectionTask
 
 # (method, label, bytes per picture, kept of 100)
 POINTS = [
@@ -85,7 +86,7 @@ def make_outcomes(
 
 def make_observations(outcomes: Sequence[PictureOutcome], *, truth: bool = True) -> Observations:
     own = pseudo_truth({o.name: o.reference for o in outcomes}, NamedClasses().classes) if truth else None
-    return observe(outcomes, NamedClasses(), MatchRule(), own)
+    return observe(outcomes, NamedClasses(), DetectionTask(), own)
 
 
 def make_result(

@@ -16,7 +16,7 @@ from vcmpipe.bench.gallery import Gallery, data_uri, make_gallery
 from vcmpipe.bench.pictures import Album
 from vcmpipe.config import BenchOptions
 from vcmpipe.datasets.scenes import write_demo_dataset
-from vcmpipe.evaluation import MatchRule
+from vcmpipe.tasks import DetectionTask
 
 
 def found(*things: tuple[float, float, int]) -> sv.Detections:
@@ -47,7 +47,7 @@ def found(*things: tuple[float, float, int]) -> sv.Detections:
     ],
 )
 def test_kept_lost_and_new(source: list, decoded: list, states: list[str]) -> None:
-    assert [state for _, state, _ in gallery._states(found(*source), found(*decoded), MatchRule())] == states
+    assert [state for _, state, _ in gallery._states(found(*source), found(*decoded), DetectionTask())] == states
 
 
 def test_a_picture_is_packed_small_and_seen_again() -> None:

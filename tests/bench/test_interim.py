@@ -12,7 +12,7 @@ from vcmpipe.bench.interim import Interim, due, interim, table
 from vcmpipe.bench.methods import Point
 from vcmpipe.bench.pictures import Cell, PictureOutcome
 from vcmpipe.cli import show
-from vcmpipe.evaluation import MatchRule
+from vcmpipe.tasks import DetectionTask
 
 
 def objects(count: int) -> sv.Detections:
@@ -37,11 +37,11 @@ def test_figures_come_ever_more_rarely_and_not_after_the_last_picture(done: int,
 def test_bytes_at_which_enough_is_kept() -> None:
     first = {("plain", "QP 22"): (1000, 10), ("plain", "QP 42"): (100, 2), ("jrd", "margin 0"): (300, 10)}
     second = {("plain", "QP 22"): (3000, 10), ("plain", "QP 42"): (300, 2), ("jrd", "margin 0"): (500, 8)}
-    found = interim([outcome(10, first), outcome(10, second)], MatchRule())
+    found = interim([outcome(10, first), outcome(10, second)], DetectionTask())
     # 0.95 lies 15/16 of the way from 0.2 to 1, and the logarithm of the rate is linear between them.
     assert found == Interim(2, 20, {"plain": pytest.approx(200 * 10 ** (15 / 16)), "jrd": None})
-    assert interim([outcome(10, first)], MatchRule()).sizes["jrd"] == 300
-    assert interim([outcome(0, {key: (size, 0) for key, (size, _) in first.items()})], MatchRule()).sizes == {
+    assert interim([outcome(10, first)], DetectionTask()).sizes["jrd"] == 300
+    assert interim([outcome(0, {key: (size, 0) for key, (size, _) in first.items()})], DetectionTask()).sizes == {
         "plain": None, "jrd": None,
     }  # fmt: skip
 

@@ -255,6 +255,7 @@ def test_examined(printed) -> None:
         decoder=DecoderFinding("18", "62", "vvc", Verdict.YES, "PSNR 33.0 dB"),
         detectors=DetectorFinding("yes", "auto", "default", "nothing here yet", [], []),
         predictors=["constant", "measured"],
+        tasks=["detection"],
         devices=DeviceFinding("Linux", 2, 4, [], "torch is not installed"),
         folders=[
             FolderFinding("cache", "/c", 1_500_000_000, False),

@@ -55,7 +55,7 @@ def test_this_machine_is_healthy(report: doctor.DoctorReport) -> None:
     assert (answers["vvenc"], answers["kvazaar"]) == ("yes (regions)", "yes (native)")
     assert report.decoder.codec == "vvc"
     assert (report.decoder.decodes, report.decoder.reason[:5]) == (Verdict.YES, "PSNR ")
-    assert {"constant", "measured"} <= set(report.predictors)
+    assert {"constant", "measured"} <= set(report.predictors) and "detection" in report.tasks
     assert {"vcmpipe", "python", "av"} <= set(report.versions)
     assert "CPUExecutionProvider" in report.detectors.onnx_providers
     assert 1 <= report.devices.cores_usable <= report.devices.cores

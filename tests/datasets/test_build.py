@@ -23,6 +23,7 @@ from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import write_png
+from vcmpipe.tasks import DetectionTask
 
 
 def contents(store: Path) -> dict[str, bytes]:
@@ -60,11 +61,11 @@ def test_all_versions_of_a_picture_are_one_stream_that_plays(built: Store) -> No
     assert [picture.regions[0].qp for picture in inspect_stream(data).pictures] == [26, 34, 42, 50]
 
 
-def test_another_matching_rule_needs_no_coding(built: Store) -> None:
+def test_another_task_needs_no_coding(built: Store) -> None:
     record = built.record("scene0.png")
-    same = record.matched(MatchRule())
+    same = record.matched(DetectionTask())
     assert np.array_equal(same.found, record.found) and np.array_equal(same.confidence, record.confidence)
-    strict = record.matched(MatchRule(reference_score=0.3, found_score=0.9, iou=0.9))
+    strict = record.matched(DetectionTask(MatchRule(reference_score=0.3, found_score=0.9, iou=0.9)))
     assert strict.found.shape == record.found.shape
     assert strict.found.sum() < record.found.sum() and not (strict.found & ~record.found).any()
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.measurement import MeasuredPredictor, Recognition, best_step, recognise
+from vcmpipe.tasks import DetectionTask
 from vcmpipe.thresholds import load_predictor
 
 
@@ -76,13 +76,13 @@ class QualityDetector:
 
 def test_a_known_threshold_is_found_by_coding(make_frame) -> None:
     frame = make_frame(96, 80)
-    coder = SegmentCoder(load_encoder("vvenc"), frame)
+    coder = SegmentCoder(load_encoder("vvenc"), frame).of_frame(0)
     ladder = [24, 30, 36, 42, 48]
     errors = [np.abs(f.rgb.astype(int) - frame.rgb.astype(int)).mean() for f in coder.many(ladder)]
     assert errors == sorted(errors)
     detector = QualityDetector(frame.rgb, (errors[2] + errors[3]) / 2)
     source = detector.detect([frame])[0]
-    seen = recognise(source, coder, detector, ladder, MatchRule())
+    seen = recognise(source, coder, detector, ladder, DetectionTask())
     assert seen.found[:, 0].tolist() == [True, True, True, False, False]
     predictor = load_predictor("measured:24:48:6", detector=detector)
     assert isinstance(predictor, MeasuredPredictor) and predictor.name == "measured:24:48:6"

@@ -14,8 +14,8 @@ from vcmpipe.bench.methods import BLIND
 from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.evaluation import MatchRule, match
 from vcmpipe.frames import Frame, FrameSource, PictureSource
+from vcmpipe.tasks import Task
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -130,7 +130,7 @@ def make_gallery(
         return Gallery(of=len(outcomes))
     room = megabytes * 1_000_000
     names = setting.pipeline.detector.classes
-    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.rule))[:_PICTURES]
+    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))[:_PICTURES]
     shown: list[ShownPicture] = []
     for outcome, frame in _frames(source, chosen):
         picture = _shown(outcome, frame, points, setting, names)
@@ -157,9 +157,9 @@ def _points(result: BenchResult) -> list[PointResult]:
     return [chosen[name] for name in names]
 
 
-def _worst_first(outcome: PictureOutcome, point: PointResult, rule: MatchRule) -> tuple[int, int, str]:
+def _worst_first(outcome: PictureOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
     cell = next(cell for key, cell in outcome.cells.items() if (key.method, key.label) == (point.method, point.label))
-    states = [state for _, state, _ in _states(outcome.reference, cell.detections, rule)]
+    states = [state for _, state, _ in _states(outcome.reference, cell.detections, task)]
     return -states.count("lost"), -states.count("new"), outcome.name
 
 
@@ -175,23 +175,23 @@ def _frames(source: FrameSource, outcomes: Sequence[PictureOutcome]) -> Iterator
 
 
 def _states(
-    reference: sv.Detections, found: sv.Detections, rule: MatchRule
+    source: sv.Detections, found: sv.Detections, task: Task
 ) -> list[tuple[tuple[sv.Detections, int], str, int]]:
     """((detections, place), state, class) of what was kept, lost, and is new.
 
     New is what counts as an object in the decoded picture and has no partner among all that was seen in the source,
     sure or not.
     """
-    wanted = reference[rule.select(reference)]
-    matches = match(wanted, found, iou=rule.iou, min_score=rule.found_score)
+    reference = task.reference([source])
+    (wanted,) = reference.detections
+    partners = task.compare(reference, [found]).partner.tolist()
     states = []
-    for place, partner in enumerate(matches.found.tolist()):
+    for place, partner in enumerate(partners):
         where = (found, partner) if partner >= 0 else (wanted, place)
         states.append((where, "kept" if partner >= 0 else "lost", int(wanted.class_id[place])))
-    strong = rule.select(found)
-    back = match(found[strong], reference, iou=rule.iou, min_score=rule.found_score)
-    partners = set(matches.found.tolist())
-    for place, kept in zip(strong.tolist(), back.kept.tolist(), strict=True):
+    objects = task.reference([found])
+    known = task.compare(objects, [source]).kept
+    for place, kept in zip(objects.position.tolist(), known.tolist(), strict=True):
         if not kept and place not in partners:
             states.append(((found, place), "new", int(found.class_id[place])))
     return states
@@ -219,7 +219,7 @@ def _shown(
         things = [
             _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
             for (detections, place), state, class_id in _states(
-                outcome.reference, cell.detections, setting.pipeline.rule
+                outcome.reference, cell.detections, setting.pipeline.task
             )
         ]
         versions.append(_version(point, version, cell.psnr_y, data_uri(decoded.rgb, _DECODED_QUALITY), things))

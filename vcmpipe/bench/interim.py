@@ -11,10 +11,11 @@ import numpy as np
 from vcmpipe.bench import words
 from vcmpipe.bench.result import TARGET
 from vcmpipe.bench.tables import Table
-from vcmpipe.evaluation import Curves, MatchRule, match, rate_at
+from vcmpipe.evaluation import Curves, rate_at
 
 if TYPE_CHECKING:
     from vcmpipe.bench.pictures import PictureOutcome
+    from vcmpipe.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,15 @@ def due(done: int, total: int | None) -> bool:
     return done > 0 and done & (done - 1) == 0 and done != total
 
 
-def interim(outcomes: Sequence[PictureOutcome], rule: MatchRule) -> Interim:
+def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Interim:
     """The figures of the pictures so far, at least one, without intervals."""
-    wanted = [outcome.reference[rule.select(outcome.reference)] for outcome in outcomes]
-    objects = sum(len(own) for own in wanted)
+    references = [task.reference([outcome.reference]) for outcome in outcomes]
+    objects = sum(len(own) for own in references)
     points: dict[str, list[tuple[float, float]]] = {}
     for point in outcomes[0].cells:
         cells = [outcome.cells[point] for outcome in outcomes]
         kept = sum(
-            int(match(own, cell.detections, iou=rule.iou, min_score=rule.found_score).kept.sum())
-            for own, cell in zip(wanted, cells, strict=True)
+            int(task.compare(own, [cell.detections]).kept.sum()) for own, cell in zip(references, cells, strict=True)
         )
         size = sum(cell.bits for cell in cells) / 8 / len(cells)
         points.setdefault(point.method, []).append((size, kept / objects if objects else np.nan))

@@ -16,15 +16,15 @@ import numpy as np
 
 from vcmpipe.bench.memory import Prediction, predicted
 from vcmpipe.bench.meter import Account, Found, Meter, MeteredDetector, MeteredEncoder
-from vcmpipe.coding.search.claims import View
-from vcmpipe.coding.search.picture import VerifyRules, verify_picture
-from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.search import VerifyRules, verify_segment
+from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import Encoder
 from vcmpipe.frames import Frame, scaled_size
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import QpMap
 from vcmpipe.qpmap.qp_map import shifted, smaller
+from vcmpipe.tasks import Constraint, Constraints
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
@@ -305,9 +305,10 @@ def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
     points = []
     for label, rules in VERIFIED.items():
-        view = View.of(bench.pipeline.detector, bench.detections, bench.pipeline.rule, rules.score_margin)
+        pipeline = bench.pipeline
+        one = Constraint.of(pipeline.detector, pipeline.task, [bench.detections], margin=rules.score_margin)
         with bench.meter.stage("search"):
-            found = verify_picture(bench.pipeline, bench.frame, [view], rules)
+            found = verify_segment(pipeline, Segment.still(bench.frame), Constraints([one]), rules)
         points.append(Coded(Point("verified", label), found.coder, found.coded, found.trials))
     return points
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bench.result import HUMAN_QUALITIES, PictureResult
-from vcmpipe.evaluation import ApTable, GroundTruth, MatchRule, ap_table, match, pseudo_truth
+from vcmpipe.evaluation import ApTable, GroundTruth, ap_table, pseudo_truth
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vcmpipe.bench.pictures import PictureOutcome
     from vcmpipe.bench.result import HumanQuality
     from vcmpipe.detection import Detector
+    from vcmpipe.tasks import Reference, Task
 
 # The class of pictures that hold no object.
 NO_OBJECTS = "(no objects)"
@@ -81,7 +82,7 @@ class Observations:
 def observe(
     outcomes: Sequence[PictureOutcome],
     detector: Detector,
-    rule: MatchRule,
+    task: Task,
     truth: GroundTruth | None = None,
 ) -> Observations:
     """Count what was kept in every picture at every point, and match it for average precision.
@@ -89,14 +90,15 @@ def observe(
     Args:
         outcomes: The pictures, at least one, all at the same points.
         detector: Its classes name the objects.
-        rule: When an object counts, and when as found.
+        task: What counts as an object, and when as found.
         truth: Ground truth, where there is one.
     """
     points = list(outcomes[0].cells)
     cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
-    wanted = [outcome.reference[rule.select(outcome.reference)] for outcome in outcomes]
+    references = [task.reference([outcome.reference]) for outcome in outcomes]
+    wanted = [reference.detections[0] for reference in references]
     shape = (len(points), len(outcomes))
-    own = pseudo_truth({o.name: o.reference for o in outcomes}, detector.classes, score=rule.reference_score)
+    own = pseudo_truth({o.name: w for o, w in zip(outcomes, wanted, strict=True)}, detector.classes, score=0.0)
     found = [{o.name: cell.detections for o, cell in zip(outcomes, row, strict=True)} for row in cells]
     tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
     if truth is not None:
@@ -105,8 +107,8 @@ def observe(
     second = None
     if outcomes[0].second is not None:
         pairs = [[cell.second for cell in row] for row in cells]
-        references = [outcome.second for outcome in outcomes]
-        second = _kept([r[rule.select(r)] for r in references if r is not None], pairs, rule)
+        sources = [outcome.second for outcome in outcomes]
+        second = _kept([task.reference([source]) for source in sources if source is not None], pairs, task)
     return Observations(
         names=[outcome.name for outcome in outcomes],
         sizes=np.array([(outcome.width, outcome.height) for outcome in outcomes], dtype=np.int64),
@@ -119,7 +121,7 @@ def observe(
             *shape, 3
         ),
         trials=np.array([[cell.trials or 0 for cell in row] for row in cells], dtype=np.int64).reshape(shape),
-        objects=_kept(wanted, [[cell.detections for cell in row] for row in cells], rule),
+        objects=_kept(references, [[cell.detections for cell in row] for row in cells], task),
         second=second,
         tables=tables,
         looks=_looks([[cell.look for cell in row] for row in cells]),
@@ -133,16 +135,16 @@ def _looks(cells: list[list[HumanQuality | None]]) -> dict[str, NDArray[np.float
     return {name: np.array([[getattr(look, name) for look in row] for row in seen]) for name in HUMAN_QUALITIES}
 
 
-def _kept(wanted: list[sv.Detections], found: list[list[sv.Detections | None]], rule: MatchRule) -> Kept:
+def _kept(references: list[Reference], found: list[list[sv.Detections | None]], task: Task) -> Kept:
     kept = [
         [
-            int(match(own, seen, iou=rule.iou, min_score=rule.found_score).kept.sum()) if seen is not None else 0
-            for own, seen in zip(wanted, row, strict=True)
+            int(task.compare(own, [seen]).kept.sum()) if seen is not None else 0
+            for own, seen in zip(references, row, strict=True)
         ]
         for row in found
     ]
-    total = np.array([len(own) for own in wanted], dtype=np.int64)
-    return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(wanted)))
+    total = np.array([len(own) for own in references], dtype=np.int64)
+    return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(references)))
 
 
 def _classes(wanted: list[sv.Detections], names: Mapping[int, str]) -> tuple[list[str], NDArray[np.int64]]:

@@ -233,7 +233,8 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         DetectionError: A detector failed on a coded version of it.
     """
     frame, pipeline = look.frame, setting.pipeline
-    wanted = look.found[pipeline.rule.select(look.found)]
+    reference = pipeline.task.reference([look.found])
+    (wanted,) = reference.detections
     bench = PictureBench(pipeline, frame, wanted, setting.cache, setting.measured)
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
@@ -253,7 +254,7 @@ def run_picture(setting: Setting, look: Look) -> PictureOutcome:
         for (point, coder, coded, trials), people_see in zip(points, looks, strict=True):
             view = seen(coder, coded, detectors, setting.cache)
             second = view.detections[1] if setting.second else None
-            split = split_bits(coder, coded, wanted.xyxy)
+            split = split_bits(coder, coded, pipeline.task.footprint(reference))
             cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials, people_see)
             versions[point] = Version(coded, coder.size)
             notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]

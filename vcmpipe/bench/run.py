@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
+from vcmpipe.evaluation import GroundTruth, load_ground_truth
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
 from vcmpipe.plugins import QUALITY
 from vcmpipe.process.content_cache import ContentCache, cache_folder
@@ -102,7 +102,7 @@ def bench(
     with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
-        observed = observe(outcomes, pipeline.detector, pipeline.rule, truth)
+        observed = observe(outcomes, pipeline.detector, pipeline.task, truth)
         configuration = asdict(options) | {"detector": pipeline.detector_spec}
         result = _result(observed, outcomes, setting, truth, options)
         result = replace(
@@ -198,7 +198,7 @@ def _run(
                 outcomes.append(outcome)
             progress(len(outcomes) + len(left_out), count)
             if not isinstance(outcome, LeftOut) and due(len(outcomes), count):
-                figures(interim(outcomes, pipeline.rule))
+                figures(interim(outcomes, pipeline.task))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
         raise DetectionError(f"no picture could be looked at{first}")
@@ -215,18 +215,18 @@ def _result(
     """All figures."""
     anchors = tuple(name for name in dict.fromkeys(options.anchors.split(",")) if name in setting.methods)
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
-    accuracy = None
+    accuracy: Mapping[str, float | None] = {}
     if truth is not None:
         sources = {outcome.name: outcome.reference for outcome in outcomes}
-        accuracy = coco_accuracy(truth, sources, setting.pipeline.detector.classes)
+        accuracy = setting.pipeline.task.accuracy(truth, sources, setting.pipeline.detector.classes)
     return BenchResult(
         pictures=len(outcomes),
         objects=int(observed.objects.total.sum()),
         empty=int((observed.objects.total == 0).sum()),
         second_objects=None if observed.second is None else int(observed.second.total.sum()),
         truth=truth.source if truth else None,
-        source_ap=accuracy.ap if accuracy else None,
-        source_ap50=accuracy.ap50 if accuracy else None,
+        source_ap=accuracy.get("AP"),
+        source_ap50=accuracy.get("AP50"),
         average=options.average,
         anchors=anchors,
         points=figures.points,

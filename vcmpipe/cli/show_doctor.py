@@ -58,6 +58,8 @@ def examined(report: DoctorReport) -> None:
         ],
     )
     _section(screen, "predictors", [(name, "") for name in report.predictors])
+    _section(screen, "tasks", [(name, "") for name in report.tasks])
+    _section(screen, "tasks", [(name, "") for name in report.tasks])
     _section(
         screen,
         "devices",

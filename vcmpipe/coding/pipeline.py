@@ -22,7 +22,7 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, scaled_size
 from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
@@ -31,6 +31,7 @@ from vcmpipe.process.workers import worker_count
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.qpmap.qp_map import shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
+from vcmpipe.tasks import Reference, Task, load_task
 from vcmpipe.thresholds import ThresholdPredictor, load_predictor, own_margin
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Pipeline:
         self.detector_spec = resolve_detector_spec(options.detector)
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.classes = frozenset(_class_names(classes, self.detector))
+        self.task = self.task_of(self.detector)
         self.human = human
         if human is None and options.human is not None:
             self.human = VIEWERS.load("human")(
@@ -174,26 +176,17 @@ class Pipeline:
             form=self.options.form,
         )
 
-    def wanted(self, detections: sv.Detections, detector: Detector) -> NDArray[np.int64]:
-        """Positions of a detector's objects that have to be kept: by score, and by ``--keep-classes``."""
-        chosen = self.rule.select(detections)
-        if not self.classes:
-            return chosen
-        numbers = [number for number, name in detector.classes.items() if name in self.classes]
-        return chosen[np.isin(np.asarray(detections.class_id)[chosen], numbers)]
-
-    def kept(self, objects: sv.Detections, decoded: Frame) -> list[bool | None]:
-        """Whether the detector finds each object again in a decoded frame."""
-        found = detect_named(self.detector, [decoded])[0]
-        matches = match(objects, found, iou=self.rule.iou, min_score=self.rule.found_score)
-        return [bool(value) for value in matches.kept]
+    def task_of(self, detector: Detector) -> Task:
+        """What counts of a detector's finds: as ``--task`` says, of the classes of ``--keep-classes``."""
+        numbers = {number for number, name in detector.classes.items() if name in self.classes}
+        return load_task(self.options.task, rule=self.rule, classes=frozenset(numbers) if self.classes else None)
 
     def objects(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[Objects, ...]:
         """Per frame of a segment the objects to keep, and the QP that each bears."""
         low, high = self.encoder.capabilities.qp_range
         objects = []
-        for place, (frame, found) in enumerate(zip(coder.segment.frames, detections, strict=True)):
-            kept = found[self.wanted(found, self.detector)]
+        wanted = self.task.reference(detections).detections
+        for place, (frame, kept) in enumerate(zip(coder.segment.frames, wanted, strict=True)):
             thresholds = self.predictor.predict(frame, kept, coder.of_frame(place))
             qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
             objects.append(Objects(kept, qps, thresholds.recognisable))
@@ -201,9 +194,10 @@ class Pipeline:
 
     def qp_map(self, objects: Sequence[Objects], coder: SegmentCoder) -> QpMap:
         """The machine's map of a segment, of the objects in all of its frames, at the padded coded size."""
-        boxes = np.concatenate([each.detections.xyxy[each.recognisable] for each in objects])
-        qps = np.concatenate([each.thresholds[each.recognisable] for each in objects])
-        return coder.map_of(boxes, qps, self.policy)
+        part = np.concatenate([each.recognisable for each in objects])
+        boxes = self.task.footprint(Reference.of([each.detections for each in objects]))
+        qps = np.concatenate([each.thresholds for each in objects])
+        return coder.map_of(boxes[part], qps[part], self.policy)
 
     def human_map(self, coder: SegmentCoder) -> QpMap | None:
         """The human viewers' map of a segment; None where it is coded for machines alone."""
@@ -224,11 +218,10 @@ class Pipeline:
             own = self.qp_map(objects, coder)
             return objects, own if human is None else smaller(own, human)
         requested = shifted(human, self.margin, self.encoder.capabilities.qp_range)
-        kept = [found[self.wanted(found, self.detector)] for found in detections]
-        return (
-            tuple(Objects(own, coder.qps_at(own.xyxy, requested), np.ones(len(own), np.bool_)) for own in kept),
-            requested,
-        )
+        reference = self.task.reference(detections)
+        qps = reference.by_frame(coder.qps_at(self.task.footprint(reference), requested))
+        parts = zip(reference.detections, qps, strict=True)
+        return tuple(Objects(own, bears, np.ones(len(own), np.bool_)) for own, bears in parts), requested
 
 
 @dataclass(frozen=True)
@@ -250,12 +243,17 @@ def encode_segment(
     coder = pipeline.coder(segment)
     objects, requested = pipeline.requested(coder, detections)
     coded = coder.by_map(requested, pipeline.options.realise)
-    psnr, kept = [], []
+    psnr, found = [], []
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
-    for own, decoded in zip(objects, coder.decode(coded), strict=True):
+    for decoded in coder.decode(coded):
         check_fidelity(decoded.psnr_y, (int(coded.actual(requested).qp.max()),))
         psnr.append(decoded.psnr_y)
-        kept.append(pipeline.kept(own.detections, decoded.frame) if check else [None] * len(own.detections))
+        if check:
+            found += detect_named(pipeline.detector, [decoded.frame])
+    reference = pipeline.task.reference(detections)
+    kept: list[list[bool | None]] = [[None] * len(own) for own in reference.detections]
+    if check:
+        kept = [own.tolist() for own in reference.by_frame(pipeline.task.compare(reference, found).kept)]
     records = [
         object_records(pipeline.detector, own.detections, own.thresholds, own.recognisable, again)
         for own, again in zip(objects, kept, strict=True)

@@ -133,6 +133,7 @@ class DoctorReport:
         decoder: The decoder.
         detectors: The detectors.
         predictors: Names that ``--predictor`` takes.
+        tasks: Names that ``--task`` takes.
         devices: What computes.
         folders: Where files are written besides ``--out``.
     """
@@ -146,6 +147,7 @@ class DoctorReport:
     decoder: DecoderFinding
     detectors: DetectorFinding
     predictors: list[str]
+    tasks: list[str]
     devices: DeviceFinding
     folders: list[FolderFinding]
 
@@ -168,7 +170,7 @@ class Trial:
 def examine() -> DoctorReport:
     """Look at everything; a part that is broken is reported, never raised."""
     from vcmpipe.encoders import encoder_folder, missing_encoders, search_encoders
-    from vcmpipe.plugins import PREDICTORS
+    from vcmpipe.plugins import PREDICTORS, TASKS
 
     with ThreadPoolExecutor(2) as pool:
         # Encoders are other processes: they work while this one loads torch.
@@ -190,6 +192,7 @@ def examine() -> DoctorReport:
         decoder=decoder,
         detectors=detectors,
         predictors=list(PREDICTORS.known()),
+        tasks=list(TASKS.known()),
         devices=devices,
         folders=_folders(),
     )

@@ -21,6 +21,7 @@ from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
+from vcmpipe.tasks import load_task
 from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, load_predictor, own_margin
 
 if TYPE_CHECKING:
@@ -166,10 +167,11 @@ def predict(
     detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
     predictor = predictor or load_predictor(spec, detector, warn=warn)
     margin = own_margin(predictor) if options.margin is None else options.margin
-    rule, encoder = MatchRule(reference_score=options.score), _Once(options.encoder)
+    task = load_task(options.task, rule=MatchRule(reference_score=options.score))
+    encoder = _Once(options.encoder)
     pictures = []
     for frame, found in detected(detector, source):
-        kept = found[rule.select(found)]
+        (kept,) = task.reference([found]).detections
         thresholds = predictor.predict(frame, kept, _LateCoder(options, frame, encoder))
         decided = thresholds.decide(options.decision, options.risk, margin)
         means, below = thresholds.mean(), thresholds.mass.cumsum(axis=1)

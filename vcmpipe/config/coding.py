@@ -55,6 +55,7 @@ class ThresholdOptions(Options):
     risk: float = option(
         0.1, low=0, below=1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)"
     )
+    task: str = option("detection", help="what has to be kept: detection (every object), or a plugin's name")
     score: float = option(0.3, low=0, high=1, help="detections below this confidence are not objects to be kept (0..1)")
 
 

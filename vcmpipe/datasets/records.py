@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.tasks import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,9 +110,9 @@ class PictureRecord:
     seen_in_source: Seen
     seen_in_versions: Seen
 
-    def matched(self, rule: MatchRule) -> Matched:
-        """Objects and strings under any rule: what was seen is kept, so that nothing need be coded again."""
-        return matched(self.seen_in_source.detections()[0], self.seen_in_versions.detections(), rule)
+    def matched(self, task: Task) -> Matched:
+        """Objects and strings under any task: what was seen is kept, so that nothing need be coded again."""
+        return matched(self.seen_in_source.detections()[0], self.seen_in_versions.detections(), task)
 
     def to_parquet(self) -> bytes:
         """The record as a parquet file; equal records give equal bytes."""
@@ -213,7 +213,7 @@ class PictureRecord:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """Objects of a picture and where they were found again, under one rule; shapes as in ``PictureRecord``."""
+    """Objects of a picture and where they were found again, under one task; shapes as in ``PictureRecord``."""
 
     xyxy: NDArray[np.float32]
     class_id: NDArray[np.int64]
@@ -223,25 +223,25 @@ class Matched:
     confidence: NDArray[np.float32]
 
 
-def matched(source: sv.Detections, versions: list[sv.Detections], rule: MatchRule) -> Matched:
-    """Look for the objects of a source in each of its versions.
+def matched(source: sv.Detections, versions: list[sv.Detections], task: Task) -> Matched:
+    """Find the objects of a source again in each of its versions.
 
     Args:
-        source: All detections on the source; those with the rule's reference score are its objects.
+        source: All detections on the source.
         versions: All detections on each of Q versions.
-        rule: What an object is, and when it counts as found.
+        task: What an object is, and when it counts as found.
     """
-    objects = source[rule.select(source)]
-    shape = (len(objects), len(versions))
+    reference = task.reference([source])
+    shape = (len(reference), len(versions))
     found = np.zeros(shape, dtype=np.bool_)
     iou = np.zeros(shape, dtype=np.float32)
     confidence = np.zeros(shape, dtype=np.float32)
     for column, version in enumerate(versions):
-        pairs = match(objects, version, iou=rule.iou, min_score=rule.found_score)
-        found[:, column] = pairs.kept
-        iou[:, column] = pairs.iou
-        confidence[pairs.kept, column] = version.confidence[pairs.found[pairs.kept]]
-    own = Seen.of([objects])
+        each = task.compare(reference, [version])
+        found[:, column] = each.kept
+        iou[:, column] = each.overlap
+        confidence[:, column] = np.where(each.kept, each.score, 0.0)
+    own = Seen.of(list(reference.detections))
     return Matched(own.xyxy, own.class_id, own.score, found, iou, confidence)
 
 

@@ -17,6 +17,7 @@ from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, find_pictures, psnr_y, rgb_to_yuv
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
+from vcmpipe.tasks import DetectionTask
 
 # dB by which a decoder may depart from the record: none, but for rounding in another build of numpy.
 _SAME_DB = 1e-6
@@ -144,7 +145,7 @@ def _record_faults(store: Store, name: str, record: PictureRecord) -> Iterator[s
     wanted = list(store.manifest.qps)
     if (not store.manifest.search and coded != wanted) or not set(coded) <= set(wanted):
         yield f"{where}: coded at {len(coded)} QPs that are not the {len(wanted)} of the manifest"
-    own = record.matched(store.manifest.rule)
+    own = record.matched(DetectionTask(store.manifest.rule))
     if own.found.shape != record.found.shape or (own.found != record.found).any():
         yield f"{where}: its strings are not what its detections give under the manifest's rule"
     if record.class_id.size and not set(record.class_id.tolist()) <= set(store.manifest.classes):

@@ -26,6 +26,7 @@ from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, decode_picture
 from vcmpipe.measurement import search_qps
+from vcmpipe.tasks import DetectionTask, Task
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -66,6 +67,11 @@ class Recipe:
     qps: tuple[int, ...]
     search: bool
     rule: MatchRule
+
+    @property
+    def task(self) -> Task:
+        """What an object is, and when it counts as found."""
+        return DetectionTask(self.rule)
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,11 @@ def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
     source = detector.detect([frame])[0]
     with blamed_on(encoder, name):
         if recipe.search:
-            objects = source[recipe.rule.select(source)]
-            search_qps(len(objects), recipe.qps, lambda qps: matched(source, versions.look(qps), recipe.rule).found)
+            count = len(recipe.task.reference([source]))
+            search_qps(count, recipe.qps, lambda qps: matched(source, versions.look(qps), recipe.task).found)
         else:
             versions.look(recipe.qps)
-    return versions.finished(source, hashlib.sha256(data).hexdigest(), recipe.rule)
+    return versions.finished(source, hashlib.sha256(data).hexdigest(), recipe.task)
 
 
 @dataclass
@@ -166,12 +172,12 @@ class Versions:
                 self.seen[qp] = version, psnr, detections
         return [self.seen[qp][2] for qp in qps]
 
-    def finished(self, source: sv.Detections, digest: str, rule: MatchRule) -> Finished:
+    def finished(self, source: sv.Detections, digest: str, task: Task) -> Finished:
         """Everything that was coded and seen, as a record and one stream."""
         qps = sorted(self.seen)
         streams = [self.seen[qp][0].data for qp in qps]
         stream = b"".join(streams)
-        objects = matched(source, [self.seen[qp][2] for qp in qps], rule)
+        objects = matched(source, [self.seen[qp][2] for qp in qps], task)
         sizes = np.array([len(data) for data in streams], dtype=np.int64)
         record = PictureRecord(
             name=self.coder.segment.source,

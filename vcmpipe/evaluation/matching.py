@@ -44,7 +44,7 @@ class MatchRule:
 
     def select(self, reference: sv.Detections) -> NDArray[np.int64]:
         """Positions of the reference's objects that have to be kept."""
-        return np.flatnonzero(_scores(reference) >= self.reference_score).astype(np.int64)
+        return np.flatnonzero(_scores(reference).round(6) >= self.reference_score).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ class Matches:
     Attributes:
         found: (N,) int64; for each reference object the position of its partner, -1 where it has none.
         iou: (N,) float64; overlap with the partner, 0 where there is none.
+        score: (N,) float64; the partner's score, 0 where there is none.
     """
 
     found: NDArray[np.int64]
     iou: NDArray[np.float64]
+    score: NDArray[np.float64]
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -100,7 +102,7 @@ def match(
     sum of overlaps (optimal assignment per class; unlike greedy matching it never loses an object to a neighbour).
 
     Args:
-        reference: N objects; their scores are not looked at (see ``MatchRule.select``).
+        reference: N objects; their scores do not count (see ``MatchRule.select``).
         found: M objects.
         iou: Least overlap, above 0.
         min_score: Least score of a found object.
@@ -108,14 +110,35 @@ def match(
     count = len(reference)
     partner = np.full(count, -1, dtype=np.int64)
     overlap = np.zeros(count, dtype=np.float64)
-    strong = np.flatnonzero(_scores(found) >= min_score)
+    score = np.zeros(count, dtype=np.float64)
+    scores = _scores(found)
+    strong = np.flatnonzero(scores.round(6) >= min_score)
     if count and strong.size:
         values = pairwise_iou(reference.xyxy, found.xyxy[strong])
         allowed = (values >= iou) & (_classes(reference)[:, None] == _classes(found)[strong][None, :])
         rows, columns = _assign(values, allowed)
         partner[rows] = strong[columns]
         overlap[rows] = values[rows, columns]
-    return Matches(partner, overlap)
+        score[rows] = scores[partner[rows]]
+    return Matches(partner, overlap, score)
+
+
+def best_scores(reference: sv.Detections, found: sv.Detections, *, iou: float) -> NDArray[np.float64]:
+    """The best score of each object's class at its place, whether or not another object is paired with it.
+
+    Args:
+        reference: N objects.
+        found: M objects.
+        iou: Least overlap, above 0.
+
+    Returns:
+        (N,) float64, 0 where nothing of the class is there.
+    """
+    if not len(reference) or not len(found):
+        return np.zeros(len(reference))
+    same = _classes(reference)[:, None] == _classes(found)[None, :]
+    near = pairwise_iou(reference.xyxy, found.xyxy) >= iou
+    return np.asarray(np.where(same & near, _scores(found)[None, :], 0.0).max(axis=1))
 
 
 def picture_retention(reference: sv.Detections, found: sv.Detections, rule: MatchRule | None = None) -> Retention:
@@ -157,10 +180,10 @@ def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[ND
 
 
 def _scores(detections: sv.Detections) -> NDArray[np.float64]:
-    """Scores as float64, rounded so that a limit of 0.3 takes a float32 score of 0.3; 1 where there are none."""
+    """Scores as float64, 1 where there are none; compared rounded, so that a limit of 0.3 takes a float32 of 0.3."""
     if detections.confidence is None:
         return np.ones(len(detections))
-    return np.asarray(detections.confidence, dtype=np.float64).round(6)
+    return np.asarray(detections.confidence, dtype=np.float64)
 
 
 def _classes(detections: sv.Detections) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Thresholds found by coding and looking, instead of predicted."""
+"""Thresholds found by coding and detecting, instead of predicted."""
 
 from vcmpipe.measurement.labels import DEFAULT_RULE, RULES, fill, label
 from vcmpipe.measurement.measured import MeasuredPredictor

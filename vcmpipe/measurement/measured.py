@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from vcmpipe.config import parse_range
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.measurement.sweep import best_step, recognise
+from vcmpipe.tasks import DetectionTask, Task
 from vcmpipe.thresholds import Coder, Thresholds, needed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class MeasuredPredictor:
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.
         detector: The detector whose losses are measured.
-        rule: When an object counts as found.
+        task: When an object counts as found; None: detection with the default rule.
 
     Raises:
         InputError: The ladder is malformed or there is no detector.
@@ -36,12 +36,12 @@ class MeasuredPredictor:
 
     margin = -8
 
-    def __init__(self, argument: str = "", *, detector: Detector | None = None, rule: MatchRule | None = None) -> None:
+    def __init__(self, argument: str = "", *, detector: Detector | None = None, task: Task | None = None) -> None:
         if detector is None:
             raise InputError("the predictor measured needs a detector: name one with --detector")
         self.qps = parse_range(argument or DEFAULT_LADDER, low=0, high=63, what="the ladder of measured")
         self.detector = detector
-        self.rule = rule or MatchRule()
+        self.task = task or DetectionTask()
         self._argument = argument or DEFAULT_LADDER
 
     @property
@@ -52,10 +52,10 @@ class MeasuredPredictor:
     @property
     def digest(self) -> str:
         """All that the answers depend on besides picture and encoder: they can be cached by it."""
-        return f"{self.name}, {self.rule}, {self.detector.digest}"
+        return f"{self.name}, {self.task.digest}, {self.detector.digest}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the QP up to which each object is found; see ``best_step``."""
         if len(detections) == 0:
             return Thresholds.empty()
-        return best_step(recognise(detections, needed(coder, self.name), self.detector, self.qps, self.rule))
+        return best_step(recognise(detections, needed(coder, self.name), self.detector, self.qps, self.task))

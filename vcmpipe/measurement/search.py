@@ -1,4 +1,4 @@
-"""Labels from few encodes: each object's boundary is bracketed, then looked at closely.
+"""Labels from few encodes: each object's boundary is bracketed, then closed in on.
 
 A picture coded once serves all of its objects, so the QPs of one round are the union of what each object asks for.
 Constants were chosen by replaying full sweeps of photos (``benchmarks/dataset_search.py``).
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# The first look, where most boundaries lie. QPs far below, which cost most, are coded only for objects lost here.
+# The first QPs, where most boundaries lie. QPs far below, which cost most, are coded only for objects lost here.
 _GRID = (36, 44, 52)
 # QPs by which the search goes down for an object that is lost everywhere so far.
 _DOWN = 8

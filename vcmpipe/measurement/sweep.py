@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.tasks import Reference, Task
 from vcmpipe.thresholds import Coder, Thresholds
 
 if TYPE_CHECKING:
@@ -31,24 +31,20 @@ class Recognition:
     found: NDArray[np.bool_]
 
 
-def recognise(
-    reference: sv.Detections, coder: Coder, detector: Detector, qps: Sequence[int], rule: MatchRule
-) -> Recognition:
-    """Code a picture at each QP and look for its objects again.
+def recognise(objects: sv.Detections, coder: Coder, detector: Detector, qps: Sequence[int], task: Task) -> Recognition:
+    """Code a picture at each QP and find its objects again.
 
     Args:
-        reference: N objects of the source; all of them are looked for, whatever their score.
+        objects: N objects of the source; all of them have to be found, whatever their score.
         coder: Gives the coded versions.
-        detector: Looks at them.
+        detector: Detects in them.
         qps: QPs to code at.
-        rule: When an object counts as found.
+        task: When an object counts as found.
     """
     ladder = sorted(set(qps))
-    versions = detector.detect(coder.many(ladder))
-    found = [match(reference, version, iou=rule.iou, min_score=rule.found_score).kept for version in versions]
-    return Recognition(
-        np.array(ladder, dtype=np.int64), np.array(found, dtype=bool).reshape(len(ladder), len(reference))
-    )
+    reference = Reference.of([objects])
+    found = [task.compare(reference, [version]).kept for version in detector.detect(coder.many(ladder))]
+    return Recognition(np.array(ladder, dtype=np.int64), np.array(found, bool).reshape(len(ladder), len(objects)))
 
 
 def best_step(recognition: Recognition, *, loss_weight: float = 2.0) -> Thresholds:

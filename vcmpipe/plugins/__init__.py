@@ -26,7 +26,7 @@ PREDICTORS = Registry(
     },
 )
 ENCODERS = Registry("encoder", "vcmpipe.encoders", {})
-TASKS = Registry("task", "vcmpipe.tasks", {"detection": "vcmpipe.tasks.detection:DetectionTask"})
+TASKS = Registry("task", "vcmpipe.tasks", {"detection": "vcmpipe.tasks.detection:detection_task"})
 METHODS = Registry("method", "vcmpipe.methods", {})
 VIEWERS = Registry("viewer", "vcmpipe.viewers", {"human": "vcmpipe.jnd.viewer:load_human_viewer"})
 QUALITY = Registry("quality measure", "", {"human": "vcmpipe.jnd.visual_quality"})

@@ -43,10 +43,7 @@ def probe(detector: Detector, frame: Frame, detections: sv.Detections) -> NDArra
     """
     found = detector.detect([Frame(frame.index, jpeg(frame.rgb), frame.source)])[0]
     pairs = match(detections, found, iou=_IOU, min_score=_FLOOR)
-    score = np.full(len(detections), _FLOOR)
-    if len(found) and found.confidence is not None:
-        score[pairs.kept] = found.confidence[pairs.found[pairs.kept]]
-    left = logit(np.maximum(score, _FLOOR))
+    left = logit(np.maximum(pairs.score, _FLOOR))
     assert detections.confidence is not None
     return np.column_stack([left, pairs.iou, left - logit(detections.confidence)])
 

@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcmpipe.coding.search.canvas import Canvas, RateError
-from vcmpipe.coding.search.claims import Claims, View
-from vcmpipe.coding.search.problem import PictureProblem
+from vcmpipe.coding.search.problem import SegmentProblem
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.scenes import render_scene
 from vcmpipe.encoders import load_encoder
-from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.tasks import Comparison, Constraint, Constraints, DetectionTask
 
 FRAME = Frame(0, render_scene(920_000).rgb, "scene.png")
 BOXES = np.array([[40.0, 30, 120, 100], [100, 60, 180, 170], [400, 300, 505, 380]])
@@ -39,15 +38,23 @@ def canvas(scale: float = 0.5, step_limit: int | None = None) -> Canvas:
     return Canvas(scale, coder, BOXES, np.full(3, 60.0), dilate_px=8, step_limit=step_limit, errors=RateError())
 
 
-def problem(scales: tuple[float, ...]) -> PictureProblem:
+def problem(scales: tuple[float, ...]) -> SegmentProblem:
     detector = Everywhere()
-    view = View.of(detector, detector.detect([FRAME])[0], MatchRule())
+    one = Constraint.of(detector, DetectionTask(), detector.detect([FRAME]))
     encoder = load_encoder("vvenc")
 
     def coder_at(scale: float) -> SegmentCoder:
         return SegmentCoder(encoder, FRAME, coded_size=scaled_size(FRAME.width, FRAME.height, scale))
 
-    return PictureProblem(Claims([view]), coder_at, scales=scales)
+    return SegmentProblem(Constraints([one]), coder_at, scales=scales)
+
+
+def test_strength_lies_on_that_side_of_the_limit_on_which_the_object_was_found() -> None:
+    mine = problem((1.0,))
+    kept, score = np.array([True, True, False]), np.array([0.8, 0.2, 0.9])
+    strength = mine.strength(Comparison(kept, score, np.ones(3), np.zeros(3, int), 1.0))
+    limit = mine.posterior.subjects.limit
+    assert ((strength >= limit) == kept).all() and strength[0] > strength[1]
 
 
 @pytest.fixture(scope="module")

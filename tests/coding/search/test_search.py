@@ -60,8 +60,9 @@ class Synthetic:
         assert candidate not in self.attempted, "nothing is coded twice"
         self.attempted.append(candidate)
         if candidate in self.uncodable:
-            return Attempt(candidate, float("inf"), np.zeros(self.objects, bool))
-        return Attempt(candidate, self.bits(candidate), self.kept(candidate))
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, bool), float("inf"))
+        kept = self.kept(candidate)
+        return Attempt(candidate, self.bits(candidate), kept, float((~kept).sum()))
 
     def safest(self) -> tuple[float, int]:
         return (1.0, 0)

@@ -27,7 +27,7 @@ _OVERHEAD = RegionOverhead()
 _NEAR = 0.5
 # So many scales are told apart, in numbers of samples.
 _SCALES = 1_000_000
-# A trial tells how far the rate model is off for its picture; this much of a trial stands for the model itself.
+# A trial shows how far the rate model is off for its picture; this much of a trial stands for the model itself.
 _MODEL_WEIGHT = 0.15
 
 
@@ -304,7 +304,7 @@ class Canvas:
         try:
             return self.coder.regions(RegionPlan(layout, candidate.qps, expected, expected))
         except TooDenseError:
-            # Which region it was is not told: one of those at the lowest QPs.
+            # Which region it was is unknown: one of those at the lowest QPs.
             for rect, qp in zip(layout.regions(), candidate.qps, strict=True):
                 if qp <= min(candidate.qps) + 3:
                     self._refused[rect] = max(qp, self._refused.get(rect, -1))

@@ -1,7 +1,7 @@
 """How likely each object is to be found again in a version that nobody has coded yet.
 
 The unknown g of ``prior`` is a Gaussian process: a number that the objects of a picture share, a number of each object,
-a part of each object that changes smoothly with QP and coded size, and the chance of each encode. Every trial tells the
+a part of each object that changes smoothly with QP and coded size, and the chance of each encode. Every trial shows the
 strength of every object once; what is asked is the chance that an object's strength in another version is above its
 limit. The smooth part is made of weights on fixed bumps, so that all is linear algebra in tens of dimensions. How
 volatile an object is has to be learnt, too: one that surprised is expected to do so again (a Student-t process).
@@ -71,8 +71,8 @@ class Posterior:
         count = len(subjects.source)
         self._scaled: dict[float, Floats] = {}
         self._bumps = np.zeros((count, 0, _size(prior)))
-        # Per object and trial: what it told beyond expectation, the harms, the noise, the samples.
-        self._told = np.zeros((count, 0))
+        # Per object and trial: the surprise (strength beyond expectation), the harms, the noise, the samples.
+        self._surprise = np.zeros((count, 0))
         self._harm = np.zeros((count, 0))
         self._outer = np.zeros((count, 0))
         self._noise = np.zeros((count, 0))
@@ -89,14 +89,14 @@ class Posterior:
         floor = float(logit(np.array(0.0)))
         unseen = strength <= floor + 1e-9
         # Not seen says only that the strength lies somewhere below the floor.
-        told = np.where(unseen, np.minimum(floor - 0.3 * harm - expected, 0.0), strength - expected)
+        surprise = np.where(unseen, np.minimum(floor - 0.3 * harm - expected, 0.0), strength - expected)
         noise = self._chance(harm, outer) - self.prior.local_noise * harm**2
-        self._observe(exposure, told, noise + np.where(unseen, 0.5 * harm**2, 0.0), exposure.samples)
+        self._observe(exposure, surprise, noise + np.where(unseen, 0.5 * harm**2, 0.0), exposure.samples)
 
-    def _observe(self, exposure: Exposure, told: Floats, noise: Floats, samples: NDArray[np.int64]) -> None:
+    def _observe(self, exposure: Exposure, surprise: Floats, noise: Floats, samples: NDArray[np.int64]) -> None:
         _, harm, outer = self._expected(exposure.octaves, exposure.qp, exposure.ring)
         self._bumps = np.concatenate([self._bumps, self._features(exposure.octaves, exposure.qp)[:, None]], axis=1)
-        self._told = np.concatenate([self._told, told[:, None]], axis=1)
+        self._surprise = np.concatenate([self._surprise, surprise[:, None]], axis=1)
         self._harm = np.concatenate([self._harm, harm[:, None]], axis=1)
         self._outer = np.concatenate([self._outer, outer[:, None]], axis=1)
         self._noise = np.concatenate([self._noise, noise[:, None]], axis=1)
@@ -122,7 +122,7 @@ class Posterior:
         bumps = self._features(octaves, qp)
         lasting = prior.own * (bumps**2).sum(-1) + prior.offset
         variance = harm**2 * lasting + (1 - prior.ring_noise) * outer**2 + self._chance(harm, outer)
-        if not self._told.shape[1]:
+        if not self._surprise.shape[1]:
             return mean, np.sqrt(variance + prior.shared * harm**2)
         inverse, shared, spread, volatility = self._solve()
         cross = prior.own * np.einsum("nqf,ntf->nqt", bumps, self._bumps) + prior.offset
@@ -132,7 +132,7 @@ class Posterior:
         cross += (1 - prior.ring_noise) * outer[:, :, None] * self._outer[:, None, :]
         weights = np.einsum("nqt,ntu->nqu", cross, inverse)
         left = harm - np.einsum("nqt,nt->nq", weights, self._harm)
-        mean = mean + shared * left + np.einsum("nqt,nt->nq", weights, self._told)
+        mean = mean + shared * left + np.einsum("nqt,nt->nq", weights, self._surprise)
         variance = (variance - (weights * cross).sum(-1)) * volatility[:, None] + spread * left**2
         least = 0.5 * prior.context_noise * harm**2 + _RESOLUTION**2
         return mean, np.sqrt(np.maximum(variance, least))
@@ -150,7 +150,7 @@ class Posterior:
         mean, sigma = self.strength(octaves, qp, ring, samples)
         above = ndtr((mean - self.subjects.limit[:, None]) / sigma)
         surprise = np.full(above.shape, self.prior.surprise)
-        if samples is not None and self._told.shape[1]:
+        if samples is not None and self._surprise.shape[1]:
             known = (samples[:, :, None] == self._samples[:, None, :]).any(-1)
             surprise[known] = self.prior.surprise_again
         return np.asarray(np.log(np.maximum(above * (1 - surprise), 1e-12)))
@@ -164,12 +164,12 @@ class Posterior:
             covariance += prior.local_noise * same
             covariance *= self._harm[:, :, None] * self._harm[:, None, :]
             covariance += (1 - prior.ring_noise) * self._outer[:, :, None] * self._outer[:, None, :]
-            covariance += np.eye(self._told.shape[1]) * self._noise[:, None, :]
+            covariance += np.eye(self._surprise.shape[1]) * self._noise[:, None, :]
             inverse = np.linalg.inv(covariance)
             weighted = np.einsum("nt,ntu->nu", self._harm, inverse)
             spread = 1.0 / (1.0 / prior.shared + float((weighted * self._harm).sum()))
-            shared = spread * float((weighted * self._told).sum())
-            rest = self._told - shared * self._harm
+            shared = spread * float((weighted * self._surprise).sum())
+            rest = self._surprise - shared * self._harm
             misfit = np.einsum("nt,ntu,nu->n", rest, inverse, rest)
             volatility = (prior.firmness + misfit) / (prior.firmness + rest.shape[1])
             self._solved = inverse, shared, spread, volatility

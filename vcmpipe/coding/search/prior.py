@@ -1,7 +1,7 @@
-"""What is believed of objects before anything is coded; ``benchmarks/verify_prior.py`` fits and checks it.
+"""What is expected of objects before anything is coded; ``benchmarks/verify_prior.py`` fits and checks it.
 
 An object's *strength* in a picture is the logit of the score at which the detector finds it. Making the picture smaller
-changes it, which can be looked at without coding anything; coding at a QP then does something that grows with the
+changes it, which can be measured without coding anything; coding at a QP then does something that grows with the
 *harm* D, a number made of the QP, the coded size as the detector sees it, and the object:
 
     D = qp_harm * 2^((QP - 32) / qp_octave - zoom_slope * o + source_slope * source + loss_slope * loss)
@@ -56,8 +56,8 @@ class Prior:
         ring_noise: Share of the variance of c that changes with every encode.
         ring_reach: How far an object's surroundings reach, in pixels of the detector's input.
         firmness: So many trials' worth of trust that an object is no more volatile than others.
-        surprise: Chance that an object is lost or moved for no reason that strength tells.
-        surprise_again: The same where its samples have been looked at before.
+        surprise: Chance that an object is lost or moved for no reason that strength shows.
+        surprise_again: The same where its samples have been tried before.
     """
 
     qp_harm: float = 0.571

@@ -1,4 +1,4 @@
-"""A picture as the search sees it: candidates at every scale, and attempts with the real encoder and detectors."""
+"""A segment as the search sees it: candidates at every scale, and attempts with the real encoder and detectors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
-from vcmpipe.coding.search.claims import Claims, Look
-from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
+from vcmpipe.coding.search.posterior import Exposure, Floats, Posterior, Subjects
 from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 from vcmpipe.coding.search.propose import Maps, propose
 from vcmpipe.coding.search.search import Attempt, RatedCandidate
@@ -20,16 +19,18 @@ from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import MapOptions
 from vcmpipe.encoders.base import TooDenseError
+from vcmpipe.frames import Frame
 from vcmpipe.qpmap import QpMap
+from vcmpipe.tasks import Comparison, Constraints
 
 
 @dataclass
 class Clock:
-    """Seconds spent on one picture: on encodes and decodes of trials, and on all else (thinking and looking)."""
+    """Seconds spent on one segment: on encodes and decodes of trials, on detection, and on choosing candidates."""
 
     coding: float = 0.0
-    looking: float = 0.0
-    thinking: float = 0.0
+    detecting: float = 0.0
+    choosing: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,33 +40,41 @@ class Tried:
     Attributes:
         coder: What coded it.
         coded: The stream.
-        look: What was seen.
-        psnr_y: PSNR of the luma at the coded size, dB.
+        strength: (N,) logit of the score at which each object was found.
+        kept: (N,) whether it was.
+        psnr_y: Per frame the PSNR of the luma at the coded size, dB.
     """
 
     coder: SegmentCoder
     coded: CodedSegment
-    look: Look
-    psnr_y: float
+    strength: Floats
+    kept: NDArray[np.bool_]
+    psnr_y: tuple[float, ...]
 
 
-class PictureProblem:
-    """One picture.
+def decode_candidate(coder: SegmentCoder, coded: CodedSegment) -> tuple[list[Frame], tuple[float, ...]]:
+    """The decoded frames of a version, of the source's size, and the PSNR of the luma of each in dB."""
+    frames, psnr_y = zip(*coder.decode(coded), strict=True)
+    return list(frames), psnr_y
+
+
+class SegmentProblem:
+    """One segment.
 
     Args:
-        claims: The objects to keep, at least one.
+        constraints: The objects to keep, at least one.
         coder_at: Makes the coder of a scale.
         scales: Scales to try, each in (0, 1]; scale 1 is always among them.
         dilate_px: By how much boxes grow in maps.
         step_limit: Largest step between neighbouring CTUs of a map.
         maps: How the encoder takes maps: ``regions``, ``native`` or ``none``.
-        prior: What is believed before.
+        prior: What is expected before any trial.
         on_trial: Called before every trial.
     """
 
     def __init__(
         self,
-        claims: Claims,
+        constraints: Constraints,
         coder_at: Callable[[float], SegmentCoder],
         *,
         scales: Sequence[float],
@@ -75,7 +84,7 @@ class PictureProblem:
         prior: Prior = PRIOR,
         on_trial: Callable[[], None] = lambda: None,
     ) -> None:
-        self.claims = claims
+        self.constraints = constraints
         self.scales = sorted({1.0, *scales}, reverse=True)
         self.maps = maps
         self.clock = Clock()
@@ -89,37 +98,44 @@ class PictureProblem:
         self._canvases: dict[float, Canvas] = {}
         self._lost_uncoded = False
         segment = coder_at(1.0).segment
-        self.posterior = Posterior(_subjects(claims, segment.width, segment.height), prior)
+        self.posterior = Posterior(_subjects(constraints, segment.width, segment.height), prior)
         self._reach = prior.ring_reach * np.exp2(self.posterior.subjects.zoom)
 
     @property
     def objects(self) -> int:
         """How many objects are to be kept."""
-        return len(self.claims)
+        return len(self.constraints)
 
     def canvas(self, scale: float) -> Canvas:
-        """The picture at a scale, looked at once before anything is coded."""
+        """The segment at a scale; detected in once before anything is coded."""
         if scale not in self._canvases:
             self._canvases[scale] = Canvas(
                 scale,
                 self._coder_at(scale),
-                self.claims.boxes_xyxy,
+                self.constraints.footprint,
                 self._reach,
                 dilate_px=self._dilate_px,
                 step_limit=self._step_limit,
                 errors=self._errors,
             )
-            self._look_uncoded(self._canvases[scale])
+            self._observe_uncoded(self._canvases[scale])
         return self._canvases[scale]
 
-    def _look_uncoded(self, canvas: Canvas) -> None:
-        """See what the scale alone does: no encode is needed for that."""
+    def _observe_uncoded(self, canvas: Canvas) -> None:
+        """Learn what the scale alone does: no encode is needed for that."""
         started = time.perf_counter()
-        look = self.claims.look(canvas.coder.uncoded())
-        self.posterior.observe_scaled(canvas.octaves, logit(look.score))
+        frames = [canvas.coder.uncoded(place) for place in range(len(canvas.coder.segment))]
+        found = self.constraints.compare(frames)
+        self.posterior.observe_scaled(canvas.octaves, self.strength(found))
         if canvas.scale == 1.0:
-            self._lost_uncoded = not look.kept.all()
-        self.clock.looking += time.perf_counter() - started
+            self._lost_uncoded = not found.kept.all()
+        self.clock.detecting += time.perf_counter() - started
+
+    def strength(self, found: Comparison) -> Floats:
+        """(N,) logits of the scores at which objects were found, on that side of the limit on which ``kept`` is."""
+        score, required = found.score.round(6), self.constraints.required
+        # One that a neighbour took, or that is too weak, was not found, however high the score at its place.
+        return logit(np.where(found.kept, np.maximum(score, required), np.minimum(score, 0.95 * required)))
 
     @property
     def doubtful(self) -> bool:
@@ -132,11 +148,11 @@ class PictureProblem:
         canvases = [self.canvas(scale) for scale in self.scales]
         started = time.perf_counter()
         found = propose(canvases, self.posterior, tuple(self.tried), self._failed, wanted, best, maps=self.maps)
-        self.clock.thinking += time.perf_counter() - started
+        self.clock.choosing += time.perf_counter() - started
         return found
 
     def attempt(self, candidate: Candidate) -> Attempt[Candidate]:
-        """Code a version, decode it, look at it and learn from it."""
+        """Code a version, decode it, detect in it and learn from it."""
         self._on_trial()
         started = time.perf_counter()
         canvas = self.canvas(candidate.scale)
@@ -144,21 +160,22 @@ class PictureProblem:
             coded = canvas.code(candidate)
         except TooDenseError:
             self._failed.append(candidate)
-            return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_))
-        decoded, psnr = canvas.coder.decode_still(coded)
-        check_fidelity(psnr, (int(coded.actual(candidate.map).qp.max()),))
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_), float("inf"))
+        frames, psnr_y = decode_candidate(canvas.coder, coded)
+        check_fidelity(min(psnr_y), (int(coded.actual(candidate.map).qp.max()),))
         middle = time.perf_counter()
-        look = self.claims.look(decoded)
-        self.tried[candidate] = Tried(canvas.coder, coded, look, psnr)
+        found = self.constraints.compare(frames)
+        strength = self.strength(found)
+        self.tried[candidate] = Tried(canvas.coder, coded, strength, found.kept, psnr_y)
         batch = canvas.of_candidate(candidate)
         exposure = Exposure(canvas.octaves, batch.own[0], batch.ring[0], batch.samples[0])
-        self.posterior.observe(exposure, logit(look.score))
+        self.posterior.observe(exposure, strength)
         self.clock.coding += middle - started
-        self.clock.looking += time.perf_counter() - middle
-        return Attempt(candidate, coded.bits, look.kept)
+        self.clock.detecting += time.perf_counter() - middle
+        return Attempt(candidate, coded.bits, found.kept, found.loss)
 
     def safest(self) -> Candidate:
-        """The whole picture at its own size and the encoder's lowest QP."""
+        """The whole frames at their own size and the encoder's lowest QP."""
         canvas = self.canvas(1.0)
         return canvas.candidate(canvas.uniform(np.array([canvas.qp_range[0]])), 0)
 
@@ -181,16 +198,15 @@ class PictureProblem:
         )
 
 
-def _subjects(claims: Claims, width: int, height: int) -> Subjects:
+def _subjects(constraints: Constraints, width: int, height: int) -> Subjects:
     """The objects as the posterior sees them, each as its own detector does."""
     sides, zooms = [], []
-    for view in claims.views:
-        wide, high = view.detector.input_size(width, height)
+    for one in constraints.each:
+        wide, high = one.detector.input_size(width, height)
         zoom = np.array([wide / width, high / height])
-        boxes = np.asarray(view.reference.xyxy, np.float64).reshape(-1, 4)
+        boxes = one.task.footprint(one.reference)
         side = np.maximum((boxes[:, 2:] - boxes[:, :2]) * zoom, 1.0)
         sides.append(0.5 * np.log2(side).sum(axis=1) - 5.0)
         zooms.append(np.full(len(boxes), -0.5 * float(np.log2(zoom).sum())))
-    source = claims.gathered(lambda view: logit(np.asarray(view.reference.confidence, np.float64)))
-    limit = claims.gathered(lambda view: logit(view.required))
+    source, limit = logit(constraints.score), logit(constraints.required)
     return Subjects(source, np.concatenate(sides), np.concatenate(zooms), limit)

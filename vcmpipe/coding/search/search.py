@@ -37,21 +37,23 @@ class RatedCandidate(Generic[D]):
 
 @dataclass(frozen=True, eq=False)
 class Attempt(Generic[D]):
-    """A version that was coded, decoded and looked at.
+    """A version that was coded, decoded and detected in.
 
     Attributes:
         candidate: The version.
         bits: What it took; infinite where the encoder could not code it.
         kept: (N,) whether each object was found again.
+        loss: What the task loses by it; infinite where it could not be coded.
     """
 
     candidate: D
     bits: float
     kept: NDArray[np.bool_]
+    loss: float
 
 
 class Problem(Protocol[D]):
-    """One picture."""
+    """One segment."""
 
     @property
     def objects(self) -> int:
@@ -64,7 +66,7 @@ class Problem(Protocol[D]):
         ...
 
     def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> Sequence[RatedCandidate[D]]:
-        """What may be tried next, by all that the attempts so far have told; nothing that was attempted.
+        """What may be tried next, by all that the attempts so far have shown; nothing that was attempted.
 
         Args:
             wanted: (N,) the objects that count: a candidate's chance is of keeping these.
@@ -73,7 +75,7 @@ class Problem(Protocol[D]):
         ...
 
     def attempt(self, candidate: D) -> Attempt[D]:
-        """Code a version, decode it and look."""
+        """Code a version, decode it and detect in it."""
         ...
 
     def safest(self) -> D:
@@ -144,7 +146,7 @@ class _Search(Generic[D]):
         return self.limits.trials - len(self.attempts)
 
     def recoverable(self) -> NDArray[np.bool_]:
-        """Every object may be recoverable until the safest version has been looked at."""
+        """Every object may be recoverable until the safest version has been tried."""
         if not self.proved:
             return np.ones(self.problem.objects, dtype=np.bool_)
         return np.asarray(np.any([attempt.kept for attempt in self.attempts], axis=0), np.bool_)
@@ -180,9 +182,9 @@ class _Search(Generic[D]):
             self.attempt(choice.candidate)
 
     def prove(self) -> None:
-        """Look at the safest version: what is lost there and everywhere else cannot be kept.
+        """Try the safest version: what is lost there and everywhere else cannot be kept.
 
-        A version that could not be coded was not looked at, and proves nothing.
+        A version that could not be coded proves nothing.
         """
         self.proved = bool(np.isfinite(self.attempt(self.problem.safest()).bits))
 
@@ -203,7 +205,7 @@ class _Search(Generic[D]):
 def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
     """Find the cheapest version that keeps every object that can be kept.
 
-    Without an object nothing has to be looked at, and there is nothing to search for: see ``search.picture``.
+    Without an object there is nothing to search for: see ``search.verified``.
     """
     run = _Search(problem, limits)
     if problem.doubtful and limits.trials > 1:
@@ -220,7 +222,7 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
         best, lowered = run.best(), None
     if best is None:
         # Each object was kept somewhere, but all of them nowhere.
-        chosen = max(run.attempts, key=lambda a: (np.isfinite(a.bits), int(a.kept.sum()), -a.bits))
+        chosen = max(run.attempts, key=lambda a: (-a.loss, -a.bits))
         return Outcome(chosen, False, run.recoverable(), tuple(run.attempts), limits.margin == 0)
     return Outcome(
         lowered or best, True, run.recoverable(), tuple(run.attempts), limits.margin == 0 or lowered is not None

@@ -1,4 +1,4 @@
-"""``vcmpipe encode --verify``: the pipeline with a search in every picture, and the record of what was promised."""
+"""``vcmpipe encode --verify``: the pipeline with a search in every segment, and the record of what was promised."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, proved
 from vcmpipe.coding.records import object_records, segment_record
-from vcmpipe.coding.search.claims import View
-from vcmpipe.coding.search.picture import Verified, VerifyRules, verify_picture
+from vcmpipe.coding.search.verified import Verified, VerifyRules, verify_segment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.errors import VcmError
-from vcmpipe.frames import Frame
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, VerificationRecord
+from vcmpipe.tasks import Constraint, Constraints
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -44,12 +43,12 @@ def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
 
 
 class Verifier:
-    """Verifies pictures for one run.
+    """Verifies segments for one run.
 
     Args:
-        pipeline: How pictures are coded.
+        pipeline: How segments are coded.
         options: What was requested.
-        further: Detectors that have to keep what they see, besides the pipeline's own.
+        further: Detectors that have to keep what they find, besides the pipeline's own.
         on_trial: Called with the number of encodes tried so far.
     """
 
@@ -69,46 +68,46 @@ class Verifier:
         self._lock = threading.Lock()
 
     def segment(self, segment: Segment, detections: Sequence[sv.Detections]) -> EncodedSegment:
-        """Code one segment, of one frame, with its detections.
+        """Code one segment with the detections of its frames.
 
         Raises:
             VcmError: With ``--strict``: an object cannot be kept.
         """
         pipeline = self.pipeline
-        (frame,) = segment.frames
-        views = [self._view(pipeline.detector, detections[0])]
-        views += [self._view(other, detect_named(other, [frame])[0]) for other in self.further]
-        found = verify_picture(pipeline, frame, views, self.rules, on_trial=self._tried)
-        objects = _records(views, found)
+        constraints = [self._constraint(pipeline.detector, detections)]
+        constraints += [self._constraint(other, detect_named(other, segment.frames)) for other in self.further]
+        found = verify_segment(pipeline, segment, Constraints(constraints), self.rules, on_trial=self._tried)
+        objects = _records(constraints, found)
         if self.options.strict:
-            _refuse_losses(frame, found, [each for view in objects for each in view])
+            _refuse_losses(segment, found, objects)
+        count = len(constraints[0].reference)
         conformance = proved(found.coder, found.coded, found.requested)
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
             trials=found.trials,
             margin=found.margin,
-            unrecoverable=np.flatnonzero(~found.recoverable[: len(objects[0])]).tolist(),
+            unrecoverable=np.flatnonzero(~found.recoverable[:count]).tolist(),
             blur=self.rules.blur,
             further=[
-                SecondRecord(view.detector.name, view.detector.digest, each)
-                for view, each in zip(views[1:], objects[1:], strict=True)
+                SecondRecord(one.detector.name, one.detector.digest, [record for frame in own for record in frame])
+                for one, own in zip(constraints[1:], objects[1:], strict=True)
             ],
         )
         record = segment_record(
             found.coder,
             found.coded,
             found.requested,
-            objects[:1],
-            psnr_y=[found.psnr_y],
+            objects[0],
+            psnr_y=found.psnr_y,
             conformance=conformance,
             verification=verification,
         )
         return EncodedSegment(found.coded, record, found.requested)
 
-    def _view(self, detector: Detector, found: sv.Detections) -> View:
-        reference = found[self.pipeline.wanted(found, detector)]
-        return View.of(detector, reference, self.pipeline.rule, self.rules.score_margin)
+    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections]) -> Constraint:
+        task = self.pipeline.task_of(detector)
+        return Constraint.of(detector, task, detections, margin=self.rules.score_margin)
 
     def _tried(self) -> None:
         with self._lock:
@@ -116,30 +115,42 @@ class Verifier:
             self._on_trial(self._trials)
 
 
-def _records(views: Sequence[View], found: Verified) -> list[list[ObjectRecord]]:
-    """Per detector a record of each of its objects."""
+def _records(constraints: Sequence[Constraint], found: Verified) -> list[list[list[ObjectRecord]]]:
+    """By detector and frame a record of each object."""
     records, first = [], 0
-    for view in views:
-        part = slice(first, first + len(view.reference))
-        kept = [bool(value) for value in found.kept[part]]
-        records.append(object_records(view.detector, view.reference, found.qps[part], found.recoverable[part], kept))
+    for one in constraints:
+        part = slice(first, first + len(one.reference))
+        values = (one.reference.by_frame(each[part]) for each in (found.qps, found.recoverable, found.kept))
+        records.append(
+            [
+                object_records(one.detector, objects, qps, recoverable, kept.tolist())
+                for objects, qps, recoverable, kept in zip(one.reference.detections, *values, strict=True)
+            ]
+        )
         first = part.stop
     return records
 
 
-def _refuse_losses(frame: Frame, found: Verified, objects: Sequence[ObjectRecord]) -> None:
-    lost = [each for each in objects if not each.kept]
+def _refuse_losses(segment: Segment, found: Verified, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:
+    lost = [
+        (frame.source, record)
+        for detector in objects
+        for frame, own in zip(segment.frames, detector, strict=True)
+        for record in own
+        if not record.kept
+    ]
     if lost:
-        first = lost[0]
-        more = f" (and {len(lost) - 1} more objects of this picture)" if lost[1:] else ""
+        source, first = lost[0]
+        unit = "picture" if len(segment) == 1 else "segment"
+        more = f" (and {len(lost) - 1} more objects of this {unit})" if lost[1:] else ""
         x1, y1, x2, y2 = (round(value) for value in first.bbox_xyxy)
         where = "in the best" if first.recognisable else "in each"
         raise VcmError(
-            f"{frame.source}: {first.class_name} at {x1},{y1},{x2},{y2} is lost {where} of {found.trials} versions "
+            f"{source}: {first.class_name} at {x1},{y1},{x2},{y2} is lost {where} of {found.trials} versions "
             f"tried{more}; with --strict nothing is written: leave --strict out, or that object by --score"
         )
     if not found.margin:
         raise VcmError(
-            f"{frame.source}: no version with the QP margin requested kept everything in {found.trials} trials; with "
+            f"{segment.source}: no version with the QP margin requested kept everything in {found.trials} trials; with "
             "--strict nothing is written: ask for a smaller --qp-margin or more --max-trials"
         )

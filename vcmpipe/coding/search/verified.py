@@ -1,8 +1,8 @@
-"""One picture, verified: from its objects to the version to publish and all that is to be said of it."""
+"""One segment, verified: from its objects to the version to publish and what is recorded of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.search.blur import blur_outside
 from vcmpipe.coding.search.canvas import Candidate
-from vcmpipe.coding.search.claims import Claims, View
-from vcmpipe.coding.search.problem import Clock, PictureProblem
+from vcmpipe.coding.search.problem import Clock, SegmentProblem, decode_candidate
 from vcmpipe.coding.search.propose import Maps
 from vcmpipe.coding.search.search import Limits, search
-from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import VerifyOptions, parse_scales
 from vcmpipe.errors import VcmError
-from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.frames import scaled_size
 from vcmpipe.qpmap import QpMap
+from vcmpipe.tasks import Constraints
 
 SCALES = parse_scales(VerifyOptions.scales, "--scales")
 TRIALS = VerifyOptions.max_trials
@@ -28,7 +28,7 @@ TRIALS = VerifyOptions.max_trials
 
 @dataclass(frozen=True)
 class VerifyRules:
-    """How a picture is searched and what counts as kept.
+    """How a segment is searched and what counts as kept.
 
     Attributes:
         trials: Most encodes that are tried, at least 1.
@@ -49,14 +49,15 @@ class VerifyRules:
 
 @dataclass(frozen=True, eq=False)
 class Verified:
-    """A picture after its search.
+    """A segment after its search.
 
     Attributes:
         coder: What coded it.
         coded: The version to publish.
         requested: Its map.
         scale: Its scale.
-        psnr_y: PSNR of its luma at the coded size, dB, against what was coded (the blurred source, with a blur).
+        psnr_y: Per frame the PSNR of its luma at the coded size, dB, against what was coded (the blurred source, with
+            a blur).
         verified: Whether every object is kept but those that no version keeps.
         margin: Whether it lies the margin requested below a version that kept everything.
         kept: (N,) whether each object is found again, detector after detector.
@@ -70,7 +71,7 @@ class Verified:
     coded: CodedSegment
     requested: QpMap
     scale: float
-    psnr_y: float
+    psnr_y: tuple[float, ...]
     verified: bool
     margin: bool
     kept: NDArray[np.bool_]
@@ -80,35 +81,42 @@ class Verified:
     clock: Clock
 
 
-def verify_picture(
+def verify_segment(
     pipeline: Pipeline,
-    frame: Frame,
-    views: Sequence[View],
+    segment: Segment,
+    constraints: Constraints,
     rules: VerifyRules,
     *,
     on_trial: Callable[[], None] = lambda: None,
 ) -> Verified:
-    """Find the cheapest version of a picture in which every detector finds its objects again.
+    """Find the cheapest version of a segment in which every detector finds its objects again.
 
     Args:
-        pipeline: How pictures are coded.
-        frame: The picture.
-        views: The detectors with their objects.
+        pipeline: How segments are coded.
+        segment: The segment.
+        constraints: The detectors with their objects.
         rules: How to search.
         on_trial: Called before every trial.
+
+    Raises:
+        VcmError: No version could be coded.
     """
-    claims = Claims(views)
-    boxes = claims.boxes_xyxy
-    shown = replace(frame, rgb=blur_outside(frame.rgb, boxes, rules.blur)) if rules.blur else frame
+    shown = segment
+    if rules.blur:
+        blurred = [
+            replace(frame, rgb=blur_outside(frame.rgb, constraints.footprint_in(place), rules.blur))
+            for place, frame in enumerate(segment.frames)
+        ]
+        shown = replace(segment, frames=tuple(blurred))
 
     def coder_at(scale: float) -> SegmentCoder:
-        return pipeline.coder(shown, scaled_size(frame.width, frame.height, scale))
+        return pipeline.coder(shown, scaled_size(segment.width, segment.height, scale))
 
-    if not len(claims):
+    if not len(constraints):
         return _empty(pipeline, coder_at(min(rules.scales, default=1.0)))
     options = pipeline.options
-    problem = PictureProblem(
-        claims,
+    problem = SegmentProblem(
+        constraints,
         coder_at,
         scales=rules.scales,
         dilate_px=options.dilate,
@@ -119,7 +127,9 @@ def verify_picture(
     outcome = search(problem, Limits(rules.trials, rules.worth, rules.qp_margin))
     candidate = outcome.chosen.candidate
     if candidate not in problem.tried:
-        raise VcmError(f"{frame.source}: none of {len(outcome.attempts)} versions could be coded: try another encoder")
+        raise VcmError(
+            f"{segment.source}: none of {len(outcome.attempts)} versions could be coded: try another encoder"
+        )
     best = problem.tried[candidate]
     return Verified(
         best.coder,
@@ -131,7 +141,7 @@ def verify_picture(
         outcome.margin,
         outcome.chosen.kept,
         outcome.recoverable,
-        _asked_at(problem, candidate),
+        _requested_at(problem, candidate),
         len(outcome.attempts),
         problem.clock,
     )
@@ -148,17 +158,17 @@ def maps_of(pipeline: Pipeline) -> Maps:
 
 
 def _empty(pipeline: Pipeline, coder: SegmentCoder) -> Verified:
-    """A picture without objects promises nothing: it is coded small, at the highest QP (or that of ``--empty``)."""
+    """A segment without objects promises nothing: it is coded small, at the highest QP (or that of ``--empty``)."""
     empty = pipeline.options.empty
     high = pipeline.encoder.capabilities.qp_range[1]
     coded = coder.uniform([high if empty is None else empty])[0]
-    _, psnr = coder.decode_still(coded)
+    _, psnr = decode_candidate(coder, coded)
     requested = QpMap.uniform(coded.qps[0], *coder.padded_size, coder.ctu)
     none = np.zeros(0, np.bool_)
     scale = coder.size[0] / coder.segment.width
     return Verified(coder, coded, requested, scale, psnr, True, True, none, none, np.zeros(0, np.int64), 1, Clock())
 
 
-def _asked_at(problem: PictureProblem, candidate: Candidate) -> NDArray[np.int64]:
+def _requested_at(problem: SegmentProblem, candidate: Candidate) -> NDArray[np.int64]:
     requested = candidate.map.qp.ravel().astype(np.int64)
     return np.array([requested[core].min() for core in problem.canvas(candidate.scale).core], np.int64)
