@@ -121,9 +121,9 @@ def test_pictures_that_moved(copy: Store, built: Store, scenes: Path, tmp_path: 
         ("[]", "is damaged or no manifest"),
         ('{"kind": "samples", "version": 1}', "the kind 'samples'"),
         ('{"kind": "jrd-store", "version": 99}', "has version 99"),
-        ('{"kind": "jrd-store", "version": 1}', "is damaged: 'codec'"),
+        ('{"kind": "jrd-store", "version": 1}', "missing required field"),
         ("null", "is damaged or no manifest"),
-        ("IMAGES", "images is no text"),
+        ("IMAGES", "Expected `str`, got `int` - at `$.images`"),
         ("[" * 100_000, "is damaged or no manifest"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation.satisfaction import jnd_at, jnd_interval, mean_curve, satisfied
+from vcmpipe.evaluation.satisfaction import jnd_at, jnd_interval, mean_curve
 
 ANSWERS = [20, 24, 24, 30]
+
+
+def satisfied(answers: Any, values: Any, scale: str) -> np.ndarray:
+    return np.array([share.value for share in mean_curve([answers], values, scale, rounds=1)])
 
 
 @pytest.mark.parametrize(

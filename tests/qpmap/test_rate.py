@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
-from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead
+from vcmpipe.qpmap import RateModel, RegionOverhead
 from vcmpipe.qpmap.rate import BINS, FIXED_BITS, bin_octaves, coefficient_counts
 
 
@@ -95,12 +95,8 @@ def test_sums_over_maps_and_regions() -> None:
     rng = np.random.default_rng(1)
     bits = -np.sort(-rng.uniform(0, 1000, (2, 3, 64)), axis=2)
     model = RateModel(bits, 64)
-    item = QpMap.of([[1, 2, 3], [4, 5, 6]], 64, 190, 100)
-    assert model.of_map(item) == pytest.approx(sum(bits[y, x, item.qp[y, x]] for y, x in np.ndindex(2, 3)))
     assert model.of_region(Rect(64, 0, 126, 64), 30) == pytest.approx(bits[0, 1:, 30].sum())
     assert model.total(9) == pytest.approx(bits[..., 9].sum())
-    with pytest.raises(InputError, match="the map"):
-        model.of_map(QpMap.uniform(3, 64, 64))
 
 
 def test_overhead_falls_with_the_qp() -> None:

@@ -206,11 +206,6 @@ def _way_out(sought: Sought) -> str:
     return sought.way_out.replace("{folder}", str(encoder_folder())).replace("{variable}", sought.variable)
 
 
-def search_vvenc() -> list[Found]:
-    """Every place where VVenC was looked for, in the order of preference."""
-    return search_encoder("vvenc")
-
-
 @functools.lru_cache(maxsize=16)
 def _find(name: str, _environment: tuple[str | None, ...]) -> Encoder:
     sought = sought_encoders()[0][name]
@@ -230,11 +225,6 @@ def find_encoder(name: str) -> Encoder:
     """The first binary that is the encoder of that name; found once per process and environment."""
     sought = sought_encoders()[0][name]
     return _find(name, tuple(os.environ.get(key) for key in (sought.variable, FOLDER_VARIABLE, "PATH")))
-
-
-def find_vvenc() -> Encoder:
-    """The first VVenC that answers."""
-    return find_encoder("vvenc")
 
 
 def load_encoder(name: str) -> Encoder:

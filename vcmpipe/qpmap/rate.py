@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
-from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
+from vcmpipe.qpmap.qp_map import QP_MAX, check_qp, grid_shape
 
 QPS = QP_MAX + 1
 BLOCK = 8
@@ -139,12 +139,6 @@ class RateModel:
     def total(self, qp: int) -> float:
         """Bits of all CTUs at one QP."""
         return float(self.bits[:, :, check_qp(qp)].sum())
-
-    def of_map(self, qp_map: QpMap) -> float:
-        """Bits of all CTUs, each at its QP of the map: what an encoder with native maps should need."""
-        if self.bits.shape[:2] != qp_map.qp.shape:
-            raise InputError(f"the rate model has {self.bits.shape[:2]} CTUs, the map {qp_map.qp.shape}")
-        return float(np.take_along_axis(self.bits, qp_map.qp[:, :, None].astype(np.int64), axis=2).sum())
 
     def of_region(self, rect: Rect, qp: int) -> float:
         """Bits of the CTUs that a CTU-aligned rectangle covers."""
