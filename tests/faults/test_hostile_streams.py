@@ -37,15 +37,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     for form in ("slices", "subpictures"):
         (folder / f"{form}.bin").write_bytes(merge_regions(regions, layout, form=form))
     small, other = (rgb_to_yuv(make(width, 64), ColourSpec()) for width in (64, 128))
-<<<<<<< HEAD
     (folder / "sizes.bin").write_bytes(
         concatenate(encoder.encode([Job([y], 30, CodingMode()) for y in (small, other)]))
     )
-    binary = find_vvenc().binary  # type: ignore[attr-defined]
-=======
-    (folder / "sizes.bin").write_bytes(concatenate(encoder.encode([Job(y, 30, CodingMode()) for y in (small, other)])))
     binary = load_encoder("vvenc").binary  # type: ignore[attr-defined]
->>>>>>> common
     if "ffmpeg" in binary.name:
         moving = b"".join(np.roll(small.y, 2 * i, axis=1).tobytes() + bytes(64 * 64) for i in range(9))
         raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", "64x64", "-i", "pipe:0"]
