@@ -221,7 +221,7 @@ class SegmentCoder:
         it can and the planner expects a gain; it keeps whichever took the fewest bits.
 
         Raises:
-            InputError: ``native`` or ``regions`` was asked of an encoder without, or the map has another size.
+            InputError: ``native`` or ``regions`` was requested of an encoder without, or the map has another size.
         """
         if (qp_map.width, qp_map.height) != self.padded_size:
             width, height = self.padded_size
