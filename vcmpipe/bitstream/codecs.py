@@ -94,20 +94,12 @@ def codec_of(data: bytes) -> Codec:
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
-    """Split an Annex-B stream into its access units, in decoding order.
-
-    Raises:
-        BitstreamError: no stream of a codec known here, or no picture in it.
-    """
+    """The access units of an Annex-B stream in decoding order; BitstreamError where there are none of a known codec."""
     return CODECS[codec_of(data)].split(data)
 
 
 def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B stream.
-
-    Raises:
-        BitstreamError: no stream of a codec known here.
-    """
+    """The number of coded pictures in an Annex-B stream; BitstreamError where it is of no codec known here."""
     return sum(any(unit.is_slice for unit in group) for group in CODECS[codec_of(data)].group(data))
 
 

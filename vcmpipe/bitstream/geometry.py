@@ -9,7 +9,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A rectangle in luma samples."""
+    """A rectangle in luma samples, or in CTUs where that is said."""
 
     x: int
     y: int

@@ -47,16 +47,16 @@ class PictureInfo:
 
     Attributes:
         index: its number in decoding order, from 0.
-        nal_type: ``nal_unit_type`` in words, such as IDR_N_LP.
+        nal_type: the name of its ``nal_unit_type``, such as IDR_N_LP.
         slice_types: the kinds of its slices, such as "I" or "BI".
-        poc: picture order count; None where it could not be told.
+        poc: picture order count; None where the headers could not be read.
         temporal_id: TemporalId.
         width: coded width in luma samples; 0 where the headers could not be read.
         height: coded height in luma samples; 0 where the headers could not be read.
         display_width: width after the conformance window.
         display_height: height after the conformance window.
         ctu: CTU size in luma samples.
-        bits: bits of its access unit, with start codes, parameter sets and messages; all pictures' sum to the stream's.
+        bits: bits of its access unit, with start codes, parameter sets and SEI; all pictures' sum to the stream's.
         regions: its slices. Empty where they are runs of tiles instead of rectangles, or could not be read.
         cu_qp_delta_possible: whether coding units may change the luma QP of any region (also where that is not known).
         chroma_qp_delta_possible: whether coding units may change the chroma QPs of any region.

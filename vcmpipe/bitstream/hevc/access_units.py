@@ -66,6 +66,6 @@ def joined(stream: bytes) -> bytes:
     Raises:
         BitstreamError: no HEVC stream, or it does not begin with an IDR picture.
     """
-    if not split_access_units(stream)[0].is_idr:
+    if not split_access_units(stream)[0].is_any("idr"):
         raise BitstreamError("a stream to be joined does not begin with an IDR picture")
     return stream

@@ -22,10 +22,7 @@ class StreamWriter:
         self.streams = 0
 
     def add(self, stream: bytes) -> bytes:
-        """The bytes with which a stream continues the output.
-
-        Args:
-            stream: an Annex-B VVC stream that begins with an IDR or CRA picture.
+        """The bytes with which an Annex-B stream continues the output.
 
         Raises:
             BitstreamError: no VVC stream, no picture, or one that does not begin with an IDR or CRA picture.
@@ -64,16 +61,6 @@ class StreamWriter:
 
 
 def concatenate(streams: Sequence[bytes]) -> bytes:
-    """Join streams into one, each beginning a coded video sequence of its own.
-
-    Args:
-        streams: Annex-B VVC streams, each beginning with an IDR or CRA picture; their pictures may differ in size.
-
-    Returns:
-        The joined Annex-B stream; parameter sets equal to those in force are not repeated, all else is kept.
-
-    Raises:
-        BitstreamError: one of them is no VVC stream or cannot follow another; the message says which.
-    """
+    """Join Annex-B streams, of pictures of any sizes, into one; see ``StreamWriter``, whose errors it raises."""
     writer = StreamWriter()
     return b"".join([writer.add(stream) for stream in streams])

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vvc.access_units import group_access_units
-from vcmpipe.bitstream.vvc.aps import ALF_APS, Aps, read_aps
-from vcmpipe.bitstream.vvc.nal import NalType
+from vcmpipe.bitstream.vvc.nal import NalType, make_nal
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.picture_header import read_picture_header
 from vcmpipe.bitstream.vvc.slice_header import Slice, read_slice
@@ -60,13 +59,13 @@ class CodedPicture:
         slices: its slices in order.
         pps: its PPS.
         sps: its SPS.
-        aps: the ALF APS in force for it, by id.
+        aps: the ALF APS in force for it by aps_adaptation_parameter_set_id, each the payload behind its first byte.
     """
 
     slices: tuple[Slice, ...]
     pps: Fields
     sps: Fields
-    aps: dict[int, Aps]
+    aps: dict[int, bytes]
 
     @property
     def picture_header(self) -> Fields:
@@ -74,41 +73,37 @@ class CodedPicture:
         return self.slices[0].picture_header
 
 
-def refuse(where: str, fields: Fields, names: tuple[str, ...]) -> None:
-    """Raise BitstreamError for the first of ``names`` that is set."""
-    for name in names:
-        if fields.get(name):
-            raise BitstreamError(
-                f"{where}: {name} = {fields[name]} is not supported here (only what has been proved is rewritten)"
-            )
+def alf_aps(number: int, filters: bytes, temporal_id: int) -> NalUnit:
+    """An ALF APS with that id; ``filters`` is what ``CodedPicture.aps`` holds (H.266 clause 7.3.2.6)."""
+    return make_nal(NalType.PREFIX_APS, bytes((number,)) + filters, temporal_id)
 
 
 def read_coded_pictures(data: bytes, where: str) -> Iterator[CodedPicture]:
-    """Take a stream apart, refusing what rewriting has not been proved for.
-
-    Args:
-        data: an Annex-B stream.
-        where: how messages call it, such as "region 3".
+    """Take an Annex-B stream apart, refusing what rewriting has not been proved for.
 
     Raises:
-        BitstreamError: damage, or an element that is refused; the message begins with ``where``.
+        BitstreamError: damage, or an element that is refused; the message begins with ``where``, such as "region 3".
     """
     sets = ParameterSets()
-    aps: dict[int, Aps] = {}
+    aps: dict[int, bytes] = {}
     try:
         for group in group_access_units(data):
             slices = _read_group(group, sets, aps)
             if not slices:
                 raise BitstreamError("the stream holds no coded picture (it was cut, or nothing was encoded)")
             pps, sps = sets.active(slices[0].picture_header["ph_pic_parameter_set_id"])
-            refuse("SPS", sps, _UNPROVED_SPS)
-            refuse("PPS", pps, _UNPROVED_PPS)
+            for structure, fields, names in (("SPS", sps, _UNPROVED_SPS), ("PPS", pps, _UNPROVED_PPS)):
+                if name := next((name for name in names if fields.get(name)), None):
+                    raise BitstreamError(
+                        f"{structure}: {name} = {fields[name]} is not supported here (only what has been proved is "
+                        "rewritten)"
+                    )
             yield CodedPicture(tuple(slices), pps, sps, dict(aps))
     except BitstreamError as error:
         raise BitstreamError(f"{where}: {error}") from None
 
 
-def _read_group(group: list[NalUnit], sets: ParameterSets, aps: dict[int, Aps]) -> list[Slice]:
+def _read_group(group: list[NalUnit], sets: ParameterSets, aps: dict[int, bytes]) -> list[Slice]:
     slices: list[Slice] = []
     header: Fields | None = None
     for unit in group:
@@ -116,17 +111,17 @@ def _read_group(group: list[NalUnit], sets: ParameterSets, aps: dict[int, Aps]) 
             raise BitstreamError(f"nuh_layer_id = {unit.layer_id} is not supported here (one layer only)")
         if unit.is_slice:
             slices.append(read_slice(unit, sets, header))
-        elif unit.type == NalType.SPS:
-            sets.read_sps(unit.payload())
-        elif unit.type == NalType.PPS:
-            sets.read_pps(unit.payload())
         elif unit.type == NalType.PREFIX_APS:
-            found = read_aps(unit.payload())
-            if found.params_type != ALF_APS:
-                raise BitstreamError(f"APS: aps_params_type = {found.params_type} is not supported here (only ALF, 0)")
-            aps[found.id] = found
+            payload = unit.payload()
+            if len(payload) < 2:
+                raise BitstreamError(
+                    "APS: the data ends before or in aps_chroma_present_flag (truncated or damaged stream)"
+                )
+            if payload[0] >> 5:
+                raise BitstreamError(f"APS: aps_params_type = {payload[0] >> 5} is not supported here (only ALF, 0)")
+            aps[payload[0]] = payload[1:]
         elif unit.type == NalType.PH:
             header = read_picture_header(unit.payload(), sets)
-        elif unit.type not in _DROPPED:
+        elif sets.read(unit) is None and unit.type not in _DROPPED:
             raise BitstreamError(f"nal_unit_type {unit.type} ({unit.type_name}) is not supported here")
     return slices
