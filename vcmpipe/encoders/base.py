@@ -106,6 +106,11 @@ class Job:
     structure: Structure = "intra"
 
     @property
+    def lowest_qp(self) -> int:
+        """The QP, or the map's smallest."""
+        return self.qp if isinstance(self.qp, int) else self.qp.minimum()
+
+    @property
     def width(self) -> int:
         """Luma samples in a row."""
         return self.frames[0].width

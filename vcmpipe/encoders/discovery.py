@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from vcmpipe import process
@@ -19,6 +18,7 @@ from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder, ffmpeg_plac
 from vcmpipe.encoders.kvazaar import FfmpegKvazaar, library_version
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp
 from vcmpipe.errors import InputError
+from vcmpipe.plugins import ENCODERS
 
 VARIABLE = "VCMPIPE_VVENC"
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
@@ -34,7 +34,7 @@ class Found:
     """One place where an encoder was looked for.
 
     Attributes:
-        where: How the place is called in messages.
+        where: What messages call the place.
         path: The binary there, or the TOML file that cannot be used.
         encoder: The encoder it gives, or None.
         reason: Why it gives none.
@@ -206,11 +206,6 @@ def _way_out(sought: Sought) -> str:
     return sought.way_out.replace("{folder}", str(encoder_folder())).replace("{variable}", sought.variable)
 
 
-def search_vvenc() -> list[Found]:
-    """Every place where VVenC was looked for, in the order of preference."""
-    return search_encoder("vvenc")
-
-
 @functools.lru_cache(maxsize=16)
 def _find(name: str, _environment: tuple[str | None, ...]) -> Encoder:
     sought = sought_encoders()[0][name]
@@ -232,11 +227,6 @@ def find_encoder(name: str) -> Encoder:
     return _find(name, tuple(os.environ.get(key) for key in (sought.variable, FOLDER_VARIABLE, "PATH")))
 
 
-def find_vvenc() -> Encoder:
-    """The first VVenC that answers."""
-    return find_encoder("vvenc")
-
-
 def load_encoder(name: str) -> Encoder:
     """The encoder of that name: built in, described in ``encoder_bin``, or a plugin's (``vcmpipe.encoders``).
 
@@ -249,8 +239,7 @@ def load_encoder(name: str) -> Encoder:
     for place in broken:
         if place.name == name:
             raise InputError(place.reason)
-    plugins = {point.name: point for point in metadata.entry_points(group="vcmpipe.encoders")}
-    if name in plugins:
-        encoder: Encoder = plugins[name].load()()
-        return encoder
-    raise InputError(f"unknown encoder {name!r}: choose one of {', '.join(sorted(known | plugins))}")
+    if name not in ENCODERS.known():
+        raise ENCODERS.unknown(name, *known)
+    encoder: Encoder = ENCODERS.load(name)()
+    return encoder
