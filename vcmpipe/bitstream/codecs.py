@@ -1,4 +1,4 @@
-"""The codecs that are read here, one entry each, and the questions that are asked of streams of any of them."""
+"""The codecs that are read here, one entry each, and what can be found out about streams of any of them."""
 
 from __future__ import annotations
 
@@ -120,11 +120,7 @@ class StreamJoiner:
         self._join = CODECS[codec].joiner()
 
     def add(self, stream: bytes) -> bytes:
-        """The bytes with which a stream continues the output.
-
-        Raises:
-            BitstreamError: it is of another codec, or cannot follow.
-        """
+        """The bytes with which a stream continues the output; BitstreamError where it cannot follow."""
         if codec_of(stream) != self._codec:
             raise BitstreamError(f"a stream to be joined is no {self._codec.upper()} stream with its parameter sets")
         return self._join(stream)

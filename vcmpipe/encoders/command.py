@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
-from vcmpipe.encoders.base import PRESETS, Capabilities, Job, check_structures
+from vcmpipe.encoders.base import PRESETS, Capabilities, Job
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import encode_files, seconds_allowed
 from vcmpipe.encoders.maps import WrittenMap, write_map
@@ -75,7 +75,6 @@ class CommandEncoder:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
-        check_structures(self, jobs)
         seconds = dict.fromkeys(PRESETS, float(self.description.seconds_per_megapixel))
         table = self.description.map
 

@@ -184,10 +184,10 @@ def _ask(sought: Sought, path: Path) -> Answer:
     return encoder, reason if encoder is not None else process.start_problem(path) or reason
 
 
-def search_encoder(name: str) -> list[Found]:
+def search_encoder(name: str) -> Iterator[Found]:
     """Every place where one encoder was looked for, in the order of preference."""
     sought = sought_encoders()[0][name]
-    return [Found(where, path, *_ask(sought, path), name) for where, path in _places(sought)]
+    return (Found(where, path, *_ask(sought, path), name) for where, path in _places(sought))
 
 
 def search_encoders() -> list[Found]:
@@ -210,15 +210,14 @@ def _way_out(sought: Sought) -> str:
 def _find(name: str, _environment: tuple[str | None, ...]) -> Encoder:
     sought = sought_encoders()[0][name]
     reasons = []
-    for where, path in _places(sought):
-        encoder, reason = _ask(sought, path)
-        if encoder is not None:
-            return encoder
-        if where == sought.variable:
-            raise InputError(f"{sought.variable} names {path}, which {reason}: name {sought.wanted}")
-        reasons.append(f" ({path} {reason})")
-    called = "VVenC" if name == "vvenc" else name
-    raise InputError(f"no {called} was found{reasons[0] if reasons else ''}: {_way_out(sought)}")
+    for place in search_encoder(name):
+        if place.encoder is not None:
+            return place.encoder
+        if place.where == sought.variable:
+            raise InputError(f"{sought.variable} names {place.path}, which {place.reason}: name {sought.wanted}")
+        reasons.append(f" ({place.path} {place.reason})")
+    what = "VVenC" if name == "vvenc" else name
+    raise InputError(f"no {what} was found{reasons[0] if reasons else ''}: {_way_out(sought)}")
 
 
 def find_encoder(name: str) -> Encoder:
@@ -230,8 +229,7 @@ def find_encoder(name: str) -> Encoder:
 def load_encoder(name: str) -> Encoder:
     """The encoder of that name: built in, described in ``encoder_bin``, or a plugin's (``vcmpipe.encoders``).
 
-    Raises:
-        InputError: No encoder has that name, its TOML file cannot be used, or its binary is not here.
+    InputError where none has that name, its TOML file cannot be used, or its binary is not here.
     """
     known, broken = sought_encoders()
     if name in known:

@@ -8,7 +8,7 @@ from pathlib import Path
 from vcmpipe import process
 from vcmpipe.bitstream import CODECS, Codec, codec_of, count_pictures
 from vcmpipe.encoders.base import Encoder, Job
-from vcmpipe.errors import BitstreamError, ProcessError
+from vcmpipe.errors import BitstreamError, InputError, ProcessError
 from vcmpipe.frames import yuv_bytes, yuv_bytes_8
 
 _SECONDS_AT_LEAST = 120
@@ -19,13 +19,11 @@ def encode_files(
 ) -> list[bytes]:
     """Code jobs through files in a temporary folder; see ``Encoder.encode``.
 
-    Args:
-        encoder: Whose name and codec count.
-        jobs: What to code.
-        run: Codes them, given the folder, the raw frames of each job and where each stream is to be written.
-        depth: Bits per sample of the raw frames.
+    ``run`` codes them, given the folder, the raw frames of each job (of ``depth`` bits) and where each stream is to go.
     """
-    codec = encoder.capabilities.codec
+    codec, structures = encoder.capabilities.codec, encoder.capabilities.structures
+    if job := next((job for job in jobs if len(job.frames) > 1 and job.structure not in structures), None):
+        raise InputError(f"encoder {encoder.name} does not code {job.structure}: it codes {', '.join(structures)}")
     with process.temporary_folder(encoder.name) as folder:
         outputs = [folder / f"out{i}{CODECS[codec].endings[0]}" for i in range(len(jobs))]
         run(folder, write_inputs(jobs, folder, depth=depth), outputs)

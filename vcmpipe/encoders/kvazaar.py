@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
-from vcmpipe.encoders.base import Capabilities, Job, check_structures
+from vcmpipe.encoders.base import Capabilities, Job
 from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, seconds_allowed
 from vcmpipe.encoders.maps import write_map
 from vcmpipe.errors import ProcessError
@@ -80,7 +80,6 @@ class FfmpegKvazaar:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
-        check_structures(self, jobs)
         # The library takes multiples of 8 only; each segment is padded once, however many jobs code it.
         whole = {id(job.frames): lazy(job.frames, pad_yuv) for job in jobs}
         padded = [replace(job, frames=whole[id(job.frames)]) for job in jobs]

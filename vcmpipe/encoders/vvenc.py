@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import CODECS, RegionLayout, inspect_stream, merge_regions
-from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError, check_structures
+from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
 from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, seconds_allowed
 from vcmpipe.errors import ProcessError
 from vcmpipe.frames import extend_yuv, lazy
@@ -94,7 +94,6 @@ class FfmpegVvenc:
         A whole picture that FFmpeg has no room for is coded again on a canvas of twice the height, which doubles the
         room; the stream then shows the upper half. A region cannot be: it has to lie beside others.
         """
-        check_structures(self, jobs)
         try:
             return self._encode(jobs)
         except TooDenseError:
@@ -160,7 +159,6 @@ class Vvencapp:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
-        check_structures(self, jobs)
 
         def run(_: Path, inputs: list[Path], outputs: list[Path]) -> None:
             for job, source, output in zip(jobs, inputs, outputs, strict=True):

@@ -85,11 +85,7 @@ def count_video(path: Path) -> int | None:
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """Opens a video file.
-
-    Raises:
-        InputError: it is missing, unreadable, or holds no video.
-    """
+    """Open a video file; InputError where it is missing, unreadable, or holds no video."""
     import av
 
     name = one_line(str(path))

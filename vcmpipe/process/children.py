@@ -81,11 +81,7 @@ def start(
     env: Mapping[str, str] | None = None,
     memory_limit: int | None = None,
 ) -> Process:
-    """Starts a program with pipes; ``finish`` has to follow.
-
-    Raises:
-        StartError: It cannot be started.
-    """
+    """Start a program with pipes, StartError where it cannot be; ``finish`` has to follow."""
     if not arguments or not arguments[0]:
         raise StartError("the command is empty:", "no program was named")
     try:
@@ -169,10 +165,9 @@ def wait_for_exit(process: Process, seconds: float) -> bool:
 
 
 def finish(process: Process, *readers: Reader) -> bool:
-    """Ends what is left of the program's group and collects it: SIGTERM where it still runs, a grace, SIGKILL.
+    """End what is left of the program's group and collect it: SIGTERM where it still runs, a grace, SIGKILL.
 
-    Returns:
-        Whether ``stop_all`` had ended it before.
+    Returns whether ``stop_all`` had ended it before.
     """
     if not has_exited(process):
         signal_group(process, signal.SIGTERM)

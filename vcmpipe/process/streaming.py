@@ -19,12 +19,7 @@ from vcmpipe.process.text import failure_line
 
 
 class Output:
-    """A running program's standard output, read piece by piece.
-
-    Args:
-        process: The program.
-        stall: Seconds that a read may wait for it.
-    """
+    """A running program's standard output, read piece by piece; a read may wait ``stall`` seconds for it."""
 
     def __init__(self, process: Process, stall: float) -> None:
         self._process, self._stall = process, stall

@@ -133,11 +133,7 @@ def st_ref_pic_set(bits: BitReader, index: int, count: int, known: Fields) -> No
 
 
 def reference_set(fields: Fields, index: int) -> list[tuple[int, int]]:
-    """DeltaPoc and UsedByCurrPic of the pictures in a reference picture set.
-
-    Raises:
-        BitstreamError: there is no such set.
-    """
+    """DeltaPoc and UsedByCurrPic of the pictures in a reference picture set; BitstreamError where there is none."""
     if f"NumDeltaPocs[{index}]" not in fields:
         raise BitstreamError(f"short_term_ref_pic_set_idx = {index}: the SPS has no such set (damaged stream)")
     count = fields[f"NumDeltaPocs[{index}]"]
@@ -232,11 +228,7 @@ class ParameterSets:
         return fields
 
     def active(self, pps_id: int) -> tuple[Fields, Fields]:
-        """The PPS of that id and its SPS.
-
-        Raises:
-            BitstreamError: one of them was not sent.
-        """
+        """The PPS of that id and its SPS; BitstreamError where one of them was not sent."""
         try:
             pps = self._pps[pps_id]
             return pps, self._sps[pps["pps_seq_parameter_set_id"]]

@@ -45,11 +45,7 @@ def group_access_units(data: bytes) -> list[list[NalUnit]]:
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
-    """Split an Annex-B VVC stream into its access units, in decoding order, each with the size it is shown in.
-
-    Raises:
-        BitstreamError: no VVC stream, or no picture in it.
-    """
+    """The access units of an Annex-B VVC stream in decoding order; BitstreamError where there are none."""
     sets = ParameterSets()
     found = []
     for group in group_access_units(data):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
 from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured
 from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal
@@ -14,6 +13,7 @@ from vcmpipe.bitstream.vvc.region_streams import CodedPicture, alf_aps, read_cod
 from vcmpipe.bitstream.vvc.slice_header import SLICE_I, Slice, write_slice
 from vcmpipe.bitstream.vvc.sps import chroma_units, write_sps
 from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.frames.yuv import Rect
 
 _PARTITION_PREFIXES = (
     "pps_log2_ctu_size",

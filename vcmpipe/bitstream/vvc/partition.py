@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.vvc.pps import signalled_slices, tile_sizes
 from vcmpipe.bitstream.vvc.sps import ctb_size
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class Partition:
 def partition_of(sps: Fields, pps: Fields) -> Partition:
     """The partition of the pictures that use a PPS and its SPS.
 
-    Raises:
-        BitstreamError: the two contradict each other, or slices or sub-pictures do not fit the picture.
+    BitstreamError where the two contradict each other, or slices or sub-pictures do not fit the picture.
     """
     ctb = ctb_size(sps)
     if not pps["pps_no_pic_partition_flag"] and pps["pps_log2_ctu_size_minus5"] != sps["sps_log2_ctu_size_minus5"]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields, flags
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.vvc.sps import MAX_SIDE, MAX_SUBPICS
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 MAX_SLICES = 1000
 MAX_TILE_COLUMNS, MAX_TILE_ROWS = 30, 990

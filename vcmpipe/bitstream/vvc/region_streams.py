@@ -14,40 +14,20 @@ from vcmpipe.bitstream.vvc.picture_header import read_picture_header
 from vcmpipe.bitstream.vvc.slice_header import Slice, read_slice
 from vcmpipe.errors import BitstreamError
 
-_UNPROVED_SPS = (
-    "gci_present_flag",
-    "ptl_multilayer_enabled_flag",
-    "sps_video_parameter_set_id",
-    "sps_ref_pic_resampling_enabled_flag",
-    "sps_entropy_coding_sync_enabled_flag",
-    "sps_lmcs_enabled_flag",
-    "sps_weighted_pred_flag",
-    "sps_weighted_bipred_flag",
-    "sps_long_term_ref_pics_flag",
-    "sps_ref_wraparound_enabled_flag",
-    "sps_explicit_scaling_list_enabled_flag",
-    "sps_virtual_boundaries_enabled_flag",
-    "sps_field_seq_flag",
-    "sps_extension_flag",
-    "general_nal_hrd_params_present_flag",
-    "general_vcl_hrd_params_present_flag",
-)
-_UNPROVED_PPS = (
-    "pps_mixed_nalu_types_in_pic_flag",
-    "pps_scaling_window_explicit_signalling_flag",
-    "pps_subpic_id_mapping_present_flag",
-    "pps_weighted_pred_flag",
-    "pps_weighted_bipred_flag",
-    "pps_ref_wraparound_enabled_flag",
-    "pps_picture_header_extension_present_flag",
-    "pps_slice_header_extension_present_flag",
-    "pps_extension_flag",
-    "pps_rpl_info_in_ph_flag",
-    "pps_sao_info_in_ph_flag",
-    "pps_alf_info_in_ph_flag",
-    "pps_qp_delta_info_in_ph_flag",
-    "pps_dbf_info_in_ph_flag",
-)
+_UNPROVED_SPS = """
+    gci_present_flag ptl_multilayer_enabled_flag sps_video_parameter_set_id sps_ref_pic_resampling_enabled_flag
+    sps_entropy_coding_sync_enabled_flag sps_lmcs_enabled_flag sps_weighted_pred_flag sps_weighted_bipred_flag
+    sps_long_term_ref_pics_flag sps_ref_wraparound_enabled_flag sps_explicit_scaling_list_enabled_flag
+    sps_virtual_boundaries_enabled_flag sps_field_seq_flag sps_extension_flag general_nal_hrd_params_present_flag
+    general_vcl_hrd_params_present_flag
+"""
+_UNPROVED_PPS = """
+    pps_mixed_nalu_types_in_pic_flag pps_scaling_window_explicit_signalling_flag pps_subpic_id_mapping_present_flag
+    pps_weighted_pred_flag pps_weighted_bipred_flag pps_ref_wraparound_enabled_flag
+    pps_picture_header_extension_present_flag pps_slice_header_extension_present_flag pps_extension_flag
+    pps_rpl_info_in_ph_flag pps_sao_info_in_ph_flag pps_alf_info_in_ph_flag pps_qp_delta_info_in_ph_flag
+    pps_dbf_info_in_ph_flag
+"""
 _DROPPED = frozenset({NalType.AUD, NalType.PREFIX_SEI, NalType.SUFFIX_SEI, NalType.EOS, NalType.EOB, NalType.FD})
 
 
@@ -92,7 +72,7 @@ def read_coded_pictures(data: bytes, where: str) -> Iterator[CodedPicture]:
             if not slices:
                 raise BitstreamError("the stream holds no coded picture (it was cut, or nothing was encoded)")
             pps, sps = sets.active(slices[0].picture_header["ph_pic_parameter_set_id"])
-            for structure, fields, names in (("SPS", sps, _UNPROVED_SPS), ("PPS", pps, _UNPROVED_PPS)):
+            for structure, fields, names in (("SPS", sps, _UNPROVED_SPS.split()), ("PPS", pps, _UNPROVED_PPS.split())):
                 if name := next((name for name in names if fields.get(name)), None):
                     raise BitstreamError(
                         f"{structure}: {name} = {fields[name]} is not supported here (only what has been proved is "

@@ -44,10 +44,9 @@ class Slice:
 
 
 def read_slice(unit: NalUnit, sets: ParameterSets, picture_header: Fields | None) -> Slice:
-    """Parse a slice's header; ``picture_header`` is the one sent for this picture in a NAL unit, if there was one.
+    """Parse a slice's header; BitstreamError for an element that cannot be.
 
-    Raises:
-        BitstreamError: an element that cannot be, or no picture header.
+    ``picture_header`` is the one sent for this picture in a NAL unit of its own, if there was one.
     """
     payload = unit.payload()
     reader = BitReader(payload, "slice header")
@@ -167,7 +166,7 @@ def _references(s: Bits, sps: Fields, pps: Fields, ph: Fields, nal_type: int, ki
             s.ue("sh_collocated_ref_idx", 14)
     weighted = "pps_weighted_pred_flag" if kind == SLICE_P else "pps_weighted_bipred_flag"
     if not pps.get("pps_wp_info_in_ph_flag") and pps[weighted]:
-        pred_weight_table(s, sps, pps, active, lists)
+        pred_weight_table(s, sps, pps, (active[0], active[1]), lists)
 
 
 def _quantization_and_filters(s: Bits, sps: Fields, pps: Fields) -> None:
