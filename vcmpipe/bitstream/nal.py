@@ -95,7 +95,7 @@ class AccessUnit:
         """The access unit as an Annex-B byte stream."""
         return join_nal_units(self.nal_units)
 
-    def is_any(self, kind: Literal["idr", "irap", "cra", "rasl"]) -> bool:
+    def is_a(self, kind: Literal["idr", "irap", "cra", "rasl"]) -> bool:
         """Whether the picture is of that kind; see ``NalTypes``."""
         return any(unit.type in getattr(unit.types, kind) for unit in self.nal_units)
 

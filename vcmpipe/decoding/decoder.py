@@ -193,7 +193,7 @@ def _sequences(units: Sequence[AccessUnit], codec: CodecSpec) -> list[_Sequence]
     in_force: dict[tuple[int, int], bytes] = {}
     spec = ColourSpec()
     for number, unit in enumerate(units):
-        if unit.is_any("idr") or not sequences:
+        if unit.is_a("idr") or not sequences:
             sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
         sequences[-1].units.append(unit)
         spec = unit.colour or spec
@@ -214,8 +214,8 @@ def _check_size(unit: AccessUnit, where: str) -> None:
 
 def _skipped(units: Sequence[AccessUnit]) -> int:
     """Pictures that no decoder shows: RASL pictures of the CRA picture that a stream begins with (clause 8.1.1)."""
-    leading = takewhile(lambda unit: not unit.is_any("irap"), units[1:])
-    return sum(unit.is_any("rasl") for unit in leading) if units[0].is_any("cra") else 0
+    leading = takewhile(lambda unit: not unit.is_a("irap"), units[1:])
+    return sum(unit.is_a("rasl") for unit in leading) if units[0].is_a("cra") else 0
 
 
 def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -93,7 +94,7 @@ def read_state(weights: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise InputError(f"{weights} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # pickle, zipfile, safetensors and torch each have their own
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+        if isinstance(error, pickle.UnpicklingError):
             raise InputError(
                 f"{weights} is refused: it holds more than tensors, and loading that would run its code. Have its "
                 "maker save the state dict alone, or better as .safetensors"

@@ -58,6 +58,6 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
 
 def joined(stream: bytes) -> bytes:
     """A stream as it may stand behind others, as it is; BitstreamError where it does not begin with an IDR picture."""
-    if not split_access_units(stream)[0].is_any("idr"):
+    if not split_access_units(stream)[0].is_a("idr"):
         raise BitstreamError("a stream to be joined does not begin with an IDR picture")
     return stream
