@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap import RateModel, RegionOverhead
 from vcmpipe.qpmap.rate import BINS, FIXED_BITS, bin_octaves, coefficient_counts
@@ -91,7 +90,7 @@ def test_any_trials_give_a_falling_curve(trials: dict[int, float], seed: int) ->
     assert np.isfinite(totals).all() and (totals >= 0).all() and (np.diff(totals) <= 1e-6 * totals[:-1]).all()
 
 
-def test_sums_over_maps_and_regions() -> None:
+def test_sums_over_regions() -> None:
     rng = np.random.default_rng(1)
     bits = -np.sort(-rng.uniform(0, 1000, (2, 3, 64)), axis=2)
     model = RateModel(bits, 64)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.coding.cached_encoder import samples_digest
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.config import CodingOptions
@@ -33,6 +32,7 @@ from vcmpipe.frames import (
     scale_rgb,
     yuv_to_rgb,
 )
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, fit_map, plan_regions
 
 Realisation = Literal["auto", "uniform", "regions", "native"]

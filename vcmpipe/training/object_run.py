@@ -14,9 +14,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from vcmpipe.config import TrainOptions
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.errors import InputError
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.thresholds.weights import digest_of, read_state
+from vcmpipe.thresholds.weights import read_state
 from vcmpipe.training.engine import WEIGHTS, carry_out
 from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
@@ -126,7 +127,7 @@ def make_plan(options: TrainOptions, recipe: ObjectRecipe, objects: ObjectSet) -
             raise InputError(
                 f"--init {init} is not there: give pretrained, random, a file of weights, or a run's folder"
             )
-        init = f"sha256:{digest_of(weight_file(init))}"
+        init = f"sha256:{file_digest(weight_file(init))}"
     digest = hashlib.sha256(table.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
     freeze = init != "random" if options.freeze == "auto" else options.freeze == "yes"
     return ObjectPlan(

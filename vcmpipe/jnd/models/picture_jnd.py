@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from vcmpipe.datasets.scales import RANGES
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import laser, mtjnd, scale
@@ -19,7 +20,7 @@ from vcmpipe.jnd.models.blocks import ordered
 from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_keras
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
-from vcmpipe.thresholds.weights import card_path, digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import card_path, fill, read_card, read_state
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -78,7 +79,7 @@ class JndPredictor:
         self._model = model
         self._weights = weights
         self._network = _loaded(model, variant, weights).eval().to(self.device)
-        self._digest = digest_of(weights)
+        self._digest = file_digest(weights)
 
     @property
     def name(self) -> str:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vcmpipe.config import JndMapOptions
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
-from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import fill, read_card, read_state
 
 MODEL = "resjnd"
 CHANNELS = 128
@@ -89,7 +90,7 @@ def load(weights: Path, device: str = "auto") -> ResJnd:
 
 def digest(weights: Path) -> str:
     """All that a map depends on besides the picture."""
-    return f"{MODEL} {digest_of(weights)}"
+    return f"{MODEL} {file_digest(weights)}"
 
 
 def jnd_map(

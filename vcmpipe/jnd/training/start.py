@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models.keras_weights import is_keras, load_keras
-from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import fill, read_card, read_state
 from vcmpipe.training.engine import WEIGHTS
 
 
@@ -56,7 +57,7 @@ def resolve(init: str, *, pretrained: bool, model: str) -> tuple[str, list[Path]
             )
         return init, []
     files = named(init)
-    return ",".join(f"sha256:{digest_of(file)}" for file in files), files
+    return ",".join(f"sha256:{file_digest(file)}" for file in files), files
 
 
 def arranged(network: nn.Module) -> nn.Module:
