@@ -19,11 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.config import DatasetExportOptions
-from vcmpipe.datasets.exporters.report import ExportReport
+from vcmpipe.datasets.exporters.registry import ExportReport
 from vcmpipe.datasets.importers import ow_jrd as layout
 from vcmpipe.datasets.importers.patterns import check_pattern, filled
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.samples import SPLITS, Samples, split_by_picture
+from vcmpipe.datasets.samples import SPLITS, Samples, check_free, split_by_picture
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.errors import InputError
@@ -56,8 +56,7 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         OutputError: The place cannot be written to.
     """
     out = Path(options.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} is there and not empty: name another folder, or remove it")
+    check_free(out)
     originals = check_pattern(options.originals or layout.ORIGINALS, "--originals", qp=False)
     versions = check_pattern(options.pattern or layout.VERSIONS, "--pattern", qp=True)
     if "*" in originals:

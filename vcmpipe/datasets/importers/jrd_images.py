@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from vcmpipe.config import DatasetImportOptions, parse_range
-from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.importers.ow_jrd import LABELS, NAMES, picture_of, read_labels, read_split
 from vcmpipe.datasets.importers.patterns import check_pattern, find_by_pattern, incomplete
 from vcmpipe.datasets.importers.reading import and_more, shown
+from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import SPLITS, Samples, make_table, split_by_picture
 from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.importers.patterns import check_pattern, filled, incomplete
 from vcmpipe.datasets.importers.reading import (
     and_more,
@@ -28,6 +27,7 @@ from vcmpipe.datasets.importers.reading import (
     shown,
     whole,
 )
+from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import SPLITS, Samples, make_table
 from vcmpipe.errors import InputError
 

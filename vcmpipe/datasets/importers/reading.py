@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.pictures import looks_like_picture
 from vcmpipe.process import one_line
 
 
@@ -106,6 +107,30 @@ def finite(value: Any, what: str) -> float:
     return number
 
 
+def whole_numbers(text: Any, low: int, high: int, what: str, one: str) -> list[int]:
+    """A JSON list of whole numbers in a range, out of a cell of a table; not empty.
+
+    Raises:
+        InputError: It is something else; the message begins with ``what``, or with ``one`` for one of the numbers.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        values = None
+    if not isinstance(values, list) or not values:
+        raise InputError(f"{what} should be a list such as [33, 35], not {shown(text)}")
+    return [whole(value, low, high, one) for value in values]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, sorted by name as ``sort`` in the C locale does; hidden files are left out."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.is_file() and looks_like_picture(path)
+    )
+
+
 def shown(value: Any) -> str:
     """A value in a message: short, and on one line."""
     text = one_line(value if isinstance(value, str) else str(value)[:200])
@@ -121,4 +146,4 @@ def kind(value: Any) -> str:
 
 def and_more(count: int) -> str:
     """How many others have the same fault."""
-    return f" (and {count} more)" if count > 0 else ""
+    return f" (and {count:,} more)" if count > 0 else ""
