@@ -1,4 +1,4 @@
-"""Predictors of whole pictures against people's JNDs: figures by hand, real encodes, a network without training."""
+"""Predictors of whole pictures against human JNDs: figures by hand, real encodes, a network without training."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_pictures_and_scales_that_do_not_fit_are_said(tmp_path: Path, weights: P
 
 
 def test_a_mean_distance_is_over_those_that_count() -> None:
-    bootstrap = Bootstrap(["a", "a", "b"], rounds=100)
+    bootstrap = Bootstrap(["a", "a", "b"], resamples=100)
     found = mean_error([1, 2, np.nan], [3, 1, 1], bootstrap, [True, True, False])
     assert found.value == 1.5
-    assert mean_error([1], [2], Bootstrap(["a"], rounds=10), [False]).value is None
+    assert mean_error([1], [2], Bootstrap(["a"], resamples=10), [False]).value is None

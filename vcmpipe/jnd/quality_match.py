@@ -118,7 +118,8 @@ class Versions:
         known = (scale, value, measure)
         if known not in self._figures:
             key = content_key("quality", self.coder.source_digest, *self._how(scale), str(value), *_tool(measure))
-            self._figures[known] = self._remembered(key, lambda: self._measured(scale, value, measure))
+            with blamed_on(self.coder.encoder, self.coder.segment.source):
+                self._figures[known] = self._cached(key, lambda: self._measured(scale, value, measure))
         return self._figures[known]
 
     def match(self, scale: str, value: int, measure: Measure) -> Match:
@@ -155,12 +156,11 @@ class Versions:
             decoded = h264_decoded(h264_picture(source, value), source.width, source.height)
             check_fidelity(psnr_y(source, decoded), (value,))
             return decoded
-        with blamed_on(self.coder.encoder, self.coder.segment.source):
-            (decoded,) = self.coder.samples(self.coder.uniform([value])[0])
-            check_fidelity(psnr_y(source, decoded), (value,))
+        (decoded,) = self.coder.samples(self.coder.uniform([value])[0])
+        check_fidelity(psnr_y(source, decoded), (value,))
         return decoded
 
-    def _remembered(self, key: str, figure: Callable[[], float]) -> float:
+    def _cached(self, key: str, figure: Callable[[], float]) -> float:
         try:
             value = float(self.cache.get(key) or b"")
             if 0.0 <= value <= 100.0:

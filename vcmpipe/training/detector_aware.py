@@ -6,7 +6,7 @@ how far thresholds stray is learned with the GDSL loss, from objects that the lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from vcmpipe.measurement.labels import DEFAULT_RULE
 from vcmpipe.thresholds import features, probe
 from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
 from vcmpipe.thresholds.base import QP_COUNT
-from vcmpipe.thresholds.detector_aware import NAME, AwareWeights
+from vcmpipe.thresholds.detector_aware import AwareWeights
 from vcmpipe.training.aware_data import AwareData, picture_mark
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def fit(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Re
         part = _locate(rows[other], data[other], options)
         unseen[~other] = part.location(rows[~other], data.class_id[~other])
     shift, spread = _spread(unseen, data.label, options.sigma)
-    return Regression(**{**_arrays(model), "offset": model.offset + shift, "spread": spread})
+    return replace(model, offset=model.offset + shift, spread=spread)
 
 
 def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
@@ -110,12 +110,7 @@ def train(
         "detector_digest": store.manifest.detector_digest,
         "objects": len(data),
         "pictures": len(np.unique(data.picture)),
-        "rule": options.rule,
-        "ridge": options.ridge,
-        "class_weight": options.class_weight,
-        "sigma": options.sigma,
-        "count_share": options.count_share,
-        "seed": options.seed,
+        **asdict(options),
         "encoder": store.manifest.encoder_build,
         "preset": store.manifest.preset,
         "versions": dict(store.manifest.versions),
@@ -203,10 +198,3 @@ def _spread(unseen: NDArray[np.float64], label: NDArray[np.int64], sigma: float)
     start = np.array([0.0, np.log(6.0), 0.0, np.log(5.0), 0.0])
     best = minimize(loss, start, method="L-BFGS-B").x
     return float(best[0]), np.asarray(best[1:])
-
-
-def _arrays(model: Regression) -> dict[str, NDArray[Any]]:
-    return dict(vars(model))
-
-
-__all__ = ["NAME", "AwareOptions", "Validation", "cross_validate", "fit", "fold_of", "gdsl_targets", "train"]

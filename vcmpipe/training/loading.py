@@ -75,8 +75,8 @@ class ResumableLoader:
         start, self._start = self._start, 0
         self._done = start
         generator = torch.Generator().manual_seed(0)  # else a loader takes a number from the global one
-        words: dict[str, Any] = {"num_workers": self.workers, "generator": generator}
-        for batch in DataLoader(self.dataset, batch_sampler=self.sampler.batches()[start:], **words):
+        batches = self.sampler.batches()[start:]
+        for batch in DataLoader(self.dataset, batch_sampler=batches, num_workers=self.workers, generator=generator):
             self._done += 1
             yield batch
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from vcmpipe.errors import InputError
+from vcmpipe.thresholds.weights import fill
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vcmpipe.config import TrainOptions
 
 
@@ -63,7 +68,6 @@ class Recipe:
     """One model's part in training.
 
     Attributes:
-        defaults: Of its options.
         monitors: Validation figures, less is better: the first says which weights are the best, and training stops when
             none of them gets better.
         load: Fills a network from a state dict; a source's name goes into errors.
@@ -73,37 +77,30 @@ class Recipe:
         clip: The norm that gradients are cut to; None: they are not.
     """
 
-    defaults: Defaults
-    monitors: tuple[str, ...]
-    load: Callable[[Any, dict[str, Tensor], str], None]
+    monitors: tuple[str, ...] = ("val_loss",)
+    load: Callable[[Any, dict[str, Tensor], str], None] = fill
     loss: Callable[[Any, Any, Any], tuple[Tensor, dict[str, Tensor]]]
     optimiser: Callable[[Any, Iterable[nn.Parameter]], dict[str, Any]]
     clip: float | None = None
 
 
-class Material(Protocol):
-    """What a run learns from."""
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from.
 
-    @property
-    def noun(self) -> str:
-        """What it counts, in the plural."""
-        ...
+    Attributes:
+        noun: What it counts, in the plural.
+        split: The rows of a split (train, val, test).
+        items: The data set of some rows, whose items take a ``Draw`` each; True where they are trained on.
+        card: What the card says of it.
+        baseline: A guess that does not look, and its validation error; asked only where there are validation rows.
+    """
 
-    def count(self, split: str) -> int:
-        """How many are in a split (train, val, test)."""
-        ...
-
-    def items(self, split: str, training: bool) -> Dataset[Any]:
-        """A split's items, which take a ``Draw`` each; True where they are trained on."""
-        ...
-
-    def baseline(self) -> tuple[str, float] | None:
-        """What guesses without looking, in words, and its validation error; None without validation."""
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """For the card."""
-        ...
+    noun: str
+    split: Callable[[str], pd.DataFrame]
+    items: Callable[[pd.DataFrame, bool], Dataset[Any]]
+    card: Mapping[str, Any]
+    baseline: Callable[[], tuple[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,9 @@ class Work:
     prepare: Callable[[], None] = lambda: None
 
 
-def settings(options: TrainOptions, defaults: Defaults, *, objects: str, init: str, freeze: bool) -> dict[str, Any]:
+def settings(
+    options: TrainOptions, defaults: Defaults, *, objects: str, init: str, whole: str | None = None
+) -> dict[str, Any]:
     """The fields of every plan, from options and a model's defaults.
 
     Args:
@@ -135,14 +134,19 @@ def settings(options: TrainOptions, defaults: Defaults, *, objects: str, init: s
         defaults: Of the model.
         objects: See ``Plan``.
         init: See ``Plan``.
-        freeze: See ``Plan``.
+        whole: Why nothing can be frozen, for the message; None where something can.
+
+    Raises:
+        InputError: ``--freeze yes`` where nothing can be frozen.
     """
+    if whole and options.freeze == "yes":
+        raise InputError(f"--freeze yes: {whole}")
     return {
         "model": options.model,
         "data": options.data,
         "objects": objects,
         "init": init,
-        "freeze": freeze,
+        "freeze": not whole and (init != "random" if options.freeze == "auto" else options.freeze == "yes"),
         "epochs": options.epochs or defaults.epochs,
         "batch": options.batch or defaults.batch,
         "lr": defaults.lr if options.lr is None else options.lr,

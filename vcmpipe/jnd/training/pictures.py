@@ -1,4 +1,4 @@
-"""Pictures with the JNDs that people found in them, whatever data set they come from; each fault has its own words."""
+"""Pictures with the JNDs that human observers found in them, whatever data set they come from."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.config import TrainOptions
+from vcmpipe.datasets.importers.reading import and_more
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import Samples
 from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture
+from vcmpipe.process.progress import Warn
 from vcmpipe.training.objects import named_in
 
 
@@ -53,25 +55,21 @@ class PictureSet:
         text = self.table[["path", "split", *self.levels]].to_csv(index=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    @property
-    def falling(self) -> bool:
-        """Whether less is coarser on the labels' scale."""
-        return self.samples.scale == "jpeg-qf"
-
     def out_of_order(self) -> list[str]:
         """Pictures whose labels do not go from fine to coarse."""
         labels = self.table[list(self.levels)].to_numpy(dtype=np.float64)
-        steps = np.diff(labels, axis=1) * (-1 if self.falling else 1)
+        steps = np.diff(labels, axis=1) * (-1 if self.samples.scale == "jpeg-qf" else 1)
         wrong = np.flatnonzero((steps < 0).any(axis=1))
         return [str(self.table["path"].iloc[int(row)]) for row in wrong]
 
 
-def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:
+def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = lambda message: None) -> PictureSet:
     """The pictures of a data set.
 
     Args:
         options: Say where it is, and which pictures to leave out.
         levels: JND levels that every picture must have.
+        warn: Called where labels are not in order.
 
     Raises:
         InputError: There is no such data set; a picture is not there, lacks a level, or has one twice; nothing is left.
@@ -92,7 +90,10 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:
         pictures = pictures.merge(labels[list(levels)], left_on="path", right_index=True, how="left")
     if options.limit is not None:
         pictures = pictures.groupby("split", group_keys=False, sort=False).head(options.limit)
-    return PictureSet(samples, pictures.reset_index(drop=True), root, levels)
+    found = PictureSet(samples, pictures.reset_index(drop=True), root, levels)
+    if len(levels) > 1 and (wrong := found.out_of_order()):
+        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+    return found
 
 
 def _check_paths(data: str, table: pd.DataFrame, root: Path, missing: tuple[str, ...]) -> None:
@@ -110,11 +111,11 @@ def _check_levels(data: str, scale: str, table: pd.DataFrame) -> None:
     if scale == "none" or table["label"].isna().all():
         raise InputError(f"{data} has no labels: only the stage autoencoder can learn from it")
     if table["level"].isna().all():
-        raise InputError(f"{data} has no JND levels: its labels are of objects, not of what people see in pictures")
+        raise InputError(f"{data} has no JND levels: its labels are of objects, not of human viewers")
     twice = table.dropna(subset=["level"]).duplicated(["path", "level"])
     if twice.any():
         row = table.dropna(subset=["level"])[twice].iloc[0]
-        raise InputError(f"{data}: {row['path']!r} has level {row['level']} twice{_more(int(twice.sum()))}")
+        raise InputError(f"{data}: {row['path']!r} has level {row['level']} twice{and_more(int(twice.sum()) - 1)}")
 
 
 def _check_complete(data: str, paths: pd.Series, labels: pd.DataFrame, levels: tuple[int, ...]) -> None:
@@ -130,8 +131,4 @@ def _check_complete(data: str, paths: pd.Series, labels: pd.DataFrame, levels: t
 
 def _first(names: pd.Series | list[str]) -> str:
     values = list(names)
-    return f"{str(values[0])!r}{_more(len(values))}"
-
-
-def _more(count: int) -> str:
-    return f" (and {count - 1:,} more)" if count > 1 else ""
+    return f"{str(values[0])!r}{and_more(len(values) - 1)}"
