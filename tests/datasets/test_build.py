@@ -41,7 +41,7 @@ def test_a_store_holds_what_the_pipeline_codes_and_the_detector_sees(built: Stor
         coded = coder.uniform([26, 34, 42, 50])
         assert record.qps.tolist() == [26, 34, 42, 50]
         assert record.bits.tolist() == [each.bits for each in coded]
-        assert [built.stream(record.name, qp) for qp in (26, 50)] == [coded[0].data, coded[3].data]
+        assert [built.stream(record, qp) for qp in (26, 50)] == [coded[0].data, coded[3].data]
         decoded = [coder.decode_still(each) for each in coded]
         assert record.psnr_y.tolist() == [psnr for _, psnr in decoded]
         source = detector.detect([frame])[0]

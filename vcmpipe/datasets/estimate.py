@@ -111,7 +111,7 @@ def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
 
 
 def _seconds() -> float:
-    """Seconds of processor time of this process and its children; wall time where a system does not tell."""
+    """Seconds of processor time of this process and its children; wall time where a system has no such figures."""
     if os.name != "posix":
         return time.monotonic()
     times = os.times()

@@ -6,7 +6,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vcmpipe.bitstream import Codec
 from vcmpipe.config import DatasetBuildOptions, parse_range
@@ -130,20 +132,8 @@ class Manifest:
         if version != VERSION:
             raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store anew")
         try:
-            if values["codec"] not in get_args(Codec):
-                raise ValueError(f"there is no codec {values['codec']!r}")
-            values |= {
-                "qps": tuple(int(qp) for qp in values["qps"]),
-                "rule": MatchRule(**values["rule"]),
-                "colour": ColourSpec(**values["colour"]),
-                "classes": {int(number): str(name) for number, name in values["classes"].items()},
-            }
-            manifest = cls(**values)
-            for each in dataclasses.fields(cls):
-                if each.type == "str" and not isinstance(getattr(manifest, each.name), str):
-                    raise ValueError(f"{each.name} is no text")
-            return manifest
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return msgspec.convert(values, cls, str_keys=True)
+        except msgspec.ValidationError as error:
             raise InputError(f"{source} is damaged: {error}") from error
 
 

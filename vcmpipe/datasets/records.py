@@ -166,13 +166,7 @@ class Matched:
 
 
 def matched(source: sv.Detections, versions: Sequence[sv.Detections], task: Task) -> Matched:
-    """Find the objects of a source again in each of its versions.
-
-    Args:
-        source: All detections on the source.
-        versions: All detections on each of Q versions.
-        task: What an object is, and when it counts as found.
-    """
+    """Find the objects of a source again in each of Q versions, out of all detections there."""
     reference = task.reference([source])
     shape = (len(reference), len(versions))
     found = np.zeros(shape, dtype=np.bool_)

@@ -23,7 +23,7 @@ from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
 from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
-from vcmpipe.process import publish
+from vcmpipe.process import one_line, publish
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.sidecar import provenance
 
@@ -191,6 +191,33 @@ def split_by_picture(
     return [split(name) for name in pictures]
 
 
+def picture_files(samples: Samples, rows: pd.DataFrame, images: str | None, remedy: str) -> dict[str, Path]:
+    """The files of pictures by the ``path`` of their rows.
+
+    Args:
+        samples: What the rows are of.
+        rows: Some of its table.
+        images: Where the pictures are now; None: where the data set was imported from.
+        remedy: What to do where there are none, for the message.
+
+    Raises:
+        InputError: A row has no picture, or its file is not there.
+    """
+    lacking = rows["path"].isna()
+    if lacking.any():
+        reason = f" ({'; '.join(samples.missing)})" if lacking.all() and samples.missing else ""
+        first, more = rows["sample"][lacking].iloc[0], f" (and {lacking.sum() - 1:,} more)" if lacking.sum() > 1 else ""
+        which = "no pictures" if lacking.all() else f"no picture of {first!r}{more}"
+        raise InputError(f"{samples.name} holds {which}{reason}, and they are needed: {remedy}")
+    root = Path(images or samples.root or ".")
+    files = {str(path): root / path for path in rows["path"].unique()}
+    absent = [path for path, file in files.items() if not file.is_file()]
+    if absent:
+        more = f" (and {len(absent) - 1:,} more)" if len(absent) > 1 else ""
+        raise InputError(f"{one_line(repr(absent[0]))}{more} is not below {root}: name their folder with --images")
+    return files
+
+
 def check_free(path: Path) -> None:
     """Refuse a place where samples cannot be written, before anything is done for them.
 
@@ -204,10 +231,7 @@ def check_free(path: Path) -> None:
 def write_samples(samples: Samples, path: Path, companions: Mapping[str, pd.DataFrame] | None = None) -> None:
     """Write a folder of samples; it is there whole or not at all.
 
-    Args:
-        samples: What to write.
-        path: The folder, which must not be there or be empty.
-        companions: More tables, written beside it as ``NAME.parquet``.
+    ``companions`` are more tables, written beside it as ``NAME.parquet``.
 
     Raises:
         InputError: The folder holds something.

@@ -123,15 +123,12 @@ class Store:
         with process.publish(self.record_path(record.name)) as part:
             part.write_bytes(record.to_parquet())
 
-    def stream(self, name: str, qp: int) -> bytes:
+    def stream(self, record: PictureRecord, qp: int) -> bytes:
         """One version of a picture, a VVC stream of its own.
 
         Raises:
-            InputError: It was not coded at that QP, or the stream file is gone or shorter than its record says.
+            InputError: It was not coded at that QP, or the stream file is gone or shorter than its record states.
         """
-        return self._stream(self.record(name), qp)
-
-    def _stream(self, record: PictureRecord, qp: int) -> bytes:
         path = self.stream_path(record.name)
         places = np.flatnonzero(record.qps == qp)
         if not places.size:
@@ -155,12 +152,16 @@ class Store:
             ProcessError: A stream does not decode to the picture.
         """
         record = self.record(name)
-        size = record.width, record.height
-        return [Frame(0, yuv_to_rgb(self.samples_of(record, qp), self.manifest.colour, size), name) for qp in qps]
+        return [self.version(record, qp) for qp in qps]
+
+    def version(self, record: PictureRecord, qp: int) -> Frame:
+        """One version of a picture, decoded; see ``versions``."""
+        yuv, size = self.samples_of(record, qp), (record.width, record.height)
+        return Frame(0, yuv_to_rgb(yuv, self.manifest.colour, size), record.name)
 
     def samples_of(self, record: PictureRecord, qp: int) -> Yuv:
         """The decoded samples of one version; see ``versions``."""
-        pictures = list(decode_stream(self._stream(record, qp), threads=1))
+        pictures = list(decode_stream(self.stream(record, qp), threads=1))
         if len(pictures) != 1:
             raise ProcessError(f"{self.stream_path(record.name)}: QP {qp} decodes to {len(pictures)} pictures, not 1")
         return pictures[0].yuv

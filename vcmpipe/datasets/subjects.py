@@ -59,10 +59,6 @@ class Satisfaction:
 def read_raters(path: Path, samples: Samples) -> dict[str, list[float]] | None:
     """The answers about each labelled sample with a level, by its name; None where the data set holds none.
 
-    Args:
-        path: The folder of samples.
-        samples: What is in it.
-
     Raises:
         InputError: The answers are damaged, outside the scale, or lack a sample.
     """
@@ -94,11 +90,8 @@ def satisfaction(
 ) -> list[Satisfaction]:
     """How many subjects each value satisfies, by level, and by resolution where there are several.
 
-    Args:
-        samples: Labels with levels.
-        answers: As ``read_raters`` gives them.
-        ratios: Satisfied-user ratios to give JNDs at.
-        rounds: Draws of the bootstrap over subjects.
+    ``answers`` as ``read_raters`` gives them, ``ratios`` are satisfied-user ratios to give JNDs at, ``rounds`` draws of
+    the bootstrap over subjects.
     """
     table = _levelled(samples)
     span = SCALES[samples.scale]

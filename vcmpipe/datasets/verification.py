@@ -148,4 +148,4 @@ def _version_faults(store: Store, record: PictureRecord, qp: int, source: Frame 
     stated = float(record.psnr_y[list(record.qps).index(qp)])
     measured = psnr_y(rgb_to_yuv(source.rgb, store.manifest.colour), yuv)
     if abs(measured - stated) > _SAME_DB:
-        yield f"{where}: PSNR {measured:.3f} dB, its record says {stated:.3f}"
+        yield f"{where}: PSNR {measured:.3f} dB, its record states {stated:.3f}"

@@ -109,15 +109,9 @@ def load_parts(recipe: Recipe) -> tuple[Encoder, Detector]:
 
 
 def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
-    """Code a picture, detect in its versions, and write down what was found.
+    """Code a picture out of its file, detect in its versions, and write down what was found, or why it failed.
 
-    Args:
-        recipe: How.
-        name: The picture's name in the store.
-        data: Its file.
-
-    Returns:
-        The picture, or why it failed: a fault in one picture must not stop the others.
+    A fault in one picture must not stop the others.
     """
     try:
         return _code(recipe, name, data)

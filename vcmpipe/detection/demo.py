@@ -1,8 +1,8 @@
 """The demo detector: a small torchvision SSD for the built-in scenes, with weights of our own in the package.
 
 The network is built without any pretrained weights and filled from ``weights/demo.safetensors``; the model card beside
-it (``demo.json``, ``demo.md``) names the classes and the digest and says how the weights were made. It knows only the
-shapes of ``vcmpipe.datasets.scenes`` and says nothing useful about real pictures.
+it (``demo.json``, ``demo.md``) names the classes and the digest and how the weights were made. It knows only the
+shapes of ``vcmpipe.datasets.scenes`` and is of no use on real pictures.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _FASTESTDET_STRIDE = 16
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model file says about itself.
+    """What a model file states about itself.
 
     Attributes:
         outputs: Its outputs for a plain grey picture, batch first.
@@ -215,7 +215,7 @@ def class_names(metadata: Mapping[str, str], count: int | None) -> dict[int, str
 
     Args:
         metadata: The model's own key-value pairs; ultralytics writes ``names`` as a Python literal, ``{0: 'person'}``.
-        count: Number of classes in the output; None where the output does not say.
+        count: Number of classes in the output; None where the output does not tell.
     """
     try:
         names = ast.literal_eval(metadata.get("names", ""))
@@ -261,7 +261,7 @@ def _recognise_fastestdet(facts: ModelFacts) -> Head | None:
     return FastestDetHead(class_names(facts.metadata, shape[1] - 5)) if shape[2:] == cells else None
 
 
-# Asked in this order.
+# Tried in this order.
 RECOGNISERS: tuple[Callable[[ModelFacts], Head | None], ...] = (
     _recognise_yolox,
     _recognise_ultralytics,

@@ -135,7 +135,9 @@ def _load_local(name: str, path: Path) -> tuple[Any, dict[int, str], str]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         state = {str(key): value.float() if value.is_floating_point() else value for key, value in state.items()}
-    except Exception as error:  # the two formats have many ways to be broken, and torch's words advise unsafe loading
+    except (
+        Exception
+    ) as error:  # the two formats have many ways to be broken, and torch's message advises unsafe loading
         raise InputError(f"{path} is damaged or no state dict (.safetensors, or .pth with tensors only)") from error
     count = _count_classes(name, state, path)
     model = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=count)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.samples import Samples, check_free, write_samples
+from vcmpipe.datasets.samples import Samples, check_free, picture_files, write_samples
 from vcmpipe.encoders import Encoder, load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, read_picture
@@ -110,31 +110,6 @@ def convert(
     )
 
 
-def picture_files(samples: Samples, rows: pd.DataFrame, images: str | None, why: str) -> dict[str, Path]:
-    """The files of pictures by the ``path`` of their rows.
-
-    Args:
-        samples: What the rows are of.
-        rows: Rows of its table.
-        images: Where the pictures are now; None: where the data set was imported from.
-        why: What to do where there are none, for the message.
-
-    Raises:
-        InputError: A row has no picture, or its file is not there.
-    """
-    lacking = rows["path"].isna()
-    if lacking.any():
-        reason = f" ({'; '.join(samples.missing)})" if lacking.all() and samples.missing else ""
-        which = "no pictures" if lacking.all() else f"no picture of {rows['sample'][lacking].iloc[0]!r}"
-        raise InputError(f"{samples.name} holds {which}{reason}, and they must be coded: {why}")
-    root = Path(images or samples.root or ".")
-    files = {str(path): root / path for path in rows["path"].unique()}
-    for path in files.values():
-        if not path.is_file():
-            raise InputError(f"{one_line(str(path))} is not there: say where the pictures are with --images")
-    return files
-
-
 def _matched(
     samples: Samples,
     rows: pd.DataFrame,
@@ -144,7 +119,7 @@ def _matched(
     warn: Warn,
 ) -> pd.DataFrame:
     """Matches in the rows' order: after, target, quality, reached."""
-    files = picture_files(samples, rows, options.images, "take --how affine")
+    files = picture_files(samples, rows, options.images, "only --how affine codes none")
     cache = ContentCache(cache_folder(options.cache), warn)
     measure = cast(Measure, options.how)
     groups = [(path, part) for path, part in rows.groupby("path", sort=False)]

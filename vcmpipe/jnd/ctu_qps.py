@@ -24,8 +24,8 @@ STEP = 5
 FACTOR = ViewerOptions.jnd_factor
 """Error that a CTU may have, as a multiple of its mean squared JND.
 
-1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error is
-not asked; a factor below 1 leaves room for that, one above 1 goes for bits.
+1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error
+does not count; a factor below 1 leaves room for that, one above 1 goes for bits.
 """
 FLOOR = ViewerOptions.jnd_floor
 """Grey levels that no JND counts as less than.

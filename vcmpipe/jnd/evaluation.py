@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.samples import SCALES, Samples
+from vcmpipe.datasets.samples import SCALES, Samples, picture_files
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.evaluation.threshold_errors import ErrorSummary, mean_error, summarise
 from vcmpipe.frames import Frame, read_picture
-from vcmpipe.jnd.conversion import nearest, picture_files
+from vcmpipe.jnd.conversion import nearest
 from vcmpipe.jnd.models.picture_jnd import JndPredictor, picture_predictor, predicts_pictures
 from vcmpipe.jnd.quality_match import Versions
 from vcmpipe.process.content_cache import ContentCache, cache_folder
@@ -107,13 +107,7 @@ def evaluate_pictures(
     progress: Progress = lambda done, total: None,
     warn: Warn = lambda message: None,
 ) -> PictureReport:
-    """Predict the JNDs of a split's pictures and compare them with the labels.
-
-    Args:
-        options: Which predictor, on what.
-        samples: Labels with levels.
-        progress: Called with pictures done and their number.
-        warn: Called with what the user should know.
+    """Predict the JNDs of a split's pictures and compare them with the labels, which have levels.
 
     Raises:
         VcmError: The input is wrong, a codec failed, or the place cannot be written to.
@@ -126,7 +120,9 @@ def evaluate_pictures(
     rows = table if options.split == "all" else table[table["split"] == options.split]
     if rows.empty:
         raise InputError(f"{options.data} has no labels in the split {options.split}: name another --split")
-    rows = _limited(rows, options.limit)
+    if options.limit is not None:
+        first = rows.drop_duplicates("picture").groupby("split").head(options.limit)["picture"]
+        rows = rows[rows["picture"].isin(first)]
     medians = _medians(table, rows, warn)
     predictor = _predictor(options, samples)
     scale, predicted = samples.scale, np.full(len(rows), np.nan)
@@ -161,14 +157,6 @@ def evaluate_pictures(
     return report
 
 
-def _limited(rows: pd.DataFrame, limit: int | None) -> pd.DataFrame:
-    """The rows of the first pictures of each split."""
-    if limit is None:
-        return rows
-    kept = rows.drop_duplicates("picture").groupby("split").head(limit)["picture"]
-    return rows[rows["picture"].isin(kept)]
-
-
 def _medians(table: pd.DataFrame, rows: pd.DataFrame, warn: Warn) -> Mapping[int, float]:
     """By level the lower median of the training labels: no constant has a smaller mean absolute error on those."""
     found = {}
@@ -199,8 +187,8 @@ def _predictor(options: EvaluatePredictorOptions, samples: Samples) -> JndPredic
         return _Constant(number)
     if not predicts_pictures(spec):
         raise InputError(
-            f"{options.data} holds JNDs of pictures, and {name} says thresholds of objects: name laser:VARIANT:FILE, "
-            "mtjnd:VARIANT:FILE or constant"
+            f"{options.data} holds JNDs of pictures, and {name} predicts thresholds of objects: name "
+            "laser:VARIANT:FILE, mtjnd:VARIANT:FILE or constant"
         )
     return picture_predictor(spec, device=options.device)
 
@@ -222,7 +210,7 @@ def _pictures(
     progress: Progress,
 ) -> Iterator[tuple[NDArray[np.int64], Frame, Versions | None]]:
     """Each picture with the places of its rows, and what codes it where that was requested."""
-    files = picture_files(samples, rows, options.images, "constant needs none")
+    files = picture_files(samples, rows, options.images, "only constant needs none")
     cache = ContentCache(cache_folder(options.cache)) if coding else None
     encoder = load_encoder("vvenc") if coding else None
     for done, (name, part) in enumerate(rows.groupby("path", sort=False), 1):
@@ -231,7 +219,7 @@ def _pictures(
         for width, height in zip(part["width"], part["height"], strict=True):
             if not pd.isna(width) and not pd.isna(height) and (width, height) != (frame.width, frame.height):
                 raise InputError(
-                    f"{path} has {frame.width}x{frame.height} pixels, the data set says {width}x{height}: it is "
+                    f"{path} has {frame.width}x{frame.height} pixels, the data set states {width}x{height}: it is "
                     "another picture"
                 )
         versions = Versions(encoder, frame, cache) if encoder is not None and cache is not None else None

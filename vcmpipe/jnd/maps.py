@@ -17,7 +17,7 @@ from vcmpipe.process import one_line, publish
 
 PREVIEW_TOP = 32.0
 """Grey levels at the bright end of a preview's colours, the same for every picture, so that previews compare."""
-# The text in a preview that says what it was made of: how a later run knows that a map is there, whole, and the same.
+# The text in a preview that states what it was made of: how a later run knows that a map is there, whole, and the same.
 _TEXT = "vcmpipe-jnd-map"
 VERSION = 1
 
@@ -113,7 +113,7 @@ def write_map(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:
 
 
 def _text_of(image: Path) -> dict[str, Any] | None:
-    """What a preview says of itself; None where it is missing, damaged, or none of ours."""
+    """What a preview states of itself; None where it is missing, damaged, or none of ours."""
     from PIL import Image
 
     try:

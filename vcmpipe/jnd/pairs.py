@@ -19,7 +19,6 @@ class PairSet:
     """Pairs.
 
     Attributes:
-        samples: The data set that they come from.
         table: A row per pair: ``sample``, ``picture``, ``split``, ``width``, ``height``, ``path`` (pristine) and
             ``critical``, both below ``root``.
         root: Where the paths start.
@@ -37,9 +36,7 @@ class PairSet:
 def read_pairs(folder: Path, root: Path | None = None) -> PairSet:
     """Open what ``vcmpipe dataset import cpl-set`` wrote.
 
-    Args:
-        folder: The folder of samples.
-        root: Where the pictures are now, if they have moved.
+    ``root`` is where the pictures are now, if they have moved.
 
     Raises:
         InputError: It is no such folder, is damaged, or a picture is not there.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vcmpipe import process
 from vcmpipe.datasets.scales import RANGES
-from vcmpipe.encoders.ffmpeg import find_ffmpeg
+from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import ColourSpec, Yuv, rgb_to_yuv, yuv_bytes_8
 from vcmpipe.frames.colour import to_ten_bits
@@ -19,6 +19,15 @@ from vcmpipe.frames.video import plane_array
 H264_RANGE, JPEG_RANGE = RANGES["h264-qp"], RANGES["jpeg-qf"]
 _SECONDS = 60
 _SECONDS_PER_MEGAPIXEL = 20
+
+
+def codec_identity(scale: str) -> tuple[str, ...]:
+    """What a coded picture of one of these scales depends on besides picture and value: ``h264-qp`` or ``jpeg-qf``."""
+    if scale == "h264-qp":
+        return scale, ffmpeg_build(find_ffmpeg("encoder", "libx264"))
+    import cv2
+
+    return scale, cv2.__version__
 
 
 def h264_picture(yuv: Yuv, qp: int) -> bytes:

@@ -55,7 +55,7 @@ def human_quality(
 
     Raises:
         InputError: A version has another size, the picture is too small, or no FFmpeg with both filters is there.
-        ProcessError: FFmpeg fails or says something else than was requested.
+        ProcessError: FFmpeg fails, or its output is not what was requested.
     """
     for version in versions:
         _check_sizes(source.shape[1::-1], version.shape[1::-1])

@@ -36,7 +36,7 @@ def train_aware(
     warn: Warn,
     say: Warn,
 ) -> TrainReport:
-    """Train on every object of a store that is not excluded, and say how cross-validation judges it.
+    """Train on every object of a store that is not excluded, and report how cross-validation judges it.
 
     All objects are learned from, whatever their split: the figures come from cross-validation by pictures.
 

@@ -63,13 +63,7 @@ def fold_of(picture: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int6
 
 
 def fit(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:
-    """Learn location and spread.
-
-    Args:
-        rows: (N, F) the features to learn from.
-        data: The N objects.
-        options: How.
-    """
+    """Learn location and spread of N objects from (N, F) features."""
     model = _locate(rows, data, options)
     folds = min(5, len(np.unique(data.picture)))
     if folds < 2:
@@ -94,15 +88,7 @@ def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
 def train(
     store: Store, data: AwareData, detector: Detector, options: AwareOptions, *, card: dict[str, Any] | None = None
 ) -> AwareWeights:
-    """Train on objects of a store.
-
-    Args:
-        store: Where they come from, for the card.
-        data: See ``collect``.
-        detector: The store's.
-        options: How.
-        card: What else to write into the card.
-    """
+    """Train on objects that ``collect`` took from a store with its detector; ``card`` goes into the card, too."""
     plain = fit(data.features, data, options)
     probed = fit(np.hstack([data.features, data.probe]), data, options) if data.probe.shape[1] else None
     known = {
@@ -140,11 +126,7 @@ class Validation:
 def cross_validate(data: AwareData, options: AwareOptions, *, folds: int = 5, repeats: int = 4) -> Validation:
     """Predict every object by models that saw no object of its picture.
 
-    Args:
-        data: The objects.
-        options: How to train.
-        folds: Parts that the pictures are dealt into.
-        repeats: Times that they are dealt anew.
+    Pictures are dealt into so many ``folds``, and anew ``repeats`` times.
     """
     count = len(data)
     plain, probed = np.zeros((repeats, count, QP_COUNT)), np.zeros((repeats, count, QP_COUNT))

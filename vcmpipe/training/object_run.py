@@ -57,7 +57,7 @@ class ObjectRecipe(Recipe):
         backbone: Default of the option, and so is ``size``.
         size: Likewise.
         build: The network with random weights.
-        load_pretrained: Fills it with timm's weights and says which.
+        load_pretrained: Fills it with timm's weights and returns their name.
         freeze: Leaves only what the paper trains to be trained.
         items: The data set of some rows; True where they are trained on.
     """

@@ -75,7 +75,7 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
         table = table[~named_in(table["picture"], Path(options.exclude))]
     if not table.empty and table["path"].isna().all():
         raise InputError(f"{options.data} holds no crops and no pictures, only labels: {'; '.join(samples.missing)}")
-    table = table[table["path"].notna()]  # the others are told of in samples.missing
+    table = table[table["path"].notna()]  # the others are reported in samples.missing
     usable = table[table["label"].notna() & table["recognisable"]]
     if usable.empty:
         raise InputError(
@@ -158,7 +158,7 @@ class SamplePictures:
 
     Args:
         samples: The table.
-        options: May say where the pixels are.
+        options: May give the place of the pixels.
     """
 
     def __init__(self, samples: Samples, options: ObjectsOptions) -> None:
@@ -190,12 +190,10 @@ class SamplePictures:
 
     def _coded(self, row: pd.Series, qp: int) -> Pixels:
         if self.pattern is None:
-            raise InputError(
-                f"{self.name} holds no coded versions: take a built store, or say --pattern where they are"
-            )
+            raise InputError(f"{self.name} holds no coded versions: take a built store, or name them with --pattern")
         path = self.root / filled(self.pattern, row["sample"], qp)
         if not path.is_file():
-            raise InputError(f"{path} is missing: --pattern says how coded versions are named")
+            raise InputError(f"{path} is missing: --pattern names coded versions")
         return read_picture(path, _LEAST)
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:

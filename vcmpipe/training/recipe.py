@@ -23,7 +23,6 @@ class Plan:
     """A run's settings with all defaults filled in; two runs with equal plans give equal weights (on a CPU).
 
     Attributes:
-        model: The model's name.
         data: The data set, as it was named.
         objects: Digest of its samples, splits and labels.
         init: ``pretrained``, ``random``, or the digest of a weight file (several: with commas).
@@ -31,9 +30,7 @@ class Plan:
         epochs: At most so many.
         batch: Items in a batch, of each device.
         lr: Learning rate at the start.
-        weight_decay: Of the optimiser.
         patience: Epochs without a better validation before it stops; 0: never.
-        seed: Of all randomness.
         precision: Lightning's name for it.
     """
 
@@ -68,8 +65,8 @@ class Recipe:
     """One model's part in training.
 
     Attributes:
-        monitors: Validation figures, less is better: the first says which weights are the best, and training stops when
-            none of them gets better.
+        monitors: Validation figures, less is better: the first decides which weights are the best, and training stops
+            when none of them gets better.
         load: Fills a network from a state dict; a source's name goes into errors.
         loss: Loss, and what else is logged, by name, of a network on a batch. The last part of a batch has a row for
             each item.
@@ -92,7 +89,7 @@ class Material:
         noun: What it counts, in the plural.
         split: The rows of a split (train, val, test).
         items: The data set of some rows, whose items take a ``Draw`` each; True where they are trained on.
-        card: What the card says of it.
+        card: What the card states of it.
         baseline: A guess that does not look, and its validation error; asked only where there are validation rows.
     """
 
@@ -108,11 +105,8 @@ class Work:
     """All that a run is made of.
 
     Attributes:
-        plan: Its settings.
-        recipe: The model's part.
-        material: What it learns from.
         network: Makes the network with the weights that it starts from.
-        card: What the card says of this model, besides what it says of all.
+        card: What the card states of this model, besides what it states of all.
         prepare: Makes what the material needs and keeps in the run's folder, before the first batch.
     """
 
@@ -129,12 +123,7 @@ def settings(
 ) -> dict[str, Any]:
     """The fields of every plan, from options and a model's defaults.
 
-    Args:
-        options: What was requested.
-        defaults: Of the model.
-        objects: See ``Plan``.
-        init: See ``Plan``.
-        whole: Why nothing can be frozen, for the message; None where something can.
+    ``objects`` and ``init`` as in ``Plan``; ``whole`` is why nothing can be frozen, None where something can.
 
     Raises:
         InputError: ``--freeze yes`` where nothing can be frozen.

@@ -19,15 +19,7 @@ from vcmpipe.training.recipe import Material, Plan, Recipe
 
 
 class Task(pl.LightningModule):
-    """A network under training.
-
-    Args:
-        network: What is trained.
-        plan: The run's settings.
-        recipe: The model's part.
-        material: What it is trained and validated on.
-        workers: Processes that load.
-    """
+    """A network under training; ``workers`` are processes that load."""
 
     def __init__(self, network: nn.Module, plan: Plan, recipe: Recipe, material: Material, workers: int = 0) -> None:
         super().__init__()
@@ -117,7 +109,7 @@ class BestWeights(pl.Callback):
 
     Args:
         path: Where its state dict goes (.safetensors).
-        monitors: Figures; the first says which is the best, none of them better for ``patience`` epochs stops.
+        monitors: Figures; the first decides which is the best, none of them better for ``patience`` epochs stops.
         patience: 0: never.
     """
 

@@ -131,6 +131,20 @@ def pictures_in(folder: Path) -> list[Path]:
     )
 
 
+def pictures_by_stem(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their names without ending, sorted.
+
+    Raises:
+        InputError: Two have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in pictures_in(folder):
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{folder}: {other.name} and {path.name} have one name")
+    return found
+
+
 def shown(value: Any) -> str:
     """A value in a message: short, and on one line."""
     text = one_line(value if isinstance(value, str) else str(value)[:200])

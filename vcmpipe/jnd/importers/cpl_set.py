@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.reading import and_more, pictures_in, shown
+from vcmpipe.datasets.importers.reading import and_more, pictures_by_stem, shown
 from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import Samples, table_of
 from vcmpipe.errors import InputError
@@ -76,12 +76,6 @@ def paired(folder: Path, first: str, second: str) -> list[tuple[str, Path, Path]
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Pictures of a folder by their names without ending."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not there: pairs are in {PRISTINE} and {CRITICAL} in each part of CPL-Set")
-    found: dict[str, Path] = {}
-    for path in pictures_in(folder):
-        if path.stem in found:
-            raise InputError(f"{folder}: {found[path.stem].name} and {path.name} have one name")
-        found[path.stem] = path
-    return found
+    return pictures_by_stem(folder)

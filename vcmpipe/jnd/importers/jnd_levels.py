@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.reading import and_more, pictures_in, shown
+from vcmpipe.datasets.importers.reading import and_more, pictures_by_stem, shown
 from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
@@ -93,7 +93,6 @@ def _by_position(folder: Path, scale: str) -> list[Entry]:
         for (part, name), values in zip(names, labels, strict=True):
             relative = f"{part}/{name}"
             entries.append(Entry(relative, str(Path(relative).with_suffix("")), PARTS[part], values))
-    _refuse_twice(entries, folder)
     versions: dict[str, list[str | None]] = {entry.name: [] for entry in entries}
     for part in parts:
         for level in LEVELS:
@@ -104,18 +103,10 @@ def _by_position(folder: Path, scale: str) -> list[Entry]:
     return [replace(entry, coded=tuple(versions[entry.name])) for entry in entries]
 
 
-def _refuse_twice(entries: Sequence[Entry], folder: Path) -> None:
-    """``train/1.png`` and ``train/1.jpg`` would be one source, and may not even be the same picture."""
-    seen: dict[str, str] = {}
-    for entry in entries:
-        if entry.source in seen:
-            raise InputError(f"{folder}: {seen[entry.source]} and {entry.name} have one name")
-        seen[entry.source] = entry.name
-
-
 def _pictures(folder: Path) -> list[str]:
-    """File names of the pictures in a folder, of which there must be some; see ``pictures_in``."""
-    names = [path.name for path in pictures_in(folder)]
+    """File names of the pictures in a folder, of which there must be some; see ``pictures_by_stem``."""
+    # ``1.png`` and ``1.jpg`` would be one source, and may not even be the same picture.
+    names = [path.name for path in pictures_by_stem(folder).values()]
     if not names:
         raise InputError(f"{folder} holds no pictures")
     return names

@@ -86,8 +86,8 @@ def read_manifest(folder: Path, scale: str) -> list[Entry]:
     path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-        heads = list(csv.DictReader(io.StringIO(text), strict=True).fieldnames or ())
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows, heads = list(reader), list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV: {one_line(str(error))}") from error
     absent = [name for name in _NEEDED if name not in heads]

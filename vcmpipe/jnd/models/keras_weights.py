@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -100,14 +101,10 @@ def load_keras(network: nn.Module, weights: Path) -> None:
         InputError: The file is missing, damaged, no such file, or of another network: the first layer that differs is
             named.
     """
-    import h5py
-
     if not weights.is_file():
         raise InputError(f"{weights} is not there: name a file of weights")
     try:
-        with h5py.File(weights, "r") as file, torch.no_grad():
-            found = list(layers_of(file, str(weights)))
-            pairs = [pair for kind in get_args(Kind) for pair in _matched(network, found, kind, str(weights))]
+        with _pairs(network, weights) as pairs, torch.no_grad():
             for module, layer in pairs:
                 _fill(module, layer, str(weights))
     except _DAMAGE as error:
@@ -116,17 +113,21 @@ def load_keras(network: nn.Module, weights: Path) -> None:
 
 def fits(network: nn.Module, weights: Path) -> bool:
     """Whether a file has the layers of a network, which may be on the meta device; nothing is read but shapes."""
-    import h5py
-
     try:
-        with h5py.File(weights, "r") as file:
-            found = list(layers_of(file, str(weights)))
-            for kind in get_args(Kind):
-                for _ in _matched(network, found, kind, str(weights)):
-                    pass
+        with _pairs(network, weights):
+            return True
     except (InputError, *_DAMAGE):
         return False
-    return True
+
+
+@contextmanager
+def _pairs(network: nn.Module, weights: Path) -> Iterator[list[tuple[nn.Module, KerasLayer]]]:
+    """Modules and the layers of an open file that fill them, all of both."""
+    import h5py
+
+    with h5py.File(weights, "r") as file:
+        found = list(layers_of(file, str(weights)))
+        yield [pair for kind in get_args(Kind) for pair in _matched(network, found, kind, str(weights))]
 
 
 def layers_of(file: h5py.File, source: str) -> Iterator[KerasLayer]:

@@ -190,17 +190,15 @@ def predicts_pictures(spec: str) -> bool:
 
 
 def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
-    """Makes a predictor of whole pictures, for its answers about a picture rather than its objects.
-
-    Args:
-        spec: ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS``.
-        device: Where its network runs: auto, cpu, cuda, cuda:N.
+    """Make the predictor of whole pictures that ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS`` names.
 
     Raises:
         InputError: The name is of no such predictor, or its argument is wrong.
     """
     if not predicts_pictures(spec):
-        raise InputError(f"{spec!r} does not look at whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS")
+        raise InputError(
+            f"{spec!r} is no predictor of whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS"
+        )
     name, _, argument = spec.partition(":")
     made: JndPredictor = PREDICTORS.load(name)(argument, device=device)
     return made

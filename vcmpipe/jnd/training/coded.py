@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
-from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.frames import (
     ColourSpec,
@@ -32,7 +31,7 @@ from vcmpipe.frames import (
     yuv_to_rgb,
 )
 from vcmpipe.jnd.models.laser import SIZE
-from vcmpipe.jnd.reference_codecs import h264_decoded, h264_picture, jpeg_picture
+from vcmpipe.jnd.reference_codecs import codec_identity, h264_decoded, h264_picture, jpeg_picture
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.progress import Warn
@@ -64,7 +63,7 @@ class Partners:
 
 @dataclass(frozen=True)
 class Made:
-    """Coded here: by the VVC encoder, x264 or JPEG, as the labels' scale says; kept at the networks' size.
+    """Coded here: by the VVC encoder, x264 or JPEG, as the labels' scale asks; kept at the networks' size.
 
     Attributes:
         root: The data set.
@@ -104,9 +103,7 @@ def _how(scale: str) -> tuple[str, ...]:
     if scale == "vvc-qp":
         encoder = load_encoder("vvenc")
         return scale, encoder.name, encoder.build
-    if scale == "h264-qp":
-        return scale, ffmpeg_build(find_ffmpeg("encoder", "libx264"))
-    return scale, cv2.__version__
+    return codec_identity(scale)
 
 
 def _coded(frame: Frame, scale: str, step: int) -> Pixels:
@@ -143,7 +140,7 @@ def find_coded(pictures: PictureSet, data: Path, level: int, how: str, kept: Pat
     known = _listed(data, pictures, level)
     if how == "encode" or (how == "auto" and not known):
         if pictures.samples.scale == "none":
-            raise InputError(f"{pictures.samples.name} has no labels: nothing says at which QP to code its pictures")
+            raise InputError(f"{pictures.samples.name} has no labels: there is no QP to code its pictures at")
         return Made(pictures.root, pictures.samples.scale, kept), "encode"
     for path in paths:
         partner = known.get(path)

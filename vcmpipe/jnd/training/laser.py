@@ -152,7 +152,7 @@ def check_start(files: list[Path], stage: str, variant: str, levels: tuple[int, 
     """Refuse weights of another stage or level than the one before, and too few or too many of them.
 
     Raises:
-        InputError: They are; the message says which are needed.
+        InputError: They are; the message names those that are needed.
     """
     if not files or (stage == "head" and len(files) == 1 and holds_head(files[0], variant)):
         return

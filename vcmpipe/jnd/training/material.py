@@ -47,12 +47,9 @@ class JndPlan(Plan):
 
 
 class Examples(Dataset[tuple[Tensor, ...]]):
-    """What a network is shown of pictures: one example by row, the same in training and validation.
+    """What a network is shown of pictures: one example by row, the tensors that a loss takes.
 
-    Args:
-        make: Gives the example of a row; the tensors of it that a loss takes.
-        rows: Rows of a ``PictureSet`` or ``PairSet``.
-        training: Makes no difference.
+    They are the same in training and validation.
     """
 
     def __init__(self, make: Callable[[Row], tuple[Tensor, ...]], rows: pd.DataFrame, training: bool) -> None:
@@ -67,13 +64,7 @@ class Examples(Dataset[tuple[Tensor, ...]]):
 
 
 def jnd_material(pictures: PictureSet, make: Callable[[Row], tuple[Tensor, ...]], *, judged: bool) -> Material:
-    """Pictures to learn from.
-
-    Args:
-        pictures: What is learned from.
-        make: Gives the example of a row.
-        judged: Whether QPs are what is learned, so that the median of each level can be the baseline.
-    """
+    """Pictures to learn from; ``judged``: QPs are learned, so that the median of each level is the baseline."""
     samples = pictures.samples
     card = {"name": samples.name, "scale": samples.scale, "source": dict(samples.source)}
     baseline = partial(_median_error, pictures) if judged else None
@@ -135,7 +126,7 @@ def level_loss(plan: JndPlan, answers: Tensor, labels: Tensor) -> tuple[Tensor, 
 
 
 def card(plan: JndPlan) -> dict[str, Any]:
-    """What a card says of these models.
+    """What a card states of these models.
 
     Returns:
         Variant, stage, the scale and range of the answers, and how to name the predictor.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vcmpipe.config import TrainOptions
 from vcmpipe.datasets.importers.reading import and_more
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.samples import Samples
+from vcmpipe.datasets.samples import Samples, picture_files
 from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture
 from vcmpipe.process.progress import Warn
@@ -64,12 +64,7 @@ class PictureSet:
 
 
 def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = lambda message: None) -> PictureSet:
-    """The pictures of a data set.
-
-    Args:
-        options: Say where it is, and which pictures to leave out.
-        levels: JND levels that every picture must have.
-        warn: Called where labels are not in order.
+    """The pictures of a data set; every one must have the ``levels``, and labels out of order are warned of.
 
     Raises:
         InputError: There is no such data set; a picture is not there, lacks a level, or has one twice; nothing is left.
@@ -81,7 +76,7 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = l
     if table.empty:
         raise InputError(f"{options.data} holds no pictures to learn from")
     root = Path(options.images or samples.root or ".")
-    _check_paths(options.data, table, root, samples.missing)
+    picture_files(samples, table, options.images, "leave what has none out with --exclude")
     pictures = table.groupby("path", sort=False)["split"].first().reset_index()
     if levels:
         _check_levels(options.data, samples.scale, table)
@@ -94,17 +89,6 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = l
     if len(levels) > 1 and (wrong := found.out_of_order()):
         warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
     return found
-
-
-def _check_paths(data: str, table: pd.DataFrame, root: Path, missing: tuple[str, ...]) -> None:
-    lone = table["path"].isna()
-    if lone.all():
-        raise InputError(f"{data} holds no pictures, only labels: {'; '.join(missing) or 'it names no files'}")
-    if lone.any():
-        raise InputError(f"{data}: {_first(table['sample'][lone])} has no picture: leave it out with --exclude")
-    absent = [path for path in table["path"].unique() if not (root / path).is_file()]
-    if absent:
-        raise InputError(f"{_first(absent)} is not below {root}: say with --images where the pictures are")
 
 
 def _check_levels(data: str, scale: str, table: pd.DataFrame) -> None:
@@ -123,12 +107,8 @@ def _check_complete(data: str, paths: pd.Series, labels: pd.DataFrame, levels: t
         known = list(labels.index[labels[level].notna()]) if level in labels.columns else []
         lacking = paths[~paths.isin(known)]
         if len(lacking):
+            which = f"{str(lacking.iloc[0])!r}{and_more(len(lacking) - 1)}"
             raise InputError(
-                f"{data}: {_first(lacking)} lacks a label of level {level}, which is learned: leave it out with "
-                "--exclude, or choose another variant or --level"
+                f"{data}: {which} lacks a label of level {level}, which is learned: leave it out with --exclude, or "
+                "choose another variant or --level"
             )
-
-
-def _first(names: pd.Series | list[str]) -> str:
-    values = list(names)
-    return f"{str(values[0])!r}{and_more(len(values) - 1)}"
