@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap import RateModel, RegionOverhead
 from vcmpipe.qpmap.rate import BINS, FIXED_BITS, bin_octaves, coefficient_counts
 

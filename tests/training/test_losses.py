@@ -12,16 +12,16 @@ from vcmpipe.errors import InputError
 from vcmpipe.training.losses import gdsl_loss, soft_labels
 
 
-def by_formula(label: int, sigma: float) -> np.ndarray:
-    k = np.arange(64)
-    g = np.exp(-((k - label) ** 2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
-    return g / g.sum()
-
-
 def loss_floor(label: int) -> float:
     """The least that the loss can be for a label: the entropy of its soft label."""
     mass = soft_labels(torch.tensor([label]))[0].double()
     return float(-(mass * mass.clamp_min(1e-300).log()).sum())
+
+
+def by_formula(label: int, sigma: float) -> np.ndarray:
+    k = np.arange(64)
+    g = np.exp(-((k - label) ** 2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
+    return g / g.sum()
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0, 10.0])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KIND = "jrd-store"
 VERSION = 1
 
-# Two stores that differ in one of these do not go together; the words are for people.
+# Two stores that differ in one of these do not go together; what messages call them.
 _BINDING = {
     "qps": "QPs",
     "search": "search",
@@ -74,7 +74,7 @@ class Manifest:
     def of(
         cls, options: DatasetBuildOptions, encoder: Encoder, detector: Detector, versions: dict[str, str]
     ) -> Manifest:
-        """The manifest of the store that options ask for."""
+        """The manifest of the store that the options describe."""
         return cls(
             images=options.images,
             qps=parse_range(options.qps, low=0, high=63, what="--qps"),
@@ -102,12 +102,12 @@ class Manifest:
         Raises:
             InputError: Naming the first difference.
         """
-        for key, words in _BINDING.items():
+        for key, title in _BINDING.items():
             ours, theirs = getattr(self, key), getattr(other, key)
             if ours != theirs:
                 raise InputError(
-                    f"{store} was made with another configuration: its {words}: {_said(ours)}; requested now: "
-                    f"{_said(theirs)}. Name another --out, or ask for the same"
+                    f"{store} was made with another configuration: its {title}: {_shown(ours)}; requested now: "
+                    f"{_shown(theirs)}. Name another --out, or request the same"
                 )
 
     def to_json(self) -> str:
@@ -137,7 +137,7 @@ class Manifest:
             raise InputError(f"{source} is damaged: {error}") from error
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, tuple) and value and all(isinstance(qp, int) for qp in value):
         step = value[1] - value[0] if len(value) > 1 else 1
         regular = value == tuple(range(value[0], value[-1] + 1, step)) and step > 0

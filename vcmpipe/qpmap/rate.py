@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap.qp_map import QP_MAX, check_qp, grid_shape
 
 QPS = QP_MAX + 1

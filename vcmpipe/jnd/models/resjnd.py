@@ -1,4 +1,4 @@
-"""ResJND: how far each pixel of a picture may move before people see it, read off what a network would change.
+"""ResJND: how far each pixel of a picture may move before a human viewer sees it, read off what a network would change.
 
 The network turns a pristine picture into one at its critical perceptual level; the root mean square of what it changes
 in a pixel's three colours is that pixel's just-noticeable difference (JND). After "ResJND" and its data set CPL-Set;
@@ -33,7 +33,7 @@ TILE = JndMapOptions.tile
 
 
 class ResJnd(nn.Module):
-    """The network: 301,824 parameters, RGB pictures of any size.
+    """The network, with random weights (He et al. 2015, by a layer's outputs): 301,824 parameters, any size of picture.
 
     One pair of convolutions is passed 25 times, and each time what it was first given is added again.
     """
@@ -65,11 +65,6 @@ class ResJnd(nn.Module):
         return x + self.residual(x)
 
 
-def build() -> ResJnd:
-    """The network with random weights (He et al. 2015, by a layer's outputs)."""
-    return ResJnd()
-
-
 def load(weights: Path, device: str = "auto") -> ResJnd:
     """The network with weights, ready to answer.
 
@@ -79,10 +74,10 @@ def load(weights: Path, device: str = "auto") -> ResJnd:
 
     Raises:
         InputError: The file is missing, damaged, refused, or of another architecture; the first name that differs is
-            said.
+            given.
     """
     read_card(weights, MODEL)
-    network = build()
+    network = ResJnd()
     fill(network, read_state(weights), str(weights))
     # Channels last is about a quarter faster on a CPU, with the same answers to float rounding.
     return network.eval().to(pick_torch_device(device)).to(memory_format=torch.channels_last)
