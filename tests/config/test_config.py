@@ -59,9 +59,9 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, ENCODE, "min_score", [0.0, 1.0], [-0.1, 1.1]),
     (config.EncodeOptions, ENCODE, "iou", [0.01, 1.0], [0.0, 1.1]),
     (config.EncodeOptions, ENCODE, "empty", [0, 63], [-1, 64]),
-    (config.EncodeOptions, ENCODE, "dilate", [0, config.MAX_DILATE], [-1, config.MAX_DILATE + 1]),
+    (config.EncodeOptions, ENCODE, "dilate", [0, 16384], [-1, 16385]),
     (config.EncodeOptions, ENCODE, "smooth", [1, 63], [0, 64]),
-    (config.EncodeOptions, ENCODE, "jobs", [0, config.MAX_JOBS], [-1, config.MAX_JOBS + 1]),
+    (config.EncodeOptions, ENCODE, "jobs", [0, 1024], [-1, 1025]),
     (config.EncodeOptions, ENCODE, "limit", [1], [0]),
     (config.EncodeOptions, ENCODE, "margin", [-63, 63], [-64, 64]),
     (config.EncodeOptions, VERIFY, "max_trials", [1, 1000], [0, 1001]),
@@ -71,7 +71,7 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, HUMAN, "jnd_factor", [0.1], [0.0, NAN, float("inf")]),
     (config.EncodeOptions, HUMAN, "jnd_floor", [0.0, 255.0], [-1.0, 256.0]),
     (config.BenchOptions, {}, "limit", [1], [0]),
-    (config.BenchOptions, {}, "resamples", [0, config.MAX_RESAMPLES], [-1, config.MAX_RESAMPLES + 1]),
+    (config.BenchOptions, {}, "resamples", [0, 10_000], [-1, 10_001]),
     (config.BenchOptions, {}, "seed", [0], [-1]),
     (config.BenchOptions, {}, "gallery", [0], [-1]),
     (config.PredictOptions, {"input": "in"}, "margin", [-63, 63], [-64, 64]),
@@ -175,7 +175,7 @@ DEFAULTS: list[tuple[Callable[..., object], str, object]] = [
     (summarise, "average", config.BenchOptions.average),
     (summarise, "resamples", config.BenchOptions.resamples),
     (summarise, "seed", config.BenchOptions.seed),
-    (Bootstrap, "rounds", config.EvaluatePredictorOptions.rounds),
+    (Bootstrap, "resamples", config.EvaluatePredictorOptions.rounds),
 ]
 
 

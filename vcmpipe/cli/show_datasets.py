@@ -137,7 +137,7 @@ def described(report: Statistics) -> None:
         ]
         print()
         show.print_table(
-            screen, ["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, words=0
+            screen, ["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, labels=0
         )
 
 

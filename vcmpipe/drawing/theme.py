@@ -59,14 +59,7 @@ def themed(
 
 
 def panels(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure on white and its (rows, columns) axes, with lines at the values.
-
-    Args:
-        width: In inches.
-        height: In inches.
-        rows: Of axes.
-        columns: Of axes.
-    """
+    """A figure on white, so many inches wide and high, and its (rows, columns) axes, with lines at the values."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")

@@ -22,31 +22,13 @@ RATIO = 0.75
 _FINER_ABOVE = ("jpeg-qf",)
 
 
-def satisfied(answers: ArrayLike, values: ArrayLike, scale: str) -> Floats:
-    """The satisfied-user ratio at each value.
-
-    Args:
-        answers: (S,) of S subjects.
-        values: (V,) on the same scale.
-        scale: ``h264-qp``, ``vvc-qp`` (a lower QP is finer) or ``jpeg-qf`` (a higher factor is).
-
-    Returns:
-        (V,) shares, 0..1.
-
-    Raises:
-        InputError: There are no answers, or one is no number.
-    """
-    share: Floats = _still(_checked(answers), np.asarray(values, dtype=np.float64).reshape(-1), scale).mean(axis=0)
-    return share
-
-
 def jnd_at(answers: ArrayLike, ratio: float, scale: str) -> float:
     """The value that satisfies a share of the subjects: between two answers, in proportion.
 
     Args:
         answers: (S,) of S subjects.
         ratio: The share, above 0 and below 1.
-        scale: As for ``satisfied``.
+        scale: ``h264-qp``, ``vvc-qp`` (a lower QP is finer) or ``jpeg-qf`` (a higher factor is).
 
     Raises:
         InputError: There are no answers, one is no number, or the ratio is outside.
@@ -64,7 +46,7 @@ def jnd_interval(
     Args:
         groups: Per picture the answers of its subjects.
         ratio: The share of satisfied subjects.
-        scale: As for ``satisfied``.
+        scale: As for ``jnd_at``.
         rounds: Draws.
         seed: Of the draws.
 
@@ -96,12 +78,12 @@ def mean_curve(
     Args:
         groups: Per picture the answers of its subjects.
         values: (V,) on the scale.
-        scale: As for ``satisfied``.
+        scale: As for ``jnd_at``.
         rounds: Draws.
         seed: Of the draws.
 
     Raises:
-        InputError: There are no groups, or as for ``satisfied``.
+        InputError: There are no groups, or as for ``jnd_at``.
     """
     if not groups:
         raise InputError("a satisfied-user ratio needs pictures with answers, and there are none")
