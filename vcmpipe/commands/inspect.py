@@ -19,7 +19,7 @@ class InspectReport:
 
     Attributes:
         info: The stream by its headers.
-        check: The stream against its sidecar, or None where that was not asked for.
+        check: The stream against its sidecar, or None where that was not requested.
         faults: What is wrong with the stream, a line each; that it departs from its map is in ``check``.
         belongs: False where the sidecar was written for another stream.
     """
@@ -31,7 +31,7 @@ class InspectReport:
 
 
 def inspect(options: InspectOptions) -> InspectReport:
-    """Read a stream's headers and whether its sidecar belongs to it; with ``options.verify_map`` prove the maps.
+    """Read a stream's headers and whether its sidecar belongs to it; with ``options.verify_map`` check the maps.
 
     Raises:
         BitstreamError: Nothing in the stream can be read.

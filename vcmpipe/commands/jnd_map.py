@@ -17,16 +17,9 @@ from vcmpipe.process.progress import Progress
 
 @dataclass(frozen=True)
 class MappedPicture:
-    """One picture's map.
+    """One picture's map: its file, its size, and its JNDs' mean and maximum in grey levels.
 
-    Attributes:
-        source: The picture, without folders.
-        map: The file of the map.
-        width: Of picture and map.
-        height: Likewise.
-        mean: Mean JND in grey levels.
-        maximum: The largest.
-        made: Whether this run made it; False where it was there.
+    ``made`` is False where the map was there before.
     """
 
     source: str
@@ -40,13 +33,7 @@ class MappedPicture:
 
 @dataclass(frozen=True)
 class JndMapReport:
-    """What ``jnd-map`` did.
-
-    Attributes:
-        out: The folder.
-        weights: Their SHA-256.
-        pictures: In the order of the input.
-    """
+    """What ``jnd-map`` did: the folder, the SHA-256 of the weights, and the pictures in the order of the input."""
 
     out: str
     weights: str
