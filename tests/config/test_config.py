@@ -62,7 +62,7 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, ENCODE, "min_score", [0.0, 1.0], [-0.1, 1.1]),
     (config.EncodeOptions, ENCODE, "iou", [0.01, 1.0], [0.0, 1.1]),
     (config.EncodeOptions, ENCODE, "empty", [0, 63], [-1, 64]),
-    (config.EncodeOptions, ENCODE, "dilate", [0, MAX_SIDE], [-1, config.MAX_DILATE + 1]),
+    (config.EncodeOptions, ENCODE, "dilate", [0, MAX_SIDE], [-1, MAX_SIDE + 1]),
     (config.EncodeOptions, ENCODE, "smooth", [1, 63], [0, 64]),
     (config.EncodeOptions, ENCODE, "jobs", [0, MAX_JOBS], [-1, MAX_JOBS + 1]),
     (config.EncodeOptions, ENCODE, "limit", [1], [0]),
