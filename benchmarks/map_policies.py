@@ -61,7 +61,7 @@ def main() -> None:
                 low, high = pipeline.encoder.capabilities.qp_range
                 (mine,) = pipeline.task.reference([found]).detections
                 wanted = len(mine)
-                answer = pipeline.predictor.predict(frame, mine, coder)
+                answer = pipeline.predictor.predict(frame, mine, coder.of_frame(0))
                 part = answer.recognisable
                 qps = answer.decide(margin=margin, lo=low, hi=high)[part]
                 policy = replace(pipeline.policy, background=background)
