@@ -61,7 +61,7 @@ def main() -> None:
                 reference = pipeline.task.reference([found])
                 (mine,) = reference.detections
                 wanted = len(mine)
-                answer = pipeline.predictor.predict(frame, mine, coder)
+                answer = pipeline.predictor.predict(frame, mine, coder.of_frame(0))
                 part = answer.recognisable
                 qps = answer.decide(margin=margin, lo=low, hi=high)[part]
                 policy = replace(pipeline.policy, background=background)

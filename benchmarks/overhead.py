@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 from vcmpipe import EncodeOptions, load_detector, load_encoder, open_source
-from vcmpipe.coding.pipeline import Pipeline, encode_picture
+from vcmpipe.coding.pipeline import Pipeline, encode_segment
+from vcmpipe.coding.segment import Segment
 
 
 class Timed:
@@ -54,7 +55,7 @@ def own_share(options: EncodeOptions, profile: bool) -> None:
         profiler.enable()
     count = 0
     for frame in open_source(options.input, limit=options.limit):
-        encode_picture(pipeline, frame, detector.detect([frame])[0], check=True)  # type: ignore[operator]
+        encode_segment(pipeline, Segment.still(frame), detector.detect([frame]), check=True)  # type: ignore[operator]
         count += 1
     profiler.disable()
     total = time.perf_counter() - start

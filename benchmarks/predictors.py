@@ -29,7 +29,8 @@ import pandas as pd
 import supervision as sv
 import torch
 
-from vcmpipe.coding.pipeline import Pipeline, encode_picture
+from vcmpipe.coding.pipeline import Pipeline, encode_segment
+from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, TrainOptions
 from vcmpipe.detection import load_detector
 from vcmpipe.frames import Frame, open_source
@@ -168,7 +169,7 @@ def share_of_encode(arguments: argparse.Namespace) -> None:
         pipeline = Pipeline(options, detector=detector, predictor=predictor)
         began = time.perf_counter()
         for frame in frames:
-            encode_picture(pipeline, frame, detector.detect([frame])[0], check=False)
+            encode_segment(pipeline, Segment.still(frame), detector.detect([frame]), check=False)
         return time.perf_counter() - began
 
     coded(clocked)  # the first one warms up

@@ -33,7 +33,7 @@ def main() -> None:
     for frame, found in detected(pipeline.detector, open_source(args.images, limit=args.limit)):
         (mine,) = pipeline.task.reference([found]).detections
         coder = pipeline.coder(frame)
-        answer = pipeline.predictor.predict(frame, mine, coder)
+        answer = pipeline.predictor.predict(frame, mine, coder.of_frame(0))
         boxes, qps = mine.xyxy[answer.recognisable], answer.decide(margin=0)[answer.recognisable]
         objects += len(mine)
         if not len(qps):

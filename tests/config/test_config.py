@@ -14,6 +14,9 @@ from vcmpipe.cli.commands import COMMANDS
 from vcmpipe.coding.search import VerifyRules
 from vcmpipe.coding.search.search import Limits
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.config.base import MAX_JOBS
+from vcmpipe.config.bench import MAX_RESAMPLES
+from vcmpipe.config.limits import MAX_SIDE
 from vcmpipe.encoders import CodingMode
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule, match
@@ -59,9 +62,9 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, ENCODE, "min_score", [0.0, 1.0], [-0.1, 1.1]),
     (config.EncodeOptions, ENCODE, "iou", [0.01, 1.0], [0.0, 1.1]),
     (config.EncodeOptions, ENCODE, "empty", [0, 63], [-1, 64]),
-    (config.EncodeOptions, ENCODE, "dilate", [0, 16384], [-1, 16385]),
+    (config.EncodeOptions, ENCODE, "dilate", [0, MAX_SIDE], [-1, MAX_SIDE + 1]),
     (config.EncodeOptions, ENCODE, "smooth", [1, 63], [0, 64]),
-    (config.EncodeOptions, ENCODE, "jobs", [0, 1024], [-1, 1025]),
+    (config.EncodeOptions, ENCODE, "jobs", [0, MAX_JOBS], [-1, MAX_JOBS + 1]),
     (config.EncodeOptions, ENCODE, "limit", [1], [0]),
     (config.EncodeOptions, ENCODE, "margin", [-63, 63], [-64, 64]),
     (config.EncodeOptions, VERIFY, "max_trials", [1, 1000], [0, 1001]),
@@ -71,7 +74,7 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, HUMAN, "jnd_factor", [0.1], [0.0, NAN, float("inf")]),
     (config.EncodeOptions, HUMAN, "jnd_floor", [0.0, 255.0], [-1.0, 256.0]),
     (config.BenchOptions, {}, "limit", [1], [0]),
-    (config.BenchOptions, {}, "resamples", [0, 10_000], [-1, 10_001]),
+    (config.BenchOptions, {}, "resamples", [0, MAX_RESAMPLES], [-1, MAX_RESAMPLES + 1]),
     (config.BenchOptions, {}, "seed", [0], [-1]),
     (config.BenchOptions, {}, "gallery", [0], [-1]),
     (config.PredictOptions, {"input": "in"}, "margin", [-63, 63], [-64, 64]),

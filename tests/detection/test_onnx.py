@@ -10,9 +10,8 @@ import supervision as sv
 from vcmpipe.detection import Detector, load_detector
 from vcmpipe.detection.onnx import OnnxDetector
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import coco_accuracy, load_ground_truth
+from vcmpipe.evaluation import coco_accuracy, load_ground_truth, retention
 from vcmpipe.frames import Frame, read_picture
-from vcmpipe.tasks import DetectionTask
 
 
 def picture(width: int, height: int, level: int = 128) -> Frame:
@@ -90,8 +89,7 @@ def test_yolox_nano_finds_what_is_in_real_pictures(bench: list[Frame], nano: Pat
     accuracy = coco_accuracy(truth, {f.source: d for f, d in zip(bench, found, strict=True)}, detector.classes)
     assert 0.28 < accuracy.ap < 0.34  # its card says 0.258 on all of COCO val; 0.308 was measured on these
     assert 0.44 < accuracy.ap50 < 0.54
-    task = DetectionTask()
-    assert task.compare(task.reference(found), found).kept.all()
+    assert retention(zip(found, found, strict=True)).value == 1.0
 
 
 def test_jobs_and_company_do_not_change_the_answers(bench: list[Frame], nano: Path) -> None:
@@ -162,9 +160,8 @@ def test_fastestdet_finds_what_is_in_real_pictures(bench: list[Frame], shared_da
     # It is a weak detector, built otherwise: most of what YOLOX-Nano is sure of and that is large, it sees, too.
     sure = load_detector(str(nano), min_score=0.7).detect(bench)
     large = [each[each.box_area > 96**2] for each in sure]
-    task = DetectionTask()
-    kept = task.compare(task.reference(large), found).kept
-    assert kept.size > 30 and kept.mean() > 0.8
+    kept = retention(zip(large, found, strict=True))
+    assert kept.total > 30 and kept.value > 0.8
     truth = load_ground_truth(shared_data / "coco-dev" / "instances.json")
     accuracy = coco_accuracy(truth, {f.source: d for f, d in zip(bench, found, strict=True)}, detector.classes)
     assert 0.25 < accuracy.ap50 < 0.4  # its card says 0.253 on all of COCO val

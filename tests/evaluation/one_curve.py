@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from vcmpipe.evaluation import Curves, Estimate, bd_rates, estimate, rate_at, saved_at
+from vcmpipe.evaluation import Curves, Estimate, estimate, rate_at, saved_at
 
 Points = Iterable[tuple[float, float | None]]
 
@@ -26,7 +26,3 @@ def bits_at(points: Points, quality: float) -> Estimate:
 
 def bits_saved(anchor: Points, test: Points, quality: float) -> Estimate:
     return estimate(*saved_at(curve(anchor), curve(test), quality))
-
-
-def bd_rate(anchor: Points, test: Points) -> Estimate:
-    return estimate(*bd_rates(curve(anchor), curve(test)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vcmpipe.detection.postprocess import pairwise_iou
 from vcmpipe.errors import InputError
-from vcmpipe.evaluation import MatchRule, match
+from vcmpipe.evaluation import MatchRule, match, retention
 
 Box = tuple[float, float, float, float]
 
@@ -29,13 +29,6 @@ A: Box = (0, 0, 100, 100)
 HALF: Box = (0, 0, 100, 50)  # IoU with A exactly 0.5
 LESS: Box = (0, 0, 100, 49)
 FAR: Box = (200, 200, 300, 300)
-
-
-def retained(reference: sv.Detections, coded: sv.Detections, rule: MatchRule) -> tuple[int, int]:
-    """Objects found again, and those that had to be."""
-    wanted = rule.select(reference)
-    matches = match(reference[wanted], coded, iou=rule.iou, min_score=rule.found_score)
-    return int(matches.kept.sum()), len(wanted)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,7 @@ def retained(reference: sv.Detections, coded: sv.Detections, rule: MatchRule) ->
     ],
 )
 def test_retention_of_a_picture(reference: list, coded: list, kept: int, total: int) -> None:
-    assert retained(found(*reference), found(*coded), MatchRule()) == (kept, total)
+    assert retention([(found(*reference), found(*coded))]) == (kept, total)
 
 
 def test_no_object_is_lost_to_a_greedy_neighbour() -> None:
@@ -101,12 +94,20 @@ def test_no_other_pairing_keeps_more_or_overlaps_better(left: list, right: list)
     assert (int(matches.kept.sum()), round(float(matches.iou.sum()), 9)) == pytest.approx(best)
 
 
+def test_retention_adds_up_over_pictures() -> None:
+    one = (found((A, 0.9, 1), (FAR, 0.9, 1)), found((A, 0.9, 1)))
+    other = (found((A, 0.9, 1)), found((A, 0.9, 1)))
+    total = retention([one, other, (found(), found())])
+    assert total == (2, 3) and total.value == pytest.approx(2 / 3)
+    assert retention([]).value is None
+
+
 def test_the_rule_is_obeyed() -> None:
     strict = MatchRule(reference_score=0.95, found_score=0.5, iou=0.9)
     reference = found((A, 0.96, 1), (FAR, 0.9, 1))
-    assert retained(reference, found((A, 0.4, 1)), strict) == (0, 1)
-    assert retained(reference, found(((0, 0, 100, 89), 0.9, 1)), strict) == (0, 1)
-    assert retained(reference, found(((0, 0, 100, 91), 0.5, 1)), strict) == (1, 1)
+    assert retention([(reference, found((A, 0.4, 1)))], strict) == (0, 1)
+    assert retention([(reference, found(((0, 0, 100, 89), 0.9, 1)))], strict) == (0, 1)
+    assert retention([(reference, found(((0, 0, 100, 91), 0.5, 1)))], strict) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_curve import bd_rate, bits_at, bits_saved, envelope
+from one_curve import bits_at, bits_saved, envelope
+
+from vcmpipe.evaluation import bd_rate
 
 wild = st.one_of(
     st.floats(),  # NaN and infinities too

@@ -9,6 +9,8 @@ from vcmpipe.config.base import option
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.plugins import METHODS
 
+MAX_RESAMPLES = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(PipelineOptions):
@@ -49,7 +51,7 @@ class BenchOptions(PipelineOptions):
     resamples: int = option(
         1000,
         low=0,
-        high=10_000,
+        high=MAX_RESAMPLES,
         help="draws of the pictures that the 95 % intervals are made of; 0: no intervals",
     )
     seed: int = option(0, low=0, help="seed of these draws")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import string
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+from vcmpipe.bitstream import Codec
 from vcmpipe.encoders.base import PRESETS, Capabilities
 from vcmpipe.encoders.maps import MAP_FORMS, MapForm, limits_of
 from vcmpipe.errors import InputError
@@ -20,7 +21,7 @@ PLACEHOLDERS = _JOB_PLACEHOLDERS + _COLOUR_PLACEHOLDERS
 """What may stand in braces in an argument; docs/encoders.md says what each becomes."""
 
 _INPUT_DEPTHS = {"yuv420p": 8, "yuv420p10le": 10}
-_CHOICES = {"codec": ("vvc", "hevc"), "input": tuple(_INPUT_DEPTHS), "map.form": MAP_FORMS}
+_CHOICES = {"codec": get_args(Codec), "input": tuple(_INPUT_DEPTHS), "map.form": MAP_FORMS}
 
 Argument = Annotated[str, Meta(pattern=r"\A[^\0]*\Z")]
 Qp = Annotated[int, Meta(ge=0, le=63)]
@@ -86,7 +87,7 @@ class Description(_Table, frozen=True):
 
     name: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,31}\Z")]
     program: Annotated[str, Meta(pattern=r"\A[^\0]+\Z")]
-    codec: Literal["vvc", "hevc"]
+    codec: Codec
     qp_range: tuple[Qp, Qp]
     arguments: tuple[Argument, ...]
     input: Literal["yuv420p", "yuv420p10le"] = "yuv420p10le"

@@ -4,7 +4,8 @@ from vcmpipe.evaluation.average_precision import ApTable, ap_table
 from vcmpipe.evaluation.bootstrap import Estimate, draw, estimate
 from vcmpipe.evaluation.coco import Accuracy, GroundTruth, coco_accuracy, load_ground_truth, pseudo_truth
 from vcmpipe.evaluation.curves import REASONS, Curves, Reason, bd_rates, rate_at, saved_at
-from vcmpipe.evaluation.matching import Matches, MatchRule, match
+from vcmpipe.evaluation.matching import Matches, MatchRule, Retention, match, retention
+from vcmpipe.evaluation.rd import bd_rate
 
 __all__ = [
     "REASONS",
@@ -16,7 +17,9 @@ __all__ = [
     "MatchRule",
     "Matches",
     "Reason",
+    "Retention",
     "ap_table",
+    "bd_rate",
     "bd_rates",
     "coco_accuracy",
     "draw",
@@ -25,5 +28,6 @@ __all__ = [
     "match",
     "pseudo_truth",
     "rate_at",
+    "retention",
     "saved_at",
 ]

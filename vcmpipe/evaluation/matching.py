@@ -1,9 +1,10 @@
-"""Which objects of a reference are found again: one-to-one matching."""
+"""Which objects of a reference are found again: one-to-one matching and retention."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,34 @@ def best_scores(reference: sv.Detections, found: sv.Detections, *, iou: float) -
     same = _classes(reference)[:, None] == _classes(found)[None, :]
     near = pairwise_iou(reference.xyxy, found.xyxy) >= iou
     return np.asarray(np.where(same & near, _scores(found)[None, :], 0.0).max(axis=1))
+
+
+class Retention(NamedTuple):
+    """Objects found again, and those that had to be."""
+
+    kept: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """The kept share, 0..1; None where there was nothing to keep."""
+        return self.kept / self.total if self.total else None
+
+
+def retention(pairs: Iterable[tuple[sv.Detections, sv.Detections]], rule: MatchRule | None = None) -> Retention:
+    """Retention over pictures: objects kept in all of them over objects that had to be.
+
+    Args:
+        pairs: Per picture the source's detections and those in the coded picture, boxes in pixels of the source.
+        rule: Limits; the defaults of ``MatchRule`` where absent.
+    """
+    rule = rule or MatchRule()
+    kept = total = 0
+    for reference, found in pairs:
+        wanted = rule.select(reference)
+        kept += int(match(reference[wanted], found, iou=rule.iou, min_score=rule.found_score).kept.sum())
+        total += wanted.size
+    return Retention(kept, total)
 
 
 def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -35,8 +35,7 @@ def only_writer(*targets: Path) -> Iterator[None]:
     """Hold the right to write files, or the files of folders, while the block runs.
 
     The lock is a hidden file (``.vcmpipe-*.lock``) beside the file, or in a folder that is there already, and goes with
-    the block.
-    On systems and file systems without such locks nobody can tell, and nothing is held.
+    the block. On systems and file systems without such locks nothing is held.
 
     Raises:
         InputError: another run holds it.
@@ -51,6 +50,7 @@ def only_writer(*targets: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _held(target: Path) -> Iterator[None]:
     made: list[Path] = []
+    lock: Path | None = None
     handle: int | None = None
     try:
         try:
@@ -65,12 +65,15 @@ def _held(target: Path) -> Iterator[None]:
             raise output_error(target, error) from error
         yield
     finally:
-        with contextlib.suppress(OSError):
+        if lock is not None:
+            # Without a handle the taking failed or was interrupted: a file that nobody holds goes, too.
+            handle = take_lock(lock) if handle is None else handle
             if handle is not None:
-                # While it is locked: whoever waits for this file sees below that it has lost its name.
-                lock.unlink()
-        if handle is not None:
-            os.close(handle)
+                # Removed while it is locked: who opened it before and locks it next sees that it has lost its name.
+                if _is_named(handle, lock):
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
+                os.close(handle)
         with contextlib.suppress(OSError):
             for folder in reversed(made):
                 folder.rmdir()
@@ -95,13 +98,19 @@ def _take_named(path: Path) -> int:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except BaseException as error:
+            if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+                return handle  # a file system without locks
             os.close(handle)
             raise
-        except OSError:
-            return handle  # a file system without locks
         # The holder before us may have removed the file between our opening and locking it.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), path.stat()):
-                return handle
+        if _is_named(handle, path):
+            return handle
         os.close(handle)
+
+
+def _is_named(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False

@@ -19,7 +19,7 @@ from vcmpipe.sidecar import schema_1
 from vcmpipe.sidecar.records import FrameRecord, SegmentRecord
 
 SCHEMA = 2
-# The sidecar of a day of video at 30 frames a second with ten objects in each has less.
+# That of some six hours of video at 30 frames a second with ten objects in each.
 MAX_BYTES = 1 << 30
 
 T = TypeVar("T")

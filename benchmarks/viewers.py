@@ -1,6 +1,6 @@
 """Maps for machines, for people, and for both: what each keeps, how it looks, and what it costs.
 
-    python benchmarks/audience.py --images DIR --detector D --human resjnd:WEIGHTS [--human constant:32] [--cache DIR]
+    python benchmarks/viewers.py --images DIR --detector D --human resjnd:WEIGHTS [--human constant:32] [--cache DIR]
 
 The first ``--skip`` pictures by name are left out: in the selection that the benchmarks use they are the bench set, on
 which nothing is tuned. ``plain`` is one QP for all pictures, to compare with. XPSNR and VMAF are means over pictures;
@@ -74,7 +74,7 @@ def ways(made: dict[str, Pipeline], qps: list[int]) -> Iterator[tuple[str, Calla
 
     def mapped(pipeline: Pipeline, frame: object, found: object) -> tuple[SegmentCoder, CodedSegment]:
         coder = pipeline.coder(frame)
-        return coder, coder.by_map(pipeline.requested(frame, found, coder)[1], pipeline.options.realise)
+        return coder, coder.by_map(pipeline.requested(coder, [found])[1], pipeline.options.realise)
 
     for qp in qps:
         yield f"plain, QP {qp}", partial(plain, qp)
