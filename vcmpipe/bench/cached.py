@@ -99,12 +99,7 @@ def cached_prediction(
 ) -> Prediction:
     """A predictor's answer, out of the cache where the predictor has a digest that says what it depends on.
 
-    Args:
-        predictor: What predicts.
-        coder: Hands it coded versions; its encoder counts on ``meter``.
-        detections: The objects.
-        cache: Keeps the answer.
-        meter: Counts what is done for the answer, and nothing else.
+    ``coder`` hands it coded versions; ``meter``, on which the coder's encoder counts, is for this answer alone.
     """
     digest = getattr(predictor, "digest", None)
     key = None

@@ -45,11 +45,6 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def count(value: int, what: str) -> str:
-    """``1 picture``, ``2,000 pictures``."""
-    return f"{value:,} {what}{'' if value == 1 else 's'}"
-
-
 def rate(value: float | None, average: Average) -> str:
     """A rate in its unit's digits."""
     return number(value, 4 if average == "bpp" else 0)

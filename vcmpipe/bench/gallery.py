@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -94,25 +94,19 @@ class Gallery:
 def make_gallery(
     result: BenchResult, outcomes: Sequence[PictureOutcome], source: FrameSource, setting: Setting, megabytes: int
 ) -> Gallery:
-    """Choose pictures, decode them again and pack them, until the room is used up.
+    """Choose pictures, read and decode them again and pack them, until the megabytes in the page are used up.
 
-    Args:
-        result: The bench, for the operating points to show.
-        outcomes: Its pictures; those that kept their versions can be shown.
-        source: Where the source pictures are read again.
-        setting: Detector and encoder.
-        megabytes: Room for all pictures, as they stand in the page.
+    Of the outcomes, those that kept their versions can be shown.
     """
     points = _points(result, setting)
     held = [outcome for outcome in outcomes if outcome.versions]
     if not points or not megabytes:
         return Gallery(of=len(outcomes))
     room = megabytes * 1_000_000
-    names = setting.pipeline.detector.classes
     chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))[:_PICTURES]
     shown: list[ShownPicture] = []
     for outcome, frame in _frames(source, chosen):
-        picture = _shown(outcome, frame, points, setting, names)
+        picture = _shown(outcome, frame, points, setting)
         size = len(picture.image) + sum(len(version.image) for version in picture.versions)
         if size > room:
             break
@@ -176,11 +170,8 @@ def _states(
     return states
 
 
-def _shown(
-    outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting, names: Any
-) -> ShownPicture:
-    versions = []
-    pipeline = setting.pipeline
+def _shown(outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
+    versions, pipeline, names = [], setting.pipeline, setting.pipeline.detector.classes
     for point in points:
         key = Point(point.method, point.label)
         version = outcome.versions[key]
@@ -196,7 +187,7 @@ def _shown(
 
 
 def _thing(detections: sv.Detections, place: int, state: str, name: str, frame: Frame) -> Thing:
-    x0, y0, x1, y1 = (float(value) for value in detections.xyxy[place])
+    x0, y0, x1, y1 = map(float, detections.xyxy[place])
     score = float(detections.confidence[place]) if detections.confidence is not None else 1.0
     return Thing(_percent((x0, y0, x1 - x0, y1 - y0), frame.width, frame.height), state, name, round(score, 2))
 

@@ -11,6 +11,7 @@ from vcmpipe.bench import fmt
 from vcmpipe.bench.result import TARGET
 from vcmpipe.bench.tables import Table
 from vcmpipe.evaluation import Curves, rate_at
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from vcmpipe.bench.pictures import PictureOutcome
@@ -42,7 +43,7 @@ def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Table:
         needs = fmt.REASONS["not_reached"] if np.isnan(size) else fmt.number(size)
         rows.append((method, needs, "anchor" if method == first else fewer))
     title = (
-        f"So far, {fmt.count(len(outcomes), 'picture')} with {fmt.count(objects, 'object')}: bytes per "
+        f"So far, {count(len(outcomes), 'picture')} with {count(objects, 'object')}: bytes per "
         f"picture that keep {100 * TARGET:g} % of the objects"
     )
     return Table(("method", "bytes per picture", f"fewer than {first}"), rows, title=title)

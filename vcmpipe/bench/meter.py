@@ -129,10 +129,7 @@ Found = dict[str, tuple["sv.Detections", float]]
 def metered_detector(detector: Detector, meter: Meter, found: Found) -> Detector:
     """A detector that detects in no picture twice; a detection costs the same whether it is the first or not.
 
-    Args:
-        detector: What detects.
-        meter: Charged for detections that are spared; others take their time in the stage that runs.
-        found: What was found before; filled here.
+    The meter is charged for detections that are spared; others take their time in the stage that runs.
     """
 
     def one(frame: Frame) -> sv.Detections:

@@ -175,13 +175,9 @@ class PictureBench:
         return found
 
     def by_map(self, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """The picture by the map of its objects, and of human viewers where they count, at a scale.
+        """The picture by the map of its objects, and of human viewers where they count, at a scale in (0, 1].
 
-        Args:
-            label: What sets the point apart; the scale is added to it.
-            scale: Of the coded picture, above 0 and at most 1.
-            boxes: (N, 4) in source pixels.
-            qps: (N,) of the objects.
+        Boxes are (N, 4) in source pixels, QPs (N,); the scale is added to the label.
         """
         coder, human = self.fresh_coder(scale), self.human(scale)
         requested = coder.map_of(boxes, qps, self.pipeline.policy)

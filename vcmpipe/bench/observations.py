@@ -26,12 +26,7 @@ NO_OBJECTS = "(no objects)"
 
 @dataclass(frozen=True)
 class Kept:
-    """Objects under one detector.
-
-    Attributes:
-        total: (N,) objects of each source that have to be kept.
-        kept: (P, N) those found again.
-    """
+    """Objects under one detector: (N,) those of each source that have to be kept, and (P, N) those found again."""
 
     total: NDArray[np.int64]
     kept: NDArray[np.int64]
@@ -89,13 +84,9 @@ def observe(
     task: Task,
     truth: GroundTruth | None = None,
 ) -> Observations:
-    """Count what was kept in every picture at every point, and match it for average precision.
+    """Count what was kept in every picture, at least one, at every point, and match it for average precision.
 
-    Args:
-        outcomes: The pictures, at least one, all at the same points.
-        detector: Its classes name the objects.
-        task: What counts as an object, and when as found.
-        truth: Ground truth, where there is one.
+    All pictures are at the same points.
     """
 
     def table(value: Callable[[Cell], Any], *shape: int) -> NDArray[Any]:

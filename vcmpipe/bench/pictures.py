@@ -117,14 +117,12 @@ class Album:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self.full = False
 
     def take(self, versions: dict[Point, Version]) -> dict[Point, Version]:
         """What may be kept of one picture: all or nothing."""
         size = sum(len(version.coded.data) for version in versions.values())
         with self._lock:
             if size > self._limit:
-                self.full = self.full or bool(versions)
                 return {}
             self._limit -= size
             return versions

@@ -20,6 +20,7 @@ _WIDTH = 5.3
 _ROW, _FRAME = 0.175, 0.85
 # Where the names of methods begin, in widths of the axes.
 _NAMES = -0.47
+_BOLD = {"fontweight": "bold", "fontsize": TYPE * 0.92}
 # Dots of one method; of more pictures every so-many-th is drawn.
 _DOTS = 200
 
@@ -61,7 +62,7 @@ def _forest(result: BenchResult, anchor: str) -> str | None:
         axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
         for number, (place, style, shown, saved) in enumerate(compared):
             top = -number * (len(RETENTIONS) + 1)
-            _name(axes, top - 1.5, shown)
+            _text(axes, _NAMES, top - 1.5, shown, **_BOLD)
             for step, retention in enumerate(RETENTIONS):
                 key, gid = key_of(retention), f"{name}-{place}-{key_of(retention).replace('.', '_')}"
                 if _whisker(axes, top - step, place, style, key, saved[key], gid):
@@ -73,13 +74,9 @@ def _forest(result: BenchResult, anchor: str) -> str | None:
         return for_page(figure, name, described, hints)
 
 
-def _mixed(axes: Any) -> Any:
-    """Coordinates: x in 0..1 of the axes, y in data."""
-    return axes.get_yaxis_transform()
-
-
-def _name(axes: Any, y: float, text: str) -> None:
-    axes.text(_NAMES, y, text, transform=_mixed(axes), va="center", fontweight="bold", fontsize=TYPE * 0.92)
+def _text(axes: Any, x: float, y: float, text: str, **style: Any) -> None:
+    """Text beside a row: x in widths of the axes, y in data."""
+    axes.text(x, y, text, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
 def _worst(saved: Sequence[Estimate]) -> float:
@@ -93,7 +90,7 @@ def _whisker(axes: Any, y: float, place: int, style: Style, key: str, found: Est
     colour, strong, size = series_colour(place), key == key_of(TARGET), TYPE * 0.85
     left, right = axes.get_xlim()
     ink = INK if strong else MUTED
-    axes.text(-0.02, y, key, transform=_mixed(axes), va="center", ha="right", fontsize=size, color=ink)
+    _text(axes, -0.02, y, key, ha="right", fontsize=size, color=ink)
     if found.value is None:
         where = max(left, 0) + 2
         axes.text(where, y, fmt.reason(found), va="center", fontsize=size, color=MUTED, style="italic")
@@ -117,16 +114,15 @@ def _strips(result: BenchResult) -> str | None:
     if anchor is None:
         return None
     points = list(result.points)
-    base = np.array([picture.bits[points.index(anchor)] for picture in result.per_picture], dtype=np.float64)
-    objects = np.array([picture.objects for picture in result.per_picture])
+    bits = np.array([picture.bits for picture in result.per_picture], dtype=np.float64)
+    lost = np.array([picture.kept for picture in result.per_picture]) < [[each.objects] for each in result.per_picture]
+    base = bits[:, points.index(anchor)]
     rows = []
     for place, (name, style) in enumerate(styles(result)):
         point = chosen_point(result, name)
         if point is not None and name != anchor.method:
             column = points.index(point)
-            bits = np.array([picture.bits[column] for picture in result.per_picture], dtype=np.float64)
-            kept = np.array([picture.kept[column] for picture in result.per_picture])
-            rows.append((place, style, point, bits / base, kept < objects))
+            rows.append((place, style, point, bits[:, column] / base, lost[:, column]))
     if not rows:
         return None
     title = f"Picture by picture, bytes relative to {anchor.method}"
@@ -136,11 +132,10 @@ def _strips(result: BenchResult) -> str | None:
         _ratio_axis(axes, float(ratios.min()), float(ratios.max()))
         axes.set_xlabel(f"times the bytes of {anchor.method} at {anchor.label}")
         axes.axvline(1.0, color=MUTED, linewidth=1.0, zorder=1)
-        for number, (place, style, point, ratio, lost) in enumerate(rows):
-            _strip(axes, -number, place, style, ratio, lost)
-            _name(axes, -number + 0.13, point.method)
-            small = {"fontsize": TYPE * 0.85, "color": MUTED}
-            axes.text(_NAMES, -number - 0.2, point.label, transform=_mixed(axes), va="center", **small)
+        for number, (place, style, point, ratio, losing) in enumerate(rows):
+            _strip(axes, -number, place, style, ratio, losing)
+            _text(axes, _NAMES, -number + 0.13, point.method, **_BOLD)
+            _text(axes, _NAMES, -number - 0.2, point.label, fontsize=TYPE * 0.85, color=MUTED)
         axes.set_ylim(-len(rows) + 0.45, 0.55)
         described = f"{title}: a dot per picture; hollow where an object is lost; a bar at the median"
         return for_page(figure, "pictures", described, {})

@@ -66,14 +66,9 @@ def summarise(
     resamples: int = BenchOptions.resamples,
     seed: int = BenchOptions.seed,
 ) -> Figures:
-    """Every figure with its interval, from one draw of the pictures.
+    """Every figure with its interval, from so many draws of the pictures; 0 for no intervals.
 
-    Args:
-        observed: What was measured.
-        anchors: Methods that the others are compared with; those that took no part are passed over.
-        average: The averaging rule of rates.
-        resamples: Draws of the pictures; 0 for no intervals.
-        seed: Of the draws.
+    Anchors that took no part are passed over.
     """
     rows = rows_of(observed, average, resamples, seed)
     anchors = [anchor for anchor in anchors if anchor in observed.methods]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
-from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, MethodResult, key_of
+from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, Comparison, MethodResult, key_of
+from vcmpipe.process.text import count
 
 _KEYS = tuple(key_of(retention) for retention in RETENTIONS)
 _AT = tuple(f"at {key}" for key in _KEYS)
@@ -59,30 +60,26 @@ def rates(result: BenchResult) -> Table:
     notes = (
         "At a retention of 0.95 the detector finds 0.95 of the objects again. Below a figure stands its interval.",
     )
-    return Table(("method", *_AT), rows, notes=notes, title=_capital(fmt.RATE_TITLES[result.average]))
+    return Table(("method", *_AT), rows, notes=notes, title=fmt.RATE_TITLES[result.average].capitalize())
 
 
 def saved(result: BenchResult, anchor: str) -> Table:
     """What every other method saves against an anchor, at the retentions of interest."""
-    rows = [
-        (m.method, *(percent_cell(m.against[anchor].saved[key], signed=False) for key in _KEYS))
-        for m in in_order(result)
-        if anchor in m.against
-    ]
-    notes = (f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better.",)
-    return Table(("method", *_AT), rows, notes=notes, title=f"Saved against {anchor}")
+    note = f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better."
+    rows = [(name, *(percent_cell(own.saved[key], signed=False) for key in _KEYS)) for name, own in _to(result, anchor)]
+    return Table(("method", *_AT), rows, notes=(note,), title=f"Saved against {anchor}")
 
 
 def bd_rates(result: BenchResult, anchor: str) -> Table:
     """The BD-rate of every other method against an anchor."""
     shown = [(name, title) for name, title in qualities(result) if name != "ap50_source"]
-    rows = [
-        (m.method, *(percent_cell(m.against[anchor].bd_rate[name]) for name, _ in shown))
-        for m in in_order(result)
-        if anchor in m.against
-    ]
-    notes = (f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better.",)
-    return Table(("method", *(title for _, title in shown)), rows, notes=notes, title=f"BD-rate against {anchor}")
+    note = f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better."
+    rows = [(name, *(percent_cell(own.bd_rate[each]) for each, _ in shown)) for name, own in _to(result, anchor)]
+    return Table(("method", *(title for _, title in shown)), rows, notes=(note,), title=f"BD-rate against {anchor}")
+
+
+def _to(result: BenchResult, anchor: str) -> list[tuple[str, Comparison]]:
+    return [(each.method, each.against[anchor]) for each in in_order(result) if anchor in each.against]
 
 
 def summaries(result: BenchResult) -> list[Table]:
@@ -117,12 +114,7 @@ def points(result: BenchResult) -> Table:
         if own_rate:
             row.append(number_cell(point.rate, 4 if result.average == "bpp" else 0))
         row += [fmt.number(point.bpp, 3), fmt.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
-        row += [
-            number_cell(point.qualities[name], fmt.QUALITY_DIGITS.get(name, 3))
-            if name in point.qualities
-            else fmt.NOTHING
-            for name, _ in measured
-        ]
+        row += [number_cell(point.qualities[name], fmt.QUALITY_DIGITS.get(name, 3)) for name, _ in measured]
         if anchor:
             saved = point.saved.get(anchor, {}).get("retention")
             row.append("anchor" if saved is None else percent_cell(saved, signed=False))
@@ -166,7 +158,7 @@ def headline(result: BenchResult) -> str:
 
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
-    text = f"{fmt.count(result.pictures, 'picture')}, {fmt.count(result.objects, 'object')} to keep"
+    text = f"{count(result.pictures, 'picture')}, {count(result.objects, 'object')} to keep"
     if result.truth is None:
         return f"{text}; no annotations: everything is measured against the source's detections"
     source = f", on the source pictures AP {fmt.number(result.source_ap, 3)}, AP50 {fmt.number(result.source_ap50, 3)}"
@@ -191,9 +183,9 @@ def cautions(result: BenchResult) -> list[str]:
         lines.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
     if 0 < result.objects < 100:
         weight = 1 / result.objects
-        lines.append(f"{fmt.count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
+        lines.append(f"{count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
     if result.second_objects is not None:
-        lines.append(f"Under the second detector {fmt.count(result.second_objects, 'object')} are to be kept.")
+        lines.append(f"Under the second detector {count(result.second_objects, 'object')} are to be kept.")
     resamples = result.configuration.get("resamples")
     if resamples:
         lines.append(
@@ -206,7 +198,3 @@ def cautions(result: BenchResult) -> list[str]:
                 f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
             )
     return lines
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

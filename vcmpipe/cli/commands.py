@@ -9,7 +9,8 @@ from vcmpipe import config
 from vcmpipe.cli import dataset_commands as dataset
 from vcmpipe.cli.command import Command, Result
 from vcmpipe.cli.progress import Reporter
-from vcmpipe.cli.say import count, say, warn
+from vcmpipe.cli.say import say, warn
+from vcmpipe.process.text import count
 
 
 def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:

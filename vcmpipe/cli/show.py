@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from vcmpipe.cli.say import count
+from vcmpipe.process.text import count
 from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ WIDTH = 100
 # Pictures that get a row of their own.
 PICTURES = 20
 FAULTS = 20
-# Columns that a column of words keeps, however narrow the terminal is.
+# Columns that a column of text keeps, however narrow the terminal is.
 _FOLDED = 12
 
 
@@ -122,10 +122,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     pictures = list(sidecar.placed())
     each = sidecar.bytes / len(pictures) if pictures else 0.0
     pixels = sum(segment.source_size[0] * segment.source_size[1] for segment, _ in pictures)
-    facts = [
-        ("stream", str(out)),
-        ("sidecar", str(sidecar_path(out))),
-    ]
+    facts = [("stream", str(out)), ("sidecar", str(sidecar_path(out)))]
     if maps := sidecar.configuration.get("map_out"):
         facts.append(("maps", str(maps)))
     facts += [
@@ -146,14 +143,14 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
 
 def _realisations(segments: Sequence[SegmentRecord]) -> str:
     """How many pictures were coded in each way; regions are counted once in every picture."""
-    words = {"uniform": "at one QP", "native": "by the encoder's own map"}
+    ways = {"uniform": "at one QP", "native": "by the encoder's own map"}
     parts = []
     for name in dict.fromkeys(["uniform", *(segment.realisation for segment in segments)]):
         own = [segment for segment in segments if segment.realisation == name]
         if own:
             regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
-            word = f"in {regions:,} regions" if name == "regions" else words.get(name, name)
-            parts.append(f"{sum(len(segment.frames) for segment in own):,} {word}")
+            way = f"in {regions:,} regions" if name == "regions" else ways.get(name, name)
+            parts.append(f"{sum(len(segment.frames) for segment in own):,} {way}")
     return ", ".join(parts) or "none"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vcmpipe.cli.say import count
 from vcmpipe.cli.show import console, print_table
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from vcmpipe.commands.jnd_map import JndMapReport

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vcmpipe.coding.segment import CodedSegment
     from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.encoders import Capabilities, Encoder
-    from vcmpipe.encoders.discovery import Found
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -166,7 +165,20 @@ def examine() -> DoctorReport:
         trials = [pool.submit(try_encoder, place.encoder) if place.encoder else None for place in searched]
         detectors, devices = _detectors(), _devices()
         tried = [trial.result() if trial else None for trial in trials]
-    encoders = _encoders(searched, tried)
+    used = {place.name: place for place in reversed(searched) if place.encoder}
+    encoders = [
+        EncoderFinding(
+            name=place.name,
+            where=place.where,
+            path=str(place.path),
+            build=place.encoder.build if place.encoder else None,
+            used=used.get(place.name) is place,
+            capabilities=place.encoder.capabilities if place.encoder else None,
+            conformance=trial.conformance if trial else None,
+            reason=place.reason,
+        )
+        for place, trial in zip(searched, tried, strict=True)
+    ]
     first = next((t for place, t in zip(searched, tried, strict=True) if t and place.name == DEFAULT_ENCODER), None)
     decoder = examine_decoder(first)
     problems = _problems(encoders, decoder, encoder_folder())
@@ -217,11 +229,7 @@ def try_encoder(encoder: Encoder) -> Trial:
 
 
 def examine_decoder(trial: Trial | None) -> DecoderFinding:
-    """PyAV and its VVC decoder, and whether it decodes what an encoder wrote.
-
-    Args:
-        trial: The encoder in use tried out, or None where there is none.
-    """
+    """PyAV and its VVC decoder, and whether it decodes what the encoder in use, if there is one, wrote."""
     try:
         import av
 
@@ -244,23 +252,6 @@ def examine_decoder(trial: Trial | None) -> DecoderFinding:
     if psnr < _PSNR_AT_LEAST:
         return finding(Verdict.NO, f"the decoded picture is another one (PSNR {psnr:.1f} dB)")
     return finding(Verdict.YES, f"PSNR {psnr:.1f} dB")
-
-
-def _encoders(searched: list[Found], tried: list[Trial | None]) -> list[EncoderFinding]:
-    used = {place.name: place for place in reversed(searched) if place.encoder}
-    return [
-        EncoderFinding(
-            name=place.name,
-            where=place.where,
-            path=str(place.path),
-            build=place.encoder.build if place.encoder else None,
-            used=used.get(place.name) is place,
-            capabilities=place.encoder.capabilities if place.encoder else None,
-            conformance=trial.conformance if trial else None,
-            reason=place.reason,
-        )
-        for place, trial in zip(searched, tried, strict=True)
-    ]
 
 
 def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: Path) -> list[str]:

@@ -15,10 +15,9 @@ from vcmpipe.sidecar import find_sidecar, mismatch
 
 @dataclass(frozen=True)
 class InspectReport:
-    """What was found.
+    """The stream by its headers, and what else was found.
 
     Attributes:
-        info: The stream by its headers.
         check: The stream against its sidecar, or None where that was not requested.
         faults: What is wrong with the stream, a line each; that it departs from its map is in ``check``.
         belongs: False where the sidecar was written for another stream.

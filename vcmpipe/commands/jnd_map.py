@@ -53,7 +53,7 @@ def write_jnd_maps(
 
     Args:
         options: Of what, with what, to where.
-        progress: Called after every picture with the number done and the total, where it is known.
+        progress: Called after every picture.
         on_tile: Called after every tile of a picture with the number done and the total.
 
     Raises:
@@ -100,7 +100,6 @@ def _check_names(source: FrameSource, folder: Path) -> None:
                 f"{one_line(path.stem)}.npy: rename one, or keep them in folders of their own"
             )
         seen[path.stem] = path
-    for path in source.paths:
         if same_file(folder / f"{path.stem}.png", path):
             raise InputError(
                 f"--out {one_line(str(folder))}: the preview would take the place of {one_line(str(path))}: name "

@@ -26,12 +26,8 @@ def themed(
 ) -> Iterator[None]:
     """Matplotlib draws in the theme, within a ``with`` or in a function that this decorates.
 
-    Args:
-        ink: Colour of titles and texts.
-        muted: Colour of axes, their labels and ticks.
-        grid: Colour of the grid.
-        size: Of the type, in points.
-        more: Further settings of matplotlib.
+    ``ink`` colours titles and texts, ``muted`` axes, labels and ticks; ``size`` is the type's, in points; ``more`` are
+    further settings of matplotlib.
     """
     import matplotlib
 

@@ -163,6 +163,9 @@ def coco_evaluation(
         The ``COCOeval`` after ``evaluate()``, which sees no files and prints nothing, and the number of objects. Only
         classes that occur are in it, and only objects of all sizes at 100 detections per picture and class.
     """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     categories = map_classes(truth, classes)
     image_ids: dict[int, str] = {}
     results: list[dict[str, Any]] = []
@@ -175,30 +178,15 @@ def coco_evaluation(
         image_ids[image_id] = name
         for box, confidence, class_id in _rows(found):
             if class_id in categories:
-                category = categories[class_id]
-                results.append({"image_id": image_id, "category_id": category, "bbox": box, "score": confidence})
-    annotations = [dict(a) for a in truth.annotations if a["image_id"] in image_ids]
-    evaluation = _evaluation(sorted(image_ids), truth.categories, annotations, results)
-    return evaluation, sum(1 for a in annotations if not a["iscrowd"])
-
-
-def _evaluation(
-    image_ids: list[int],
-    categories: Mapping[int, str],
-    annotations: list[dict[str, Any]],
-    results: list[dict[str, Any]],
-) -> Any:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
+                where = {"id": len(results) + 1, "image_id": image_id, "category_id": categories[class_id]}
+                results.append({**where, "bbox": box, "area": box[2] * box[3], "iscrowd": 0, "score": confidence})
+    there = (annotation for annotation in truth.annotations if annotation["image_id"] in image_ids)
+    # From 1: an id of 0 would read as "not matched" inside COCOeval.
+    annotations = [{**annotation, "id": number} for number, annotation in enumerate(there, start=1)]
     shared = {
         "images": [{"id": image_id} for image_id in image_ids],
-        "categories": [{"id": number, "name": name} for number, name in categories.items()],
+        "categories": [{"id": number, "name": name} for number, name in truth.categories.items()],
     }
-    for number, annotation in enumerate(annotations, start=1):
-        annotation["id"] = number  # 0 would read as "not matched" inside COCOeval
-    for number, result in enumerate(results, start=1):
-        result |= {"id": number, "iscrowd": 0, "area": result["bbox"][2] * result["bbox"][3]}
     with contextlib.redirect_stdout(io.StringIO()):
         sides = []
         for entries in (annotations, results):
@@ -207,14 +195,14 @@ def _evaluation(
             side.createIndex()
             sides.append(side)
         evaluation = COCOeval(sides[0], sides[1], "bbox")
-        evaluation.params.imgIds = image_ids
+        evaluation.params.imgIds = sorted(image_ids)
         # Only classes that occur have a precision, and only the figures over all sizes are wanted.
         evaluation.params.catIds = sorted({a["category_id"] for a in annotations})
         evaluation.params.areaRng = [[0.0, 1e10]]
         evaluation.params.areaRngLbl = ["all"]
         evaluation.params.maxDets = [_MAX_DETECTIONS]
         evaluation.evaluate()
-    return evaluation
+    return evaluation, sum(1 for a in annotations if not a["iscrowd"])
 
 
 def map_classes(truth: GroundTruth, classes: Mapping[int, str]) -> dict[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+
+import numpy as np
 
 from vcmpipe.evaluation.bootstrap import Estimate, estimate
 from vcmpipe.evaluation.curves import Curves, bd_rates
@@ -20,5 +21,5 @@ def bd_rate(anchor: Iterable[tuple[float, float | None]], test: Iterable[tuple[f
 
 
 def _curve(points: Iterable[tuple[float, float | None]]) -> Curves:
-    pairs = [(float(bits), math.nan if quality is None else float(quality)) for bits, quality in points]
-    return Curves.of([[bits for bits, _ in pairs]], [[quality for _, quality in pairs]])
+    bits, qualities = np.array([*points], dtype=np.float64).reshape(-1, 2).T  # None becomes NaN
+    return Curves.of(bits, qualities)
