@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from vcmpipe import EncodeOptions, open_source
 from vcmpipe.coding.pipeline import Pipeline, detected
-from vcmpipe.evaluation import picture_retention
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.qpmap import MapPolicy
 
@@ -59,7 +58,8 @@ def main() -> None:
             for background in BACKGROUNDS:
                 pipeline = pipelines[name]
                 low, high = pipeline.encoder.capabilities.qp_range
-                (mine,) = pipeline.task.reference([found]).detections
+                reference = pipeline.task.reference([found])
+                (mine,) = reference.detections
                 wanted = len(mine)
                 answer = pipeline.predictor.predict(frame, mine, coder.of_frame(0))
                 part = answer.recognisable
@@ -69,7 +69,7 @@ def main() -> None:
                 coded = coder.by_map(coder.map_of(mine.xyxy[part], qps, policy))
                 seen = pipeline.detector.detect([coder.decode_still(coded)[0]])[0]
                 bits[name, margin, background] += coded.bits
-                kept[name, margin, background] += picture_retention(found, seen, pipeline.rule).kept
+                kept[name, margin, background] += int(pipeline.task.compare(reference, [seen]).kept.sum())
         return 1, wanted
 
     pictures = objects = 0

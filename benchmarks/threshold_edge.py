@@ -16,7 +16,6 @@ import numpy as np
 
 from vcmpipe import EncodeOptions, open_source
 from vcmpipe.coding.pipeline import Pipeline, detected
-from vcmpipe.evaluation import picture_retention
 from vcmpipe.qpmap import RateModel, plan_regions
 
 
@@ -55,7 +54,7 @@ def main() -> None:
         for name, coded in ways.items():
             seen = pipeline.detector.detect([coder.decode_still(coded)[0]])[0]
             size[name] += len(coded.data)
-            kept[name] += picture_retention(found, seen, pipeline.rule).kept
+            kept[name] += int(pipeline.task.compare(pipeline.task.reference([found]), [seen]).kept.sum())
     print("| | bytes | kept |\n|---|---:|---:|")
     for name in size:
         print(f"| {name} | {size[name]:,} | {kept[name]} of {objects} |")

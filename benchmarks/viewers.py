@@ -21,7 +21,6 @@ from vcmpipe.coding.pipeline import Pipeline, detected
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
-from vcmpipe.evaluation import picture_retention
 from vcmpipe.frames import PictureSource, open_source
 from vcmpipe.jnd.visual_quality import human_quality
 from vcmpipe.process.content_cache import ContentCache
@@ -106,8 +105,12 @@ def main() -> None:
             coder, coded = code(frame, found)
             decoded = coder.decode_still(coded)[0]
             row = rows.setdefault(name, Row())
-            again = picture_retention(found, first.detector.detect([decoded])[0], first.rule)
-            row.bits, row.kept, row.objects = row.bits + coded.bits, row.kept + again.kept, row.objects + again.total
+            again = first.task.compare(first.task.reference([found]), first.detector.detect([decoded])).kept
+            row.bits, row.kept, row.objects = (
+                row.bits + coded.bits,
+                row.kept + int(again.sum()),
+                row.objects + again.size,
+            )
             names.append(name)
             versions.append(decoded.rgb)
         for name, quality in zip(names, human_quality(frame.rgb, versions), strict=True):

@@ -38,6 +38,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.evaluation import REASONS, Estimate, MatchRule
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC
+from vcmpipe.plugins import METHODS
 from vcmpipe.qpmap import parse_background, rate
 from vcmpipe.tasks import Task
 from vcmpipe.thresholds import load_predictor
@@ -107,6 +108,8 @@ def test_every_command_parses(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = words_of(command, whole)
+    for name in own_names(page, "vcmpipe.methods"):
+        monkeypatch.setitem(METHODS.built_in, name, "of the page")
     for name in (word for before, word in itertools.pairwise(words) if before == "--config"):
         if name == "my.yaml":  # stands for a file of the reader's
             (tmp_path / name).write_text("margin: -4\n")

@@ -11,7 +11,7 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench import meter as meter_module
-from vcmpipe.bench.meter import Meter, MeteredDetector, MeteredEncoder
+from vcmpipe.bench.meter import Account, Meter, metered_detector, metered_encoder
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.frames import ColourSpec, Frame, rgb_to_yuv
@@ -52,8 +52,8 @@ def test_a_stage_costs_its_own_work_and_what_its_encodes_took(monkeypatch: pytes
         clock.sleep(0.5)
         # A tenth of a second to read from the cache what once took 2 s.
         clock.sleep(0.1)
-        meter.encoded(waited=0.1, charged=2.0, cached=2.0, unknown=0, samples=100)
-    meter.add("predict", 3.0, cached=True, samples=50)
+        meter.add(Account(waited=0.1, charged=2.0, cached=2.0, samples=100))
+    meter.add(Account(charged=3.0, cached=3.0, samples=50), "predict")
     assert meter["encode"].seconds == pytest.approx(2.5)
     assert (meter["encode"].cached, meter["encode"].samples) == (2.0, 100)
     assert (meter["predict"].seconds, meter["predict"].cached, meter["predict"].samples) == (3.0, 3.0, 50)
@@ -62,7 +62,7 @@ def test_a_stage_costs_its_own_work_and_what_its_encodes_took(monkeypatch: pytes
 def test_calls_from_other_threads_count_in_the_stage_that_runs() -> None:
     meter = Meter()
     with meter.stage("search"):
-        threads = [threading.Thread(target=meter.encoded, args=(0.0, 1.0, 0.0, 0, 10)) for _ in range(8)]
+        threads = [threading.Thread(target=meter.add, args=(Account(charged=1.0, samples=10),)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -79,7 +79,7 @@ def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, countin
     for _ in range(2):
         meter = Meter()
         with meter.stage("encode"):
-            streams = MeteredEncoder(encoder, meter).encode(jobs)
+            streams = metered_encoder(encoder, meter).encode(jobs)
         assert len(streams) == 2 and meter["encode"].samples == 2 * 96 * 64 and meter["encode"].unknown == 0
         accounts.append(meter["encode"])
     first, second = accounts
@@ -88,7 +88,7 @@ def test_an_encoder_is_charged_what_it_takes(tmp_path: Path, make_frame, countin
     if cached:
         assert second.charged == pytest.approx(first.charged, rel=0.05)
         assert second.cached == second.charged
-        assert MeteredEncoder(encoder, Meter()).capabilities == counting_encoder.capabilities
+        assert metered_encoder(encoder, Meter()).capabilities == counting_encoder.capabilities
 
 
 def test_jobs_of_one_call_share_its_time_by_their_samples(tmp_path: Path, make_frame, counting_encoder) -> None:
@@ -111,7 +111,7 @@ def test_a_time_that_nobody_noted_is_unknown(tmp_path: Path, make_frame, countin
     else:
         note.write_bytes(content)
     meter = Meter()
-    MeteredEncoder(encoder, meter).encode([job])
+    metered_encoder(encoder, meter).encode([job])
     assert (meter["encode"].unknown, meter["encode"].charged) == (1, 0.0)
 
 
@@ -136,10 +136,10 @@ def test_a_picture_is_looked_at_once_and_costs_the_same_each_time(
     frames = [make_frame(64, 48, seed=1), make_frame(64, 48, seed=2)]
     for again in frames, frames[:1]:
         meter = Meter()
-        detector = MeteredDetector(slow, meter, found)
+        detector = metered_detector(slow, meter, found)
         with meter.stage("search"):
             assert len(detector.detect(again)) == len(again)
         assert meter["search"].seconds == pytest.approx(2 * len(again))
     detector.detect(frames)  # in no stage: nobody is charged
-    assert slow.calls == 2 and meter["search"].seconds == pytest.approx(2)
+    assert slow.calls == 2 and meter["search"].seconds == pytest.approx(2) and list(meter.accounts) == ["search"]
     assert detector.input_size(64, 48) == (64, 48) and detector.calls == 2

@@ -32,9 +32,9 @@ def shown(name: str) -> ShownPicture:
         size,
         plain_picture(RED),
         [
-            ShownVersion("jrd", "margin +0", 1_234, 30.0, size, "regions", plain_picture(BLUE), things, (25.0, 33.34),
+            ShownVersion("jrd", "margin +0", 1_234, size, "regions", plain_picture(BLUE), things, (25.0, 33.34),
                          qps, regions),
-            ShownVersion("plain", "QP 32", 5_678, 35.0, size, "uniform", plain_picture(GREEN), things[:1],
+            ShownVersion("plain", "QP 32", 5_678, size, "uniform", plain_picture(GREEN), things[:1],
                          (100.0, 100.0), [[32]], []),
         ],
     )  # fmt: skip

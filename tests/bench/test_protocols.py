@@ -9,8 +9,9 @@ import pytest
 
 from vcmpipe.cli.main import main
 from vcmpipe.cli.parser import parse
-from vcmpipe.config import METHODS, BenchOptions, parse_range
+from vcmpipe.config import BenchOptions, parse_range
 from vcmpipe.datasets.scenes import write_demo_dataset
+from vcmpipe.plugins import METHODS
 from vcmpipe.qpmap import parse_background
 
 FOLDER = Path(__file__).parents[2] / "pipelines"
@@ -33,7 +34,7 @@ def test_a_protocol_says_what_is_compared_with_what(name: str) -> None:
     options = options_of(name)
     assert options.protocol
     methods = options.methods.split(",")
-    assert set(options.anchors.split(",")) < set(methods) <= set(METHODS)
+    assert set(options.anchors.split(",")) < set(methods) <= set(METHODS.built_in)
     text = (FOLDER / f"{name}.yaml").read_text()
     for word in ("# anchor", "# test", "# rates", "# figure", f"--config {name}"):
         assert word in text, word
@@ -56,7 +57,7 @@ def test_dt_jrd_is_as_published() -> None:
 
 def test_bench_coco_names_the_bench_set() -> None:
     options = options_of("bench-coco")
-    assert (options.limit, options.methods, options.average) == (40, ",".join(METHODS), "pictures")
+    assert (options.limit, options.methods, options.average) == (40, BenchOptions.methods, "pictures")
     assert Path(options.images or "").name == "images" and Path(options.annotations or "").name == "instances.json"
 
 

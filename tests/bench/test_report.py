@@ -70,7 +70,7 @@ GALLERY = Gallery(
             "data:image/webp;base64,AAAA",
             [
                 ShownVersion(
-                    "jrd", "margin +0", 1_234, 30.5, (640, 480), "regions", "data:image/webp;base64,BBBB",
+                    "jrd", "margin +0", 1_234, (640, 480), "regions", "data:image/webp;base64,BBBB",
                     [Thing((1.0, 2.0, 3.0, 4.0), "lost", "</script><script>x", 0.5)],
                     (5.0, 6.667), [[30, 40]], [(0.0, 0.0, 50.0, 100.0, 30)],
                 )
@@ -103,7 +103,8 @@ def test_the_pictures_stand_in_the_page_as_data(bench_result: Make, tmp_path: Pa
     (picture,) = json.loads(raw)
     assert (picture["name"], picture["size"]) == ("<b>&.png", [640, 480])
     (version,) = picture["versions"]
-    assert version["things"] == [[1.0, 2.0, 3.0, 4.0, "lost", "</script><script>x", 0.5]]
+    thing = {"box": [1.0, 2.0, 3.0, 4.0], "state": "lost", "name": "</script><script>x", "score": 0.5}
+    assert version["things"] == [thing]
     assert version["regions"] == [[0.0, 0.0, 50.0, 100.0, 30]] and version["qps"] == [[30, 40]]
     assert "1 of 12 pictures, those with lost objects first" in text
     write_report(bench_result(), tmp_path)

@@ -11,16 +11,15 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.memory import seen
-from vcmpipe.bench.methods import METHODS
+from vcmpipe.bench.cached import cached_detections
 from vcmpipe.bench.pictures import DetectionError
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.config import METHODS as NAMED
 from vcmpipe.config import BenchOptions, parse_scales
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Y4mWriter, rgb_to_yuv
+from vcmpipe.plugins import METHODS
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import MapPolicy
 
@@ -91,10 +90,6 @@ def without_times(result: BenchResult) -> BenchResult:
     return dataclasses.replace(result, seconds=0.0, methods=methods)
 
 
-def test_every_method_that_can_be_named_is_there() -> None:
-    assert tuple(METHODS) == NAMED
-
-
 def test_points_comparisons_and_a_rerun_from_the_cache(options: BenchOptions, tmp_path: Path, counting_encoder) -> None:
     detector, encoder = SharpnessDetector(), counting_encoder
     cached = CachedEncoder(encoder, ContentCache(tmp_path / "cache"))
@@ -163,10 +158,10 @@ def test_jrd_measured_measures_whatever_the_predictor_is(options: BenchOptions, 
 
 
 def test_every_method_with_an_encoder_that_reads_maps(options: BenchOptions) -> None:
-    methods = ",".join(NAMED)
+    methods = ",".join(METHODS.built_in)
     options = dataclasses.replace(options, encoder="kvazaar", methods=methods, qps="24,40", margins="0", limit=1)
     result = bench(options, detector=SharpnessDetector())
-    assert {point.method for point in result.points} == set(NAMED)
+    assert {point.method for point in result.points} == set(METHODS.built_in)
     assert result.provenance["encoder"]["name"] == "kvazaar"
     for point in result.points:
         assert point.split.pictures == 0, "what is in a map's slices cannot be told apart"
@@ -253,24 +248,24 @@ def test_a_predictor_may_use_whatever_its_detector_has(options: BenchOptions) ->
         def __init__(self, detector: object) -> None:
             self.detector = detector
 
-    from vcmpipe.bench.pictures import GuardedDetector
+    from vcmpipe.bench.pictures import guarded_detector
 
-    assert Asking(GuardedDetector(Knowing())).detector.depth == 7
+    assert Asking(guarded_detector(Knowing())).detector.depth == 7
     with pytest.raises(AttributeError):
-        GuardedDetector(Knowing()).height
+        guarded_detector(Knowing()).height
 
 
-def test_a_damaged_memory_is_made_again(options: BenchOptions, tmp_path: Path, make_frame, counting_encoder) -> None:
+def test_a_damaged_cache_is_made_again(options: BenchOptions, tmp_path: Path, make_frame, counting_encoder) -> None:
     cache = ContentCache(tmp_path / "other")
     coder = SegmentCoder(counting_encoder, make_frame(128, 96))
     coded = coder.uniform([40])[0]
     detector = SharpnessDetector()
-    first = seen(coder, coded, [detector], cache)
+    first, _ = cached_detections(coder, coded, [detector], cache)
     (entry,) = [path for path in (tmp_path / "other").rglob("*") if path.is_file()]
     whole = entry.read_bytes()
     for damage in (b"", b"PK\x03\x04 no archive", whole[: len(whole) // 2], whole[:-40] + bytes(40), b"\x93NUMPY"):
         entry.write_bytes(damage)
-        assert seen(coder, coded, [detector], cache).psnr_y == first.psnr_y
+        assert cached_detections(coder, coded, [detector], cache)[0] == first
         assert entry.read_bytes() == whole
 
 
@@ -295,7 +290,7 @@ def test_bad_scales(text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"anchors": "plain,best"}, "method in --anchors 'best'"),
+        ({"anchors": "plain,best"}, "--anchors: unknown method 'best'"),
         ({"resamples": -1}, "--resamples"),
         ({"resamples": 10**9}, "--resamples"),
         ({"seed": -1}, "--seed"),

@@ -10,7 +10,7 @@ from bench_made import POINTS, make_observations, make_outcomes
 
 from vcmpipe.bench.observations import NO_OBJECTS, Kept
 from vcmpipe.bench.statistics import Figures, rows_of, summarise
-from vcmpipe.evaluation import Estimate, bd_rate, bits_at, bits_saved
+from vcmpipe.evaluation import REASONS, Curves, Estimate, bd_rates, rate_at, saved_at
 
 PLAIN = [("plain", "QP 22", 20_000.0, 99), ("plain", "QP 32", 10_000.0, 95), ("plain", "QP 42", 5_000.0, 70)]
 HALF = [("jrd", label, size / 2, kept) for _, label, size, kept in PLAIN]
@@ -37,19 +37,18 @@ def test_what_saves_half_in_every_picture_does_so_in_every_draw() -> None:
 def test_figures_are_those_of_the_points() -> None:
     found = figures(POINTS)
     curves = {
-        name: [(p.rate.value, p.retention) for p in found.points if p.method == name]
+        name: Curves.of(*zip(*((p.rate.value, p.retention) for p in found.points if p.method == name), strict=True))
         for name in ("plain", "jrd", "frame")
     }
     for method in found.methods:
-        for key, estimate in method.rate_at.items():
-            alone = bits_at(curves[method.method], float(key))
-            assert (estimate.value, estimate.reason) == (pytest.approx(alone.value), alone.reason)
+        own = curves[method.method]
+        pairs = [(each, rate_at(own, float(key))) for key, each in method.rate_at.items()]
         for anchor, comparison in method.against.items():
-            for key, estimate in comparison.saved.items():
-                alone = bits_saved(curves[anchor], curves[method.method], float(key))
-                assert (estimate.value, estimate.reason) == (pytest.approx(alone.value), alone.reason)
-            alone = bd_rate(curves[anchor], curves[method.method])
-            assert comparison.bd_rate["retention"].value == pytest.approx(alone.value)
+            pairs += [(each, saved_at(curves[anchor], own, float(key))) for key, each in comparison.saved.items()]
+            pairs.append((comparison.bd_rate["retention"], bd_rates(curves[anchor], own)))
+        for figure, (values, codes) in pairs:
+            assert figure.reason == REASONS[codes[0]]
+            assert np.isnan(values[0]) if figure.value is None else figure.value == pytest.approx(values[0])
     assert {method.method: list(method.against) for method in found.methods} == {
         "jrd": ["plain"], "frame": ["plain"], "plain": [],
     }  # fmt: skip

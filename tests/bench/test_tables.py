@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from vcmpipe.bench import BenchResult, breakdowns, tables, words
+from vcmpipe.bench import BenchResult, breakdowns, fmt, tables
 from vcmpipe.bench.result import Costs, LeftOut
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import BenchOptions
-from vcmpipe.evaluation import Estimate, Outcome
+from vcmpipe.evaluation import Estimate
 
 Make = Callable[..., BenchResult]
 
@@ -97,18 +97,18 @@ def test_two_tables_beside_each_other(bench_result: Make) -> None:
 @pytest.mark.parametrize(
     ("outcome", "signed", "text"),
     [
-        (Outcome(12.345), True, "+12.3 %"),
-        (Outcome(-12.345), True, "-12.3 %"),
-        (Outcome(12.345), False, "12.3 %"),
-        (Outcome(-0.01), False, "0.0 %"),
-        (Outcome(-0.01), True, "0.0 %"),
-        (Outcome(0.01), True, "0.0 %"),
-        (Outcome(12_345.0), True, "+12,345.0 %"),
-        (Outcome(reason="not_finite"), True, "out of range"),
+        (Estimate(12.345), True, "+12.3 %"),
+        (Estimate(-12.345), True, "-12.3 %"),
+        (Estimate(12.345), False, "12.3 %"),
+        (Estimate(-0.01), False, "0.0 %"),
+        (Estimate(-0.01), True, "0.0 %"),
+        (Estimate(0.01), True, "0.0 %"),
+        (Estimate(12_345.0), True, "+12,345.0 %"),
+        (Estimate(reason="not_finite"), True, "out of range"),
     ],
 )
-def test_percent(outcome: Outcome, signed: bool, text: str) -> None:
-    assert words.percent(outcome, signed=signed) == text
+def test_percent(outcome: Estimate, signed: bool, text: str) -> None:
+    assert fmt.percent(outcome, signed=signed) == text
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_percent(outcome: Outcome, signed: bool, text: str) -> None:
     ],
 )
 def test_interval(estimate: Estimate, text: str) -> None:
-    assert words.interval(estimate, lambda value: f"{value:.0f}") == text
+    assert fmt.interval(estimate, lambda value: f"{value:.0f}") == text
 
 
 def test_every_reason_has_words() -> None:
     from vcmpipe.evaluation import REASONS
 
-    assert set(words.REASONS) == set(REASONS) - {None}
+    assert set(fmt.REASONS) == set(REASONS) - {None}
 
 
 @pytest.mark.parametrize(

@@ -119,14 +119,12 @@ def test_encoded_frames_of_one_segment(printed, picture) -> None:
 
 
 def test_what_a_search_lost_is_named_with_its_frame(picture) -> None:
-    said: list[str] = []
     segment = picture("clip.mp4#0", "uniform", [True], [30])
     second = replace(segment.frames[0], source="clip.mp4#1", objects=[_object(False)])
     promise = VerificationRecord(False, 1.0, 3, True, [], 0.0, [SecondRecord("other", "", [_object(False)])])
     lost = replace(segment, frames=[segment.frames[0], second], verification=promise)
-    show.unkept(_sidecar([segment, lost]), said.append)
     why = "no version keeps it together with the others"
-    assert said == [
+    assert show.unkept(_sidecar([segment, lost])) == [
         f"clip.mp4#1: cat at 0,0,9,9 is lost: {why}",
         f"clip.mp4#0: cat at 0,0,9,9 is lost (for other): {why}",
     ]
@@ -186,11 +184,11 @@ def test_inspected_marks_qps_that_do_not_bind_and_names_subpictures(printed) -> 
 @pytest.mark.parametrize(
     ("faults", "lines"),
     [
-        ([], ["map: honoured everywhere (2 pictures, 1 region, 8 CTUs compared)"]),
+        ([], ["map: conforms everywhere (2 pictures, 1 region, 8 CTUs compared)"]),
         (
             [MapFault(1, 2, "QP 40 where 30 was requested"), MapFault(1, None, "too small")],
             [
-                "map: NOT honoured: 2 faults (2 pictures, 1 region, 8 CTUs compared)",
+                "map: does NOT conform: 2 faults (2 pictures, 1 region, 8 CTUs compared)",
                 "  picture 1, region 2: QP 40 where 30 was requested",
                 "  picture 1: too small",
             ],
@@ -253,9 +251,10 @@ def test_examined(printed) -> None:
         optional_missing=["uvg266 is not here: put it there"],
         encoder_folder="/z",
         decoder=DecoderFinding("18", "62", "vvc", Verdict.YES, "PSNR 33.0 dB"),
-        detectors=DetectorFinding("yes", "auto", "default", "nothing here yet", [], []),
+        detectors=DetectorFinding(True, "", "auto", "default", "nothing here yet", [], []),
         predictors=["constant", "measured"],
         tasks=["detection"],
+        methods=["plain"],
         devices=DeviceFinding("Linux", 2, 4, [], "torch is not installed"),
         folders=[
             FolderFinding("cache", "/c", 1_500_000_000, False),
@@ -268,7 +267,7 @@ def test_examined(printed) -> None:
     assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
     assert "     not taken: is FFmpeg 5, without libvvenc" in lines
     assert "   uvg266 is not here: put it there" in lines
-    assert "map honoured: yes (regions)" in text and "yes: PSNR 33.0 dB" in text
+    assert "carries its map: yes (regions)" in text and "yes: PSNR 33.0 dB" in text
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
     assert lines[-1] == "healthy"

@@ -79,7 +79,7 @@ def test_the_map_is_read_back_from_the_stream(how: str, answer: str) -> None:
     assert str(doctor.try_encoder(Changed(load_encoder("vvenc"), how)).conformance) == answer
 
 
-def test_perceptual_qp_adaptation_is_no_honoured_map() -> None:
+def test_perceptual_qp_adaptation_does_not_conform_to_a_map() -> None:
     assert doctor.try_encoder(Changed(load_encoder("vvenc"), "QPA")).conformance.verdict != Verdict.YES
 
 
@@ -150,7 +150,7 @@ def test_what_a_detector_s_name_stands_for(
     assert doctor.resolve(spec) == answer
 
 
-def test_what_would_be_downloaded_is_said_and_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_would_be_downloaded_is_reported_and_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vcmpipe.detection.weights_ultralytics.find", lambda name: None)
     assert doctor.resolve("auto") == "nothing here yet: yolo26n.pt would be downloaded"

@@ -62,7 +62,7 @@ LIMITS: list[tuple[Callable[..., object], dict[str, object], str, list[float], l
     (config.EncodeOptions, ENCODE, "min_score", [0.0, 1.0], [-0.1, 1.1]),
     (config.EncodeOptions, ENCODE, "iou", [0.01, 1.0], [0.0, 1.1]),
     (config.EncodeOptions, ENCODE, "empty", [0, 63], [-1, 64]),
-    (config.EncodeOptions, ENCODE, "dilate", [0, MAX_SIDE], [-1, config.MAX_DILATE + 1]),
+    (config.EncodeOptions, ENCODE, "dilate", [0, MAX_SIDE], [-1, MAX_SIDE + 1]),
     (config.EncodeOptions, ENCODE, "smooth", [1, 63], [0, 64]),
     (config.EncodeOptions, ENCODE, "jobs", [0, MAX_JOBS], [-1, MAX_JOBS + 1]),
     (config.EncodeOptions, ENCODE, "limit", [1], [0]),
@@ -178,7 +178,7 @@ DEFAULTS: list[tuple[Callable[..., object], str, object]] = [
     (summarise, "average", config.BenchOptions.average),
     (summarise, "resamples", config.BenchOptions.resamples),
     (summarise, "seed", config.BenchOptions.seed),
-    (Bootstrap, "rounds", config.EvaluatePredictorOptions.rounds),
+    (Bootstrap, "resamples", config.EvaluatePredictorOptions.rounds),
 ]
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_curve import bits_at, bits_saved, envelope
 from scipy.interpolate import PchipInterpolator
 
-from vcmpipe.evaluation import bd_rate, bits_at, bits_saved, envelope
+from vcmpipe.evaluation import bd_rate
 from vcmpipe.evaluation.curves import REASONS, Curves, bd_rates, rate_at, saved_at
 
 value = st.one_of(st.floats(0, 10), st.sampled_from([0.0, 1.0, 0.5, 0.5 + 1e-12, math.nan, math.inf]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -16,8 +16,9 @@ from vcmpipe.evaluation.satisfaction import jnd_at, jnd_interval, mean_curve
 ANSWERS = [20, 24, 24, 30]
 
 
-def satisfied(answers: Any, values: Any, scale: str) -> np.ndarray:
-    return np.array([share.value for share in mean_curve([answers], values, scale, rounds=1)])
+def satisfied(answers: list[int], values: Iterable[float], scale: str) -> list[float]:
+    """The share of subjects satisfied at each value."""
+    return [each.value for each in mean_curve([answers], list(values), scale, rounds=2)]
 
 
 @pytest.mark.parametrize(
@@ -32,13 +33,13 @@ def satisfied(answers: Any, values: Any, scale: str) -> np.ndarray:
 def test_a_subject_is_satisfied_on_the_finer_side_of_his_answer(
     scale: str, values: list[int], shares: list[float]
 ) -> None:
-    assert satisfied(ANSWERS, values, scale).tolist() == shares
+    assert satisfied(ANSWERS, values, scale) == shares
 
 
 def test_the_jnd_at_three_of_four_is_the_label_of_videoset() -> None:
     # numpy's percentile: 25 % of the way along the sorted answers.
     assert jnd_at(ANSWERS, 0.75, "h264-qp") == np.percentile(ANSWERS, 25) == 23
-    # The same people on a scale that runs the other way.
+    # The same subjects on a scale that runs the other way.
     assert jnd_at([100 - answer for answer in ANSWERS], 0.75, "jpeg-qf") == 100 - 23
 
 
@@ -52,9 +53,9 @@ def test_at_the_jnd_of_a_ratio_about_that_share_is_satisfied(answers: list[int],
     finer = -1 if scale == "h264-qp" else 1
     # Just on the finer side at least that share is, but for the one answer that the quantile lies beside.
     assert satisfied(answers, [at + finer], scale)[0] >= ratio - 1 / len(answers)
-    shares = satisfied(answers, range(101), scale) * -finer
+    shares = -finer * np.array(satisfied(answers, range(101), scale))
     assert (np.diff(shares) <= 0).all()
-    # More people are satisfied by what is finer.
+    # More subjects are satisfied by what is finer.
     assert finer * (jnd_at(answers, min(ratio + 0.1, 0.995), scale) - at) >= 0
 
 

@@ -63,7 +63,7 @@ def test_old_streams_are_decoded_and_checked(name: str, tmp_path: Path, capsys: 
         assert decoded.name == f"scene_{seed:06d}" and decoded.rgb.shape == source.shape
         assert np.abs(decoded.rgb.astype(int) - source).mean() < 8
     assert main(["inspect", "--input", str(stream), "--verify-map"]) == 0
-    assert "honoured everywhere" in capsys.readouterr().out
+    assert "conforms everywhere" in capsys.readouterr().out
 
 
 def changed(tmp_path: Path, **fields: Any) -> Path:

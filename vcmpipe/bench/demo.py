@@ -18,12 +18,8 @@ FIRST_SEED = 900_000
 def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], None]) -> BenchOptions:
     """Fill in ``--images`` where it was left out or is ``demo``.
 
-    Left out, it is the folder ``frames`` of the working folder where there is one, else the built-in demo's scenes.
-
-    Args:
-        options: Options without pictures, or with the demo requested.
-        folder: Where the demo's scenes are kept.
-        warn: Told what was chosen.
+    Left out, it is the folder ``frames`` of the working folder where there is one, else the built-in demo's scenes,
+    which are kept below ``folder``. What was chosen goes to ``warn``.
     """
     if options.images is None and Path(FRAMES).is_dir():
         warn(f"no --images: taking the folder {FRAMES}/")

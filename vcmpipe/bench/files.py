@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, BenchResult, Split
+from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, BenchResult
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
 
@@ -40,7 +40,7 @@ def point_records(result: BenchResult) -> list[Record]:
                 found = point.saved.get(anchor, {}).get(name, Estimate())
                 if name in measured:
                     record |= _figure(f"saved_{name}_{anchor}", found)
-        split: Split = point.split
+        split = point.split
         record |= {
             "trials": point.trials,
             "split_pictures": split.pictures,

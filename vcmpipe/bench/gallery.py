@@ -6,14 +6,13 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.bench.methods import BLIND
+from vcmpipe.bench.methods import Point, is_blind
 from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
-from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 from vcmpipe.tasks import Task
 
@@ -34,13 +33,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Thing:
-    """A box over a picture.
+    """A box over a picture, its class and confidence, of a lost object that in the source.
 
     Attributes:
         box: Left, top, width, height in percent of the picture.
         state: ``kept``, ``lost``, or ``new``: found in the decoded picture and not in the source.
-        name: Its class.
-        score: Confidence, of a lost object that in the source.
     """
 
     box: Box
@@ -51,17 +48,13 @@ class Thing:
 
 @dataclass(frozen=True)
 class ShownVersion:
-    """A picture as one method codes it.
+    """A picture as one method codes it, as the page's script reads it.
 
     Attributes:
-        method: The method.
-        label: Its operating point.
         bytes: Size of the stream.
-        psnr_y: PSNR of the luma at the coded size, dB.
         size: Width and height that it was coded at.
         how: ``uniform``, ``regions`` or ``native``.
         image: The decoded picture as a data URI.
-        things: Its objects.
         cell: Width and height of a CTU of the map in percent of the picture.
         qps: The map: rows of QPs.
         regions: (left, top, width, height, QP) in percent of the picture.
@@ -70,7 +63,6 @@ class ShownVersion:
     method: str
     label: str
     bytes: int
-    psnr_y: float
     size: tuple[int, int]
     how: str
     image: str
@@ -82,14 +74,7 @@ class ShownVersion:
 
 @dataclass(frozen=True)
 class ShownPicture:
-    """One picture of the gallery.
-
-    Attributes:
-        name: File name.
-        size: Width and height of the source.
-        image: The source as a data URI.
-        versions: What the methods make of it.
-    """
+    """One picture of the gallery: its name, its (width, height), the source as a data URI, and its coded versions."""
 
     name: str
     size: tuple[int, int]
@@ -99,13 +84,7 @@ class ShownPicture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """All pictures that are shown.
-
-    Attributes:
-        pictures: Those with lost objects first.
-        of: How many there were to choose from.
-        held: How many of these could be held in memory to be shown.
-    """
+    """The pictures that are shown, those with lost objects first; ``of`` so many, ``held`` of which were in memory."""
 
     pictures: Sequence[ShownPicture] = field(default_factory=tuple)
     of: int = 0
@@ -115,25 +94,19 @@ class Gallery:
 def make_gallery(
     result: BenchResult, outcomes: Sequence[PictureOutcome], source: FrameSource, setting: Setting, megabytes: int
 ) -> Gallery:
-    """Choose pictures, decode them again and pack them, until the room is used up.
+    """Choose pictures, read and decode them again and pack them, until the megabytes in the page are used up.
 
-    Args:
-        result: The bench, for the operating points to show.
-        outcomes: Its pictures; those that kept their versions can be shown.
-        source: Where the source pictures are read again.
-        setting: Detector and encoder.
-        megabytes: Room for all pictures, as they stand in the page.
+    Of the outcomes, those that kept their versions can be shown.
     """
-    points = _points(result)
+    points = _points(result, setting)
     held = [outcome for outcome in outcomes if outcome.versions]
     if not points or not megabytes:
         return Gallery(of=len(outcomes))
     room = megabytes * 1_000_000
-    names = setting.pipeline.detector.classes
     chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))[:_PICTURES]
     shown: list[ShownPicture] = []
     for outcome, frame in _frames(source, chosen):
-        picture = _shown(outcome, frame, points, setting, names)
+        picture = _shown(outcome, frame, points, setting)
         size = len(picture.image) + sum(len(version.image) for version in picture.versions)
         if size > room:
             break
@@ -142,7 +115,7 @@ def make_gallery(
     return Gallery(shown, len(outcomes), len(held))
 
 
-def _points(result: BenchResult) -> list[PointResult]:
+def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
     """The operating points to show: of the cheapest methods that look at pictures, and of the anchor."""
     chosen = {method.method: point for method in result.methods if (point := chosen_point(result, method.method))}
 
@@ -151,14 +124,14 @@ def _points(result: BenchResult) -> list[PointResult]:
         rate = found.rate_at[key_of(TARGET)].value if found else None
         return rate is None, rate if rate is not None else chosen[name].rate.value or 0.0
 
-    looking = sorted((name for name in chosen if name not in BLIND), key=cost)[:_METHODS]
+    looking = sorted((name for name in chosen if not is_blind(setting.methods[name])), key=cost)[:_METHODS]
     anchors = [name for name in result.anchors if name in chosen][:1]
     names = list(dict.fromkeys([*looking, *anchors])) or sorted(chosen, key=cost)[:1]
     return [chosen[name] for name in names]
 
 
 def _worst_first(outcome: PictureOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
-    cell = next(cell for key, cell in outcome.cells.items() if (key.method, key.label) == (point.method, point.label))
+    cell = outcome.cells[Point(point.method, point.label)]
     states = [state for _, state, _ in _states(outcome.reference, cell.detections, task)]
     return -states.count("lost"), -states.count("new"), outcome.name
 
@@ -179,7 +152,7 @@ def _states(
 ) -> list[tuple[tuple[sv.Detections, int], str, int]]:
     """((detections, place), state, class) of what was kept, lost, and is new.
 
-    New is what counts as an object in the decoded picture and has no partner among all that was seen in the source,
+    New is what counts as an object in the decoded picture and has no partner among all that was found in the source,
     sure or not.
     """
     reference = task.reference([source])
@@ -197,71 +170,52 @@ def _states(
     return states
 
 
-def _shown(
-    outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting, names: Any
-) -> ShownPicture:
-    versions = []
-    by_name = {(point.method, point.label): point for point in outcome.cells}
+def _shown(outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
+    versions, pipeline, names = [], setting.pipeline, setting.pipeline.detector.classes
     for point in points:
-        key = by_name[point.method, point.label]
-        cell, version = outcome.cells[key], outcome.versions[key]
-        options = setting.pipeline.options
-        coder = SegmentCoder(
-            setting.pipeline.encoder,
-            frame,
-            coded_size=version.size,
-            spec=setting.pipeline.spec,
-            preset=options.preset,
-            ctu=options.ctu,
-            form=options.form,
-        )
-        decoded, _ = coder.decode_still(version.coded)
+        key = Point(point.method, point.label)
+        version = outcome.versions[key]
+        decoded, _ = pipeline.coder(frame, version.size).decode_still(version.coded)
         things = [
             _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
             for (detections, place), state, class_id in _states(
-                outcome.reference, cell.detections, setting.pipeline.task
+                outcome.reference, outcome.cells[key].detections, pipeline.task
             )
         ]
-        versions.append(_version(point, version, cell.psnr_y, data_uri(decoded.rgb, _DECODED_QUALITY), things))
+        versions.append(_version(point, version, data_uri(decoded.rgb, _DECODED_QUALITY), things))
     return ShownPicture(outcome.name, (frame.width, frame.height), data_uri(frame.rgb, _SOURCE_QUALITY), versions)
 
 
 def _thing(detections: sv.Detections, place: int, state: str, name: str, frame: Frame) -> Thing:
-    x0, y0, x1, y1 = (float(value) for value in detections.xyxy[place])
+    x0, y0, x1, y1 = map(float, detections.xyxy[place])
     score = float(detections.confidence[place]) if detections.confidence is not None else 1.0
     return Thing(_percent((x0, y0, x1 - x0, y1 - y0), frame.width, frame.height), state, name, round(score, 2))
 
 
 def _percent(box: Box, width: int, height: int) -> Box:
-    x, y, w, h = box
-    return (
-        round(100 * x / width, 2),
-        round(100 * y / height, 2),
-        round(100 * w / width, 2),
-        round(100 * h / height, 2),
-    )
+    x, y, w, h = (round(100 * side / whole, 2) for side, whole in zip(box, (width, height) * 2, strict=True))
+    return x, y, w, h
 
 
-def _version(point: PointResult, version: Version, psnr_y: float, image: str, things: Sequence[Thing]) -> ShownVersion:
+def _version(point: PointResult, version: Version, image: str, things: Sequence[Thing]) -> ShownVersion:
     coded, (width, height) = version.coded, version.size
     regions = []
     for rect, qp in zip(coded.layout.regions(), coded.qps, strict=True):
         # Without the padding at the right and lower edges.
-        seen = (rect.x, rect.y, min(rect.width, width - rect.x), min(rect.height, height - rect.y))
-        regions.append((*_percent(seen, width, height), qp))
-    shown = coded.requested or coded.native
-    cell = (100 * shown.ctu / width, 100 * shown.ctu / height) if shown else (100.0, 100.0)
+        shown = (rect.x, rect.y, min(rect.width, width - rect.x), min(rect.height, height - rect.y))
+        regions.append((*_percent(shown, width, height), qp))
+    qp_map = coded.requested or coded.native
+    cell = (100 * qp_map.ctu / width, 100 * qp_map.ctu / height) if qp_map else (100.0, 100.0)
     return ShownVersion(
         method=point.method,
         label=point.label,
         bytes=coded.bits // 8,
-        psnr_y=round(psnr_y, 2),
         size=version.size,
         how=coded.realisation,
         image=image,
         things=things,
         cell=(round(cell[0], 4), round(cell[1], 4)),
-        qps=shown.qp.tolist() if shown else [[coded.qps[0]]],
+        qps=qp_map.qp.tolist() if qp_map else [[coded.qps[0]]],
         regions=regions if coded.realisation == "regions" else [],
     )
 

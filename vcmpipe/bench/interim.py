@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.bench import words
+from vcmpipe.bench import fmt
 from vcmpipe.bench.result import TARGET
 from vcmpipe.bench.tables import Table
 from vcmpipe.evaluation import Curves, rate_at
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from vcmpipe.bench.pictures import PictureOutcome
     from vcmpipe.tasks import Task
-
-
-@dataclass(frozen=True)
-class Interim:
-    """What the pictures so far say.
-
-    Attributes:
-        pictures: How many they are.
-        objects: The objects to keep in them.
-        sizes: By method the bytes per picture at which it keeps ``TARGET`` of the objects; None where it does not.
-    """
-
-    pictures: int
-    objects: int
-    sizes: dict[str, float | None]
 
 
 def due(done: int, total: int | None) -> bool:
@@ -38,8 +23,8 @@ def due(done: int, total: int | None) -> bool:
     return done > 0 and done & (done - 1) == 0 and done != total
 
 
-def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Interim:
-    """The figures of the pictures so far, at least one, without intervals."""
+def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Table:
+    """By method the bytes per picture that keep ``TARGET`` of the objects, of the pictures so far, at least one."""
     references = [task.reference([outcome.reference]) for outcome in outcomes]
     objects = sum(len(own) for own in references)
     points: dict[str, list[tuple[float, float]]] = {}
@@ -50,24 +35,15 @@ def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Interim:
         )
         size = sum(cell.bits for cell in cells) / 8 / len(cells)
         points.setdefault(point.method, []).append((size, kept / objects if objects else np.nan))
-    sizes: dict[str, float | None] = {}
-    for method, own_points in points.items():
-        rates, qualities = np.array(own_points).T
-        value = float(rate_at(Curves.of(rates, qualities), TARGET)[0][0])
-        sizes[method] = value if np.isfinite(value) else None
-    return Interim(len(outcomes), objects, sizes)
-
-
-def table(figures: Interim) -> Table:
-    """The figures for people, each method's beside what it saves against the first one."""
-    first, size = next(iter(figures.sizes.items()))
+    sizes = {method: float(rate_at(Curves.of(*np.array(own).T), TARGET)[0][0]) for method, own in points.items()}
+    first, anchor = next(iter(sizes.items()))
+    rows = []
+    for method, size in sizes.items():
+        fewer = fmt.NOTHING if np.isnan(size) or np.isnan(anchor) else f"{100 * (1 - size / anchor):.1f} %"
+        needs = fmt.REASONS["not_reached"] if np.isnan(size) else fmt.number(size)
+        rows.append((method, needs, "anchor" if method == first else fewer))
     title = (
-        f"So far, {words.count(figures.pictures, 'picture')} with {words.count(figures.objects, 'object')}: bytes per "
+        f"So far, {count(len(outcomes), 'picture')} with {count(objects, 'object')}: bytes per "
         f"picture that keep {100 * TARGET:g} % of the objects"
     )
-    rows = []
-    for method, own in figures.sizes.items():
-        fewer = words.NOTHING if own is None or size is None else f"{100 * (1 - own / size):.1f} %"
-        needs = words.REASONS["not_reached"] if own is None else words.number(own)
-        rows.append((method, needs, "anchor" if method == first else fewer))
-    return Table(("method", "bytes per picture", f"fewer than {first}"), rows, words=1, title=title)
+    return Table(("method", "bytes per picture", f"fewer than {first}"), rows, title=title)

@@ -1,16 +1,15 @@
-"""Where a method's time goes: predicting, searching, encoding; also where memory answered instead."""
+"""Where a method's time goes: predicting, searching, encoding; also where a cache answered instead."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.encoders import Capabilities
 from vcmpipe.process.content_cache import content_key
 
 if TYPE_CHECKING:
@@ -48,159 +47,99 @@ class Account:
         """What the stage costs without a cache: its own work, and its encodes at the time that they really took."""
         return max(self.wall - self.waited, 0.0) + self.charged
 
+    def add(self, other: Account) -> None:
+        """Add another account to this one."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
 
 @dataclass
 class Meter:
-    """The accounts of one picture under one method. Encoders may be asked from several threads."""
+    """The accounts of one picture under one method. Encoders may be called from several threads."""
 
     accounts: dict[Stage, Account] = field(default_factory=dict)
-    _stack: list[tuple[Stage, float]] = field(default_factory=list)
+    _running: list[Stage] = field(default_factory=list)
+    _inner: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __getitem__(self, stage: Stage) -> Account:
         return self.accounts.setdefault(stage, Account())
 
+    @property
+    def running(self) -> Stage | None:
+        """The innermost stage that runs."""
+        return self._running[-1] if self._running else None
+
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
         """Count what is done inside to a stage; stages may stand inside each other."""
-        self._switch()
-        self._stack.append((stage, time.monotonic()))
+        outer, self._inner = self._inner, 0.0
+        self._running.append(stage)
+        started = time.monotonic()
         try:
             yield
         finally:
-            self._switch()
-            self._stack.pop()
-            self._restart()
+            passed = time.monotonic() - started
+            self[stage].wall += passed - self._inner
+            self._inner = outer + passed
+            self._running.pop()
 
-    def _switch(self) -> None:
-        """Close the clock of the stage that runs, and start it anew."""
-        if self._stack:
-            stage, since = self._stack[-1]
-            self[stage].wall += time.monotonic() - since
-            self._restart()
-
-    def _restart(self) -> None:
-        if self._stack:
-            self._stack[-1] = (self._stack[-1][0], time.monotonic())
-
-    def encoded(self, waited: float, charged: float, cached: float, unknown: int, samples: int) -> None:
-        """Note a call of the encoder in the stage that runs."""
+    def add(self, spent: Account, stage: Stage | None = None) -> None:
+        """Charge a stage, by default the one that runs, with what was spent for it."""
         with self._lock:
-            account = self[self._stack[-1][0] if self._stack else "encode"]
-            account.waited += waited
-            account.charged += charged
-            account.cached += cached
-            account.unknown += unknown
-            account.samples += samples
-
-    def spared(self, seconds: float) -> None:
-        """Charge the stage that runs, if one does, for work that was done before in this run."""
-        if self._stack:
-            self[self._stack[-1][0]].charged += seconds
-
-    def add(self, stage: Stage, seconds: float, *, cached: bool, samples: int = 0, unknown: int = 0) -> None:
-        """Charge a stage for work whose answer was at hand."""
-        account = self[stage]
-        account.charged += seconds
-        account.cached += seconds if cached else 0.0
-        account.samples += samples
-        account.unknown += unknown
+            self[stage or self.running or "encode"].add(spent)
 
 
-@dataclass(frozen=True)
-class MeteredEncoder:
+class Replaced:
+    """Something with a method replaced; whatever else it has is its own: a predictor may have been made for it."""
+
+    def __init__(self, inner: object, **methods: Callable[..., Any]) -> None:
+        vars(self).update(methods, _inner=inner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["_inner"], name)
+
+
+def metered_encoder(encoder: Encoder, meter: Meter) -> Encoder:
     """An encoder whose calls are counted."""
 
-    encoder: Encoder
-    meter: Meter
-
-    @property
-    def name(self) -> str:
-        """The encoder's name."""
-        return self.encoder.name
-
-    @property
-    def build(self) -> str:
-        """The encoder's build."""
-        return self.encoder.build
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The encoder's capabilities."""
-        return self.encoder.capabilities
-
-    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
-        """Code, and count. See ``Encoder.encode``."""
+    def encode(jobs: Sequence[Job]) -> list[bytes]:
         started = time.monotonic()
-        samples = sum(job.samples for job in jobs)
-        if not isinstance(self.encoder, CachedEncoder):
-            streams = self.encoder.encode(jobs)
-            waited = time.monotonic() - started
-            self.meter.encoded(waited, waited, 0.0, 0, samples)
-            return streams
-        priced = self.encoder.priced(jobs)
-        self.meter.encoded(
-            time.monotonic() - started,
-            sum(one.seconds or 0.0 for one in priced),
-            sum(one.seconds or 0.0 for one in priced if one.cached),
-            sum(one.seconds is None for one in priced),
-            samples,
-        )
-        return [one.data for one in priced]
+        spent = Account(samples=sum(job.samples for job in jobs))
+        if isinstance(encoder, CachedEncoder):
+            priced = encoder.priced(jobs)
+            streams = [one.data for one in priced]
+            spent.charged = sum(one.seconds or 0.0 for one in priced)
+            spent.cached = sum(one.seconds or 0.0 for one in priced if one.cached)
+            spent.unknown = sum(one.seconds is None for one in priced)
+            spent.waited = time.monotonic() - started
+        else:
+            streams = encoder.encode(jobs)
+            spent.charged = spent.waited = time.monotonic() - started
+        meter.add(spent)
+        return streams
+
+    return cast("Encoder", Replaced(encoder, encode=encode))
 
 
 # Detections in one picture, and the seconds that finding them took, by the picture's samples.
 Found = dict[str, tuple["sv.Detections", float]]
 
 
-@dataclass(frozen=True)
-class MeteredDetector:
-    """A detector that looks at no picture twice; a look costs the same whether it is the first or not.
+def metered_detector(detector: Detector, meter: Meter, found: Found) -> Detector:
+    """A detector that detects in no picture twice; a detection costs the same whether it is the first or not.
 
-    Attributes:
-        detector: What looks.
-        meter: Charged for looks that are spared; those that are not take their time in the stage that runs.
-        found: What was found before; filled here.
+    The meter is charged for detections that are spared; others take their time in the stage that runs.
     """
 
-    detector: Detector
-    meter: Meter
-    found: Found
-
-    @property
-    def name(self) -> str:
-        """The detector's name."""
-        return self.detector.name
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """The detector's classes."""
-        return self.detector.classes
-
-    @property
-    def digest(self) -> str:
-        """The detector's digest."""
-        return self.detector.digest
-
-    def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """See ``Detector.input_size``."""
-        return self.detector.input_size(width, height)
-
-    def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
-        """See ``Detector.detect``."""
-        return [self._detect(frame) for frame in frames]
-
-    def _detect(self, frame: Frame) -> sv.Detections:
+    def one(frame: Frame) -> sv.Detections:
         key = content_key(f"{frame.rgb.shape}", frame.rgb.tobytes())
-        if key in self.found:
-            detections, seconds = self.found[key]
-            self.meter.spared(seconds)
-            return detections
-        started = time.monotonic()
-        detections = self.detector.detect([frame])[0]
-        self.found[key] = detections, time.monotonic() - started
-        return detections
+        if key not in found:
+            started = time.monotonic()
+            detections = detector.detect([frame])[0]
+            found[key] = detections, time.monotonic() - started
+        elif meter.running:
+            meter.add(Account(charged=found[key][1]))
+        return found[key][0]
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else a detector has: a predictor may have been made for it."""
-        return getattr(self.detector, name)
+    return cast("Detector", Replaced(detector, detect=lambda frames: [one(frame) for frame in frames]))

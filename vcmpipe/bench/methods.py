@@ -1,8 +1,11 @@
 """The methods that are compared, each as the list of ways in which it codes one picture.
 
-A method is a function of ``PictureBench`` and ``Sweep`` in ``METHODS``, under a name that is also in
-``vcmpipe.config.METHODS``. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder
-counts what it is requested; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
+A method is a function of ``PictureBench`` and ``Sweep``, found by its name in ``vcmpipe.plugins.METHODS``: here, or in
+another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
+is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
+
+Two attributes are optional: ``blind``, True where it does not look at the picture before it codes it, and ``viewers``,
+the values of ``--viewer`` for which it is a method of its own (default: all).
 """
 
 from __future__ import annotations
@@ -14,13 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vcmpipe.bench.memory import Prediction, predicted
-from vcmpipe.bench.meter import Account, Found, Meter, MeteredDetector, MeteredEncoder
+from vcmpipe.bench.cached import Prediction, cached_prediction
+from vcmpipe.bench.meter import Account, Found, Meter, metered_detector, metered_encoder
 from vcmpipe.coding.search import VerifyRules, verify_segment
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.encoders import Encoder
 from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.measurement import MeasuredPredictor
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import QpMap
 from vcmpipe.qpmap.qp_map import shifted, smaller
@@ -32,15 +35,12 @@ if TYPE_CHECKING:
 
     from vcmpipe.coding.pipeline import Pipeline
 
+VIEWERS = ("machine", "human", "both")
+
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point of a method, the same for every picture.
-
-    Attributes:
-        method: The method's name.
-        label: What sets this point apart, for human.
-    """
+    """One operating point, the same for every picture: a method, and the label that sets the point apart."""
 
     method: str
     label: str
@@ -67,13 +67,12 @@ class Coded(NamedTuple):
     """A picture at an operating point.
 
     Attributes:
-        point: The point.
-        coder: What coded it.
-        coded: The stream.
+        label: What sets the point apart from the method's others.
+        coder: What coded the stream.
         trials: Encodes that were tried to find it, where there was a search.
     """
 
-    point: Point
+    label: str
     coder: SegmentCoder
     coded: CodedSegment
     trials: int | None = None
@@ -82,31 +81,24 @@ class Coded(NamedTuple):
 class PictureBench:
     """One picture under every method: coders by scale, thresholds predicted once, and what all of it costs.
 
-    Versions of a picture that are the same, sample for sample, are looked at once by ``pipeline.detector``.
-
     Args:
         pipeline: Detector, predictor, encoder and policies.
         frame: The source picture.
         detections: The objects to keep in it.
-        cache: Remembers what predictors said.
-        measured: The predictor of ``jrd-measured``.
+        cache: Keeps what predictors answer.
 
     Attributes:
         meter: The accounts of the method that is at work.
+        detector: The detector without a meter, for predictors, whose cost is counted as a whole.
+        pipeline: The same with its encoder and its detector metered; versions of a picture that are the same, sample
+            for sample, are detected in once.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        frame: Frame,
-        detections: sv.Detections,
-        cache: ContentCache,
-        measured: ThresholdPredictor | None = None,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, frame: Frame, detections: sv.Detections, cache: ContentCache) -> None:
         self.frame = frame
         self.detections = detections
         self.cache = cache
-        self.measured = measured or pipeline.predictor
+        self.detector = pipeline.detector
         self._whole = pipeline
         self._coders: dict[tuple[float, bool], SegmentCoder] = {}
         self._predictions: dict[str, Prediction] = {}
@@ -119,8 +111,8 @@ class PictureBench:
         self.meter = Meter()
         self._charged: set[float] = set()
         self.pipeline = copy.copy(self._whole)
-        self.pipeline.encoder = MeteredEncoder(self._whole.encoder, self.meter)
-        self.pipeline.detector = MeteredDetector(self._whole.detector, self.meter, self._found)
+        self.pipeline.encoder = metered_encoder(self._whole.encoder, self.meter)
+        self.pipeline.detector = metered_detector(self._whole.detector, self.meter, self._found)
         self._coders.clear()
         return self.meter
 
@@ -128,17 +120,14 @@ class PictureBench:
         """The coder at a scale; ``constant_qp`` False is the encoder as it comes."""
         key = (scale, constant_qp)
         if key not in self._coders:
-            self._coders[key] = self._coder(self.pipeline.encoder, scale, constant_qp)
+            self._coders[key] = self.fresh_coder(scale, constant_qp=constant_qp)
         return self._coders[key]
 
-    def fresh_coder(self, scale: float) -> SegmentCoder:
+    def fresh_coder(self, scale: float, meter: Meter | None = None, *, constant_qp: bool = True) -> SegmentCoder:
         """A coder with nothing at hand: what a point costs must not depend on the points before it."""
-        return self._coder(self.pipeline.encoder, scale, True)
-
-    def _coder(self, encoder: Encoder, scale: float, constant_qp: bool) -> SegmentCoder:
         options = self.pipeline.options
         return SegmentCoder(
-            encoder,
+            metered_encoder(self._whole.encoder, meter or self.meter),
             self.frame,
             coded_size=scaled_size(self.frame.width, self.frame.height, scale),
             spec=self.pipeline.spec,
@@ -149,14 +138,14 @@ class PictureBench:
         )
 
     def thresholds(self, predictor: ThresholdPredictor) -> Thresholds:
-        """What a predictor says of the objects: asked once, and charged to every method that wants to know."""
+        """A predictor's thresholds of the objects: predicted once, and charged to every method that wants them."""
         if predictor.name not in self._predictions:
             meter = Meter()
             # A coder of its own: what a method's encodes cost must not depend on who predicted before.
-            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), 1.0, True)
-            self._predictions[predictor.name] = predicted(predictor, coder, self.detections, self.cache, meter)
+            coder = self.fresh_coder(1.0, meter)
+            self._predictions[predictor.name] = cached_prediction(predictor, coder, self.detections, self.cache, meter)
         found = self._predictions[predictor.name]
-        self.meter.add("predict", found.seconds, cached=found.cached, samples=found.samples, unknown=found.unknown)
+        self.meter.add(found.spent, "predict")
         return found.thresholds
 
     def decided(self, thresholds: Thresholds, margin: int) -> tuple[np.ndarray, np.ndarray]:
@@ -174,34 +163,56 @@ class PictureBench:
             return None
         if scale not in self._human:
             meter = Meter()
-            coder = self._coder(MeteredEncoder(self._whole.encoder, meter), scale, True)
             with meter.stage("predict"):
-                requested = human.request(coder)
+                requested = human.request(self.fresh_coder(scale, meter))
             if not self._human:  # a picture's JNDs are found once, for all scales
-                meter.add("predict", requested.cached, cached=True)
+                meter.add(Account(charged=requested.cached, cached=requested.cached), "predict")
             self._human[scale] = self._whole.smoothed(requested.map), meter["predict"]
         found, spent = self._human[scale]
         if scale not in self._charged:
             self._charged.add(scale)
-            self.meter.add("predict", spent.seconds - spent.cached, cached=False)
-            self.meter.add("predict", spent.cached, cached=True, samples=spent.samples, unknown=spent.unknown)
+            self.meter.add(spent, "predict")
         return found
 
-    def by_map(self, method: str, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """One operating point: the picture by the map of its objects, and of people where they count, at a scale."""
+    def by_map(self, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
+        """The picture by the map of its objects, and of human viewers where they count, at a scale in (0, 1].
+
+        Boxes are (N, 4) in source pixels, QPs (N,); the scale is added to the label.
+        """
         coder, human = self.fresh_coder(scale), self.human(scale)
         requested = coder.map_of(boxes, qps, self.pipeline.policy)
-        return self._coded(method, label, scale, coder, requested if human is None else smaller(requested, human))
+        return self._coded(label, scale, coder, requested if human is None else smaller(requested, human))
 
-    def by_human(self, method: str, label: str, scale: float, margin: int) -> Coded:
-        """One operating point: the picture by the human viewers' map, a margin added, at a scale."""
+    def by_human(self, label: str, scale: float, margin: int) -> Coded:
+        """The picture by the human viewers' map, a margin added, at a scale."""
         human = self.human(scale)
         assert human is not None, "--viewer human has a human viewer"
         requested = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
-        return self._coded(method, label, scale, self.fresh_coder(scale), requested)
+        return self._coded(label, scale, self.fresh_coder(scale), requested)
 
-    def _coded(self, method: str, label: str, scale: float, coder: SegmentCoder, requested: QpMap) -> Coded:
-        return Coded(Point(method, label + _at(scale)), coder, coder.by_map(requested, self.pipeline.options.realise))
+    def _coded(self, label: str, scale: float, coder: SegmentCoder, requested: QpMap) -> Coded:
+        return Coded(label + _at(scale), coder, coder.by_map(requested, self.pipeline.options.realise))
+
+
+Method = Callable[[PictureBench, Sweep], list[Coded]]
+
+
+def is_blind(method: Method) -> bool:
+    """Whether a method codes a picture without looking at it."""
+    return getattr(method, "blind", False)
+
+
+def viewers_of(method: Method) -> Sequence[str]:
+    """The values of ``--viewer`` for which a method differs from that for machines, and from the others."""
+    return getattr(method, "viewers", VIEWERS)
+
+
+def _trait(**traits: object) -> Callable[[Method], Method]:
+    def mark(method: Method) -> Method:
+        vars(method).update(traits)
+        return method
+
+    return mark
 
 
 def _at(scale: float) -> str:
@@ -209,28 +220,27 @@ def _at(scale: float) -> str:
     return "" if scale == 1.0 else f" at {scale:g}"
 
 
+def _at_qps(coder: SegmentCoder, sweep: Sweep, more: str = "") -> list[Coded]:
+    pairs = zip(sweep.qps, coder.uniform(sweep.qps), strict=True)
+    return [Coded(f"QP {qp}{more}", coder, coded) for qp, coded in pairs]
+
+
+@_trait(blind=True)
 def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
-    coder = bench.coder()
-    coded = coder.uniform(sweep.qps)
-    return [Coded(Point("plain", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return _at_qps(bench.coder(), sweep)
 
 
+@_trait(blind=True)
 def plain_default(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
-    coder = bench.coder(constant_qp=False)
-    coded = coder.uniform(sweep.qps)
-    return [Coded(Point("plain-default", f"QP {qp}"), coder, one) for qp, one in zip(sweep.qps, coded, strict=True)]
+    return _at_qps(bench.coder(constant_qp=False), sweep)
 
 
+@_trait(blind=True)
 def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """One QP and one scale for all pictures; its envelope is the best that an operator without a detector can do."""
-    points = []
-    for scale in sweep.scales:
-        coder = bench.coder(scale)
-        for qp, coded in zip(sweep.qps, coder.uniform(sweep.qps), strict=True):
-            points.append(Coded(Point("plain-scaled", f"QP {qp} at {scale:g}"), coder, coded))
-    return points
+    return [coded for scale in sweep.scales for coded in _at_qps(bench.coder(scale), sweep, f" at {scale:g}")]
 
 
 def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
@@ -244,7 +254,7 @@ def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
             own = human.minimum()
             qps = [own + m for m in sweep.margins] if for_human else [min(qp, own) for qp in wanted]
         for margin, coded in zip(sweep.margins, coder.uniform(qps), strict=True):
-            points.append(Coded(Point("frame", f"margin {margin:+d}{_at(scale)}"), coder, coded))
+            points.append(Coded(f"margin {margin:+d}{_at(scale)}", coder, coded))
     return points
 
 
@@ -258,11 +268,12 @@ def _smallest(bench: PictureBench, sweep: Sweep) -> list[int]:
     return qps
 
 
+@_trait(viewers=("machine", "both"))
 def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
     boxes = bench.detections.xyxy
     return [
-        bench.by_map("roi", f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
+        bench.by_map(f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
         for scale in sweep.map_scales
         for qp in sweep.qps
     ]
@@ -271,29 +282,31 @@ def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
 
-    Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For people alone
-    it is their map plus a margin; for both viewers the smaller QP of both in every CTU, people's without a margin.
+    Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For human
+    viewers alone it is their map plus a margin; for both viewers the smaller QP of both in every CTU, the human
+    viewers' without a margin.
     """
-    return _by_thresholds("jrd", bench, sweep, bench.pipeline.predictor)
+    if bench.pipeline.options.viewer == "human":
+        return [bench.by_human(f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
+    return _by_thresholds(bench, sweep, bench.pipeline.predictor)
 
 
+@_trait(viewers=("machine", "both"))
 def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The same with thresholds measured on the picture itself, whatever ``--predictor`` says."""
-    return _by_thresholds("jrd-measured", bench, sweep, bench.measured)
+    return _by_thresholds(bench, sweep, MeasuredPredictor(detector=bench.detector))
 
 
-def _by_thresholds(name: str, bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
-    if bench.pipeline.options.viewer == "human":
-        return [bench.by_human(name, f"margin {m:+d}", scale, m) for scale in sweep.map_scales for m in sweep.margins]
+def _by_thresholds(bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
     thresholds = bench.thresholds(predictor)
     return [
-        bench.by_map(name, f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
+        bench.by_map(f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
         for scale in sweep.map_scales
         for margin in sweep.margins
     ]
 
 
-# What of the promise is asked beyond "found again": the price of a reserve.
+# What is demanded beyond "found again": the price of a reserve.
 VERIFIED = {
     "no reserve": VerifyRules(),
     "QP margin 2": VerifyRules(qp_margin=2),
@@ -301,6 +314,7 @@ VERIFIED = {
 }
 
 
+@_trait(viewers=("machine",))
 def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
     points = []
@@ -309,25 +323,5 @@ def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
         one = Constraint.of(pipeline.detector, pipeline.task, [bench.detections], margin=rules.score_margin)
         with bench.meter.stage("search"):
             found = verify_segment(pipeline, Segment.still(bench.frame), Constraints([one]), rules)
-        points.append(Coded(Point("verified", label), found.coder, found.coded, found.trials))
+        points.append(Coded(label, found.coder, found.coded, found.trials))
     return points
-
-
-METHODS: dict[str, Callable[[PictureBench, Sweep], list[Coded]]] = {
-    "plain": plain,
-    "plain-default": plain_default,
-    "plain-scaled": plain_scaled,
-    "frame": frame,
-    "roi": roi,
-    "jrd": jrd,
-    "jrd-measured": jrd_measured,
-    "verified": verified,
-}
-# Methods that would be the same as for machines, or as one another, by viewer.
-NOT_FOR: dict[str, tuple[str, ...]] = {
-    "machine": (),
-    "human": ("roi", "jrd-measured", "verified"),
-    "both": ("verified",),
-}
-# Methods that do not look at the picture before they code it.
-BLIND = frozenset({"plain", "plain-default", "plain-scaled"})

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bench.result import HUMAN_QUALITIES, PictureResult
+from vcmpipe.bench.result import PictureResult
 from vcmpipe.evaluation import ApTable, GroundTruth, ap_table, pseudo_truth
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.bench.methods import Point
-    from vcmpipe.bench.pictures import PictureOutcome
-    from vcmpipe.bench.result import HumanQuality
+    from vcmpipe.bench.pictures import Cell, PictureOutcome
     from vcmpipe.detection import Detector
     from vcmpipe.tasks import Reference, Task
 
@@ -27,12 +26,7 @@ NO_OBJECTS = "(no objects)"
 
 @dataclass(frozen=True)
 class Kept:
-    """Objects under one detector.
-
-    Attributes:
-        total: (N,) objects of each source that have to be kept.
-        kept: (P, N) those found again.
-    """
+    """Objects under one detector: (N,) those of each source that have to be kept, and (P, N) those found again."""
 
     total: NDArray[np.int64]
     kept: NDArray[np.int64]
@@ -52,9 +46,9 @@ class Observations:
         psnr_y: (P, N) PSNR of the luma at the coded size.
         split: (P, N, 3) bits of objects, background and headers; -1 where they cannot be told apart.
         trials: (P, N) encodes that were tried; 0 where there was no search.
-        objects: Kept and lost objects.
+        objects: Those to keep and those kept.
         second: The same under the second detector.
-        looks: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to people; empty where nobody requested.
+        human: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to human viewers; empty where not requested.
         tables: By truth (``truth``, ``source``) and point what average precision is counted from.
     """
 
@@ -70,13 +64,18 @@ class Observations:
     objects: Kept
     second: Kept | None
     tables: Mapping[str, Sequence[ApTable]]
-    looks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    human: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def pixels(self) -> NDArray[np.int64]:
         """(N,) pixels of the sources."""
         result: NDArray[np.int64] = self.sizes.prod(axis=1)
         return result
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the points."""
+        return list(dict.fromkeys(point.method for point in self.points))
 
 
 def observe(
@@ -85,19 +84,18 @@ def observe(
     task: Task,
     truth: GroundTruth | None = None,
 ) -> Observations:
-    """Count what was kept in every picture at every point, and match it for average precision.
+    """Count what was kept in every picture, at least one, at every point, and match it for average precision.
 
-    Args:
-        outcomes: The pictures, at least one, all at the same points.
-        detector: Its classes name the objects.
-        task: What counts as an object, and when as found.
-        truth: Ground truth, where there is one.
+    All pictures are at the same points.
     """
+
+    def table(value: Callable[[Cell], Any], *shape: int) -> NDArray[Any]:
+        return np.array([[value(cell) for cell in row] for row in cells]).reshape(len(points), len(outcomes), *shape)
+
     points = list(outcomes[0].cells)
     cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
     references = [task.reference([outcome.reference]) for outcome in outcomes]
     wanted = [reference.detections[0] for reference in references]
-    shape = (len(points), len(outcomes))
     own = pseudo_truth({o.name: w for o, w in zip(outcomes, wanted, strict=True)}, detector.classes, score=0.0)
     found = [{o.name: cell.detections for o, cell in zip(outcomes, row, strict=True)} for row in cells]
     tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
@@ -106,42 +104,31 @@ def observe(
     classes, members = _classes(wanted, detector.classes)
     second = None
     if outcomes[0].second is not None:
-        pairs = [[cell.second for cell in row] for row in cells]
-        sources = [outcome.second for outcome in outcomes]
-        second = _kept([task.reference([source]) for source in sources if source is not None], pairs, task)
+        sources = [task.reference([outcome.second]) for outcome in outcomes if outcome.second is not None]
+        second = _kept(sources, [[cell.second for cell in row if cell.second is not None] for row in cells], task)
     return Observations(
         names=[outcome.name for outcome in outcomes],
         sizes=np.array([(outcome.width, outcome.height) for outcome in outcomes], dtype=np.int64),
         classes=classes,
         members=members,
         points=points,
-        bits=np.array([[cell.bits for cell in row] for row in cells], dtype=np.int64).reshape(shape),
-        psnr_y=np.array([[cell.psnr_y for cell in row] for row in cells]).reshape(shape),
-        split=np.array([[cell.split or (-1, -1, -1) for cell in row] for row in cells], dtype=np.int64).reshape(
-            *shape, 3
-        ),
-        trials=np.array([[cell.trials or 0 for cell in row] for row in cells], dtype=np.int64).reshape(shape),
+        bits=table(lambda cell: cell.bits),
+        psnr_y=table(lambda cell: cell.psnr_y),
+        split=table(lambda cell: cell.split or (-1, -1, -1), 3),
+        trials=table(lambda cell: cell.trials or 0),
         objects=_kept(references, [[cell.detections for cell in row] for row in cells], task),
         second=second,
         tables=tables,
-        looks=_looks([[cell.look for cell in row] for row in cells]),
+        human={
+            name: np.array([[cell.quality[name] for cell in row] for row in cells])
+            for name in (cells[0][0].quality if cells else ())
+        },
     )
 
 
-def _looks(cells: list[list[HumanQuality | None]]) -> dict[str, NDArray[np.float64]]:
-    seen = [[look for look in row if look is not None] for row in cells]
-    if not cells or not all(len(own) == len(row) for own, row in zip(seen, cells, strict=True)):
-        return {}
-    return {name: np.array([[getattr(look, name) for look in row] for row in seen]) for name in HUMAN_QUALITIES}
-
-
-def _kept(references: list[Reference], found: list[list[sv.Detections | None]], task: Task) -> Kept:
+def _kept(references: list[Reference], found: list[list[sv.Detections]], task: Task) -> Kept:
     kept = [
-        [
-            int(task.compare(own, [seen]).kept.sum()) if seen is not None else 0
-            for own, seen in zip(references, row, strict=True)
-        ]
-        for row in found
+        [int(task.compare(own, [each]).kept.sum()) for own, each in zip(references, row, strict=True)] for row in found
     ]
     total = np.array([len(own) for own in references], dtype=np.int64)
     return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(references)))
@@ -175,7 +162,7 @@ def picture_results(observed: Observations) -> list[PictureResult]:
             bits=tuple(observed.bits[:, i].tolist()),
             kept=tuple(observed.objects.kept[:, i].tolist()),
             psnr_y=tuple(observed.psnr_y[:, i].tolist()),
-            **{name: tuple(values[:, i].tolist()) for name, values in observed.looks.items()},
+            **{name: tuple(values[:, i].tolist()) for name, values in observed.human.items()},
         )
         for i, name in enumerate(observed.names)
     ]

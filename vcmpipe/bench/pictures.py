@@ -1,4 +1,4 @@
-"""One picture under every method: what it costs, what detectors see in it, and pictures that they cannot look at."""
+"""One picture under every method: what it costs, what detectors find in it, and pictures that they fail on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from vcmpipe.bench.memory import looked, seen
-from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import BLIND, METHODS, PictureBench, Point, Sweep
+from vcmpipe.bench.cached import cached_detections, cached_quality
+from vcmpipe.bench.meter import Account, Replaced, Stage
+from vcmpipe.bench.methods import Method, PictureBench, Point, Sweep, is_blind
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import Bits, split_bits
 from vcmpipe.coding.pipeline import BATCH, Pipeline
@@ -25,71 +25,33 @@ from vcmpipe.process.content_cache import ContentCache
 if TYPE_CHECKING:
     import supervision as sv
 
-    from vcmpipe.bench.result import HumanQuality
     from vcmpipe.detection import Detector
-    from vcmpipe.thresholds import ThresholdPredictor
 
 
 class DetectionError(VcmError):
     """A detector failed on one picture; exit code 1."""
 
 
-@dataclass(frozen=True)
-class GuardedDetector:
-    """A detector whose accidents are told apart from all others.
+def guarded_detector(detector: Detector) -> Detector:
+    """A detector whose failures are told apart from all others: it raises ``DetectionError`` alone."""
 
-    Raises:
-        DetectionError: The detector raised something.
-    """
-
-    detector: Detector
-
-    @property
-    def name(self) -> str:
-        """The detector's name."""
-        return self.detector.name
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """The detector's classes."""
-        return self.detector.classes
-
-    @property
-    def digest(self) -> str:
-        """The detector's digest."""
-        return self.detector.digest
-
-    def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
-        """See ``Detector.detect``."""
+    def detect(frames: Sequence[Frame]) -> list[sv.Detections]:
         try:
-            found = self.detector.detect(frames)
+            found = detector.detect(frames)
         except MemoryError:
             raise
         except Exception as error:
-            raise DetectionError(f"the detector {self.name} failed: {reason(error)}") from error
+            raise DetectionError(f"the detector {detector.name} failed: {reason(error)}") from error
         if len(found) != len(frames):
-            raise DetectionError(f"the detector {self.name} failed: {len(found)} answers for {len(frames)} pictures")
+            answers = f"{len(found)} answers for {len(frames)} pictures"
+            raise DetectionError(f"the detector {detector.name} failed: {answers}")
         return found
 
-    def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """See ``Detector.input_size``."""
-        return self.detector.input_size(width, height)
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else a detector has: a predictor may have been made for it."""
-        return getattr(self.detector, name)
+    return cast("Detector", Replaced(detector, detect=detect))
 
 
-@dataclass(frozen=True)
-class Look:
-    """A source picture as the detectors see it.
-
-    Attributes:
-        frame: The picture.
-        found: What the detector sees.
-        second: What the second detector sees, where there is one.
-        seconds: What the detector took.
-    """
+class SourcePicture(NamedTuple):
+    """A source picture, what the detector and the second detector, where there is one, find in it, and the seconds."""
 
     frame: Frame
     found: sv.Detections
@@ -97,26 +59,28 @@ class Look:
     seconds: float
 
 
-def looks(detector: Detector, second: Detector | None, frames: Iterable[Frame]) -> Iterator[Look | LeftOut]:
-    """The pictures as the detectors see them, a batch at a time; a picture that a detector fails on is left out."""
+def detect_sources(
+    detector: Detector, second: Detector | None, frames: Iterable[Frame]
+) -> Iterator[SourcePicture | LeftOut]:
+    """Detect in the pictures, a batch at a time; a picture that a detector fails on is left out."""
     stream = iter(frames)
     while batch := list(islice(stream, BATCH)):
         try:
-            yield from _looks(detector, second, batch)
+            yield from _detect(detector, second, batch)
         except DetectionError:
             for frame in batch:
                 try:
-                    yield from _looks(detector, second, [frame])
+                    yield from _detect(detector, second, [frame])
                 except DetectionError as error:
                     yield LeftOut(Path(frame.source).name, str(error))
 
 
-def _looks(detector: Detector, second: Detector | None, batch: list[Frame]) -> list[Look]:
+def _detect(detector: Detector, second: Detector | None, batch: list[Frame]) -> list[SourcePicture]:
     started = time.monotonic()
     found = detector.detect(batch)
     seconds = (time.monotonic() - started) / len(batch)
     others = second.detect(batch) if second else [None] * len(batch)
-    return [Look(frame, one, other, seconds) for frame, one, other in zip(batch, found, others, strict=True)]
+    return [SourcePicture(frame, one, other, seconds) for frame, one, other in zip(batch, found, others, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -124,13 +88,11 @@ class Cell:
     """One picture at one operating point.
 
     Attributes:
-        bits: Its stream.
         psnr_y: PSNR of the luma at the coded size, in dB.
-        detections: What the detector finds in it.
-        second: What the second detector finds, where there is one.
+        detections: What the detector finds in it; ``second``, what the second detector finds, where there is one.
         split: Bits of objects, background and headers, where they can be told apart.
         trials: Encodes that were tried to find it, where there was a search.
-        look: How it looks to people, where that was requested.
+        quality: By ``HUMAN_QUALITIES`` how it looks to human viewers; empty where that was not requested.
     """
 
     bits: int
@@ -139,17 +101,11 @@ class Cell:
     second: sv.Detections | None = None
     split: Bits | None = None
     trials: int | None = None
-    look: HumanQuality | None = None
+    quality: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Version:
-    """A coded picture that the gallery may show.
-
-    Attributes:
-        coded: The stream and what is in it.
-        size: Width and height that it was coded at.
-    """
+class Version(NamedTuple):
+    """A coded picture that the gallery may show, and the (width, height) that it was coded at."""
 
     coded: CodedSegment
     size: tuple[int, int]
@@ -161,14 +117,12 @@ class Album:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self.full = False
 
     def take(self, versions: dict[Point, Version]) -> dict[Point, Version]:
         """What may be kept of one picture: all or nothing."""
         size = sum(len(version.coded.data) for version in versions.values())
         with self._lock:
             if size > self._limit:
-                self.full = self.full or bool(versions)
                 return {}
             self._limit -= size
             return versions
@@ -180,14 +134,11 @@ class PictureOutcome:
 
     Attributes:
         name: File name.
-        width: Of the source.
-        height: Of the source.
-        reference: What the detector sees in the source.
-        second: What the second detector sees in it.
-        cells: By operating point what it costs and what is seen.
-        accounts: By method the time it took; points coded are as many as the method has.
+        width: Of the source, as is ``height``.
+        reference: What the detector finds in the source; ``second``, what the second detector finds.
+        accounts: By method the time it took, for all of its points.
         versions: The coded pictures, where they were kept for the gallery.
-        notes: What the encoder could not be told as it was requested.
+        notes: What the encoder could not do as requested.
     """
 
     name: str
@@ -203,67 +154,54 @@ class PictureOutcome:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all pictures.
-
-    Attributes:
-        pipeline: Detector, predictor, encoder, policies.
-        second: The second detector, or None.
-        measured: The predictor of ``jrd-measured``.
-        methods: The methods' names.
-        sweep: Their operating points.
-        cache: Remembers encodes, predictions and detections.
-        album: Keeps coded pictures for the gallery.
-        human_quality: Whether to say how versions look to people.
-    """
+    """What is the same for all pictures; ``human_quality``: whether to measure how versions look to human viewers."""
 
     pipeline: Pipeline
     second: Detector | None
-    measured: ThresholdPredictor | None
-    methods: Sequence[str]
+    methods: Mapping[str, Method]
     sweep: Sweep
     cache: ContentCache
     album: Album
     human_quality: bool = False
 
 
-def run_picture(setting: Setting, look: Look) -> PictureOutcome:
+def run_picture(setting: Setting, source: SourcePicture) -> PictureOutcome:
     """One picture under every method.
 
     Raises:
         DetectionError: A detector failed on a coded version of it.
     """
-    frame, pipeline = look.frame, setting.pipeline
-    reference = pipeline.task.reference([look.found])
-    (wanted,) = reference.detections
-    bench = PictureBench(pipeline, frame, wanted, setting.cache, setting.measured)
+    frame, pipeline = source.frame, setting.pipeline
+    reference = pipeline.task.reference([source.found])
+    bench = PictureBench(pipeline, frame, reference.detections[0], setting.cache)
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
     accounts: dict[str, dict[Stage, Account]] = {}
     notes: list[str] = []
-    for name in setting.methods:
+    for name, method in setting.methods.items():
         meter = bench.begin()
         with meter.stage("encode"):
-            points = METHODS[name](bench, setting.sweep)
-        if name not in BLIND:
-            meter.add("detect", look.seconds, cached=False)
+            points = method(bench, setting.sweep)
+        if not is_blind(method):
+            meter.add(Account(charged=source.seconds), "detect")
         accounts[name] = meter.accounts
         detectors = [bench.pipeline.detector, *([setting.second] if setting.second else [])]
-        looks: list[HumanQuality | None] = [None] * len(points)
+        qualities: list[Mapping[str, float]] = [{} for _ in points]
         if setting.human_quality:
-            looks = [*looked(frame, [(one.coder, one.coded) for one in points], setting.cache)]
-        for (point, coder, coded, trials), people_see in zip(points, looks, strict=True):
-            view = seen(coder, coded, detectors, setting.cache)
-            second = view.detections[1] if setting.second else None
+            qualities = cached_quality(frame, [(one.coder, one.coded) for one in points], setting.cache)
+        for (label, coder, coded, trials), quality in zip(points, qualities, strict=True):
+            point = Point(name, label)
+            psnr_y, (found, *others) = cached_detections(coder, coded, detectors, setting.cache)
             split = split_bits(coder, coded, pipeline.task.footprint(reference))
-            cells[point] = Cell(coded.bits, view.psnr_y, view.detections[0], second, split, trials, people_see)
+            cells[point] = Cell(coded.bits, psnr_y, found, others[0] if others else None, split, trials, quality)
             versions[point] = Version(coded, coder.size)
-            notes += [f"{frame.source}, {point.method} {point.label}: {note}" for note in coded.notes]
+            notes += [f"{frame.source}, {name} {label}: {note}" for note in coded.notes]
     return PictureOutcome(
         Path(frame.source).name,
         frame.width,
         frame.height,
-        look.found,
-        look.second,
+        source.found,
+        source.second,
         cells,
         accounts,
         setting.album.take(versions),

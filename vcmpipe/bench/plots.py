@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vcmpipe.bench import words
-from vcmpipe.bench.result import RETENTIONS, Average, BenchResult, PointResult, curve
+from vcmpipe.bench import fmt
+from vcmpipe.bench.result import RETENTIONS, Average, BenchResult, PointResult
 from vcmpipe.bench.styles import Style, mark, styles
 from vcmpipe.bench.tables import qualities
-from vcmpipe.drawing.page import INK, MUTED, Plot, canvas, for_page, series_colour, short, ticks_at, titled
-from vcmpipe.evaluation import RdPoint, envelope
+from vcmpipe.drawing.page import INK, MUTED, canvas, for_page, series_colour, short, ticks_at, titled
+from vcmpipe.evaluation import Curves
 
 # Inches. About as wide as a telephone's page, so that type keeps its size there.
 _SIZE = (5.3, 3.9)
 
 
-def plots(result: BenchResult) -> list[Plot]:
+def plots(result: BenchResult) -> list[str]:
     """The rate against every quality that was measured; a quality without any value has no plot."""
     return [
-        Plot(f"{words.RATE_TITLES[result.average]} and {title}", _draw(result, quality, title))
+        _draw(result, quality, title)
         for quality, title in qualities(result)
         if any(_drawable(point, quality) for point in result.points)
     ]
@@ -31,14 +31,13 @@ def _draw(result: BenchResult, quality: str, title: str) -> str:
         axes = figure.add_axes((0.115, 0.135, 0.625, 0.79))
         titled(axes, title[:1].upper() + title[1:])
         axes.set_xscale("log")
-        axes.set_xlabel(f"{words.RATE_TITLES[result.average]} (log scale)")
+        axes.set_xlabel(f"{fmt.RATE_TITLES[result.average]} (log scale)")
         for place, (method, style) in enumerate(styles(result)):
-            rising = envelope(curve(result.points, method, quality))
             own = [p for p in result.points if p.method == method and _drawable(p, quality)]
-            _series(axes, place, style, rising, own, quality, result.average, hints)
+            hints |= _series(axes, place, style, own, quality, result.average)
         _limits(axes, result, quality)
         _legend(axes, result)
-        described = f"{words.RATE_TITLES[result.average]} against {title}, a line and markers per method"
+        described = f"{fmt.RATE_TITLES[result.average]} against {title}, a line and markers per method"
         return for_page(figure, quality, described, hints)
 
 
@@ -47,29 +46,23 @@ def _drawable(point: PointResult, quality: str) -> bool:
 
 
 def _series(
-    axes: Any,
-    place: int,
-    style: Style,
-    rising: Sequence[RdPoint],
-    own: Sequence[PointResult],
-    quality: str,
-    average: Average,
-    hints: dict[str, str],
-) -> None:
+    axes: Any, place: int, style: Style, own: Sequence[PointResult], quality: str, average: Average
+) -> dict[str, str]:
+    """Draw a method's points; returns their hints."""
+    hints: dict[str, str] = {}
     colour = series_colour(place)
-    axes.plot(
-        [point.bits for point in rising], [point.quality for point in rising], style.dash, color=colour, linewidth=1.8
-    )
-    shown = {(point.bits, point.quality) for point in rising}
-    digits = words.QUALITY_DIGITS.get(quality, 3)
-    for number_, point in enumerate(own):
+    rising = Curves.of([point.rate.value or 0.0 for point in own], [point.quality(quality) or 0.0 for point in own])
+    axes.plot(rising.rate[0], rising.quality[0], style.dash, color=colour, linewidth=1.8)
+    shown = set(zip(rising.rate[0].tolist(), rising.quality[0].tolist(), strict=True))
+    digits = fmt.QUALITY_DIGITS.get(quality, 3)
+    for number, point in enumerate(own):
         rate, value = point.rate.value, point.quality(quality)
         if rate is None or value is None:
             continue
-        name = f"{quality}-{place}-{number_}"
+        name = f"{quality}-{place}-{number}"
         found = point.qualities[quality]
-        more = words.interval(found, lambda number: f"{number:.{digits}f}")
-        cost = words.rate(rate, average)
+        more = fmt.interval(found, lambda end: f"{end:.{digits}f}")
+        cost = fmt.rate(rate, average)
         hints[name] = f"{point.method}, {point.label}: {cost} at {value:.{digits}f}{f' ({more})' if more else ''}"
         # Whiskers on the envelope alone: elsewhere they would hide more than they say.
         if (rate, value) in shown and found.low is not None and found.high is not None:
@@ -78,6 +71,7 @@ def _series(
             if point.rate.low is not None and point.rate.high is not None:
                 axes.plot([point.rate.low, point.rate.high], [value, value], **line)
         mark(axes, rate, value, place, style, gid=name, zorder=3)
+    return hints
 
 
 def _limits(axes: Any, result: BenchResult, quality: str) -> None:
@@ -92,9 +86,7 @@ def _limits(axes: Any, result: BenchResult, quality: str) -> None:
     top = max([*values, *(end.high for end in ends if end.high is not None)])
     room = 0.05 * max(top - bottom, 0.02)
     axes.set_ylim(bottom - room, top + room)
-    steps: tuple[int, ...] = (1, 2, 5) if high / low < 60 else (1,)
-    if high / low < 5:
-        steps = (1, 2, 3, 4, 5, 6, 8)
+    steps = (1, 2, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5) if high / low < 60 else (1,)
     ticks = [s * 10.0**decade for decade in range(-5, 12) for s in steps if low <= s * 10.0**decade <= high]
     ticks_at(axes.xaxis, ticks, lambda value: short(float(f"{value:.6g}")))
     if quality == "retention":

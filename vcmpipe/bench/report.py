@@ -1,15 +1,15 @@
-"""The report of a bench: a page for people, the same tables in Markdown, and files for programs."""
+"""The report of a bench: a page for readers, the same tables in Markdown, and files for programs."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vcmpipe import process
 from vcmpipe.bench import breakdowns, files, tables
-from vcmpipe.bench.gallery import Gallery, ShownVersion
+from vcmpipe.bench.gallery import Gallery
 from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
 
@@ -50,17 +50,12 @@ def as_markdown(result: BenchResult) -> str:
     """The report in Markdown."""
     parts = ["# vcmpipe bench", tables.headline(result), f"{tables.setting(result)}."]
     parts += [_bullets(tables.cautions(result)), "## Methods"]
-    for table in tables.summaries(result):
-        parts += [f"### {table.title}", _markdown_table(table), _bullets(table.notes)]
+    parts += [_section(table) for table in tables.summaries(result)]
     details = breakdowns.tables(result)
     parts += ["## Details"] if details else []
-    for table in details:
-        parts += [f"### {table.title}", _markdown_table(table), _bullets(table.notes)]
-    points = tables.points(result)
+    parts += [_section(table) for table in details]
     parts += [
-        "## Operating points",
-        _markdown_table(points),
-        _bullets(points.notes),
+        _section(tables.points(result), "##"),
         "## How it was made",
         f"    {breakdowns.command_line(result.configuration)}",
         _markdown_table(breakdowns.configuration(result)),
@@ -69,11 +64,15 @@ def as_markdown(result: BenchResult) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _section(table: Table, level: str = "###") -> str:
+    return "\n\n".join(filter(None, (f"{level} {table.title}", _markdown_table(table), _bullets(table.notes))))
+
+
 def _markdown_table(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
-    rule = "|" + "|".join("---" if i < table.words else "---:" for i in range(len(table.heads))) + "|"
+    rule = "|" + "|".join("---" if i < table.labels else "---:" for i in range(len(table.heads))) + "|"
     return "\n".join([line(table.heads), rule, *(line(row) for row in table.rows)])
 
 
@@ -105,25 +104,23 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
     )
     details = breakdowns.tables(result)
     shown = bool(gallery.pictures)
-    parts = [("methods", "Methods"), ("curves", "Rate and quality"), *([("gallery", "Pictures")] if shown else [])]
-    parts += [
-        *([("details", "Details")] if details else []),
-        ("points", "Operating points"),
-        ("made", "How it was made"),
-    ]
-    look = environment.get_template("style.css.jinja").render(styles=[style for _, style in styles(result)])
+    parts = {"methods": "Methods", "curves": "Rate and quality"}
+    parts |= {"gallery": "Pictures"} if shown else {}
+    parts |= {"details": "Details"} if details else {}
+    parts |= {"points": "Operating points", "made": "How it was made"}
+    style = environment.get_template("style.css.jinja").render(styles=[each for _, each in styles(result)])
     # matplotlib escapes its own text; the style and the script are files of this package.
     return (
         environment.get_template("page.html.jinja").render(
-            style=Markup(look),
+            style=Markup(style),
             script=Markup((PAGE / "script.js").read_text(encoding="utf-8")),
             headline=tables.headline(result),
             setting=tables.setting(result),
             cautions=tables.cautions(result),
-            parts=parts,
-            savings=[{"svg": Markup(plot.svg)} for plot in savings(result)],
+            parts=parts.items(),
+            savings=[Markup(plot) for plot in savings(result)],
             summaries=_summaries(result),
-            plots=[{"svg": Markup(plot.svg)} for plot in plots(result)],
+            plots=[Markup(plot) for plot in plots(result)],
             gallery=Markup(gallery_data(gallery)) if shown else "",
             gallery_note=gallery_note(gallery),
             breakdowns=details,
@@ -160,30 +157,5 @@ def gallery_note(gallery: Gallery) -> str:
 
 def gallery_data(gallery: Gallery) -> str:
     """The pictures as JSON that can stand inside a script element."""
-    data = [
-        {
-            "name": picture.name,
-            "size": picture.size,
-            "image": picture.image,
-            "versions": [_version(version) for version in picture.versions],
-        }
-        for picture in gallery.pictures
-    ]
-    text = json.dumps(data, separators=(",", ":"))
+    text = json.dumps([dataclasses.asdict(picture) for picture in gallery.pictures], separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _version(version: ShownVersion) -> dict[str, Any]:
-    return {
-        "method": version.method,
-        "label": version.label,
-        "bytes": version.bytes,
-        "psnr": version.psnr_y,
-        "size": version.size,
-        "how": version.how,
-        "image": version.image,
-        "things": [[*thing.box, thing.state, thing.name, thing.score] for thing in version.things],
-        "cell": version.cell,
-        "qps": version.qps,
-        "regions": version.regions,
-    }

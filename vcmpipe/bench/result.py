@@ -1,11 +1,14 @@
-"""What a bench found: points, methods against their anchors, classes, pictures; every figure with its interval."""
+"""What a bench found: points, methods against their anchors, classes, pictures; every figure with its interval.
+
+These are the fields of ``result.json``; ``docs/formats.md`` describes each.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from vcmpipe.evaluation import Estimate
 
@@ -13,7 +16,7 @@ ANCHOR = "plain"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
-# How versions look to human viewers, by the names of the fields of ``HumanQuality``.
+# How versions look to human viewers: XPSNR of the luma in dB, and VMAF, 0..100.
 HUMAN_QUALITIES = ("xpsnr", "vmaf")
 QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source", *HUMAN_QUALITIES)
 Average = Literal["pictures", "bpp", "classes"]
@@ -24,27 +27,13 @@ def key_of(retention: float) -> str:
     return f"{retention:g}"
 
 
-class HumanQuality(Protocol):
-    """A coded picture beside its source, for human eyes; measured by what the registry ``QUALITY`` names."""
-
-    @property
-    def xpsnr(self) -> float:
-        """XPSNR of the luma, dB."""
-        ...
-
-    @property
-    def vmaf(self) -> float:
-        """VMAF, 0..100."""
-        ...
-
-
 @dataclass(frozen=True)
 class Split:
     """Where the bits of region-coded pictures went, in bytes per picture of those pictures.
 
     Attributes:
-        pictures: Pictures whose bits can be told apart: coded in regions, or without objects. In all others (one QP for
-            the picture, or a map that the encoder reads itself) bits of objects and background are not separable.
+        pictures: Pictures whose bits are separable: coded in regions, or without objects. In all others (one QP for the
+            picture, or a map that the encoder reads itself) bits of objects and background are not.
         objects: Regions that touch an object.
         background: All other regions.
         headers: What belongs to the whole picture.
@@ -61,17 +50,14 @@ class PointResult:
     """One operating point over all pictures.
 
     Attributes:
-        method: The method.
-        label: The point.
         rate: What it costs by the averaging rule of the bench; what the curves are drawn over.
-        bytes_per_picture: Mean size of a picture's own stream, headers included, with its interval.
+        bytes_per_picture: Mean size of a picture's own stream, headers included.
         bpp: Bits per source pixel, over all pictures.
         psnr_y: Mean PSNR of the luma at the coded size, in dB (a coded size below the source's is not comparable).
         kept: Objects found again.
         total: Objects that had to be kept.
         qualities: By quality (``QUALITIES``) what was kept; those that were not measured are left out.
         saved: By anchor and quality, the share of the bits that the anchor needs for what this point keeps.
-        split: Where the bits went.
         trials: Encodes that were tried per picture; None where there was no search.
     """
 
@@ -101,12 +87,7 @@ class PointResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A method against one anchor.
-
-    Attributes:
-        saved: By retention, the share of the anchor's bits that it saves, in percent.
-        bd_rate: By quality, its mean difference in bits to the anchor, in percent; negative saves.
-    """
+    """A method against one anchor, in percent: by retention the bits it saves, by quality its BD-rate."""
 
     saved: Mapping[str, Estimate]
     bd_rate: Mapping[str, Estimate]
@@ -117,8 +98,8 @@ class Costs:
     """What a method costs in time, in seconds per picture and operating point, on one core more or less.
 
     Attributes:
-        detect: Looking at the source, where the method does.
-        predict: Predicting thresholds; ``measured`` codes and looks for it.
+        detect: Detecting in the source, where the method does.
+        predict: Predicting thresholds; ``measured`` codes and detects for it.
         search: Trying versions of a picture.
         encode: Coding the picture, conversion and planning included.
         coded: Luma samples coded for all of this, in whole source pictures.
@@ -142,14 +123,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class MethodResult:
-    """One method.
-
-    Attributes:
-        method: The method.
-        rate_at: By retention, what it costs there by the averaging rule.
-        against: By anchor, the comparison with it; not with itself.
-        costs: Its time, or None where nobody measured.
-    """
+    """One method: by retention what it costs by the averaging rule, by anchor the comparison, and its time."""
 
     method: str
     rate_at: Mapping[str, Estimate]
@@ -162,9 +136,7 @@ class ClassResult:
     """The pictures that hold objects of a class; a picture stands in each class of which it holds objects.
 
     Attributes:
-        name: The class.
-        pictures: How many pictures.
-        objects: Objects of this class in them.
+        objects: Objects of this class in these pictures.
         rate_at: By method, bytes per picture at retention 0.95 of all objects in these pictures.
         saved: By method, what that saves against the first anchor.
     """
@@ -178,19 +150,9 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class PictureResult:
-    """One picture; its lists stand in the order of ``BenchResult.points``.
+    """One picture: its size, the objects to keep and their classes, and lists in the order of ``BenchResult.points``.
 
-    Attributes:
-        name: File name.
-        width: Of the source.
-        height: Of the source.
-        objects: Objects that had to be kept.
-        classes: Their classes, each named once.
-        bits: Size at each point.
-        kept: Objects kept at each point.
-        psnr_y: PSNR of the luma at each point.
-        xpsnr: XPSNR at each point; empty where it was not requested.
-        vmaf: VMAF likewise.
+    ``xpsnr`` and ``vmaf`` are empty where they were not requested.
     """
 
     name: str
@@ -218,7 +180,6 @@ class BenchResult:
     """A whole bench.
 
     Attributes:
-        pictures: How many pictures.
         objects: Objects that had to be kept, the same for every method.
         empty: Pictures without an object to keep: they cost bits, and have no retention.
         second_objects: What the second detector has to find again, or None without one.
@@ -227,14 +188,9 @@ class BenchResult:
         source_ap50: Their AP50.
         average: The averaging rule of the rates.
         anchors: The methods that the others are compared with, those that took part.
-        points: Every operating point.
-        methods: Every method.
-        classes: Every class, that with the most pictures first.
-        per_picture: Every picture.
+        classes: That with the most pictures first.
         left_out: Pictures that took no part.
         seconds: Wall time.
-        configuration: The options.
-        provenance: Versions and tools.
     """
 
     pictures: int
@@ -270,11 +226,6 @@ class BenchResult:
     def method(self, name: str) -> MethodResult | None:
         """A method by its name."""
         return next((method for method in self.methods if method.method == name), None)
-
-
-def curve(points: Sequence[PointResult], method: str, quality: str) -> list[tuple[float, float | None]]:
-    """(rate, quality) of a method's points."""
-    return [(p.rate.value, p.quality(quality)) for p in points if p.method == method and p.rate.value is not None]
 
 
 def chosen_point(result: BenchResult, method: str) -> PointResult | None:

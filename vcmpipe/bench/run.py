@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vcmpipe.bench.interim import Interim, due, interim
+from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import NOT_FOR, Sweep
+from vcmpipe.bench.methods import Method, Sweep, viewers_of
 from vcmpipe.bench.observations import Observations, observe, picture_results
 from vcmpipe.bench.pictures import (
     Album,
     DetectionError,
-    GuardedDetector,
-    Look,
     PictureOutcome,
     Setting,
-    looks,
+    SourcePicture,
+    detect_sources,
+    guarded_detector,
     run_picture,
 )
 from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
+from vcmpipe.bench.tables import Table
 from vcmpipe.bench.truth import check_truth, known_frames
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.config import BenchOptions, parse_range, parse_scales
-from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, load_ground_truth
 from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
-from vcmpipe.plugins import QUALITY
+from vcmpipe.measurement import MeasuredPredictor
+from vcmpipe.plugins import METHODS, QUALITY
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
-from vcmpipe.process.progress import Progress, tell
+from vcmpipe.process.progress import Progress, Warn, tell
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 from vcmpipe.sidecar import provenance
-from vcmpipe.thresholds import load_predictor
 
 # Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
 ALBUM = 256 << 20
@@ -52,8 +52,8 @@ def bench(
     options: BenchOptions,
     *,
     progress: Progress = lambda done, total: None,
-    warn: Callable[[str], None] = lambda message: None,
-    figures: Callable[[Interim], None] = lambda so_far: None,
+    warn: Warn = lambda message: None,
+    figures: Callable[[Table], None] = lambda so_far: None,
     **parts: Any,
 ) -> BenchResult:
     """Compare methods over a folder of pictures (or the demo's scenes) and write the report to ``options.out``.
@@ -102,18 +102,7 @@ def bench(
     with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
         tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
-        observed = observe(outcomes, pipeline.detector, pipeline.task, truth)
-        configuration = asdict(options) | {"detector": pipeline.detector_spec}
-        result = _result(observed, outcomes, setting, truth, options)
-        result = replace(
-            result,
-            left_out=left_out,
-            configuration=configuration,
-            provenance=provenance.collect(
-                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name
-            )
-            | ({"second_detector": provenance.of_detector(setting.second)} if setting.second else {}),
-        )
+        result = _result(outcomes, left_out, setting, truth, options)
         gallery = make_gallery(result, outcomes, source, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
@@ -133,35 +122,40 @@ def _check_human_quality(source: FrameSource) -> None:
             )
 
 
-def _setting(
-    options: BenchOptions, sweep: Sweep, cache: ContentCache, warn: Callable[[str], None], parts: dict[str, Any]
-) -> Setting:
+def _setting(options: BenchOptions, sweep: Sweep, cache: ContentCache, warn: Warn, parts: dict[str, Any]) -> Setting:
     """Detectors, predictors and methods, loaded once."""
     jobs = worker_count(options.jobs)
 
-    def guarded(name: str, spec: str | None) -> GuardedDetector:
-        found = parts.pop(name, None) or load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
-        return GuardedDetector(found)
+    def guarded(name: str, spec: str | None) -> Detector:
+        return guarded_detector(
+            parts.pop(name, None) or load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
+        )
 
     detector = guarded("detector", options.detector)
     wants_second = options.second_detector is not None or "second_detector" in parts
     second = guarded("second_detector", options.second_detector) if wants_second else None
     pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
-    methods = list(dict.fromkeys(options.methods.split(",")))
-    for name in NOT_FOR[options.viewer]:
-        if name in methods:
-            methods.remove(name)
-            if options.methods != BenchOptions.methods:
-                warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
+    methods = _methods(options, pipeline, warn)
+    album = Album(ALBUM if options.gallery else 0)
+    return Setting(pipeline, second, methods, sweep, cache, album, options.human_quality)
+
+
+def _methods(options: BenchOptions, pipeline: Pipeline, warn: Warn) -> dict[str, Method]:
+    """The methods by name, without those that would be the same as another one."""
+    methods = {name: METHODS.load(name, option="--methods") for name in options.methods.split(",")}
+    chosen = options.methods != BenchOptions.methods
+    for name in [name for name, method in methods.items() if options.viewer not in viewers_of(method)]:
+        del methods[name]
+        if chosen:
+            warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
     if not methods:
         raise InputError(f"none of --methods {options.methods} codes for --viewer {options.viewer}: add jrd")
-    measured = load_predictor("measured", detector=detector) if "jrd-measured" in methods else None
-    if measured is not None and "jrd" in methods and pipeline.predictor.name == measured.name:
-        if options.methods != BenchOptions.methods:
+    measured = MeasuredPredictor(detector=pipeline.detector).name
+    if {"jrd", "jrd-measured"} <= set(methods) and pipeline.predictor.name == measured:
+        del methods["jrd-measured"]
+        if chosen:
             warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
-        methods.remove("jrd-measured")
-    album = Album(ALBUM if options.gallery else 0)
-    return Setting(pipeline, second, measured, methods, sweep, cache, album, options.human_quality)
+    return methods
 
 
 def _run(
@@ -169,7 +163,7 @@ def _run(
     frames: Iterable[Frame],
     count: int | None,
     progress: Progress,
-    figures: Callable[[Interim], None],
+    figures: Callable[[Table], None],
 ) -> tuple[list[PictureOutcome], list[LeftOut]]:
     """Every picture under every method, and those that a detector failed on.
 
@@ -178,26 +172,26 @@ def _run(
     """
     pipeline = setting.pipeline
 
-    def work(look: Look | LeftOut) -> PictureOutcome | LeftOut:
-        if isinstance(look, LeftOut):
-            return look
+    def work(source: SourcePicture | LeftOut) -> PictureOutcome | LeftOut:
+        if isinstance(source, LeftOut):
+            return source
         try:
-            with blamed_on(pipeline.encoder, look.frame.source):
-                return run_picture(setting, look)
+            with blamed_on(pipeline.encoder, source.frame.source):
+                return run_picture(setting, source)
         except DetectionError as error:
-            return LeftOut(Path(look.frame.source).name, str(error))
+            return LeftOut(Path(source.frame.source).name, str(error))
 
     outcomes: list[PictureOutcome] = []
     left_out: list[LeftOut] = []
     with worker_pool(pipeline.jobs) as pool:
-        seen = looks(pipeline.detector, setting.second, frames)
-        for outcome in in_order(pool, work, seen, ahead=2 * pipeline.jobs):
+        sources = detect_sources(pipeline.detector, setting.second, frames)
+        for outcome in in_order(pool, work, sources, ahead=2 * pipeline.jobs):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
             else:
                 outcomes.append(outcome)
             progress(len(outcomes) + len(left_out), count)
-            if not isinstance(outcome, LeftOut) and due(len(outcomes), count):
+            if outcomes and outcome is outcomes[-1] and due(len(outcomes), count):
                 figures(interim(outcomes, pipeline.task))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
@@ -206,19 +200,22 @@ def _run(
 
 
 def _result(
-    observed: Observations,
     outcomes: Sequence[PictureOutcome],
+    left_out: Sequence[LeftOut],
     setting: Setting,
     truth: GroundTruth | None,
     options: BenchOptions,
 ) -> BenchResult:
     """All figures."""
+    pipeline = setting.pipeline
+    observed = observe(outcomes, pipeline.detector, pipeline.task, truth)
     anchors = tuple(name for name in dict.fromkeys(options.anchors.split(",")) if name in setting.methods)
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
     accuracy: Mapping[str, float | None] = {}
     if truth is not None:
         sources = {outcome.name: outcome.reference for outcome in outcomes}
-        accuracy = setting.pipeline.task.accuracy(truth, sources, setting.pipeline.detector.classes)
+        accuracy = pipeline.task.accuracy(truth, sources, pipeline.detector.classes)
+    second = {"second_detector": provenance.of_detector(setting.second)} if setting.second else {}
     return BenchResult(
         pictures=len(outcomes),
         objects=int(observed.objects.total.sum()),
@@ -233,10 +230,11 @@ def _result(
         methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in figures.methods],
         classes=figures.classes,
         per_picture=picture_results(observed),
-        left_out=(),
+        left_out=left_out,
         seconds=0.0,
-        configuration={},
-        provenance={},
+        configuration=asdict(options) | {"detector": pipeline.detector_spec},
+        provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name)
+        | second,
     )
 
 
@@ -247,29 +245,18 @@ def _costs(method: MethodResult, outcomes: Sequence[PictureOutcome], observed: O
     is shared out among the points.
     """
     points = sum(point.method == method.method for point in observed.points) or 1
-    total: dict[Stage, Account] = {}
+    shares: dict[Stage, int] = {"detect": 1, "predict": 1, "search": points, "encode": points}
+    total = {stage: Account() for stage in shares}
     coded = 0.0
     for outcome in outcomes:
         for stage, account in outcome.accounts[method.method].items():
-            whole = total.setdefault(stage, Account())
-            for field in dataclasses.fields(Account):
-                setattr(whole, field.name, getattr(whole, field.name) + getattr(account, field.name))
-            coded += account.samples / (outcome.width * outcome.height) / _share(stage, points)
-
-    def seconds(stage: Stage) -> float:
-        return total.get(stage, Account()).seconds / _share(stage, points) / len(outcomes)
-
+            total[stage].add(account)
+            coded += account.samples / (outcome.width * outcome.height) / shares[stage]
+    seconds = {stage: spent.seconds / shares[stage] / len(outcomes) for stage, spent in total.items()}
     everything = sum(account.seconds for account in total.values())
     return Costs(
-        detect=seconds("detect"),
-        predict=seconds("predict"),
-        search=seconds("search"),
-        encode=seconds("encode"),
+        **seconds,
         coded=coded / len(outcomes),
         cached=sum(account.cached for account in total.values()) / everything if everything else 0.0,
         unknown=sum(account.unknown for account in total.values()),
     )
-
-
-def _share(stage: Stage, points: int) -> int:
-    return points if stage in ("search", "encode") else 1

@@ -3,120 +3,110 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from vcmpipe.bench import words
-from vcmpipe.bench.result import RETENTIONS, TARGET, BenchResult, MethodResult, chosen_point, key_of
+from vcmpipe.bench import fmt
+from vcmpipe.bench.result import RETENTIONS, TARGET, BenchResult, chosen_point, key_of
 from vcmpipe.bench.styles import Style, mark, styles
-from vcmpipe.drawing.page import GRID, INK, MUTED, PAPER, TYPE, Plot, canvas, for_page, series_colour, ticks_at, titled
+from vcmpipe.drawing.page import GRID, INK, MUTED, PAPER, TYPE, canvas, for_page, series_colour, ticks_at, titled
+from vcmpipe.evaluation import Estimate
 
 _WIDTH = 5.3
 # Inches of a row, and around all rows.
 _ROW, _FRAME = 0.175, 0.85
 # Where the names of methods begin, in widths of the axes.
 _NAMES = -0.47
+_BOLD = {"fontweight": "bold", "fontsize": TYPE * 0.92}
 # Dots of one method; of more pictures every so-many-th is drawn.
 _DOTS = 200
 
 
-def savings(result: BenchResult) -> list[Plot]:
+def savings(result: BenchResult) -> list[str]:
     """Bits saved at equal retention with intervals, against each anchor; then bytes picture by picture."""
     drawn = [plot for anchor in result.anchors if (plot := _forest(result, anchor))]
     strips = _strips(result)
     return [*drawn, *([strips] if strips else [])]
 
 
-def _forest(result: BenchResult, anchor: str) -> Plot | None:
-    rows: list[tuple[int, Style, MethodResult]] = []
-    for place, (name, style) in enumerate(styles(result)):
-        method = result.method(name)
-        if method is not None and anchor in method.against:
-            rows.append((place, style, method))
-    if not rows or not result.objects:
-        return None
-    title = f"Bits saved against {anchor} at equal retention"
-    count = len(rows) * (len(RETENTIONS) + 1)
-    height = _FRAME + _ROW * count
-    hints: dict[str, str] = {}
-    name = f"saved-{anchor}"
+@contextmanager
+def _rows(name: str, height: float, title: str) -> Iterator[tuple[Any, Any]]:
+    """A figure so many inches high and its axes, with room for names beside rows that have no scale."""
     with canvas(name, (_WIDTH, height)) as figure:
         axes = figure.add_axes((0.31, 0.5 / height, 0.65, 1 - _FRAME / height))
         titled(axes, title, _NAMES)
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
+        yield figure, axes
+
+
+def _forest(result: BenchResult, anchor: str) -> str | None:
+    compared = [
+        (place, style, method.method, method.against[anchor].saved)
+        for place, (each, style) in enumerate(styles(result))
+        if (method := result.method(each)) is not None and anchor in method.against
+    ]
+    if not compared or not result.objects:
+        return None
+    title = f"Bits saved against {anchor} at equal retention"
+    count = len(compared) * (len(RETENTIONS) + 1)
+    hints: dict[str, str] = {}
+    name = f"saved-{anchor}"
+    with _rows(name, _FRAME + _ROW * count, title) as (figure, axes):
         axes.set_xlabel("saved, % (left of 0: more bits)")
-        left, right = _range(rows, anchor)
-        axes.set_xlim(left, right)
+        axes.set_xlim(_worst([found for *_, saved in compared for found in saved.values()]) - 4.0, 102.0)
         axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
-        for number, (place, style, method) in enumerate(rows):
+        for number, (place, style, shown, saved) in enumerate(compared):
             top = -number * (len(RETENTIONS) + 1)
-            _name(axes, top - 1.5, method.method)
+            _text(axes, _NAMES, top - 1.5, shown, **_BOLD)
             for step, retention in enumerate(RETENTIONS):
-                _whisker(axes, name, place, style, method, anchor, retention, top - step, (left, right), hints)
+                key, gid = key_of(retention), f"{name}-{place}-{key_of(retention).replace('.', '_')}"
+                if _whisker(axes, top - step, place, style, key, saved[key], gid):
+                    more = fmt.interval(saved[key], lambda value: f"{value:.1f}")
+                    percent = fmt.percent(saved[key], signed=False)
+                    hints[gid] = f"{shown} at {key}: {percent}{f' ({more})' if more else ''}"
         axes.set_ylim(-count + 1, 1.0)
         described = f"{title}: a row per method and retention, a dot with its 95 % interval"
-        return Plot(title, for_page(figure, name, described, hints))
+        return for_page(figure, name, described, hints)
 
 
-def _mixed(axes: Any) -> Any:
-    """Coordinates: x in 0..1 of the axes, y in data."""
-    return axes.get_yaxis_transform()
+def _text(axes: Any, x: float, y: float, text: str, **style: Any) -> None:
+    """Text beside a row: x in widths of the axes, y in data."""
+    axes.text(x, y, text, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
-def _name(axes: Any, y: float, text: str) -> None:
-    axes.text(_NAMES, y, text, transform=_mixed(axes), va="center", fontweight="bold", fontsize=TYPE * 0.92)
+def _worst(saved: Sequence[Estimate]) -> float:
+    """The worst end of an interval, but not below -100 % and not above 0."""
+    ends = [end for found in saved for end in (found.value, found.low) if end is not None]
+    return max(min([0.0, *ends]), -100.0)
 
 
-def _range(rows: list[tuple[int, Style, MethodResult]], anchor: str) -> tuple[float, float]:
-    """From the worst end of an interval, but not below -100 %, to 100 %."""
-    ends = [0.0]
-    for _, _, method in rows:
-        for found in method.against[anchor].saved.values():
-            ends += [end for end in (found.value, found.low) if end is not None]
-    return max(min(ends), -100.0) - 4.0, 102.0
-
-
-def _whisker(
-    axes: Any,
-    name: str,
-    place: int,
-    style: Style,
-    method: MethodResult,
-    anchor: str,
-    retention: float,
-    y: float,
-    limits: tuple[float, float],
-    hints: dict[str, str],
-) -> None:
-    key, colour = key_of(retention), series_colour(place)
-    found = method.against[anchor].saved[key]
-    strong = retention == TARGET
-    size = TYPE * 0.85
-    axes.text(
-        -0.02, y, key, transform=_mixed(axes), va="center", ha="right", fontsize=size, color=INK if strong else MUTED
-    )
+def _whisker(axes: Any, y: float, place: int, style: Style, key: str, found: Estimate, gid: str) -> bool:
+    """Draw a row; returns whether it has a dot."""
+    colour, strong, size = series_colour(place), key == key_of(TARGET), TYPE * 0.85
+    left, right = axes.get_xlim()
+    ink = INK if strong else MUTED
+    _text(axes, -0.02, y, key, ha="right", fontsize=size, color=ink)
     if found.value is None:
-        where = max(limits[0], 0) + 2
-        axes.text(where, y, words.reason(found), va="center", fontsize=size, color=MUTED, style="italic")
-        return
-    if found.value < limits[0]:
-        off = f"\u25c2 {words.percent(found, signed=False)}"
-        axes.text(limits[0], y, off, va="center", fontsize=size, color=colour)
-        return
-    low = limits[0] if found.low is None else max(found.low, limits[0])
-    high = limits[1] if found.high is None else found.high
+        where = max(left, 0) + 2
+        axes.text(where, y, fmt.reason(found), va="center", fontsize=size, color=MUTED, style="italic")
+        return False
+    if found.value < left:
+        off = f"\u25c2 {fmt.percent(found, signed=False)}"
+        axes.text(left, y, off, va="center", fontsize=size, color=colour)
+        return False
     if found.low is not None or found.high is not None:
-        axes.plot([low, high], [y, y], color=colour, linewidth=2.2 if strong else 1.3, alpha=0.55, zorder=2)
-    gid = f"{name}-{place}-{key.replace('.', '_')}"
-    more = words.interval(found, lambda value: f"{value:.1f}")
-    hints[gid] = f"{method.method} at {key}: {words.percent(found, signed=False)}{f' ({more})' if more else ''}"
+        ends = [left if found.low is None else max(found.low, left), right if found.high is None else found.high]
+        axes.plot(ends, [y, y], color=colour, linewidth=2.2 if strong else 1.3, alpha=0.55, zorder=2)
     mark(axes, found.value, y, place, style, 1.0 if strong else 0.75, gid=gid, zorder=3)
+    return True
 
 
-def _strips(result: BenchResult) -> Plot | None:
+def _strips(result: BenchResult) -> str | None:
     """A dot per picture and method: its bytes relative to the anchor's, each method at its chosen point."""
     if not result.anchors or not result.per_picture:
         return None
@@ -124,40 +114,31 @@ def _strips(result: BenchResult) -> Plot | None:
     if anchor is None:
         return None
     points = list(result.points)
-    base = np.array([picture.bits[points.index(anchor)] for picture in result.per_picture], dtype=np.float64)
-    objects = np.array([picture.objects for picture in result.per_picture])
+    bits = np.array([picture.bits for picture in result.per_picture], dtype=np.float64)
+    lost = np.array([picture.kept for picture in result.per_picture]) < [[each.objects] for each in result.per_picture]
+    base = bits[:, points.index(anchor)]
     rows = []
     for place, (name, style) in enumerate(styles(result)):
         point = chosen_point(result, name)
         if point is not None and name != anchor.method:
             column = points.index(point)
-            bits = np.array([picture.bits[column] for picture in result.per_picture], dtype=np.float64)
-            kept = np.array([picture.kept[column] for picture in result.per_picture])
-            rows.append((place, style, point, bits / base, kept < objects))
+            rows.append((place, style, point, bits[:, column] / base, lost[:, column]))
     if not rows:
         return None
     title = f"Picture by picture, bytes relative to {anchor.method}"
-    height = _FRAME + 0.1 + 0.52 * len(rows)
-    hints: dict[str, str] = {}
-    with canvas("pictures", (_WIDTH, height)) as figure:
-        axes = figure.add_axes((0.31, 0.5 / height, 0.65, 1 - (_FRAME + 0.1) / height))
-        titled(axes, title, _NAMES)
-        axes.grid(False, axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.set_yticks([])
+    with _rows("pictures", _FRAME + 0.1 + 0.52 * len(rows), title) as (figure, axes):
         axes.set_xscale("log", base=2)
         ratios = np.concatenate([row[3] for row in rows])
         _ratio_axis(axes, float(ratios.min()), float(ratios.max()))
         axes.set_xlabel(f"times the bytes of {anchor.method} at {anchor.label}")
         axes.axvline(1.0, color=MUTED, linewidth=1.0, zorder=1)
-        for number, (place, style, point, ratio, lost) in enumerate(rows):
-            _strip(axes, -number, place, style, ratio, lost)
-            _name(axes, -number + 0.13, point.method)
-            small = {"fontsize": TYPE * 0.85, "color": MUTED}
-            axes.text(_NAMES, -number - 0.2, point.label, transform=_mixed(axes), va="center", **small)
+        for number, (place, style, point, ratio, losing) in enumerate(rows):
+            _strip(axes, -number, place, style, ratio, losing)
+            _text(axes, _NAMES, -number + 0.13, point.method, **_BOLD)
+            _text(axes, _NAMES, -number - 0.2, point.label, fontsize=TYPE * 0.85, color=MUTED)
         axes.set_ylim(-len(rows) + 0.45, 0.55)
         described = f"{title}: a dot per picture; hollow where an object is lost; a bar at the median"
-        return Plot(title, for_page(figure, "pictures", described, hints))
+        return for_page(figure, "pictures", described, {})
 
 
 def _ratio_axis(axes: Any, low: float, high: float) -> None:

@@ -29,16 +29,11 @@ def split_bits(coder: SegmentCoder, coded: CodedSegment, boxes_xyxy: NDArray[np.
         return None
     factor = np.array([coder.size[0] / coder.segment.width, coder.size[1] / coder.segment.height] * 2)
     boxes = boxes_xyxy * factor
-    objects = background = 0
-    for rect, bits in zip(coded.layout.regions(), coded.region_bits, strict=True):
-        touched = (
-            (boxes[:, 0] < rect.x + rect.width)
-            & (boxes[:, 2] > rect.x)
-            & (boxes[:, 1] < rect.y + rect.height)
-            & (boxes[:, 3] > rect.y)
-        )
-        if touched.any():
-            objects += bits
-        else:
-            background += bits
+    left, top, right, bottom = np.array(
+        [(rect.x, rect.y, rect.x + rect.width, rect.y + rect.height) for rect in coded.layout.regions()]
+    ).T[:, :, None]
+    x0, y0, x1, y1 = boxes.T
+    touched = ((x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)).any(axis=1)
+    bits = np.array(coded.region_bits)
+    objects, background = int(bits[touched].sum()), int(bits[~touched].sum())
     return objects, background, coded.bits - objects - background

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,8 @@ class Rows:
     qualities: Mapping[str, Floats]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """All figures of a bench that intervals are made of."""
+class Figures(NamedTuple):
+    """All figures of a bench that have intervals."""
 
     points: Sequence[PointResult]
     methods: Sequence[MethodResult]
@@ -66,18 +66,12 @@ def summarise(
     resamples: int = BenchOptions.resamples,
     seed: int = BenchOptions.seed,
 ) -> Figures:
-    """Every figure with its interval, from one draw of the pictures.
+    """Every figure with its interval, from so many draws of the pictures; 0 for no intervals.
 
-    Args:
-        observed: What was measured.
-        anchors: Methods that the others are compared with; those that took no part are passed over.
-        average: The averaging rule of rates.
-        resamples: Draws of the pictures; 0 for no intervals.
-        seed: Of the draws.
+    Anchors that took no part are passed over.
     """
     rows = rows_of(observed, average, resamples, seed)
-    there = {point.method for point in observed.points}
-    anchors = [anchor for anchor in anchors if anchor in there]
+    anchors = [anchor for anchor in anchors if anchor in observed.methods]
     return Figures(
         point_results(observed, rows, anchors),
         method_results(observed, rows, anchors),
@@ -93,15 +87,15 @@ def rows_of(observed: Observations, average: Average, resamples: int, seed: int)
         qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)
     for truth, names in (("truth", ("ap", "ap50")), ("source", ("ap_source", "ap50_source"))):
         if truth in observed.tables:
-            values = [table.values(weights) for table in observed.tables[truth]]
+            both = [table.values(weights) for table in observed.tables[truth]]
             for i, name in enumerate(names):
-                qualities[name] = np.array([value[i] for value in values]).reshape(-1, len(weights)).T
-    for name, looks in observed.looks.items():
-        qualities[name] = weights @ looks.T / len(observed.names)
+                qualities[name] = np.array([value[i] for value in both]).reshape(-1, len(weights)).T
+    for name, values in observed.human.items():
+        qualities[name] = weights @ values.T / len(observed.names)
     return Rows(
         weights,
         _rates(observed, weights, average),
-        weights @ observed.bits.T / 8 / len(observed.names),
+        _rates(observed, weights, "pictures"),
         {name: qualities[name] for name in QUALITIES if name in qualities},
     )
 
@@ -118,30 +112,24 @@ def _rates(observed: Observations, weights: Floats, average: Average) -> Floats:
     ``pictures``: mean bytes per picture. ``bpp``: mean of the pictures' bits per source pixel. ``classes``: bytes per
     picture averaged over the pictures of each class (of which they hold objects), then over the classes.
     """
+    own, sizes = weights / len(observed.names), observed.bits / 8
     if average == "bpp":
-        densities: Floats = weights @ (observed.bits / observed.pixels).T / len(observed.names)
-        return densities
-    if average == "pictures":
-        sizes: Floats = weights @ observed.bits.T / 8 / len(observed.names)
-        return sizes
-    member = (observed.members > 0).astype(np.float64)
-    counts = weights @ member  # (1 + R, C)
-    share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
-    # What a picture weighs: a share of each of its classes, each class weighing the same.
-    own = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None]
-    rates: Floats = own @ observed.bits.T / 8
+        sizes = observed.bits / observed.pixels
+    elif average == "classes":
+        member = (observed.members > 0).astype(np.float64)
+        counts = weights @ member  # (1 + R, C)
+        share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
+        # What a picture weighs: a share of each of its classes, each class weighing the same.
+        own = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None]
+    rates: Floats = own @ sizes.T
     return rates
 
 
 def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[PointResult]:
     """Every operating point with its intervals."""
     results = []
-    curves = {
-        (anchor, quality): _curves(observed, rows, anchor, quality)
-        for anchor in anchors
-        for quality in ("retention", "ap", "ap50")
-        if quality in rows.qualities
-    }
+    kept = [quality for quality in ("retention", "ap", "ap50") if quality in rows.qualities]
+    curves = {(anchor, quality): _curves(observed, rows, anchor, quality) for anchor in anchors for quality in kept}
     pixels = int(observed.pixels.sum())
     for place, point in enumerate(observed.points):
         saved: dict[str, dict[str, Estimate]] = {}
@@ -170,16 +158,16 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
 
 
 def _split(bits: NDArray[np.int64]) -> Split:
-    told = bits[bits[:, 0] >= 0]
-    if not len(told):
+    known = bits[bits[:, 0] >= 0]
+    if not len(known):
         return Split(0, None, None, None)
-    objects, background, headers = (float(part) for part in told.mean(axis=0) / 8)
-    return Split(len(told), objects, background, headers)
+    objects, background, headers = (float(part) for part in known.mean(axis=0) / 8)
+    return Split(len(known), objects, background, headers)
 
 
 def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[MethodResult]:
     """Every method at the retentions of interest and against every anchor."""
-    methods = list(dict.fromkeys(point.method for point in observed.points))
+    methods = observed.methods
     curves = {
         (method, quality): _curves(observed, rows, method, quality) for method in methods for quality in rows.qualities
     }
@@ -204,7 +192,7 @@ def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -
 
 def class_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[ClassResult]:
     """Every class by itself: its pictures, with all objects in them, compared at TARGET."""
-    methods = list(dict.fromkeys(point.method for point in observed.points))
+    methods = observed.methods
     results = []
     for column, name in enumerate(observed.classes):
         member = observed.members[:, column] > 0
@@ -212,18 +200,16 @@ def class_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
         with np.errstate(invalid="ignore"):
             sizes = weights @ observed.bits[:, member].T / 8 / weights.sum(axis=1)[:, None]
         share = _share(weights, observed.objects.kept[:, member], observed.objects.total[member])
-        curves = {
-            method: Curves.of(sizes[:, places], share[:, places])
+        curves = {}
+        for method in methods:
+            places = _places(observed, method)
+            curves[method] = Curves.of(sizes[:, places], share[:, places])
+        saved = {
+            method: estimate(*saved_at(curves[anchor], curves[method], TARGET), ends=_SAVED_ENDS)
+            for anchor in anchors[:1]
             for method in methods
-            if (places := _places(observed, method))
+            if method != anchor
         }
-        saved = {}
-        if anchors:
-            saved = {
-                method: estimate(*saved_at(curves[anchors[0]], curves[method], TARGET), ends=_SAVED_ENDS)
-                for method in methods
-                if method != anchors[0]
-            }
         results.append(
             ClassResult(
                 name,

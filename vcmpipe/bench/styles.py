@@ -12,14 +12,7 @@ from vcmpipe.drawing.page import PAPER, series_colour
 
 @dataclass(frozen=True)
 class Style:
-    """How a method is drawn.
-
-    Attributes:
-        light: Its colour on a white page (at least 3:1 against it).
-        dark: Its colour on a dark page.
-        marker: matplotlib's name of the marker.
-        dash: matplotlib's line style.
-    """
+    """Colours on white pages (at least 3:1) and on dark ones, and matplotlib's marker and line style."""
 
     light: str
     dark: str
@@ -57,14 +50,7 @@ def styles(result: BenchResult) -> list[tuple[str, Style]]:
 def mark(axes: Any, x: float, y: float, place: int, style: Style, shrunk: float = 1.0, **more: Any) -> None:
     """Draw the marker of the method at a place in ``styles``, with a rim of paper around it.
 
-    Args:
-        axes: Where.
-        x: In data, unless ``more`` has a ``transform``.
-        y: As ``x``.
-        place: The method's.
-        style: The method's.
-        shrunk: The marker's size to the style's.
-        more: For ``Axes.plot``.
+    ``shrunk`` is its size to the style's; ``more`` goes to ``Axes.plot``.
     """
     colour = series_colour(place)
     size = style.size * shrunk

@@ -1,4 +1,4 @@
-"""A bench in words and numbers: the tables that the report and the terminal both print.
+"""A bench in text and numbers: the tables that the report and the terminal both print.
 
 A cell may have a second line: the 95 % interval of the figure in its first.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vcmpipe.bench import words
-from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, MethodResult, key_of
-from vcmpipe.bench.words import number_cell, percent_cell
+from vcmpipe.bench import fmt
+from vcmpipe.bench.fmt import number_cell, percent_cell
+from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, Comparison, MethodResult, key_of
+from vcmpipe.process.text import count
 
 _KEYS = tuple(key_of(retention) for retention in RETENTIONS)
 _AT = tuple(f"at {key}" for key in _KEYS)
@@ -21,17 +22,17 @@ class Table:
     """A table of finished cells.
 
     Attributes:
-        heads: Column titles; the first columns, up to ``words``, hold words and stand to the left, the others numbers.
+        heads: Column titles; the first columns, up to ``labels``, hold text and stand to the left, the others numbers.
         rows: Cells, one row per line, as many as there are titles.
-        words: How many columns hold words.
-        notes: What has to be said to read it.
+        labels: How many columns hold text.
+        notes: What is needed to read it.
         title: What it shows.
-        groups: Titles over columns: (title, how many columns), the first over those of words.
+        groups: Titles over columns: (title, how many columns), the first over those of text.
     """
 
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    words: int = 1
+    labels: int = 1
     notes: tuple[str, ...] = ()
     title: str = ""
     groups: tuple[tuple[str, int], ...] = ()
@@ -49,7 +50,7 @@ def in_order(result: BenchResult) -> list[MethodResult]:
 def qualities(result: BenchResult) -> list[tuple[str, str]]:
     """The qualities that were measured, as (name, title)."""
     present = {name for point in result.points for name in point.qualities}
-    return [(name, title) for name, title in words.QUALITY_TITLES.items() if name in present]
+    return [(name, title) for name, title in fmt.QUALITY_TITLES.items() if name in present]
 
 
 def rates(result: BenchResult) -> Table:
@@ -59,30 +60,26 @@ def rates(result: BenchResult) -> Table:
     notes = (
         "At a retention of 0.95 the detector finds 0.95 of the objects again. Below a figure stands its interval.",
     )
-    return Table(("method", *_AT), rows, notes=notes, title=_capital(words.RATE_TITLES[result.average]))
+    return Table(("method", *_AT), rows, notes=notes, title=fmt.RATE_TITLES[result.average].capitalize())
 
 
 def saved(result: BenchResult, anchor: str) -> Table:
     """What every other method saves against an anchor, at the retentions of interest."""
-    rows = [
-        (m.method, *(percent_cell(m.against[anchor].saved[key], signed=False) for key in _KEYS))
-        for m in in_order(result)
-        if anchor in m.against
-    ]
-    notes = (f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better.",)
-    return Table(("method", *_AT), rows, notes=notes, title=f"Saved against {anchor}")
+    note = f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better."
+    rows = [(name, *(percent_cell(own.saved[key], signed=False) for key in _KEYS)) for name, own in _to(result, anchor)]
+    return Table(("method", *_AT), rows, notes=(note,), title=f"Saved against {anchor}")
 
 
 def bd_rates(result: BenchResult, anchor: str) -> Table:
     """The BD-rate of every other method against an anchor."""
     shown = [(name, title) for name, title in qualities(result) if name != "ap50_source"]
-    rows = [
-        (m.method, *(percent_cell(m.against[anchor].bd_rate[name]) for name, _ in shown))
-        for m in in_order(result)
-        if anchor in m.against
-    ]
-    notes = (f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better.",)
-    return Table(("method", *(title for _, title in shown)), rows, notes=notes, title=f"BD-rate against {anchor}")
+    note = f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better."
+    rows = [(name, *(percent_cell(own.bd_rate[each]) for each, _ in shown)) for name, own in _to(result, anchor)]
+    return Table(("method", *(title for _, title in shown)), rows, notes=(note,), title=f"BD-rate against {anchor}")
+
+
+def _to(result: BenchResult, anchor: str) -> list[tuple[str, Comparison]]:
+    return [(each.method, each.against[anchor]) for each in in_order(result) if anchor in each.against]
 
 
 def summaries(result: BenchResult) -> list[Table]:
@@ -116,25 +113,22 @@ def points(result: BenchResult) -> Table:
         row = [point.method, point.label, number_cell(point.bytes_per_picture)]
         if own_rate:
             row.append(number_cell(point.rate, 4 if result.average == "bpp" else 0))
-        row += [words.number(point.bpp, 3), words.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
-        row += [
-            number_cell(point.qualities[name], words.QUALITY_DIGITS.get(name, 3))
-            if name in point.qualities
-            else words.NOTHING
-            for name, _ in measured
-        ]
+        row += [fmt.number(point.bpp, 3), fmt.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
+        row += [number_cell(point.qualities[name], fmt.QUALITY_DIGITS.get(name, 3)) for name, _ in measured]
         if anchor:
             saved = point.saved.get(anchor, {}).get("retention")
             row.append("anchor" if saved is None else percent_cell(saved, signed=False))
         rows.append(tuple(row))
     notes = ["PSNR-Y is taken at the coded size: it does not compare between scales."]
     if any(name == "vmaf" for name, _ in measured):
-        notes.append("XPSNR (luma, dB) and VMAF say how it looks to people; a still equal to its source has VMAF 97.4.")
+        notes.append(
+            "XPSNR (luma, dB) and VMAF say how it looks to human viewers; a still equal to its source has VMAF 97.4."
+        )
     if anchor:
         notes.append(f"saved: of the bits that {anchor} needs to keep as many objects as this point does.")
-    heads = ["method", "point", "bytes per picture", *([words.RATE_TITLES[result.average]] if own_rate else [])]
+    heads = ["method", "point", "bytes per picture", *([fmt.RATE_TITLES[result.average]] if own_rate else [])]
     heads += ["bpp", "PSNR-Y", "kept", *(title for _, title in measured), *(["saved"] if anchor else [])]
-    return Table(tuple(heads), rows, words=2, notes=tuple(notes), title="Operating points")
+    return Table(tuple(heads), rows, labels=2, notes=tuple(notes), title="Operating points")
 
 
 def headline(result: BenchResult) -> str:
@@ -147,66 +141,60 @@ def headline(result: BenchResult) -> str:
     if not reached:
         return f"No method keeps {share} of the objects at any of its points."
     least, best = min(reached, key=lambda pair: pair[0])
-    unit = words.RATE_TITLES[result.average]
-    needs = f"{words.rate(least, result.average)} {unit}"
+    unit = fmt.RATE_TITLES[result.average]
+    needs = f"{fmt.rate(least, result.average)} {unit}"
     anchor = next((size for size, method in reached if method.method == ANCHOR), None)
     if best.method == ANCHOR and len(result.methods) > 1:
         return f"To keep {share} of the objects no method needs fewer bits than {ANCHOR} ({needs})."
     if best.method == ANCHOR or anchor is None:
         return f"To keep {share} of the objects {best.method} needs {needs}."
     found = best.against[ANCHOR].saved[key] if ANCHOR in best.against else None
-    more = words.interval(found, lambda value: f"{value:.1f} %", " in ") if found else ""
+    more = fmt.interval(found, lambda value: f"{value:.1f} %", " in ") if found else ""
     return (
         f"To keep {share} of the objects {best.method} needs {needs}, {100 * (1 - least / anchor):.1f} % fewer than "
-        f"{ANCHOR} ({words.rate(anchor, result.average)}){f'; 95 % interval {more}' if more else ''}."
+        f"{ANCHOR} ({fmt.rate(anchor, result.average)}){f'; 95 % interval {more}' if more else ''}."
     )
 
 
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
-    text = f"{words.count(result.pictures, 'picture')}, {words.count(result.objects, 'object')} to keep"
+    text = f"{count(result.pictures, 'picture')}, {count(result.objects, 'object')} to keep"
     if result.truth is None:
         return f"{text}; no annotations: everything is measured against the source's detections"
-    source = (
-        f", on the source pictures AP {words.number(result.source_ap, 3)}, AP50 {words.number(result.source_ap50, 3)}"
-    )
+    source = f", on the source pictures AP {fmt.number(result.source_ap, 3)}, AP50 {fmt.number(result.source_ap50, 3)}"
     return f"{text}; ground truth {result.truth}{source}"
 
 
 def cautions(result: BenchResult) -> list[str]:
     """What has to be known to judge the figures, a sentence each."""
-    said = []
+    lines = []
     if protocol := result.configuration.get("protocol"):
-        said.append(f"Protocol: {protocol}.")
+        lines.append(f"Protocol: {protocol}.")
     if result.left_out:
         first = result.left_out[0]
         more = f", and {len(result.left_out) - 1:,} more" if len(result.left_out) > 1 else ""
         of = result.pictures + len(result.left_out)
-        said.append(
+        lines.append(
             f"{len(result.left_out):,} of {of:,} pictures were left out for every method: {first.name} ({first.reason})"
             f"{more}."
         )
     if result.empty:
         which = "1 picture holds" if result.empty == 1 else f"{result.empty:,} pictures hold"
-        said.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
+        lines.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
     if 0 < result.objects < 100:
         weight = 1 / result.objects
-        said.append(f"{words.count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
+        lines.append(f"{count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
     if result.second_objects is not None:
-        said.append(f"Under the second detector {words.count(result.second_objects, 'object')} are to be kept.")
+        lines.append(f"Under the second detector {count(result.second_objects, 'object')} are to be kept.")
     resamples = result.configuration.get("resamples")
     if resamples:
-        said.append(
+        lines.append(
             f"Intervals are those that hold 95 % of {resamples:,} draws of the pictures (seed "
             f"{result.configuration.get('seed')}), the same draws for every method."
         )
         if any(point.total and point.kept == point.total for point in result.points):
-            said.append(
+            lines.append(
                 f"Where all {result.objects:,} objects are kept no draw loses one; of other objects up to "
                 f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
             )
-    return said
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return lines

@@ -18,8 +18,7 @@ class Result(Generic[R]):
     """What a command came to.
 
     Attributes:
-        report: What ``--json`` prints.
-        show: Prints the report as tables.
+        report: What ``--json`` prints; ``show`` prints it as tables.
         notes: What a user should know, a line each.
         faults: What went wrong although there is a report, a line each.
         code: The exit code; None: 1 with faults, 0 without.
@@ -34,23 +33,14 @@ class Result(Generic[R]):
 
 @dataclass(frozen=True)
 class Command(Generic[T]):
-    """A subcommand.
-
-    Attributes:
-        options: Its options' dataclass; the docstring's first line says in ``--help`` what it does.
-        run: Does it, telling the reporter how far it is.
-    """
+    """A subcommand: its options, whose docstring's first line stands in ``--help``, and what runs it."""
 
     options: type[T]
     run: Callable[[T, Reporter], Result[Any]]
 
 
 def execute(name: str, command: Command[Any], options: Any) -> int:
-    """Run a command and print its result, as JSON where that is asked for.
-
-    Returns:
-        The exit code.
-    """
+    """Run a command, print its result, as JSON where the options say so, and return the exit code."""
     with progress_bar(name) as progress:
         result = command.run(options, progress)
     if options.json:

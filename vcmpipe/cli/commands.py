@@ -9,7 +9,8 @@ from vcmpipe import config
 from vcmpipe.cli import dataset_commands as dataset
 from vcmpipe.cli.command import Command, Result
 from vcmpipe.cli.progress import Reporter
-from vcmpipe.cli.say import count, say, warn
+from vcmpipe.cli.say import say, warn
+from vcmpipe.process.text import count
 
 
 def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
@@ -48,7 +49,7 @@ def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
         first, *others = report.faults
         faults.append(f"{options.input}: {first}" + (f" (and {count(len(others), 'more fault')})" if others else ""))
     if verdict == Verdict.UNKNOWN:
-        faults.append(f"{options.input}: whether the map is honoured cannot be told from its headers")
+        faults.append(f"{options.input}: its headers do not tell whether it conforms to the map")
     # That a stream carries a map it was not made for would say nothing.
     shown = report.check if report.belongs or verdict != Verdict.YES else None
     code = 1 if verdict != Verdict.YES else 2 if report.faults else 0

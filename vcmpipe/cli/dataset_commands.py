@@ -7,7 +7,8 @@ from typing import Any
 from vcmpipe import config
 from vcmpipe.cli.command import Result
 from vcmpipe.cli.progress import Reporter
-from vcmpipe.cli.say import count, warn
+from vcmpipe.cli.say import warn
+from vcmpipe.process.text import count
 
 
 def build(options: config.DatasetBuildOptions, progress: Reporter) -> Result[Any]:

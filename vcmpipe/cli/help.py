@@ -1,4 +1,4 @@
-"""Help and shell completion, drawn by argparse and shtab; ``parser.py`` reads the words."""
+"""Help and shell completion, drawn by argparse and shtab; ``parser.py`` reads the arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 
 class _Formatter(argparse.HelpFormatter):
-    def __init__(self, prog: str, **words: Any) -> None:
+    def __init__(self, prog: str, **options: Any) -> None:
         super().__init__(prog, max_help_position=28, width=min(shutil.get_terminal_size().columns, 110) - 2)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
@@ -58,13 +58,13 @@ def _head(name: str) -> dict[str, Any]:
     """Usage and description; all options follow at once, so that the usage has only what cannot be left out."""
     options = COMMANDS[name].options
     named, bare = options_of(options)
-    words = ["vcmpipe", name]
+    parts = ["vcmpipe", name]
     for key, field in (bare | named).items():
         if field.default is dataclasses.MISSING:
-            words.append(f"{flag_of(key)} " * (key not in bare) + key.upper())
+            parts.append(f"{flag_of(key)} " * (key not in bare) + key.upper())
         elif key in bare:
-            words.append(f"[{key.upper()}]")
-    usage, description = " ".join([*words, "[options]"]), str(options.__doc__).splitlines()[0]
+            parts.append(f"[{key.upper()}]")
+    usage, description = " ".join([*parts, "[options]"]), str(options.__doc__).splitlines()[0]
     return {"prog": f"vcmpipe {name}", "usage": usage, "description": description, **_PLAIN}
 
 
@@ -122,15 +122,15 @@ def _whole(complete: Any = None) -> dict[str, argparse.ArgumentParser]:
     whole.add_argument("--debug", action="store_true", help="show tracebacks; may stand anywhere")
     shells = f"print a completion script: {', '.join(SHELLS)}"
     whole.add_argument("--print-completion", choices=SHELLS, metavar="SHELL", help=shells)
-    heads, words = {"": whole}, {"metavar": "COMMAND", "title": "commands"}
-    below: dict[str, Any] = {"": whole.add_subparsers(**words)}  # type: ignore[call-overload]
+    heads, listed = {"": whole}, {"metavar": "COMMAND", "title": "commands"}
+    below: dict[str, Any] = {"": whole.add_subparsers(**listed)}  # type: ignore[call-overload]
     for name in COMMANDS:
         group, _, last = name.rpartition(" ")
         if group not in below:
             usage, text = f"vcmpipe {group} COMMAND ...", GROUPS[group]
             heads[group] = below[""].add_parser(group, usage=usage, description=text, help=text, **_PLAIN)
             _add(heads[group], dataclasses.fields(CommonOptions)[0], bool)
-            below[group] = heads[group].add_subparsers(**words)  # type: ignore[call-overload]
+            below[group] = heads[group].add_subparsers(**listed)  # type: ignore[call-overload]
         head = _head(name)
         parser = below[group].add_parser(last, help=head["description"], **head)
         if complete:

@@ -49,17 +49,14 @@ def _interrupts() -> Iterator[None]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        argv: Arguments without the program's name; default: those of this process.
+    """Run the command line, by default with the arguments of this process.
 
     Returns:
         The exit code: 0, 1 (failure), 2 (bad usage or input), 130 (interrupted).
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    if debug := "--debug" in words:
-        words.remove("--debug")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if debug := "--debug" in arguments:
+        arguments.remove("--debug")
     # A stream that the caller closed is None to Python, and its number would go to the next file that is opened.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
@@ -68,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _interrupts():
-            return _run(words)
+            return _run(arguments)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -85,12 +82,12 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code if isinstance(error, VcmError) else 1
 
 
-def _run(words: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     from vcmpipe.cli.command import execute
     from vcmpipe.cli.commands import COMMANDS
     from vcmpipe.cli.parser import parse
 
-    name, options = parse(words)
+    name, options = parse(arguments)
     code = execute(name, COMMANDS[name], options)
     # Here, where a full disk or a reader that left can still be told from success.
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The command line: words and YAML files become a command's option dataclass.
+"""The command line: arguments and YAML files become a command's option dataclass.
 
 An option is ``--name VALUE`` or ``--name=VALUE``, a switch ``--name`` or ``--no-name``. Values in files are
 texts, too, and read by the same rules, so that ``background: +4`` means what ``--background +4`` means.
@@ -59,31 +59,31 @@ def parse(argv: Sequence[str]) -> tuple[str, Any]:
         InputError: A word that is not understood, or a value out of range.
         SystemExit: After ``--help``, ``--version``, ``--print-config`` and ``--print-completion``; its code is 0.
     """
-    name, words = _command(argv)
+    name, arguments = _command(argv)
     try:
-        return name, _options(name, words)
+        return name, _options(name, arguments)
     except UsageError as error:
         raise InputError(f"{error} (see vcmpipe {name} --help)") from None
 
 
 def _command(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The command, of one word or two, and the words after it."""
+    """The command, of one word or two, and the arguments after it."""
     group = argv[0] if argv and argv[0] in GROUPS else ""
-    words = list(argv[bool(group) :])
-    first = words.pop(0) if words else ""
+    arguments = list(argv[bool(group) :])
+    first = arguments.pop(0) if arguments else ""
     flag, _, value = first.partition("=")
     if not group and first == "--version":
         _print(f"vcmpipe {__version__}\n")
     if not group and flag in ("--print-completion", "--print_completion"):
         from vcmpipe.cli.help import completion
 
-        _print(completion(value or "".join(words[:1])))
+        _print(completion(value or "".join(arguments[:1])))
     if first in ("-h", "--help"):
         from vcmpipe.cli.help import group_help
 
         _print(group_help(group))
     if (name := f"{group} {first}".strip()) in COMMANDS:
-        return name, words
+        return name, arguments
     known = list(dict.fromkeys(each.split()[bool(group)] for each in COMMANDS if each.startswith(group)))
     listed = ", ".join(known)
     if not first or first.startswith("-"):
@@ -91,14 +91,14 @@ def _command(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
     raise InputError(f"there is no command {first!r}{_nearest(first, known) or f'; there are {listed}'}")
 
 
-def _options(name: str, words: Iterable[str]) -> Any:
-    """A command's options, of the files that are named and over them of the words."""
+def _options(name: str, arguments: Iterable[str]) -> Any:
+    """A command's options, of the files that are named and over them of the arguments."""
     from vcmpipe.cli.config_files import find_config, read_config
 
     options = COMMANDS[name].options
     hints = typing.get_type_hints(options)
     named, bare = options_of(options, CommonOptions)
-    given, alone, files = _read(words, named)
+    given, alone, files = _read(arguments, named)
     if given.pop("help", False):
         from vcmpipe.cli.help import command_help
 
@@ -128,8 +128,8 @@ def _options(name: str, words: Iterable[str]) -> Any:
     return options(**values)
 
 
-def _read(words: Iterable[str], named: Fields) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Values by option, the words that no option precedes, and the files of ``--config``."""
+def _read(arguments: Iterable[str], named: Fields) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Values by option, the arguments that no option precedes, and the files of ``--config``."""
     flags: dict[str, tuple[str, bool | None]] = {"--print_config": ("print_config", True)}
     for name, field in named.items():
         switch = isinstance(field.default, bool)
@@ -139,7 +139,7 @@ def _read(words: Iterable[str], named: Fields) -> tuple[dict[str, Any], list[str
     given: dict[str, Any] = {}
     alone: list[str] = []
     files: list[str] = []
-    queue = iter(words)
+    queue = iter(arguments)
     for word in queue:
         flag, joined, value = word.partition("=")
         if word == "--":

@@ -28,8 +28,3 @@ def print_json(report: Any) -> None:
     if not isinstance(report, dict):
         report = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
     print(json.dumps(report, indent=2))
-
-
-def count(number: int, noun: str) -> str:
-    """``1 picture``, ``2 pictures``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -10,12 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from vcmpipe.cli.say import count
+from vcmpipe.process.text import count
 from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
-    from vcmpipe.bench.interim import Interim
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
     from vcmpipe.coding.conformance import MapCheck
@@ -28,40 +27,45 @@ WIDTH = 100
 # Pictures that get a row of their own.
 PICTURES = 20
 FAULTS = 20
-# Columns that a column of words keeps, however narrow the terminal is.
+# Columns that a column of text keeps, however narrow the terminal is.
 _FOLDED = 12
 
 
-class _Console(Console):
+class Screen(Console):
     """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
+
+    def put(self, text: str) -> None:
+        """Print one line, neither cut nor wrapped: it may hold paths and commands."""
+        self.print(text, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is being handled; rich itself would exit with 1 here."""
         raise
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> Screen:
     """Stdout or stderr, taking text as it is: file names may hold what rich would read as markup."""
-    out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=False, stderr=stderr)
+    out = Screen(highlight=False, markup=False, emoji=False, soft_wrap=False, stderr=stderr)
     if not out.is_terminal:
         out.width = max(out.width, WIDTH)
     return out
 
 
 def print_table(
-    screen: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, most: int | None = None
+    screen: Screen, heads: Sequence[str], rows: Sequence[Sequence[str]], labels: int = 1, most: int | None = None
 ) -> None:
-    """Print a table whose first columns hold words and the others numbers; between words it wraps, nothing is cut.
+    """Print a table whose first columns, ``labels`` of them, hold text and the others numbers.
 
-    Of more rows than ``most`` the first are shown, and how many there are besides.
+    Lines wrap between words, and nothing is cut. Of more rows than ``most`` the first are shown, and how many more
+    there are.
     """
     more, rows = len(rows) - (most or len(rows)), rows[:most]
     tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
-    widths = _widths([heads, *rows], words, screen.width - gaps)
+    widths = _widths([heads, *rows], labels, screen.width - gaps)
     for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
-        left = place < words
+        left = place < labels
         table.add_column(
             head,
             justify="left" if left else "right",
@@ -74,31 +78,31 @@ def print_table(
     # A terminal narrower than the table wraps its lines: cells would only be cut in worse places.
     screen.print(table, width=max(screen.width, sum(widths) + gaps), crop=False, soft_wrap=False)
     if more > 0:
-        screen.print(f"and {more:,} more: --json lists all", soft_wrap=True)
+        screen.put(f"and {more:,} more: --json lists all")
 
 
-def _widths(rows: Sequence[Sequence[str]], words: int, room: int) -> list[int]:
+def _widths(rows: Sequence[Sequence[str]], labels: int, room: int) -> list[int]:
     """Widths of columns: of whole cells where there is room, else numbers wrap between words, then words fold."""
     # A cell may have a second line.
     columns = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
     longest = [max(len(part) for cell in column for part in cell.split() or [""]) for column in columns]
     # Titles may always wrap: it is the cells that are read along the line.
     widths = [max(wide, *map(len, column[1:]), 0) for wide, column in zip(longest, columns, strict=True)]
-    for place in reversed(range(words, len(columns))):
+    for place in reversed(range(labels, len(columns))):
         if sum(widths) > room:
             widths[place] = longest[place]
-    for place in reversed(range(words)):
+    for place in reversed(range(labels)):
         excess = max(sum(widths) - room, 0)
         widths[place] = max(widths[place] - excess, min(widths[place], _FOLDED))
     return widths
 
 
-def print_facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:
+def print_facts(out: Screen, facts: Iterable[tuple[str, str]]) -> None:
     """Names and values, a line each, in two columns; never cut or wrapped: they hold paths and commands."""
     lines = list(facts)
     wide = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
-        out.print(f"{name:<{wide}}  {value}".rstrip(), soft_wrap=True)
+        out.put(f"{name:<{wide}}  {value}".rstrip())
 
 
 def _size(size: tuple[int, int]) -> str:
@@ -118,10 +122,7 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
     pictures = list(sidecar.placed())
     each = sidecar.bytes / len(pictures) if pictures else 0.0
     pixels = sum(segment.source_size[0] * segment.source_size[1] for segment, _ in pictures)
-    facts = [
-        ("stream", str(out)),
-        ("sidecar", str(sidecar_path(out))),
-    ]
+    facts = [("stream", str(out)), ("sidecar", str(sidecar_path(out)))]
     if maps := sidecar.configuration.get("map_out"):
         facts.append(("maps", str(maps)))
     facts += [
@@ -142,14 +143,14 @@ def encoded(sidecar: Sidecar, out: Path) -> None:
 
 def _realisations(segments: Sequence[SegmentRecord]) -> str:
     """How many pictures were coded in each way; regions are counted once in every picture."""
-    words = {"uniform": "at one QP", "native": "by the encoder's own map"}
+    ways = {"uniform": "at one QP", "native": "by the encoder's own map"}
     parts = []
     for name in dict.fromkeys(["uniform", *(segment.realisation for segment in segments)]):
         own = [segment for segment in segments if segment.realisation == name]
         if own:
             regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
-            word = f"in {regions:,} regions" if name == "regions" else words.get(name, name)
-            parts.append(f"{sum(len(segment.frames) for segment in own):,} {word}")
+            way = f"in {regions:,} regions" if name == "regions" else ways.get(name, name)
+            parts.append(f"{sum(len(segment.frames) for segment in own):,} {way}")
     return ", ".join(parts) or "none"
 
 
@@ -233,7 +234,7 @@ def extracted(report: ExtractReport) -> None:
 
 
 def inspected(info: StreamInfo, check: MapCheck | None) -> None:
-    """A stream's headers, pictures and regions, and whether it honours its map."""
+    """A stream's headers, pictures and regions, and whether it conforms to its map."""
     screen = console()
     pictures = info.pictures
     facts = [
@@ -250,11 +251,11 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
     screen.print()
     _regions(screen, pictures[:PICTURES])
     if len(pictures) > PICTURES:
-        screen.print(f"and {count(len(pictures) - PICTURES, 'more picture')}: --json lists all", soft_wrap=True)
+        screen.put(f"and {count(len(pictures) - PICTURES, 'more picture')}: --json lists all")
     if any(picture.cu_qp_delta_possible for picture in pictures):
-        screen.print("~ blocks may depart from this QP: CU-level QP deltas are enabled", soft_wrap=True)
+        screen.put("~ blocks may depart from this QP: CU-level QP deltas are enabled")
     for problem in info.problems:
-        screen.print(f"problem: {problem}", soft_wrap=True)
+        screen.put(f"problem: {problem}")
     if check is not None:
         screen.print()
         _verdict(screen, check)
@@ -294,7 +295,7 @@ def _sets(info: StreamInfo) -> str:
     return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
 
 
-def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
+def _regions(screen: Screen, pictures: Sequence[PictureInfo]) -> None:
     """A row per region; the picture's own columns stand on its first."""
     subpictures = any(region.subpic_id is not None for picture in pictures for region in picture.regions)
     heads = ["picture", "type", "size", "bits", "region", *(["sub-picture"] if subpictures else [])]
@@ -312,25 +313,27 @@ def _regions(screen: Console, pictures: Sequence[PictureInfo]) -> None:
             place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
             rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
             own = [""] * len(own)
-    print_table(screen, heads, rows, words=2)
+    print_table(screen, heads, rows, labels=2)
 
 
-def _verdict(screen: Console, check: MapCheck) -> None:
-    looked = f"{count(check.pictures, 'picture')}, {count(check.regions, 'region')}, {count(check.ctus, 'CTU')}"
+def _verdict(screen: Screen, check: MapCheck) -> None:
+    compared = f"{count(check.pictures, 'picture')}, {count(check.regions, 'region')}, {count(check.ctus, 'CTU')}"
     if check.verdict == Verdict.YES:
-        screen.print(f"map: honoured everywhere ({looked} compared)", soft_wrap=True)
+        screen.put(f"map: conforms everywhere ({compared} compared)")
         return
     if check.verdict == Verdict.UNKNOWN:
-        screen.print(f"map: cannot tell for {count(len(check.unknown), 'picture')}: no fault in the others ({looked})")
+        screen.print(
+            f"map: cannot tell for {count(len(check.unknown), 'picture')}: no fault in the others ({compared})"
+        )
         for doubt in check.unknown[:FAULTS]:
-            screen.print(f"  picture {doubt.picture}: {doubt.reason}", soft_wrap=True)
+            screen.put(f"  picture {doubt.picture}: {doubt.reason}")
         return
-    screen.print(f"map: NOT honoured: {count(len(check.faults), 'fault')} ({looked} compared)", soft_wrap=True)
+    screen.put(f"map: does NOT conform: {count(len(check.faults), 'fault')} ({compared} compared)")
     for fault in check.faults[:FAULTS]:
         region = "" if fault.region is None else f", region {fault.region}"
-        screen.print(f"  picture {fault.picture}{region}: {fault.reason}", soft_wrap=True)
+        screen.put(f"  picture {fault.picture}{region}: {fault.reason}")
     if len(check.faults) > FAULTS:
-        screen.print(f"  and {len(check.faults) - FAULTS:,} more: --json lists all", soft_wrap=True)
+        screen.put(f"  and {len(check.faults) - FAULTS:,} more: --json lists all")
 
 
 def benched(result: BenchResult, out: Path) -> None:
@@ -341,28 +344,26 @@ def benched(result: BenchResult, out: Path) -> None:
     _cells(screen, tables.points(result).plain())
     for place, summary in enumerate(tables.summaries(result)):
         screen.print()
-        screen.print(summary.title, soft_wrap=True)
+        screen.put(summary.title)
         # The rates and what they save against the first anchor have their intervals; the report has all.
         _cells(screen, summary if place < 2 else summary.plain())
     screen.print()
-    screen.print(f"{tables.setting(result)}.", soft_wrap=True)
+    screen.put(f"{tables.setting(result)}.")
     for line in tables.cautions(result):
-        screen.print(line, soft_wrap=True)
-    screen.print(tables.headline(result), soft_wrap=True)
-    screen.print(f"report: {out / 'report.html'}", soft_wrap=True)
+        screen.put(line)
+    screen.put(tables.headline(result))
+    screen.put(f"report: {out / 'report.html'}")
 
 
-def bench_so_far(figures: Interim) -> None:
+def bench_so_far(figures: Cells) -> None:
     """First figures of a bench that still runs: on stderr, as all progress."""
-    from vcmpipe.bench.interim import table
-
-    screen, shown = console(stderr=True), table(figures)
-    screen.print(shown.title, soft_wrap=True)
-    _cells(screen, shown)
+    screen = console(stderr=True)
+    screen.put(figures.title)
+    _cells(screen, figures)
     screen.print()
 
 
-def _cells(screen: Console, table: Cells) -> None:
+def _cells(screen: Screen, table: Cells) -> None:
     """A table of the report, without the columns that only repeat another one."""
     shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
-    print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.words)
+    print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.labels)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vcmpipe.cli import show
-from vcmpipe.cli.say import count
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
@@ -90,7 +90,6 @@ def converted(report: ConversionReport) -> None:
 
 def described(report: Statistics) -> None:
     """What is in a data set."""
-    screen = show.console()
     bare = f", {report.without_objects:,} of them without objects" if report.without_objects else ""
     facts = [
         ("data set", f"{report.name} ({report.path})"),
@@ -102,12 +101,11 @@ def described(report: Statistics) -> None:
         facts.append(("never recognised", f"{report.unrecognisable:,} (in no figure below)"))
         share = 100 * report.not_monotone / report.strings
         facts.append(("not monotone", f"{report.not_monotone:,} of {report.strings:,} strings ({share:.1f} %)"))
-    show.print_facts(screen, facts)
+    show.print_facts(show.console(), facts)
     if report.labels is not None:
         groups = [report.labels, *report.by_split, *report.by_level, *report.by_size, *report.by_class[:CLASSES]]
         heads = ["labels", "count", "mean", "sd", "5th", "25th", "median", "75th", "95th", "MAE"]
-        print()
-        show.print_table(screen, heads, [_spread(group) for group in groups])
+        _block(heads, [_spread(group) for group in groups])
         if len(report.by_class) > CLASSES:
             print(f"and {len(report.by_class) - CLASSES} more classes (--json has them)")
     if report.baselines:
@@ -115,13 +113,11 @@ def described(report: Statistics) -> None:
             [each.group, f"{each.guess:g}", f"{each.count:,}", f"{each.mae:.3f}", _or_dash(each.inner_mae)]
             for each in report.baselines
         ]
-        print()
-        show.print_table(screen, ["constant", "guess", "count", "E_A", "E[27,51]"], rows)
+        _block(["constant", "guess", "count", "E_A", "E[27,51]"], rows)
     if report.satisfaction:
         ratios = [f"at {point.ratio:g}" for point in report.satisfaction[0].points]
         heads = ["satisfied", "pictures", "viewers", *ratios, "doubt", "from labels"]
-        print()
-        show.print_table(screen, heads, [_satisfied(group) for group in report.satisfaction])
+        _block(heads, [_satisfied(group) for group in report.satisfaction])
     if report.rates:
         step = -(-len(report.rates) // QPS)
         rows = [
@@ -135,10 +131,12 @@ def described(report: Statistics) -> None:
             ]
             for rate in report.rates[step // 2 :: step]
         ]
-        print()
-        show.print_table(
-            screen, ["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, words=0
-        )
+        _block(["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, labels=0)
+
+
+def _block(heads: list[str], rows: list[list[str]], labels: int = 1) -> None:
+    print()
+    show.print_table(show.console(), heads, rows, labels)
 
 
 def _numbers(by_name: Mapping[str, int]) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from vcmpipe.cli.show import console, print_facts
+from vcmpipe.cli.show import Screen, console, print_facts
 
 if TYPE_CHECKING:
     from vcmpipe.commands.doctor import DoctorReport
@@ -20,21 +18,21 @@ def examined(report: DoctorReport) -> None:
     screen.print("encoders, each in the order of preference")
     for encoder in report.encoders:
         mark = "*" if encoder.used else " "
-        screen.print(f" {mark} {encoder.name}: {encoder.where}: {encoder.path}", soft_wrap=True)
+        screen.put(f" {mark} {encoder.name}: {encoder.where}: {encoder.path}")
         if encoder.capabilities is None or encoder.build is None:
-            screen.print(f"     not taken: {encoder.reason}", soft_wrap=True)
+            screen.put(f"     not taken: {encoder.reason}")
             continue
         can = encoder.capabilities
-        screen.print(f"     {encoder.build}", soft_wrap=True)
+        screen.put(f"     {encoder.build}")
         native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
         depths = "/".join(map(str, can.bit_depths))
         screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
-        screen.print(f"     map honoured: {encoder.conformance}", soft_wrap=True)
+        screen.put(f"     carries its map: {encoder.conformance}")
     if not report.encoders:
         screen.print("   none was found")
     for missing in report.optional_missing:
-        screen.print(f"   {missing}", soft_wrap=True)
-    screen.print(f"   your own binaries belong in {report.encoder_folder}", soft_wrap=True)
+        screen.put(f"   {missing}")
+    screen.put(f"   your own binaries belong in {report.encoder_folder}")
     screen.print()
     decoder, detectors, devices = report.decoder, report.detectors, report.devices
     _section(
@@ -44,14 +42,14 @@ def examined(report: DoctorReport) -> None:
             ("PyAV", decoder.pyav or "missing"),
             ("libavcodec", decoder.libavcodec or "missing"),
             ("VVC decoder", decoder.codec or "missing"),
-            ("decodes", decoder.decodes),
+            ("decodes", f"{decoder.decodes}: {decoder.reason}"),
         ],
     )
     _section(
         screen,
         "detectors",
         [
-            ("demo", detectors.demo),
+            ("demo", "works" if detectors.demo else f"does not work: {detectors.demo_reason}"),
             (f"{detectors.chosen} ({detectors.chosen_by})", detectors.resolves_to),
             ("onnxruntime", ", ".join(detectors.onnx_providers) or "missing"),
             ("plugins", ", ".join(detectors.plugins) or "none"),
@@ -59,7 +57,7 @@ def examined(report: DoctorReport) -> None:
     )
     _section(screen, "predictors", [(name, "") for name in report.predictors])
     _section(screen, "tasks", [(name, "") for name in report.tasks])
-    _section(screen, "tasks", [(name, "") for name in report.tasks])
+    _section(screen, "bench methods", [(name, "") for name in report.methods])
     _section(
         screen,
         "devices",
@@ -71,11 +69,11 @@ def examined(report: DoctorReport) -> None:
     )
     _section(screen, "folders", [(f.purpose, f"{f.path}, {_space(f.free_bytes, f.writable)}") for f in report.folders])
     for problem in report.problems:
-        screen.print(f"problem: {problem}", soft_wrap=True)
+        screen.put(f"problem: {problem}")
     screen.print("healthy" if report.healthy else "not healthy")
 
 
-def _section(screen: Console, title: str, facts: Iterable[tuple[str, str]]) -> None:
+def _section(screen: Screen, title: str, facts: Iterable[tuple[str, str]]) -> None:
     screen.print(title)
     print_facts(screen, [(f"   {name}", value) for name, value in facts])
     screen.print()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vcmpipe.cli.say import count
 from vcmpipe.cli.show import console, print_table
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from vcmpipe.commands.jnd_map import JndMapReport
@@ -23,55 +23,44 @@ _SCALES = {"h264-qp": "H.264 QP", "jpeg-qf": "JPEG QF", "vvc-qp": "VVC QP"}
 
 
 def predicted(prediction: Prediction) -> None:
-    """A row per object; or per picture, by a predictor of whole pictures."""
-    screen = console()
+    """A row per object; or per picture and level, by a predictor of whole pictures."""
+    screen, objects = console(), [(picture, thing) for picture in prediction.pictures for thing in picture.objects]
+    rows: list[tuple[str, ...]]
     if prediction.detector is None:
-        _predicted_pictures(prediction)
-        return
-    rows = [
-        (
-            picture.source,
-            thing.class_name,
-            f"{thing.score:.2f}",
-            ", ".join(f"{side:.0f}" for side in thing.bbox_xyxy),
-            "none keeps it" if thing.threshold is None else str(thing.threshold),
-            "-" if thing.risk is None else f"{thing.risk:.2f}",
-        )
-        for picture in prediction.pictures
-        for thing in picture.objects
-    ]
-    print_table(screen, ["picture", "class", "score", "box", "threshold", "risk"], rows, words=2, most=OBJECTS)
+        heads, labels, about = ["picture", "level", "predicted", "VVC QP", "threshold"], 3, ""
+        rows = [
+            (
+                picture.source,
+                f"JND{number}",
+                f"{level:.1f} {_SCALES[jnd.scale]}",
+                f"{qp:.1f}",
+                str(jnd.threshold) if number == jnd.numbers[0] else "",
+            )
+            for picture in prediction.pictures
+            if (jnd := picture.jnd) is not None
+            for number, level, qp in zip(jnd.numbers, jnd.levels, jnd.vvc_qp, strict=True)
+        ]
+    else:
+        heads, labels = ["picture", "class", "score", "box", "threshold", "risk"], 2
+        about = f"detector {prediction.detector}, "
+        rows = [
+            (
+                picture.source,
+                thing.class_name,
+                f"{thing.score:.2f}",
+                ", ".join(f"{side:.0f}" for side in thing.bbox_xyxy),
+                "none keeps it" if thing.threshold is None else str(thing.threshold),
+                "-" if thing.risk is None else f"{thing.risk:.2f}",
+            )
+            for picture, thing in objects
+        ]
+    print_table(screen, heads, rows, labels=labels, most=OBJECTS)
     screen.print()
+    what = f"{count(len(objects), 'object')} in " if prediction.detector else ""
     margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
-    screen.print(
-        f"{count(len(rows), 'object')} in {count(len(prediction.pictures), 'picture')}; "
-        f"detector {prediction.detector}, predictor {prediction.predictor}, {prediction.decision}{margin}",
-        soft_wrap=True,
-    )
-
-
-def _predicted_pictures(prediction: Prediction) -> None:
-    """A row per picture and level."""
-    screen = console()
-    rows = [
-        (
-            picture.source,
-            f"JND{number}",
-            f"{level:.1f} {_SCALES[jnd.scale]}",
-            f"{qp:.1f}",
-            str(jnd.threshold) if number == jnd.numbers[0] else "",
-        )
-        for picture in prediction.pictures
-        if (jnd := picture.jnd) is not None
-        for number, level, qp in zip(jnd.numbers, jnd.levels, jnd.vvc_qp, strict=True)
-    ]
-    print_table(screen, ["picture", "level", "predicted", "VVC QP", "threshold"], rows, words=3, most=OBJECTS)
-    screen.print()
-    margin = f", margin {prediction.margin:+d}" if prediction.margin else ""
-    screen.print(
-        f"{count(len(prediction.pictures), 'picture')}; predictor {prediction.predictor}, "
-        f"{prediction.decision}{margin}",
-        soft_wrap=True,
+    screen.put(
+        f"{what}{count(len(prediction.pictures), 'picture')}; {about}predictor {prediction.predictor}, "
+        f"{prediction.decision}{margin}"
     )
 
 
@@ -88,11 +77,11 @@ def mapped(report: JndMapReport) -> None:
         )
         for each in report.pictures
     ]
-    print_table(screen, ["picture", "size", "mean JND", "largest", ""], rows, words=2, most=OBJECTS)
+    print_table(screen, ["picture", "size", "mean JND", "largest", ""], rows, labels=2, most=OBJECTS)
     screen.print()
     there = sum(not each.made for each in report.pictures)
     more = f"; {there:,} of them (*) were there" if there else ""
-    screen.print(f"{count(len(rows), 'map')} in {report.out}, in grey levels{more}", soft_wrap=True)
+    screen.put(f"{count(len(rows), 'map')} in {report.out}, in grey levels{more}")
 
 
 def trained(report: TrainReport) -> None:
@@ -107,19 +96,31 @@ def trained(report: TrainReport) -> None:
 
 def evaluated(report: PredictorReport | PictureReport) -> None:
     """Errors by group beside those of the constant, and calibration; of whole pictures, errors by level."""
-    from vcmpipe.cli.show import console, print_table
     from vcmpipe.jnd.evaluation import PictureReport
 
-    screen = console()
     if isinstance(report, PictureReport):
-        _evaluated_pictures(report)
-        return
+        _levels(report)
+        without = f"; {count(report.left_out, 'label')} of other levels" if report.left_out else ""
+        subject = f"{count(report.pictures, 'picture')} of {count(report.sources, 'source')}{without}"
+        scale, constant, units = f"in {_SCALES[report.scale]}", "constants are the medians", "sources"
+    else:
+        _groups(report)
+        subject = f"{count(report.overall.objects, 'object')} in {count(report.pictures, 'picture')}"
+        scale, constant, units = report.decision, f"constant is {report.constant}, the median", "pictures"
+    console().put(
+        f"{report.predictor} on {report.data} ({report.split}: {subject}), {scale}; the {constant} of the training "
+        f"labels. ± is half of the 95 % interval of a bootstrap over {units}; --json has its ends."
+    )
+
+
+def _groups(report: PredictorReport) -> None:
+    screen = console()
     groups = {"all": report.overall, "27..51": report.middle, **report.by_size}
     groups |= dict(list(report.by_class.items())[:CLASSES])
     heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
     print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()])
     if len(report.by_class) > CLASSES:
-        screen.print(f"and {len(report.by_class) - CLASSES} more classes: --json lists all", soft_wrap=True)
+        screen.put(f"and {len(report.by_class) - CLASSES} more classes: --json lists all")
     screen.print()
     rows = [
         (
@@ -131,18 +132,11 @@ def evaluated(report: PredictorReport | PictureReport) -> None:
         )
         for each in report.calibration
     ]
-    print_table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows, words=1)
+    print_table(screen, ["risk", "lost", "mean QP", "constant loses", "at QP"], rows)
     screen.print()
-    screen.print(
-        f"{report.predictor} on {report.data} ({report.split}: {count(report.overall.objects, 'object')} in "
-        f"{count(report.pictures, 'picture')}), {report.decision}; the constant is {report.constant}, the median of "
-        "the training labels. ± is half of the 95 % interval of a bootstrap over pictures; --json has its ends.",
-        soft_wrap=True,
-    )
 
 
-def _evaluated_pictures(report: PictureReport) -> None:
-    """Errors by JND level beside those of the constants."""
+def _levels(report: PictureReport) -> None:
     screen = console()
     heads = ["JND", "labels", "delta-QP", "constant", "ratio", "bias", "sigma_e", "always"]
     rows = [(*_row(str(each.level), each.qp), f"{each.constant:g}") for each in report.levels]
@@ -152,15 +146,8 @@ def _evaluated_pictures(report: PictureReport) -> None:
             (*row, *(_figure(each) for each in (level.psnr, level.psnr_constant) if each is not None))
             for row, level in zip(rows, report.levels, strict=True)
         ]
-    print_table(screen, heads, rows, words=1)
+    print_table(screen, heads, rows)
     screen.print()
-    without = f"; {count(report.left_out, 'label')} of other levels" if report.left_out else ""
-    screen.print(
-        f"{report.predictor} on {report.data} ({report.split}: {count(report.pictures, 'picture')} of "
-        f"{count(report.sources, 'source')}{without}), in {_SCALES[report.scale]}; the constants are the medians of "
-        "the training labels. ± is half of the 95 % interval of a bootstrap over sources; --json has its ends.",
-        soft_wrap=True,
-    )
 
 
 def _row(name: str, summary: ErrorSummary) -> tuple[str, ...]:

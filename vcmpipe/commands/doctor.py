@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from vcmpipe.coding.segment import CodedSegment
     from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.encoders import Capabilities, Encoder
-    from vcmpipe.encoders.discovery import Found
 
 T = TypeVar("T")
+F = TypeVar("F")
 
 # The picture that is tried: two halves of whole CTUs, also of the 64 samples that some encoders have, QPs far apart.
 _SIZE, _CTU, _QPS = (128, 96), 32, (27, 42)
@@ -37,12 +38,10 @@ class EncoderFinding:
     """One place where an encoder was looked for.
 
     Attributes:
-        name: What ``--encoder`` calls it.
-        where: How the place is called.
-        path: The binary there.
-        build: Its version, or None where it is not what was looked for.
+        name: Of the encoder, as ``--encoder`` takes it.
+        where: What the place is called.
+        build: Its version, or None where it is not that encoder.
         used: Whether this is the one that ``--encoder NAME`` takes: the first that is one.
-        capabilities: What it can do.
         conformance: Whether a stream carried a map of two QPs, by its headers or its samples; None where there was
             nothing to try.
         reason: Why it is not taken.
@@ -60,12 +59,9 @@ class EncoderFinding:
 
 @dataclass(frozen=True)
 class DecoderFinding:
-    """The decoder.
+    """The decoder: versions of PyAV and of the libavcodec in it, the name of its VVC decoder, None where missing.
 
     Attributes:
-        pyav: Version of PyAV, or None where it is missing.
-        libavcodec: Version of the FFmpeg library in it.
-        codec: Name of its VVC decoder, or None where it has none.
         decodes: Whether it decoded what the encoder in use wrote.
         reason: How well, or why not.
     """
@@ -82,7 +78,7 @@ class DetectorFinding:
     """The detectors.
 
     Attributes:
-        demo: ``yes``, or why the built-in demo's detector cannot be loaded.
+        demo: Whether the built-in demo's detector can be loaded; ``demo_reason``, why not.
         chosen: What ``--detector`` is where it is not given.
         chosen_by: ``VCMPIPE_DETECTOR`` or ``default``.
         resolves_to: What that stands for now; nothing is downloaded to find out.
@@ -90,7 +86,8 @@ class DetectorFinding:
         plugins: Detectors that other packages install.
     """
 
-    demo: str
+    demo: bool
+    demo_reason: str
     chosen: str
     chosen_by: str
     resolves_to: str
@@ -126,15 +123,10 @@ class DoctorReport:
     Attributes:
         healthy: Whether the encoder that would be used and the decoder work. Optional parts do not count.
         problems: What is wrong and the way out, a line each; empty where ``healthy``.
-        versions: Of vcmpipe, Python and packages.
         encoders: Every place where an encoder was looked for, each encoder's in the order of preference.
         optional_missing: Encoders that could be here and are not, with the way to have them.
         encoder_folder: Where a user's own encoder binaries belong.
-        decoder: The decoder.
-        detectors: The detectors.
-        predictors: Names that ``--predictor`` takes.
-        tasks: Names that ``--task`` takes.
-        devices: What computes.
+        predictors: Names that ``--predictor`` takes; ``tasks``, ``--task``; ``methods``, ``--methods``.
         folders: Where files are written besides ``--out``.
     """
 
@@ -148,19 +140,14 @@ class DoctorReport:
     detectors: DetectorFinding
     predictors: list[str]
     tasks: list[str]
+    methods: list[str]
     devices: DeviceFinding
     folders: list[FolderFinding]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An encoder tried out.
-
-    Attributes:
-        conformance: See ``EncoderFinding``.
-        coder: What coded the picture.
-        coded: The stream, or None where there is none.
-    """
+    """An encoder tried out: what coded the picture, and its stream, None where there is none."""
 
     conformance: Conformance
     coder: SegmentCoder | None = None
@@ -170,7 +157,7 @@ class Trial:
 def examine() -> DoctorReport:
     """Look at everything; a part that is broken is reported, never raised."""
     from vcmpipe.encoders import encoder_folder, missing_encoders, search_encoders
-    from vcmpipe.plugins import PREDICTORS, TASKS
+    from vcmpipe.plugins import METHODS, PREDICTORS, TASKS
 
     with ThreadPoolExecutor(2) as pool:
         # Encoders are other processes: they work while this one loads torch.
@@ -178,7 +165,20 @@ def examine() -> DoctorReport:
         trials = [pool.submit(try_encoder, place.encoder) if place.encoder else None for place in searched]
         detectors, devices = _detectors(), _devices()
         tried = [trial.result() if trial else None for trial in trials]
-    encoders = _encoders(searched, tried)
+    used = {place.name: place for place in reversed(searched) if place.encoder}
+    encoders = [
+        EncoderFinding(
+            name=place.name,
+            where=place.where,
+            path=str(place.path),
+            build=place.encoder.build if place.encoder else None,
+            used=used.get(place.name) is place,
+            capabilities=place.encoder.capabilities if place.encoder else None,
+            conformance=trial.conformance if trial else None,
+            reason=place.reason,
+        )
+        for place, trial in zip(searched, tried, strict=True)
+    ]
     first = next((t for place, t in zip(searched, tried, strict=True) if t and place.name == DEFAULT_ENCODER), None)
     decoder = examine_decoder(first)
     problems = _problems(encoders, decoder, encoder_folder())
@@ -193,6 +193,7 @@ def examine() -> DoctorReport:
         detectors=detectors,
         predictors=list(PREDICTORS.known()),
         tasks=list(TASKS.known()),
+        methods=list(METHODS.known()),
         devices=devices,
         folders=_folders(),
     )
@@ -228,48 +229,29 @@ def try_encoder(encoder: Encoder) -> Trial:
 
 
 def examine_decoder(trial: Trial | None) -> DecoderFinding:
-    """PyAV and its VVC decoder, and whether it decodes what an encoder wrote.
-
-    Args:
-        trial: The encoder in use tried out, or None where there is none.
-    """
+    """PyAV and its VVC decoder, and whether it decodes what the encoder in use, if there is one, wrote."""
     try:
         import av
 
         pyav, library = av.__version__, ".".join(map(str, av.library_versions["libavcodec"]))
     except Exception as error:  # a broken installation fails in many ways
         return DecoderFinding(None, None, None, Verdict.NO, f"PyAV cannot be loaded ({_line(error)})")
-    try:
-        codec = av.codec.Codec("vvc", "r").name
-    except Exception:
-        return DecoderFinding(pyav, library, None, Verdict.NO, "this PyAV has no VVC decoder")
+    codec, _ = _tried(lambda: av.codec.Codec("vvc", "r").name, None)
+
+    def finding(decodes: Verdict, reason: str) -> DecoderFinding:
+        return DecoderFinding(pyav, library, codec, decodes, reason)
+
+    if codec is None:
+        return finding(Verdict.NO, "this PyAV has no VVC decoder")
     if trial is None or trial.coder is None or trial.coded is None:
-        return DecoderFinding(pyav, library, codec, Verdict.UNKNOWN, "no encoder here wrote a stream to decode")
+        return finding(Verdict.UNKNOWN, "no encoder here wrote a stream to decode")
     try:
         _, psnr = trial.coder.decode_still(trial.coded)
     except Exception as error:
-        return DecoderFinding(pyav, library, codec, Verdict.NO, _line(error))
+        return finding(Verdict.NO, _line(error))
     if psnr < _PSNR_AT_LEAST:
-        reason = f"the decoded picture is another one (PSNR {psnr:.1f} dB)"
-        return DecoderFinding(pyav, library, codec, Verdict.NO, reason)
-    return DecoderFinding(pyav, library, codec, Verdict.YES, f"PSNR {psnr:.1f} dB")
-
-
-def _encoders(searched: list[Found], tried: list[Trial | None]) -> list[EncoderFinding]:
-    used = {place.name: place for place in reversed(searched) if place.encoder}
-    return [
-        EncoderFinding(
-            name=place.name,
-            where=place.where,
-            path=str(place.path),
-            build=place.encoder.build if place.encoder else None,
-            used=used.get(place.name) is place,
-            capabilities=place.encoder.capabilities if place.encoder else None,
-            conformance=trial.conformance if trial else None,
-            reason=place.reason,
-        )
-        for place, trial in zip(searched, tried, strict=True)
-    ]
+        return finding(Verdict.NO, f"the decoded picture is another one (PSNR {psnr:.1f} dB)")
+    return finding(Verdict.YES, f"PSNR {psnr:.1f} dB")
 
 
 def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: Path) -> list[str]:
@@ -289,24 +271,20 @@ def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: P
 
 
 def _detectors() -> DetectorFinding:
-    from vcmpipe.detection import ENVIRONMENT_VARIABLE, plugin_detectors, resolve_detector_spec
+    from vcmpipe.detection import ENVIRONMENT_VARIABLE, load_detector, plugin_detectors, resolve_detector_spec
 
     spec = resolve_detector_spec()
+    _, broken = _tried(lambda: load_detector("demo", jobs=1), None)
+    resolved, unresolved = _tried(lambda: resolve(spec), "")
     return DetectorFinding(
-        demo=_answer(_load_demo),
+        demo=not broken,
+        demo_reason=broken,
         chosen=spec,
         chosen_by=ENVIRONMENT_VARIABLE if os.environ.get(ENVIRONMENT_VARIABLE, "").strip() else "default",
-        resolves_to=_answer(lambda: resolve(spec)),
-        onnx_providers=_or_else(_providers, []),
+        resolves_to=resolved or f"nothing: {unresolved}",
+        onnx_providers=_tried(_providers, [])[0],
         plugins=list(plugin_detectors()),
     )
-
-
-def _load_demo() -> str:
-    from vcmpipe.detection import load_detector
-
-    load_detector("demo", jobs=1)
-    return "yes"
 
 
 def _providers() -> list[str]:
@@ -350,7 +328,7 @@ def _devices() -> DeviceFinding:
     from vcmpipe.process.workers import worker_count
 
     nothing: tuple[list[str], str] = ([], "torch cannot be loaded")
-    names, missing = _or_else(_cuda, nothing)
+    (names, missing), _ = _tried(_cuda, nothing)
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
     return DeviceFinding(system, worker_count(0), os.cpu_count() or 1, names, missing)
 
@@ -368,30 +346,23 @@ def _cuda() -> tuple[list[str], str]:
 def _folders() -> list[FolderFinding]:
     from vcmpipe.process.content_cache import cache_folder
 
-    return [_folder("cache", cache_folder(None)), _folder("temporary files", Path(tempfile.gettempdir()))]
+    findings = []
+    for purpose, path in {"cache": cache_folder(None), "temporary files": Path(tempfile.gettempdir())}.items():
+        there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+        usage, _ = _tried(partial(shutil.disk_usage, there), None)
+        findings.append(FolderFinding(purpose, str(path), usage and usage.free, os.access(there, os.W_OK | os.X_OK)))
+    return findings
 
 
-def _folder(purpose: str, path: Path) -> FolderFinding:
-    there = path
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    free = _or_else(lambda: shutil.disk_usage(there).free, None)
-    return FolderFinding(purpose, str(path), free, os.access(there, os.W_OK | os.X_OK))
+def _tried(ask: Callable[[], T], fallback: F) -> tuple[T | F, str]:
+    """The answer to a question; or the fallback, and why there is no answer.
 
-
-def _answer(ask: Callable[[], str]) -> str:
-    """What a question is answered, or why it cannot be."""
+    A broken package is a finding, and no reason to stop looking.
+    """
     try:
-        return ask()
-    except Exception as error:  # a broken package is a finding, and no reason to stop looking
-        return f"no: {_line(error)}"
-
-
-def _or_else(ask: Callable[[], T], fallback: T) -> T:
-    try:
-        return ask()
-    except Exception:
-        return fallback
+        return ask(), ""
+    except Exception as error:
+        return fallback, _line(error)
 
 
 def _line(error: BaseException) -> str:

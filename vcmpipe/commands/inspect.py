@@ -15,11 +15,10 @@ from vcmpipe.sidecar import find_sidecar, mismatch
 
 @dataclass(frozen=True)
 class InspectReport:
-    """What was found.
+    """The stream by its headers, and what else was found.
 
     Attributes:
-        info: The stream by its headers.
-        check: The stream against its sidecar, or None where that was not asked for.
+        check: The stream against its sidecar, or None where that was not requested.
         faults: What is wrong with the stream, a line each; that it departs from its map is in ``check``.
         belongs: False where the sidecar was written for another stream.
     """
@@ -31,7 +30,7 @@ class InspectReport:
 
 
 def inspect(options: InspectOptions) -> InspectReport:
-    """Read a stream's headers and whether its sidecar belongs to it; with ``options.verify_map`` prove the maps.
+    """Read a stream's headers and whether its sidecar belongs to it; with ``options.verify_map`` check the maps.
 
     Raises:
         BitstreamError: Nothing in the stream can be read.

@@ -17,16 +17,9 @@ from vcmpipe.process.progress import Progress
 
 @dataclass(frozen=True)
 class MappedPicture:
-    """One picture's map.
+    """One picture's map: its file, its size, and its JNDs' mean and maximum in grey levels.
 
-    Attributes:
-        source: The picture, without folders.
-        map: The file of the map.
-        width: Of picture and map.
-        height: Likewise.
-        mean: Mean JND in grey levels.
-        maximum: The largest.
-        made: Whether this run made it; False where it was there.
+    ``made`` is False where the map was there before.
     """
 
     source: str
@@ -40,13 +33,7 @@ class MappedPicture:
 
 @dataclass(frozen=True)
 class JndMapReport:
-    """What ``jnd-map`` did.
-
-    Attributes:
-        out: The folder.
-        weights: Their SHA-256.
-        pictures: In the order of the input.
-    """
+    """What ``jnd-map`` did: the folder, the SHA-256 of the weights, and the pictures in the order of the input."""
 
     out: str
     weights: str
@@ -66,7 +53,7 @@ def write_jnd_maps(
 
     Args:
         options: Of what, with what, to where.
-        progress: Called after every picture with the number done and the total, where it is known.
+        progress: Called after every picture.
         on_tile: Called after every tile of a picture with the number done and the total.
 
     Raises:
@@ -113,7 +100,6 @@ def _check_names(source: FrameSource, folder: Path) -> None:
                 f"{one_line(path.stem)}.npy: rename one, or keep them in folders of their own"
             )
         seen[path.stem] = path
-    for path in source.paths:
         if same_file(folder / f"{path.stem}.png", path):
             raise InputError(
                 f"--out {one_line(str(folder))}: the preview would take the place of {one_line(str(path))}: name "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,6 @@ from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, load_predictor, own
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
-    from vcmpipe.encoders import Encoder
     from vcmpipe.frames import FrameSource
     from vcmpipe.jnd.models.picture_jnd import JndPredictor
 
@@ -35,13 +34,9 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class PredictedObject:
-    """An object and what it bears.
+    """An object as detected, corners in pixels of the picture, and what it bears.
 
     Attributes:
-        bbox_xyxy: Corners in pixels of the picture.
-        class_id: The detector's number.
-        class_name: Its name.
-        score: The detector's confidence, 0..1.
         threshold: The QP decided, with margin; None where no QP keeps the object.
         mean: Mean of the predicted distribution, in QP.
         risk: Probability, by the predictor, that the object is lost at ``threshold``.
@@ -58,13 +53,12 @@ class PredictedObject:
 
 @dataclass(frozen=True)
 class PredictedJnd:
-    """What people do not notice in a picture.
+    """What human viewers do not notice in a picture.
 
     Attributes:
         scale: What the predictor learned from: ``h264-qp``, ``jpeg-qf`` or ``vvc-qp``.
         numbers: Which JND each of the others is, from 1.
-        levels: On that scale.
-        vvc_qp: The same as VVC QPs.
+        levels: On that scale; ``vvc_qp``, the same as VVC QPs.
         threshold: The QP decided, with margin.
     """
 
@@ -88,7 +82,7 @@ class PredictedPicture:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted, and by what; no detector looked where whole pictures were."""
+    """What was predicted, and by what; the detector is None where it was for whole pictures."""
 
     detector: str | None
     predictor: str
@@ -102,36 +96,16 @@ class Prediction:
 
 
 class _LateCoder:
-    """A coder whose encoder is looked for when a predictor asks for the first version: most never do."""
+    """A coder that is made when a predictor wants the first version: most never do, and then no encoder is needed."""
 
-    def __init__(self, options: PredictOptions, frame: Frame, encoder: Callable[[], Encoder]) -> None:
-        self._options, self._frame, self._encoder = options, frame, encoder
-
-    @cached_property
-    def _coder(self) -> FrameCoder:
-        options = self._options
-        spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
-        return SegmentCoder(self._encoder(), self._frame, spec=spec, preset=options.preset).of_frame(0)
+    def __init__(self, make: Callable[[], FrameCoder]) -> None:
+        self._made = cache(make)
 
     def __call__(self, qp: int) -> Frame:
-        return self._coder(qp)
+        return self._made()(qp)
 
     def many(self, qps: Sequence[int]) -> list[Frame]:
-        return self._coder.many(qps)
-
-
-class _Once:
-    """The encoder, loaded once."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        return load_encoder(self._name)
-
-    def __call__(self) -> Encoder:
-        return self.encoder
+        return self._made().many(qps)
 
 
 def predict(
@@ -142,7 +116,7 @@ def predict(
     detector: Detector | None = None,
     predictor: ThresholdPredictor | None = None,
 ) -> Prediction:
-    """Predict the threshold of every object; or of every picture, where the predictor looks at those.
+    """Predict the threshold of every object; or of every picture, where the predictor is for those.
 
     Args:
         options: In what, by what.
@@ -159,20 +133,33 @@ def predict(
         refuse_as_output(Path(options.out), source, ".json")
     spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
     if predictor is None and predicts_pictures(spec):
-        whole = picture_predictor(spec, device=options.device)
-        margin = options.margin or 0
-        jnds = [_of_picture(whole, frame, margin) for frame in _counted(source, progress)]
-        return _written(options, Prediction(None, whole.name, "the first level, rounded down", margin, jnds))
-    jobs = worker_count(options.jobs)
-    detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
-    predictor = predictor or load_predictor(spec, detector, warn=warn)
+        prediction = _of_pictures(picture_predictor(spec, device=options.device), source, options.margin or 0, progress)
+    else:
+        jobs = worker_count(options.jobs)
+        detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
+        predictor = predictor or load_predictor(spec, detector, warn=warn)
+        prediction = _of_objects(predictor, detector, source, options, progress)
+    if options.out:
+        with publish(Path(options.out)) as part:
+            part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return prediction
+
+
+def _of_objects(
+    predictor: ThresholdPredictor, detector: Detector, source: FrameSource, options: PredictOptions, progress: Progress
+) -> Prediction:
     margin = own_margin(predictor) if options.margin is None else options.margin
     task = load_task(options.task, rule=MatchRule(reference_score=options.score))
-    encoder = _Once(options.encoder)
+    spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
+    encoder = cache(lambda: load_encoder(options.encoder))
+
+    def coder_of(frame: Frame) -> FrameCoder:
+        return SegmentCoder(encoder(), frame, spec=spec, preset=options.preset).of_frame(0)
+
     pictures = []
     for frame, found in detected(detector, source):
         (kept,) = task.reference([found]).detections
-        thresholds = predictor.predict(frame, kept, _LateCoder(options, frame, encoder))
+        thresholds = predictor.predict(frame, kept, _LateCoder(partial(coder_of, frame)))
         decided = thresholds.decide(options.decision, options.risk, margin)
         means, below = thresholds.mean(), thresholds.mass.cumsum(axis=1)
         objects = [
@@ -189,36 +176,24 @@ def predict(
         ]
         pictures.append(PredictedPicture(Path(frame.source).name, frame.width, frame.height, objects))
         progress(len(pictures), source.count)
-    said = f"quantile at {options.risk:g}" if options.decision == "quantile" else options.decision
-    return _written(options, Prediction(detector.name, predictor.name, said, margin, pictures))
+    decision = f"quantile at {options.risk:g}" if options.decision == "quantile" else options.decision
+    return Prediction(detector.name, predictor.name, decision, margin, pictures)
 
 
-def _of_picture(predictor: JndPredictor, frame: Frame, margin: int) -> PredictedPicture:
-    """What people do not notice in a picture."""
-    found = predictor.picture(frame)
-    jnd = PredictedJnd(
-        found.scale,
-        list(found.numbers),
-        [round(level, 3) for level in found.levels],
-        [round(qp, 3) for qp in found.vvc_qp],
-        min(max(found.threshold + margin, 0), QP_COUNT - 1),
-    )
-    return PredictedPicture(Path(frame.source).name, frame.width, frame.height, [], jnd)
-
-
-def _counted(source: FrameSource, progress: Progress) -> Iterator[Frame]:
-    """The frames of a source; each is reported when the next is requested."""
-    for done, frame in enumerate(source, 1):
-        yield frame
-        progress(done, source.count)
-
-
-def _written(options: PredictOptions, prediction: Prediction) -> Prediction:
-    """The prediction, written where the options say."""
-    if options.out:
-        with publish(Path(options.out)) as part:
-            part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return prediction
+def _of_pictures(predictor: JndPredictor, source: FrameSource, margin: int, progress: Progress) -> Prediction:
+    pictures = []
+    for frame in source:
+        found = predictor.picture(frame)
+        jnd = PredictedJnd(
+            found.scale,
+            list(found.numbers),
+            [round(level, 3) for level in found.levels],
+            [round(qp, 3) for qp in found.vvc_qp],
+            min(max(found.threshold + margin, 0), QP_COUNT - 1),
+        )
+        pictures.append(PredictedPicture(Path(frame.source).name, frame.width, frame.height, [], jnd))
+        progress(len(pictures), source.count)
+    return Prediction(None, predictor.name, "the first level, rounded down", margin, pictures)
 
 
 def _risk(below: Any, qp: int) -> float:

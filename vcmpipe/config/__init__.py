@@ -5,7 +5,7 @@ of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answer
 """
 
 from vcmpipe.config.base import Options, option, parse_range, parse_scales, parse_shares
-from vcmpipe.config.bench import METHODS, BenchOptions
+from vcmpipe.config.bench import BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
@@ -24,7 +24,6 @@ from vcmpipe.config.training import TrainOptions
 from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
-    "METHODS",
     "BenchOptions",
     "CodingOptions",
     "DatasetBuildOptions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from vcmpipe.errors import InputError
 MAX_JOBS = 1024
 
 
-# What limits an option's number: by which comparison, in which words.
+# What limits an option's number: by which comparison, and the phrase for it.
 _LIMITS = {
     "low": (operator.ge, "at least"),
     "above": (operator.gt, "more than"),
@@ -61,8 +61,14 @@ class Options:
             if isinstance(value, str) and not value:
                 raise InputError(f"{flag} is empty: give a name")
             if value is not None and not all(holds(value, limit) for holds, _, limit in limits):
-                span = " and ".join(f"{words} {limit:,}" for _, words, limit in limits)
+                span = " and ".join(f"{phrase} {limit:,}" for _, phrase, limit in limits)
                 raise InputError(f"{flag} {value}: give {span}")
+
+    def refuse_foreign(self, kind: str, only: Mapping[str, Sequence[str]]) -> None:
+        """Refuse options that are given although this kind of work is not among those that know them."""
+        for name, kinds in only.items():
+            if getattr(self, name) is not None and kind not in kinds:
+                raise InputError(f"--{name.replace('_', '-')} is for {' and '.join(kinds)}: leave it out for {kind}")
 
 
 def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:

@@ -7,10 +7,7 @@ from typing import Literal
 
 from vcmpipe.config.base import option
 from vcmpipe.config.coding import PipelineOptions
-from vcmpipe.errors import InputError
-
-METHODS = ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd", "jrd-measured", "verified")
-
+from vcmpipe.plugins import METHODS
 
 MAX_RESAMPLES = 10_000
 
@@ -32,7 +29,9 @@ class BenchOptions(PipelineOptions):
         None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
     )
     predictor: str = option("measured", help="thresholds of the methods frame and jrd (as in encode)")
-    methods: str = option(",".join(METHODS), help="methods to compare, comma-separated")
+    methods: str = option(
+        ",".join(METHODS.built_in), help="methods to compare, comma-separated: these, or a plugin's name"
+    )
     anchors: str = option(
         "plain,plain-scaled", help="methods that the others are compared with, the one that counts most first"
     )
@@ -66,8 +65,8 @@ class BenchOptions(PipelineOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("methods", "anchors"):
-            unknown = set(getattr(self, name).split(",")) - set(METHODS)
-            if unknown:
-                what = "method" if name == "methods" else "method in --anchors"
-                raise InputError(f"unknown {what} {sorted(unknown)[0]!r}: choose from {', '.join(METHODS)}")
+        known = METHODS.known()
+        for option_name in ("methods", "anchors"):
+            for name in getattr(self, option_name).split(","):
+                if name not in known:
+                    raise METHODS.unknown(name, option=f"--{option_name}")

@@ -8,7 +8,6 @@ from typing import Literal
 from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_shares
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
-from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +77,10 @@ class DatasetImportOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, kinds in {
-            "originals": ("ow-jrd", "jrd-images"),
-            "pattern": ("ow-jrd", "jrd-images"),
-            "labels": ("jrd-images",),
-            "scale": ("jnd-levels",),
-            "write_manifest": ("jnd-levels",),
-        }.items():
-            if getattr(self, name) is not None and self.data_set not in kinds:
-                raise InputError(
-                    f"--{name.replace('_', '-')} is for {' and '.join(kinds)}: leave it out for {self.data_set}"
-                )
+        pairs = ("ow-jrd", "jrd-images")
+        only = {"originals": pairs, "pattern": pairs, "labels": pairs[1:]}
+        levels = ("jnd-levels",)
+        self.refuse_foreign(self.data_set, only | {"scale": levels, "write_manifest": levels})
         parse_range(self.qps, low=0, high=63, what="--qps")
 
 

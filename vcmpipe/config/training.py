@@ -104,8 +104,7 @@ class TrainOptions(ObjectsOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, models in _ONLY.items():
-            if getattr(self, name) is not None and self.model in _MODELS and self.model not in models:
-                raise InputError(f"--{name} is for {' and '.join(models)}: leave it out for {self.model}")
+        if self.model in _MODELS:
+            self.refuse_foreign(self.model, _ONLY)
         if self.devices != "auto" and not (self.devices.isdecimal() and int(self.devices) > 0):
             raise InputError(f"--devices {self.devices}: give a number, or auto")

@@ -10,7 +10,6 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from vcmpipe.drawing.theme import themed
@@ -20,20 +19,6 @@ TYPE = 11.0
 # Placeholders; no colour map or default of matplotlib holds them.
 INK, MUTED, GRID, PAPER = "#010203", "#010204", "#010205", "#010206"
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One drawing.
-
-    Attributes:
-        title: What it shows.
-        svg: The ``<svg>`` element; its colours are the CSS variables ``--ink``, ``--muted``, ``--grid``, ``--paper``
-            and ``--series-0`` and so on by their places.
-    """
-
-    title: str
-    svg: str
 
 
 def series_colour(place: int) -> str:
@@ -80,7 +65,10 @@ def short(value: float) -> str:
 
 
 def for_page(figure: Any, name: str, described: str, hints: Mapping[str, str]) -> str:
-    """The bare element: scalable, named for screen readers, with hints on its points and the page's colours.
+    """The bare ``<svg>``: scalable, named for screen readers, with hints on its points and the page's colours.
+
+    The colours are the page's CSS variables ``--ink``, ``--muted``, ``--grid``, ``--paper`` and, by their places,
+    ``--series-0`` and so on.
 
     Args:
         figure: A matplotlib figure.

@@ -26,12 +26,8 @@ def themed(
 ) -> Iterator[None]:
     """Matplotlib draws in the theme, within a ``with`` or in a function that this decorates.
 
-    Args:
-        ink: Colour of titles and texts.
-        muted: Colour of axes, their labels and ticks.
-        grid: Colour of the grid.
-        size: Of the type, in points.
-        more: Further settings of matplotlib.
+    ``ink`` colours titles and texts, ``muted`` axes, labels and ticks; ``size`` is the type's, in points; ``more`` are
+    further settings of matplotlib.
     """
     import matplotlib
 
@@ -59,14 +55,7 @@ def themed(
 
 
 def panels(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure on white and its (rows, columns) axes, with lines at the values.
-
-    Args:
-        width: In inches.
-        height: In inches.
-        rows: Of axes.
-        columns: Of axes.
-    """
+    """A figure on white, so many inches wide and high, and its (rows, columns) axes, with lines at the values."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.curves import REASONS, Codes, Floats, Reason
-from vcmpipe.evaluation.rd import Outcome
 
 # The share of an interval.
 LEVEL = 0.95
@@ -28,16 +27,20 @@ LEAST_DEFINED = 0.5
 
 
 @dataclass(frozen=True)
-class Estimate(Outcome):
+class Estimate:
     """A figure with its interval, or why there is none.
 
     Attributes:
+        value: The figure; always finite.
+        reason: Set exactly where ``value`` is None.
         low: Lower end of the 95 % interval. None where there is no interval, and where it is open on this side.
         high: Upper end, likewise.
         undefined: By reason, the share of the resamples in which the figure does not exist, 0..1; empty where it
             always does.
     """
 
+    value: float | None = None
+    reason: Reason | None = None
     low: float | None = None
     high: float | None = None
     undefined: Mapping[str, float] = field(default_factory=dict)
@@ -87,7 +90,7 @@ def percentiles(drawn: Floats, axis: int = 0) -> tuple[Floats, Floats]:
 
 
 class Bootstrap:
-    """Draws of units, the same for everything that is asked of it.
+    """Draws of units, the same for all of its intervals.
 
     Args:
         units: (N,) the unit of each object: what is drawn.
@@ -131,7 +134,7 @@ def estimate(
 
     A resample without the figure takes no part, unless it is known on which side of all others it lies: bits that were
     "not reached" are more than any that were. Such resamples count as infinite, and an end of the interval that falls
-    among them is open (None). The shares of both kinds are said in ``undefined``.
+    among them is open (None). ``undefined`` has the shares of both kinds.
 
     Args:
         values: (1 + R,) figures as ``draw`` orders them.

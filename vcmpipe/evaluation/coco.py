@@ -33,13 +33,11 @@ _MAX_DETECTIONS = 100  # per picture and class, as COCO counts
 
 @dataclass(frozen=True)
 class Accuracy:
-    """COCO average precision over a set of pictures.
+    """COCO average precision over so many pictures and the objects in them, crowds not counted.
 
     Attributes:
         ap: Mean over IoU 0.50, 0.55, ..., 0.95 and the classes that occur, 0..1; None where there are no objects.
         ap50: The same at IoU 0.50.
-        pictures: Pictures looked at.
-        objects: Objects in them, crowds not counted.
     """
 
     ap: float | None
@@ -121,12 +119,13 @@ def pseudo_truth(
         score: Least score of a detection that counts as an object.
     """
     images = {PurePath(name).name: number for number, name in enumerate(references, start=1)}
-    annotations = []
-    for number, found in enumerate(references.values(), start=1):
-        for box, confidence, class_id in _rows(found):
-            if confidence >= score:
-                annotations.append(_annotation(number, class_id, box, None, 0))
-    return GroundTruth(images, dict(classes), tuple(annotations), "the source's detections")
+    annotations = tuple(
+        _annotation(number, class_id, box, None, 0)
+        for number, found in enumerate(references.values(), start=1)
+        for box, confidence, class_id in _rows(found)
+        if confidence >= score
+    )
+    return GroundTruth(images, dict(classes), annotations, "the source's detections")
 
 
 def coco_accuracy(truth: GroundTruth, detections: Mapping[str, sv.Detections], classes: Mapping[int, str]) -> Accuracy:
@@ -164,6 +163,9 @@ def coco_evaluation(
         The ``COCOeval`` after ``evaluate()``, which sees no files and prints nothing, and the number of objects. Only
         classes that occur are in it, and only objects of all sizes at 100 detections per picture and class.
     """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     categories = map_classes(truth, classes)
     image_ids: dict[int, str] = {}
     results: list[dict[str, Any]] = []
@@ -176,37 +178,15 @@ def coco_evaluation(
         image_ids[image_id] = name
         for box, confidence, class_id in _rows(found):
             if class_id in categories:
-                x0, y0, x1, y1 = box
-                results.append(
-                    {
-                        "image_id": image_id,
-                        "category_id": categories[class_id],
-                        "bbox": [x0, y0, x1 - x0, y1 - y0],
-                        "score": confidence,
-                    }
-                )
-    annotations = [dict(a) for a in truth.annotations if a["image_id"] in image_ids]
-    evaluation = _evaluation(sorted(image_ids), truth.categories, annotations, results)
-    return evaluation, sum(1 for a in annotations if not a["iscrowd"])
-
-
-def _evaluation(
-    image_ids: list[int],
-    categories: Mapping[int, str],
-    annotations: list[dict[str, Any]],
-    results: list[dict[str, Any]],
-) -> Any:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
+                where = {"id": len(results) + 1, "image_id": image_id, "category_id": categories[class_id]}
+                results.append({**where, "bbox": box, "area": box[2] * box[3], "iscrowd": 0, "score": confidence})
+    there = (annotation for annotation in truth.annotations if annotation["image_id"] in image_ids)
+    # From 1: an id of 0 would read as "not matched" inside COCOeval.
+    annotations = [{**annotation, "id": number} for number, annotation in enumerate(there, start=1)]
     shared = {
         "images": [{"id": image_id} for image_id in image_ids],
-        "categories": [{"id": number, "name": name} for number, name in categories.items()],
+        "categories": [{"id": number, "name": name} for number, name in truth.categories.items()],
     }
-    for number, annotation in enumerate(annotations, start=1):
-        annotation["id"] = number  # 0 would read as "not matched" inside COCOeval
-    for number, result in enumerate(results, start=1):
-        result |= {"id": number, "iscrowd": 0, "area": result["bbox"][2] * result["bbox"][3]}
     with contextlib.redirect_stdout(io.StringIO()):
         sides = []
         for entries in (annotations, results):
@@ -215,14 +195,14 @@ def _evaluation(
             side.createIndex()
             sides.append(side)
         evaluation = COCOeval(sides[0], sides[1], "bbox")
-        evaluation.params.imgIds = image_ids
+        evaluation.params.imgIds = sorted(image_ids)
         # Only classes that occur have a precision, and only the figures over all sizes are wanted.
         evaluation.params.catIds = sorted({a["category_id"] for a in annotations})
         evaluation.params.areaRng = [[0.0, 1e10]]
         evaluation.params.areaRngLbl = ["all"]
         evaluation.params.maxDets = [_MAX_DETECTIONS]
         evaluation.evaluate()
-    return evaluation
+    return evaluation, sum(1 for a in annotations if not a["iscrowd"])
 
 
 def map_classes(truth: GroundTruth, classes: Mapping[int, str]) -> dict[int, int]:
@@ -248,10 +228,7 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _annotation(image_id: int, category_id: int, bbox: Any, area: Any, iscrowd: int) -> dict[str, Any]:
-    """One object; from corners where ``area`` is None and a tuple comes in, else from COCO's box."""
-    if isinstance(bbox, tuple):
-        x0, y0, x1, y1 = bbox
-        bbox = [x0, y0, x1 - x0, y1 - y0]
+    """One object; without ``area`` its box's."""
     x, y, width, height = (float(value) for value in bbox)
     if not np.isfinite([x, y, width, height]).all():
         raise ValueError(f"the box {bbox} is not finite")
@@ -264,11 +241,11 @@ def _annotation(image_id: int, category_id: int, bbox: Any, area: Any, iscrowd: 
     }
 
 
-def _rows(detections: sv.Detections) -> Iterable[tuple[tuple[float, float, float, float], float, int]]:
-    """Box, score and class of each detection as plain numbers; scores rounded as the matching rule rounds them."""
+def _rows(detections: sv.Detections) -> Iterable[tuple[list[float], float, int]]:
+    """COCO's box, score and class of each detection; scores rounded as the matching rule rounds them."""
     count = len(detections)
     scores = np.ones(count) if detections.confidence is None else np.asarray(detections.confidence, dtype=np.float64)
     classes = np.zeros(count, dtype=np.int64) if detections.class_id is None else detections.class_id
     for box, score, class_id in zip(detections.xyxy, np.round(scores, 6), classes, strict=True):
         x0, y0, x1, y1 = (float(value) for value in box)
-        yield (x0, y0, x1, y1), float(score), int(class_id)
+        yield [x0, y0, x1 - x0, y1 - y0], float(score), int(class_id)

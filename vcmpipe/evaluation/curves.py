@@ -1,14 +1,14 @@
-"""Many rate-quality curves at once: envelopes, bits at a quality and Bjontegaard rates, a row per resample.
+"""Rate-quality curves, many at once: monotone envelopes, bits at a quality and Bjontegaard rates, a row per resample.
 
-Everything is an array of R rows, one per set of pictures that was drawn; ``vcmpipe.evaluation.rd`` is the same for one.
-A figure that a row does not have is NaN, and an array of reason codes says why.
+Everything is an array of R rows, one per set of pictures that was drawn. Nothing raises on odd measurements: real
+curves have ties, dents and gaps. A figure that a row does not have is NaN, and an array of reason codes says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,18 +23,15 @@ Reason = Literal[
     "not_finite",
     "no_objects",
 ]
+"""Why there is no figure.
+
+``no_points``: no usable point on a side. ``single_point``: a curve has but one. ``no_overlap``: the two curves share no
+range of quality. ``not_reached``: no point is that good; ``anchor_not_reached``: the method's are, but none of the
+anchor's; ``neither_reached``: none of either. ``not_finite``: the numbers are too wild for arithmetic. ``no_objects``:
+there was nothing to keep.
+"""
 # A code is a place in this tuple; 0 says that there is a figure.
-REASONS: tuple[Reason | None, ...] = (
-    None,
-    "no_points",
-    "single_point",
-    "no_overlap",
-    "not_reached",
-    "anchor_not_reached",
-    "neither_reached",
-    "not_finite",
-    "no_objects",
-)
+REASONS: tuple[Reason | None, ...] = (None, *get_args(Reason))
 _NO_POINTS, _SINGLE, _NO_OVERLAP, _NOT_REACHED, _ANCHOR_NOT_REACHED, _NEITHER_REACHED, _NOT_FINITE = range(1, 8)
 
 # Qualities closer than this, relative to the curve's span, are one: slopes between them would be noise.
@@ -113,7 +110,10 @@ class Curves:
 
 
 def rate_at(curves: Curves, quality: ArrayLike) -> tuple[Floats, Codes]:
-    """The least rate at which each row reaches a quality; see ``vcmpipe.evaluation.rd.bits_at``.
+    """The least rate at which each row reaches a quality.
+
+    Log-linear between the points of the envelope (the logarithm of the rate is linear in quality). Where even the
+    cheapest point is good enough, that point's rate is the answer: nothing is extrapolated.
 
     Args:
         curves: R envelopes.
@@ -153,7 +153,11 @@ def saved_at(anchor: Curves, test: Curves, quality: ArrayLike) -> tuple[Floats, 
 
 
 def bd_rates(anchor: Curves, test: Curves) -> tuple[Floats, Codes]:
-    """The Bjontegaard delta rate of each row, in percent; see ``vcmpipe.evaluation.rd.bd_rate``.
+    """The Bjontegaard delta rate of each row: the mean difference in rate at equal quality, in percent.
+
+    The logarithm of the rate is interpolated over quality by PCHIP, and the difference averaged over the range of
+    quality that both sides reach. Source: Bjontegaard, VCEG-M33 (2001), with the piecewise cubic interpolation of the
+    JCT-VC reporting template.
 
     Returns:
         (R,) percentages, negative where the test saves, and codes.

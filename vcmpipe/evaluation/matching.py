@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class MatchRule:
 
 @dataclass(frozen=True)
 class Matches:
-    """The answer for one picture.
+    """The partners of one picture's objects.
 
     Attributes:
         found: (N,) int64; for each reference object the position of its partner, -1 where it has none.
@@ -65,27 +65,6 @@ class Matches:
     def kept(self) -> NDArray[np.bool_]:
         """(N,) bool; whether each reference object was found again."""
         return self.found >= 0
-
-
-@dataclass(frozen=True)
-class Retention:
-    """How many objects had to be kept, and how many were. Adds up over pictures.
-
-    Attributes:
-        kept: Objects found again.
-        total: Objects that had to be.
-    """
-
-    kept: int = 0
-    total: int = 0
-
-    @property
-    def value(self) -> float | None:
-        """The kept share, 0..1; None where there was nothing to keep."""
-        return self.kept / self.total if self.total else None
-
-    def __add__(self, other: Retention) -> Retention:
-        return Retention(self.kept + other.kept, self.total + other.total)
 
 
 def match(
@@ -141,28 +120,32 @@ def best_scores(reference: sv.Detections, found: sv.Detections, *, iou: float) -
     return np.asarray(np.where(same & near, _scores(found)[None, :], 0.0).max(axis=1))
 
 
-def picture_retention(reference: sv.Detections, found: sv.Detections, rule: MatchRule | None = None) -> Retention:
-    """How many of one picture's objects are found again.
+class Retention(NamedTuple):
+    """Objects found again, and those that had to be."""
 
-    Args:
-        reference: What the detector finds in the source.
-        found: What it finds in the coded picture, boxes in pixels of the source.
-        rule: Limits; the defaults of ``MatchRule`` where absent.
-    """
-    rule = rule or MatchRule()
-    wanted = rule.select(reference)
-    matches = match(reference[wanted], found, iou=rule.iou, min_score=rule.found_score)
-    return Retention(int(matches.kept.sum()), int(wanted.size))
+    kept: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """The kept share, 0..1; None where there was nothing to keep."""
+        return self.kept / self.total if self.total else None
 
 
 def retention(pairs: Iterable[tuple[sv.Detections, sv.Detections]], rule: MatchRule | None = None) -> Retention:
     """Retention over pictures: objects kept in all of them over objects that had to be.
 
     Args:
-        pairs: Per picture the source's detections and those in the coded picture.
+        pairs: Per picture the source's detections and those in the coded picture, boxes in pixels of the source.
         rule: Limits; the defaults of ``MatchRule`` where absent.
     """
-    return sum((picture_retention(reference, found, rule) for reference, found in pairs), Retention())
+    rule = rule or MatchRule()
+    kept = total = 0
+    for reference, found in pairs:
+        wanted = rule.select(reference)
+        kept += int(match(reference[wanted], found, iou=rule.iou, min_score=rule.found_score).kept.sum())
+        total += wanted.size
+    return Retention(kept, total)
 
 
 def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -56,12 +56,9 @@ def jnd_interval(
     Raises:
         InputError: There are no groups, or as for ``jnd_at``.
     """
-    if not groups:
-        raise InputError("a satisfied-user ratio needs pictures with answers, and there are none")
     generator = np.random.default_rng(seed)
     values, drawn = [], []
-    for answers in groups:
-        given = _checked(answers)
+    for given in _groups(groups):
         values.append(float(_quantile(given[None], ratio, scale)[0]))
         drawn.append(_quantile(given[generator.integers(len(given), size=(rounds, len(given)))], ratio, scale))
     table = np.stack(drawn)  # (pictures, rounds)
@@ -85,13 +82,10 @@ def mean_curve(
     Raises:
         InputError: There are no groups, or as for ``jnd_at``.
     """
-    if not groups:
-        raise InputError("a satisfied-user ratio needs pictures with answers, and there are none")
     at = np.asarray(values, dtype=np.float64).reshape(-1)
     generator = np.random.default_rng(seed)
     total, drawn = np.zeros(len(at)), np.zeros((rounds, len(at)))
-    for answers in groups:
-        given = _checked(answers)
+    for given in _groups(groups):
         still = _still(given, at, scale)
         total += still.mean(axis=0)
         # A draw is one set of subjects, for all values.
@@ -105,16 +99,20 @@ def mean_curve(
 def _still(answers: Floats, values: Floats, scale: str) -> Floats:
     """(S, V), 1 where a subject is satisfied at a value, else 0."""
     still = answers[:, None] < values if scale in _FINER_ABOVE else answers[:, None] > values
-    result: Floats = still.astype(np.float64)
-    return result
+    return np.asarray(still, dtype=np.float64)
 
 
 def _quantile(rows: Floats, ratio: float, scale: str) -> Floats:
     if not 0.0 < ratio < 1.0:
         raise InputError(f"a satisfied-user ratio of {ratio:g}: give more than 0 and less than 1")
     share = ratio if scale in _FINER_ABOVE else 1.0 - ratio
-    result: Floats = np.quantile(rows, share, axis=1)
-    return result
+    return np.asarray(np.quantile(rows, share, axis=1))
+
+
+def _groups(groups: Sequence[ArrayLike]) -> list[Floats]:
+    if not groups:
+        raise InputError("a satisfied-user ratio needs pictures with answers, and there are none")
+    return [_checked(answers) for answers in groups]
 
 
 def _checked(answers: ArrayLike) -> Floats:

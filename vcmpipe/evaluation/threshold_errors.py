@@ -11,13 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.evaluation.curves import Floats
 
-ROUNDS = EvaluatePredictorOptions.rounds
-CONFIDENCE = 0.95
 # The labels that E[27,51] looks at, both included (DT-JRD).
 MIDDLE = (27, 51)
 # Areas in pixels that small and medium objects stay below (COCO).
@@ -29,12 +26,9 @@ class ErrorSummary:
     """The errors over a group of objects.
 
     Attributes:
-        objects: How many.
         error: E_A, the mean of the absolute error in QP steps.
-        bias: The mean of the signed error.
-        spread: sigma_e, the standard deviation of the signed error.
-        baseline: E_A of the constant on the same objects.
-        ratio: ``error / baseline``, both on the same draws.
+        bias: The mean of the signed error; ``spread``, sigma_e, its standard deviation.
+        baseline: E_A of the constant on the same objects; ``ratio``, E_A to it, both on the same draws.
     """
 
     objects: int
@@ -47,7 +41,7 @@ class ErrorSummary:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a risk promises and what happens.
+    """A risk, and what is lost at it.
 
     Attributes:
         risk: The share of objects that may be lost.
@@ -72,7 +66,7 @@ def summarise(
     Args:
         predicted: (N,) thresholds, whole or not.
         labels: (N,) true thresholds.
-        constant: What the baseline always says.
+        constant: The baseline's threshold for every object.
         bootstrap: Of the same N objects.
         of: (N,) bool; the objects that count; None: all.
 
@@ -85,20 +79,16 @@ def summarise(
     if part.shape != signed.shape:
         raise InputError(f"a group of {part.size} objects does not go with {signed.size} errors")
 
-    def mean(total: Floats, count: Floats) -> Floats:
-        return total / count
-
     def spread(squares: Floats, total: Floats, count: Floats) -> Floats:
         return np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
 
-    count = part
     return ErrorSummary(
         objects=int(part.sum()),
-        error=bootstrap.interval([np.abs(signed) * part, count], mean),
-        bias=bootstrap.interval([signed * part, count], mean),
-        spread=bootstrap.interval([signed**2 * part, signed * part, count], spread),
-        baseline=bootstrap.interval([np.abs(flat) * part, count], mean),
-        ratio=bootstrap.interval([np.abs(signed) * part, np.abs(flat) * part], mean),
+        error=bootstrap.interval([np.abs(signed) * part, part], np.divide),
+        bias=bootstrap.interval([signed * part, part], np.divide),
+        spread=bootstrap.interval([signed**2 * part, signed * part, part], spread),
+        baseline=bootstrap.interval([np.abs(flat) * part, part], np.divide),
+        ratio=bootstrap.interval([np.abs(signed) * part, np.abs(flat) * part], np.divide),
     )
 
 
@@ -116,18 +106,18 @@ def mean_error(first: ArrayLike, second: ArrayLike, bootstrap: Bootstrap, of: Ar
     """
     distance = np.abs(_errors(first, second))
     part = np.ones(len(distance)) if of is None else np.asarray(of, dtype=np.float64)
-    return bootstrap.interval([np.where(part > 0, distance, 0.0), part], lambda total, count: total / count)
+    return bootstrap.interval([np.where(part > 0, distance, 0.0), part], np.divide)
 
 
 def calibrate(
     decided: ArrayLike, labels: ArrayLike, risk: float, training_labels: ArrayLike, bootstrap: Bootstrap
 ) -> Calibration:
-    """Whether a risk loses what it says.
+    """Whether decisions at a risk lose that share of the objects.
 
     Args:
         decided: (N,) QPs decided at that risk.
         labels: (N,) true thresholds.
-        risk: What was requested.
+        risk: The share of objects that may be lost.
         training_labels: Labels that the constant is read off.
         bootstrap: Of the same N objects.
     """
@@ -138,10 +128,10 @@ def calibrate(
     decided = np.asarray(decided, dtype=np.float64)
     return Calibration(
         risk,
-        bootstrap.interval([lost, ones], lambda total, count: total / count),
+        bootstrap.interval([lost, ones], np.divide),
         float(decided.mean()) if decided.size else None,
         constant,
-        bootstrap.interval([constant_lost, ones], lambda total, count: total / count),
+        bootstrap.interval([constant_lost, ones], np.divide),
     )
 
 

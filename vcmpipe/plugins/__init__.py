@@ -27,7 +27,20 @@ PREDICTORS = Registry(
 )
 ENCODERS = Registry("encoder", "vcmpipe.encoders", {})
 TASKS = Registry("task", "vcmpipe.tasks", {"detection": "vcmpipe.tasks.detection:detection_task"})
-METHODS = Registry("method", "vcmpipe.methods", {})
+METHODS = Registry(
+    "method",
+    "vcmpipe.methods",
+    {
+        "plain": "vcmpipe.bench.methods:plain",
+        "plain-default": "vcmpipe.bench.methods:plain_default",
+        "plain-scaled": "vcmpipe.bench.methods:plain_scaled",
+        "frame": "vcmpipe.bench.methods:frame",
+        "roi": "vcmpipe.bench.methods:roi",
+        "jrd": "vcmpipe.bench.methods:jrd",
+        "jrd-measured": "vcmpipe.bench.methods:jrd_measured",
+        "verified": "vcmpipe.bench.methods:verified",
+    },
+)
 VIEWERS = Registry("viewer", "vcmpipe.viewers", {"human": "vcmpipe.jnd.viewer:load_human_viewer"})
 QUALITY = Registry("quality measure", "", {"human": "vcmpipe.jnd.visual_quality"})
 TRAINERS = Registry(

@@ -28,3 +28,8 @@ def failure_line(arguments: list[str], reason: str, output: str) -> str:
         command = f"{command[:200]} ... {command[-95:]}"
     name = one_line(Path(arguments[0]).name)
     return f"{name} {reason}: {message or 'it wrote no message'} (command: {command})"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 picture``, ``2,000 pictures``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -14,8 +14,8 @@ from vcmpipe.commands.decode import decode
 from vcmpipe.config import DecodeOptions
 from vcmpipe.datasets.scenes import render_scene
 from vcmpipe.detection import load_detector
-from vcmpipe.evaluation import MatchRule, picture_retention
 from vcmpipe.frames import open_source, write_png
+from vcmpipe.tasks import DetectionTask
 
 SEED = 920_000
 
@@ -44,13 +44,13 @@ def test_every_object_is_found_again_in_the_published_stream(frames: Path, verif
     pairs = zip(open_source(frames), open_source(tmp_path / "decoded"), strict=True)
     found = [detector.detect(list(pair)) for pair in pairs]
     record = json.loads(verified.with_suffix(".json").read_text())
-    total = 0
+    total, task = 0, DetectionTask()
     for (source, coded), picture in zip(found, record["segments"], strict=True):
         promise = picture["verification"]
-        retention = picture_retention(source, coded, MatchRule())
-        total += retention.total
+        kept = task.compare(task.reference([source]), [coded]).kept
+        total += kept.size
         assert promise["verified"] and 0 < promise["scale"] <= 1 and promise["trials"] <= 6
-        assert retention.total - retention.kept <= len(promise["unrecoverable"])
+        assert (~kept).sum() <= len(promise["unrecoverable"])
     assert total >= 4
     assert main(["inspect", "--input", str(verified), "--verify-map"]) == 0
 

@@ -85,10 +85,10 @@
     node.append(element("span", "", region[4]));
     return node;
   };
-  const drawThing = ([x, y, width, height, state, name, score]) => {
-    const node = place(element("div", `thing ${state}`), [x, y, width, height]);
-    if (y < 6) node.classList.add("low");
-    if (x > 75) node.classList.add("flip");
+  const drawThing = ({ box, state, name, score }) => {
+    const node = place(element("div", `thing ${state}`), box);
+    if (box[1] < 6) node.classList.add("low");
+    if (box[0] > 75) node.classList.add("flip");
     node.append(element("span", "", state === "kept" ? name : `${state}: ${name}`));
     node.title = `${state}: ${name}, ${score}`;
     return node;
@@ -104,7 +104,7 @@
     things.replaceChildren(...version.things.map(drawThing));
     stage.classList.toggle("no-boxes", !shows("boxes"));
     tag.textContent = `${version.method}, ${version.label}`;
-    const named = (state) => version.things.filter((thing) => thing[4] === state).map((thing) => thing[5]);
+    const named = (state) => version.things.filter((thing) => thing.state === state).map((thing) => thing.name);
     const kept = named("kept").length, lost = named("lost"), fresh = named("new");
     const where = version.how === "regions" ? `${version.regions.length} regions` : version.how === "native" ? "native map"
       : `QP ${version.qps.flat().length === 1 ? version.qps[0][0] : Math.min(...version.qps.flat())} throughout`;

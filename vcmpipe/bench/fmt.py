@@ -1,11 +1,11 @@
-"""Figures in words: numbers, intervals, and why there is none."""
+"""Figures as text: numbers, intervals, and why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from vcmpipe.bench.result import Average
-from vcmpipe.evaluation import Estimate, Outcome
+from vcmpipe.evaluation import Estimate
 from vcmpipe.evaluation.bootstrap import LEAST_DEFINED
 
 NOTHING = "-"
@@ -45,21 +45,16 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def count(value: int, what: str) -> str:
-    """``1 picture``, ``2,000 pictures``."""
-    return f"{value:,} {what}{'' if value == 1 else 's'}"
-
-
 def rate(value: float | None, average: Average) -> str:
     """A rate in its unit's digits."""
     return number(value, 4 if average == "bpp" else 0)
 
 
-def percent(outcome: Outcome, *, signed: bool = True) -> str:
+def percent(found: Estimate, *, signed: bool = True) -> str:
     """A percentage with one digit, or the reason why there is none."""
-    if outcome.value is None:
-        return reason(outcome)
-    return f"{_signed(outcome.value, signed)} %"
+    if found.value is None:
+        return reason(found)
+    return f"{_signed(found.value, signed)} %"
 
 
 def _signed(value: float, signed: bool) -> str:
@@ -67,13 +62,13 @@ def _signed(value: float, signed: bool) -> str:
     return f"{value:+,.1f}" if signed and value else f"{value:,.1f}"
 
 
-def reason(outcome: Outcome) -> str:
-    """Why a figure is missing, in words."""
-    return REASONS.get(outcome.reason or "", outcome.reason or NOTHING)
+def reason(found: Estimate) -> str:
+    """Why a figure is missing, as text."""
+    return REASONS.get(found.reason or "", found.reason or NOTHING)
 
 
 def interval(found: Estimate, write: Callable[[float], str], between: str = ", ") -> str:
-    """An interval in words, with open ends, and the share of the draws that it is made of where some have no figure.
+    """An interval as text, with open ends, and the share of the draws that it is made of where some have no figure.
 
     Empty where no draws were made.
     """

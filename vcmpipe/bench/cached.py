@@ -1,18 +1,18 @@
-"""What the bench remembers between runs: how coded pictures were seen, and what predictors said and took."""
+"""What the bench caches between runs: what was found in coded pictures, how they look, and what predictors answered."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vcmpipe.bench.meter import Account, Meter
-from vcmpipe.bench.result import HumanQuality
+from vcmpipe.bench.result import HUMAN_QUALITIES
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.errors import InputError
@@ -29,21 +29,10 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A coded picture as detectors see it.
-
-    Attributes:
-        psnr_y: PSNR of the luma at the coded size, in dB.
-        detections: What each detector found, boxes in pixels of the source.
-    """
-
-    psnr_y: float
-    detections: tuple[sv.Detections, ...]
-
-
-def seen(coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector], cache: ContentCache) -> Seen:
-    """Decode a coded picture and have detectors look at it, or remember what they saw in the same stream before."""
+def cached_detections(
+    coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector], cache: ContentCache
+) -> tuple[float, list[sv.Detections]]:
+    """PSNR of a coded picture's luma at the coded size, in dB, and what each detector finds in it, in source pixels."""
     import supervision as sv
 
     size = f"{coder.segment.width}x{coder.segment.height} {coder.size}"
@@ -52,84 +41,65 @@ def seen(coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector]
         for detector in detectors
     ]
     stored = [_unpack(cache.get(key), "psnr", "xyxy", "confidence", "class_id") for key in keys]
-    known = {
-        place: sv.Detections(values[1], confidence=values[2], class_id=values[3])
-        for place, values in enumerate(stored)
-        if values is not None
-    }
-    if len(known) == len(detectors):
-        return Seen(float(stored[0][0]), tuple(known[place] for place in range(len(detectors))))  # type: ignore[index]
-    decoded, psnr_y = coder.decode_still(coded)
-    for place, (key, detector) in enumerate(zip(keys, detectors, strict=True)):
-        if place not in known:
-            found = known[place] = detector.detect([decoded])[0]
-            values = {"xyxy": found.xyxy, "confidence": found.confidence, "class_id": found.class_id}
-            cache.put(key, _pack(psnr=np.float64(psnr_y), **values))
-    return Seen(psnr_y, tuple(known[place] for place in range(len(detectors))))
+    psnr_y = next((float(values[0]) for values in stored if values is not None), 0.0)
+    if None in stored:
+        decoded, psnr_y = coder.decode_still(coded)
+    found = []
+    for key, detector, values in zip(keys, detectors, stored, strict=True):
+        if values is not None:
+            found.append(sv.Detections(values[1], confidence=values[2], class_id=values[3]))
+            continue
+        found += detector.detect([decoded])
+        parts = {"xyxy": found[-1].xyxy, "confidence": found[-1].confidence, "class_id": found[-1].class_id}
+        cache.put(key, _pack(psnr=np.float64(psnr_y), **parts))
+    return psnr_y, found
 
 
 # Decoded pictures that are held at once.
-_LOOKED_AT_ONCE = 8
+_AT_ONCE = 8
 
 
-def looked(
+def cached_quality(
     frame: Frame, versions: Sequence[tuple[SegmentCoder, CodedSegment]], cache: ContentCache
-) -> list[HumanQuality]:
-    """How versions of a picture look to people beside it, at its size; what was judged before is cached."""
+) -> list[Mapping[str, float]]:
+    """By ``HUMAN_QUALITIES`` how versions of a picture look to human viewers beside it, at its size."""
     source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
     keys = [
         content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
         for coder, coded in versions
     ]
-    measure = QUALITY.load("human")
-    known: dict[str, HumanQuality] = {}
+    known: dict[str, Mapping[str, float]] = {}
     missing: dict[str, tuple[SegmentCoder, CodedSegment]] = {}
     for key, version in zip(keys, versions, strict=True):
-        stored = _unpack(cache.get(key), "xpsnr", "vmaf")
+        stored = _unpack(cache.get(key), *HUMAN_QUALITIES)
         if stored is not None:
-            known[key] = measure.HumanQuality(float(stored[0]), float(stored[1]))  # type: ignore[arg-type]
+            known[key] = dict(zip(HUMAN_QUALITIES, map(float, stored), strict=True))
         else:
             missing[key] = version
     todo = list(missing.items())
-    for start in range(0, len(todo), _LOOKED_AT_ONCE):
-        part = todo[start : start + _LOOKED_AT_ONCE]
+    for start in range(0, len(todo), _AT_ONCE):
+        part = todo[start : start + _AT_ONCE]
         decoded = [coder.decode_still(coded).frame.rgb for _, (coder, coded) in part]
-        for (key, _), found in zip(part, measure.human_quality(frame.rgb, decoded), strict=True):
-            known[key] = found
-            cache.put(key, _pack(xpsnr=np.float64(found.xpsnr), vmaf=np.float64(found.vmaf)))
+        measured = QUALITY.load("human").human_quality(frame.rgb, decoded)
+        for (key, _), found in zip(part, measured, strict=True):
+            known[key] = asdict(found)
+            cache.put(key, _pack(**{name: np.float64(value) for name, value in known[key].items()}))
     return [known[key] for key in keys]
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A predictor's answer and its price.
-
-    Attributes:
-        thresholds: The answer.
-        seconds: What it took, its encodes at the time that they really took.
-        samples: Luma samples coded for it.
-        unknown: Encodes whose time nobody noted.
-        cached: Whether the answer is known from an earlier run.
-    """
+class Prediction(NamedTuple):
+    """A predictor's answer, and what it takes without a cache, its encodes at the time that they really took."""
 
     thresholds: Thresholds
-    seconds: float
-    samples: int
-    unknown: int
-    cached: bool
+    spent: Account
 
 
-def predicted(
+def cached_prediction(
     predictor: ThresholdPredictor, coder: SegmentCoder, detections: sv.Detections, cache: ContentCache, meter: Meter
 ) -> Prediction:
-    """Ask a predictor, or remember its answer if it says what that depends on.
+    """A predictor's answer, out of the cache where the predictor has a digest that says what it depends on.
 
-    Args:
-        predictor: Whom to ask.
-        coder: Hands it coded versions; its encoder counts on ``meter``.
-        detections: The objects.
-        cache: Remembers.
-        meter: Counts what is done for the answer, and nothing else.
+    ``coder`` hands it coded versions; ``meter``, on which the coder's encoder counts, is for this answer alone.
     """
     digest = getattr(predictor, "digest", None)
     key = None
@@ -141,16 +111,18 @@ def predicted(
             try:
                 mass, recognisable, (seconds, samples, unknown) = stored
                 answer = Thresholds(mass.astype(np.float64), recognisable.astype(np.bool_))
-                return Prediction(answer, float(seconds), int(samples), int(unknown), True)
+                spent = Account(charged=float(seconds), cached=float(seconds))
+                spent.samples, spent.unknown = int(samples), int(unknown)
+                return Prediction(answer, spent)
             except (InputError, ValueError):
                 pass  # a damaged entry is made again
     with meter.stage("predict"):
         answer = predictor.predict(coder.segment.frames[0], detections, coder.of_frame(0))
-    spent: Account = meter["predict"]
+    spent = meter["predict"]
     if key is not None:
         price = np.array([spent.seconds, spent.samples, spent.unknown])
         cache.put(key, _pack(mass=answer.mass, recognisable=answer.recognisable, price=price))
-    return Prediction(answer, spent.seconds, spent.samples, spent.unknown, False)
+    return Prediction(answer, spent)
 
 
 def _versions() -> str:

@@ -1,4 +1,4 @@
-"""The bench with people: methods that follow the viewer, and how points look."""
+"""The bench with human viewers: methods that follow the viewer, and how points look."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.memory import looked
-from vcmpipe.bench.methods import NOT_FOR
+from vcmpipe.bench.cached import cached_quality
+from vcmpipe.bench.methods import viewers_of
 from vcmpipe.bench.result import HUMAN_QUALITIES
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.config import METHODS, BenchOptions
+from vcmpipe.config import BenchOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.jnd.visual_quality import human_quality
+from vcmpipe.plugins import METHODS
 from vcmpipe.process.content_cache import ContentCache
 
 
@@ -64,21 +65,21 @@ def sizes(result: BenchResult) -> dict[tuple[str, str], float]:
 def test_methods_with_maps_follow_the_viewer(options: BenchOptions) -> None:
     machine = sizes(bench(options, detector=Everything()))
     both = sizes(bench(dataclasses.replace(options, viewer="both", human="constant:34"), detector=Everything()))
-    said: list[str] = []
-    people = dataclasses.replace(options, viewer="human", human="constant:34")
-    human = sizes(bench(people, detector=Everything(), warn=said.append))
-    assert said == ["roi knows nothing of human viewers: it is left out with --viewer human"]
+    notes: list[str] = []
+    human_only = dataclasses.replace(options, viewer="human", human="constant:34")
+    human = sizes(bench(human_only, detector=Everything(), warn=notes.append))
+    assert notes == ["roi knows nothing of human viewers: it is left out with --viewer human"]
     assert list(both) == list(machine) and {method for method, _ in human} == {"plain", "frame", "jrd"}
     for qp in ("QP 24", "QP 40"):
         assert machine["plain", qp] == both["plain", qp] == human["plain", qp]
-    # The object at 32 or 36, the rest at 44; for both nothing above 34; people alone: 34 and less by the margin.
+    # The object at 32 or 36, the rest at 44; for both nothing above 34; human viewers alone: 34 and less by the margin.
     assert both["jrd", "margin -4"] > machine["jrd", "margin -4"]
     assert both["jrd", "margin +0"] == both["frame", "margin +0"] == human["jrd", "margin +0"]
     assert human["jrd", "margin -4"] == human["frame", "margin -4"] > human["jrd", "margin +0"]
     assert both["roi", "QP 40"] == human["jrd", "margin +0"]
 
 
-def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions, tmp_path: Path) -> None:
+def test_human_viewers_count_at_every_scale_and_charged_once(options: BenchOptions, tmp_path: Path) -> None:
     maps = tmp_path / "maps"
     maps.mkdir()
     np.save(maps / "p0.npy", np.full((120, 160), 4.0, np.float32))
@@ -97,7 +98,7 @@ def test_people_are_asked_at_every_scale_and_charged_once(options: BenchOptions,
 
 
 def test_every_method_knows_for_whom_it_is_not(options: BenchOptions) -> None:
-    assert {name for names in NOT_FOR.values() for name in names} <= set(METHODS) and NOT_FOR["machine"] == ()
+    assert all("machine" in viewers_of(METHODS.load(name)) for name in METHODS.built_in)
     wanted = dataclasses.replace(options, methods="verified", viewer="both", human="constant:34")
     with pytest.raises(InputError, match="none of --methods verified"):
         bench(wanted, detector=Everything())
@@ -125,8 +126,8 @@ def test_points_say_how_they_look(options: BenchOptions, tmp_path: Path) -> None
     assert not set(HUMAN_QUALITIES) & set(without.points[0].qualities) and without.per_picture[0].vmaf == ()
 
 
-def test_looks_are_remembered_and_belong_to_the_source(make_frame, tmp_path: Path, monkeypatch) -> None:
-    from vcmpipe.bench import memory
+def test_qualities_are_cached_and_belong_to_the_source(make_frame, tmp_path: Path, monkeypatch) -> None:
+    from vcmpipe.jnd import visual_quality
 
     calls: list[int] = []
 
@@ -134,15 +135,15 @@ def test_looks_are_remembered_and_belong_to_the_source(make_frame, tmp_path: Pat
         calls.append(len(versions))
         return human_quality(source, versions)
 
-    monkeypatch.setattr(memory, "human_quality", counted)
+    monkeypatch.setattr(visual_quality, "human_quality", counted)
     cache = ContentCache(tmp_path / "cache")
     encoder = CachedEncoder(load_encoder("vvenc"), cache)
     frame = make_frame(96, 64)
     whole = SegmentCoder(encoder, frame)
     half = SegmentCoder(encoder, frame, coded_size=(48, 32))
     versions = [(whole, whole.uniform([30])[0]), (half, half.uniform([30])[0]), (whole, whole.uniform([30])[0])]
-    found = looked(frame, versions, cache)
-    assert calls == [2] and found[0] == found[2] and found[0].vmaf > found[1].vmaf
-    assert looked(frame, versions, cache) == found and calls == [2]
-    looked(Frame(0, 255 - frame.rgb, "negative.png"), versions[:1], cache)
+    found = cached_quality(frame, versions, cache)
+    assert calls == [2] and found[0] == found[2] and found[0]["vmaf"] > found[1]["vmaf"]
+    assert cached_quality(frame, versions, cache) == found and calls == [2]
+    cached_quality(Frame(0, 255 - frame.rgb, "negative.png"), versions[:1], cache)
     assert calls == [2, 1], "the same stream, judged beside another source"
