@@ -14,6 +14,7 @@ from vcmpipe.bench.cached import cached_quality
 from vcmpipe.bench.methods import viewers_of
 from vcmpipe.bench.result import HUMAN_QUALITIES
 from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import BenchOptions
 from vcmpipe.encoders import load_encoder
@@ -142,8 +143,8 @@ def test_qualities_are_cached_and_belong_to_the_source(make_frame, tmp_path: Pat
     whole = SegmentCoder(encoder, frame)
     half = SegmentCoder(encoder, frame, coded_size=(48, 32))
     versions = [(whole, whole.uniform([30])[0]), (half, half.uniform([30])[0]), (whole, whole.uniform([30])[0])]
-    found = cached_quality(frame, versions, cache)
+    found = cached_quality(Segment.still(frame), versions, cache)
     assert calls == [2] and found[0] == found[2] and found[0]["vmaf"] > found[1]["vmaf"]
-    assert cached_quality(frame, versions, cache) == found and calls == [2]
+    assert cached_quality(Segment.still(frame), versions, cache) == found and calls == [2]
     cached_quality(Frame(0, 255 - frame.rgb, "negative.png"), versions[:1], cache)
     assert calls == [2, 1], "the same stream, judged beside another source"
