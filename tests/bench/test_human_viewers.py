@@ -146,5 +146,5 @@ def test_qualities_are_cached_and_belong_to_the_source(make_frame, tmp_path: Pat
     found = cached_quality(Segment.still(frame), versions, cache)
     assert calls == [2] and found[0] == found[2] and found[0]["vmaf"] > found[1]["vmaf"]
     assert cached_quality(Segment.still(frame), versions, cache) == found and calls == [2]
-    cached_quality(Frame(0, 255 - frame.rgb, "negative.png"), versions[:1], cache)
+    cached_quality(Segment.still(Frame(0, 255 - frame.rgb, "negative.png")), versions[:1], cache)
     assert calls == [2, 1], "the same stream, judged beside another source"
