@@ -123,7 +123,7 @@ def test_pictures_that_moved(copy: Store, built: Store, scenes: Path, tmp_path: 
         ('{"kind": "jrd-store", "version": 99}', "has version 99"),
         ('{"kind": "jrd-store", "version": 1}', "is damaged: Object missing required field `images`"),
         ("null", "is damaged or no manifest"),
-        ("IMAGES", "images is no text"),
+        ("IMAGES", "Expected `str`, got `int` - at `$.images`"),
         ("[" * 100_000, "is damaged or no manifest"),
     ],
 )
