@@ -191,7 +191,7 @@ def test_training_stops_when_nothing_gets_better(quick, ow_jrd: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"model": "dtjrd"}, "there is no model 'dtjrd' to train: choose from bc_jrd"),
+        ({"model": "dtjrd"}, "unknown model 'dtjrd'; known are bc_jrd"),
         ({"init": "no.pth"}, "--init no.pth is not there"),
         ({"backbone": "resnet18"}, "resnet18"),
         ({"size": 33}, "33"),

@@ -330,7 +330,8 @@ def _faults(samples: Samples) -> Iterator[tuple[Any, str]]:
     yield ~table["split"].isin(SPLITS), f"has a split that is none of {', '.join(SPLITS)}"
     if not table.empty:
         cut = table.groupby("picture")["split"].transform("nunique") > 1
-        yield cut, "is of a picture in two splits: a split must not cut a picture"
+        name = next(iter(table["picture"][cut]), "")
+        yield cut, f"is of picture {name!r}, which is in two splits: a split must not cut a picture"
     labels = table["label"].to_numpy(dtype=np.float64)
     known, span = ~np.isnan(labels), SCALES[samples.scale]
     if span is None:

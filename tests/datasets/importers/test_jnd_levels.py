@@ -99,7 +99,7 @@ def test_a_manifest_names_sources_and_splits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="row 2: JND1 is '80', outside the scale vvc-qp"):
         jnd_levels.read(importing("jnd-levels", tmp_path, scale="vvc-qp"))
     (tmp_path / MANIFEST).write_text(text.replace(",val\n", ",train\n"))
-    with pytest.raises(InputError, match="picture 'clip' is in two splits"):
+    with pytest.raises(InputError, match="picture 'clip', which is in two splits"):
         jnd_levels.read(importing("jnd-levels", tmp_path, scale="jpeg-qf"))
 
 
@@ -184,6 +184,7 @@ def test_folders_that_are_something_else_are_named(legacy: Path, tmp_path: Path)
     (legacy / "train" / "JND-Levels.txt").write_text(ROWS["train"] + "40 40 40\n")
     with pytest.raises(InputError, match=r"train: a.jpg and a.png have one name"):
         jnd_levels.read(importing("jnd-levels", legacy))
+    (legacy / "train" / "a.jpg").unlink()
     (legacy / "valid" / "JND-Levels.txt").unlink()
     with pytest.raises(InputError, match=r"valid/JND-Levels.txt is not there"):
         jnd_levels.read(importing("jnd-levels", legacy))

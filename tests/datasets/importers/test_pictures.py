@@ -113,7 +113,7 @@ def test_labels_that_do_not_fit_are_named(coded: Path, labels: dict[str, int], m
 
 
 def test_namings_of_pictures_are_told_by_patterns(coded: Path) -> None:
-    with pytest.raises(InputError, match="say how they are named with --originals"):
+    with pytest.raises(InputError, match="give their names with --originals"):
         jrd_images.read(importing("jrd-images", coded, originals="{name}/source.png"))
     picture(coded / "x" / "source.png")
     picture(coded / "x" / "q22.png")
@@ -123,7 +123,7 @@ def test_namings_of_pictures_are_told_by_patterns(coded: Path) -> None:
     assert samples.table["path"].tolist() == ["x/source.png"]
     assert not any("coded" in line for line in samples.missing)
     picture(coded / "original" / "a.bmp")
-    with pytest.raises(InputError, match=r"a\.bmp and original/a\.png are both called 'a'"):
+    with pytest.raises(InputError, match=r"a\.bmp and original/a\.png are both named 'a'"):
         jrd_images.read(importing("jrd-images", coded))
     assert filled("{name}/{qp}", "{qp}", 3) == "{qp}/3"
 
