@@ -40,10 +40,10 @@ def table() -> tuple[list[str], list[str]]:
     """The table's lines, and what was not as expected."""
     from fault_suite import SCENARIOS, differences, observe
 
-    from vcmpipe.encoders.discovery import find_vvenc
+    from vcmpipe.encoders import load_encoder
 
     os.environ.pop("VCMPIPE_VVENC", None)
-    real: Path = find_vvenc().binary  # type: ignore[attr-defined]
+    real: Path = load_encoder("vvenc").binary  # type: ignore[attr-defined]
     lines = ["| the encoder | expected | observed | |", "|---|---|---|---|"]
     wrong = []
     for scenario in SCENARIOS:

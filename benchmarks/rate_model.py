@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.vvc.nal import split_nal_units
 from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.frames import ColourSpec, Frame, crop_yuv, open_source, rgb_to_yuv
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap.rate import (
     BITS_PER_SAMPLE,
     BORDER_BITS,

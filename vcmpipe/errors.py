@@ -24,7 +24,15 @@ class BitstreamError(InputError):
 
 
 class ProcessError(VcmError):
-    """An external program failed, hung, or produced something other than what was asked of it; exit code 1."""
+    """An external program failed, hung, or produced something other than what was requested; exit code 1.
+
+    Attributes:
+        returncode: What the program exited with (a signal's number, negative), where that is what was wrong.
+    """
+
+    def __init__(self, message: str, returncode: int | None = None) -> None:
+        super().__init__(message)
+        self.returncode = returncode
 
 
 class OutputError(VcmError):

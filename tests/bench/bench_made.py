@@ -13,8 +13,8 @@ import supervision as sv
 from vcmpipe.bench import BenchResult
 from vcmpipe.bench.methods import Point
 from vcmpipe.bench.observations import Observations, observe, picture_results
-from vcmpipe.bench.pictures import Cell, PictureOutcome
 from vcmpipe.bench.result import Costs
+from vcmpipe.bench.segments import Cell, SegmentOutcome
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import pseudo_truth
@@ -59,7 +59,7 @@ def make_outcomes(
     objects: int = 100,
     pictures: int = PICTURES,
     second: bool = False,
-) -> list[PictureOutcome]:
+) -> list[SegmentOutcome]:
     """Pictures that together have these sizes and keep so many of their objects.
 
     Sizes alternate around their mean; the objects that are lost are the last ones of the first pictures.
@@ -76,16 +76,22 @@ def make_outcomes(
             found = reference[np.arange(own)]
             split = (round(6 * size * factor), round(1.5 * size * factor), round(0.5 * size * factor))
             cells[Point(method, label)] = Cell(
-                round(8 * size * factor), 40.0, found, found if second else None, split if method == "jrd" else None
+                round(8 * size * factor),
+                40.0,
+                (found,),
+                (found,) if second else None,
+                split if method == "jrd" else None,
             )
         outcomes.append(
-            PictureOutcome(f"p{i}.png", 640, 480 if i % 2 else 320, reference, reference if second else None, cells)
+            SegmentOutcome(
+                (f"p{i}.png",), 640, 480 if i % 2 else 320, (reference,), (reference,) if second else None, cells
+            )
         )
     return outcomes
 
 
-def make_observations(outcomes: Sequence[PictureOutcome], *, truth: bool = True) -> Observations:
-    own = pseudo_truth({o.name: o.reference for o in outcomes}, NamedClasses().classes) if truth else None
+def make_observations(outcomes: Sequence[SegmentOutcome], *, truth: bool = True) -> Observations:
+    own = pseudo_truth({o.name: o.reference[0] for o in outcomes}, NamedClasses().classes) if truth else None
     return observe(outcomes, NamedClasses(), DetectionTask(), own)
 
 

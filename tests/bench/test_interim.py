@@ -10,7 +10,7 @@ import supervision as sv
 
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.methods import Point
-from vcmpipe.bench.pictures import Cell, PictureOutcome
+from vcmpipe.bench.segments import Cell, SegmentOutcome
 from vcmpipe.cli import show
 from vcmpipe.tasks import DetectionTask
 
@@ -20,10 +20,10 @@ def objects(count: int) -> sv.Detections:
     return sv.Detections(corners, confidence=np.full(count, 0.9), class_id=np.zeros(count, int))
 
 
-def outcome(wanted: int, cells: Mapping[tuple[str, str], tuple[int, int]]) -> PictureOutcome:
+def outcome(wanted: int, cells: Mapping[tuple[str, str], tuple[int, int]]) -> SegmentOutcome:
     """A picture with objects; by (method, label) its bytes and how many are found again."""
-    made = {Point(*key): Cell(8 * size, 30.0, objects(kept)) for key, (size, kept) in cells.items()}
-    return PictureOutcome("a.png", 640, 480, objects(wanted), None, made)
+    made = {Point(*key): Cell(8 * size, 30.0, (objects(kept),)) for key, (size, kept) in cells.items()}
+    return SegmentOutcome(("a.png",), 640, 480, (objects(wanted),), None, made)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
 from vcmpipe.bench.cached import cached_detections
-from vcmpipe.bench.pictures import DetectionError
+from vcmpipe.bench.segments import DetectionError
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment_coder import SegmentCoder
@@ -248,7 +248,7 @@ def test_a_predictor_may_use_whatever_its_detector_has(options: BenchOptions) ->
         def __init__(self, detector: object) -> None:
             self.detector = detector
 
-    from vcmpipe.bench.pictures import guarded_detector
+    from vcmpipe.bench.segments import guarded_detector
 
     assert Asking(guarded_detector(Knowing())).detector.depth == 7
     with pytest.raises(AttributeError):

@@ -14,7 +14,7 @@ import pytest
 
 from vcmpipe import process
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.encoders.discovery import find_vvenc
+from vcmpipe.encoders import load_encoder
 
 CODE = ["--predictor", "constant", "--no-check"]
 
@@ -95,7 +95,7 @@ def test_pictures_that_cannot_be_coded(here: Path, make_picture, vcmpipe, untouc
 
 
 def test_a_truncated_video(here: Path, frames: Path, vcmpipe, untouched) -> None:
-    ffmpeg = find_vvenc().binary  # type: ignore[attr-defined]
+    ffmpeg = load_encoder("vvenc").binary  # type: ignore[attr-defined]
     if "ffmpeg" not in ffmpeg.name:
         pytest.skip("the VVenC in use is no FFmpeg that could make a video")
     argv = [ffmpeg, "-v", "error", "-stream_loop", "20", "-i", f"file:{frames / 'p%d.png'}", "-c:v", "mpeg4"]
@@ -164,7 +164,7 @@ def test_an_encoder_that_is_not_there(here, frames, vcmpipe, untouched, monkeypa
 
 
 def test_an_encoder_that_fails_or_lies(here, frames, vcmpipe, untouched, monkeypatch) -> None:
-    real = find_vvenc().binary  # type: ignore[attr-defined]
+    real = load_encoder("vvenc").binary  # type: ignore[attr-defined]
     for does, named in (
         ("echo it broke >&2; exit 3", "it broke"),
         ("exit 0", "wrote 0 pictures"),

@@ -28,7 +28,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small_weights(path: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
-    write_weights(path, resjnd.build(), {"model": "resjnd"})
+    write_weights(path, resjnd.ResJnd(), {"model": "resjnd"})
     return path
 
 

@@ -27,8 +27,8 @@ from vcmpipe.tasks import DetectionTask
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """Everything in a store but its lock."""
-    files = sorted(path for path in store.rglob("*") if path.is_file() and path.name != "lock")
+    """Everything in a store."""
+    files = sorted(path for path in store.rglob("*") if path.is_file())
     return {path.relative_to(store).as_posix(): path.read_bytes() for path in files}
 
 
@@ -41,7 +41,7 @@ def test_a_store_holds_what_the_pipeline_codes_and_the_detector_sees(built: Stor
         coded = coder.uniform([26, 34, 42, 50])
         assert record.qps.tolist() == [26, 34, 42, 50]
         assert record.bits.tolist() == [each.bits for each in coded]
-        assert [built.stream(record.name, qp) for qp in (26, 50)] == [coded[0].data, coded[3].data]
+        assert [built.stream(record, qp) for qp in (26, 50)] == [coded[0].data, coded[3].data]
         decoded = [coder.decode_still(each) for each in coded]
         assert record.psnr_y.tolist() == [psnr for _, psnr in decoded]
         source = detector.detect([frame])[0]
@@ -179,7 +179,7 @@ def test_only_one_builder_at_a_time(scenes: Path, tmp_path: Path) -> None:
     refused: list[str] = []
 
     def second(done: int, total: int | None) -> None:
-        with pytest.raises(InputError, match="is being built by another process") as error:
+        with pytest.raises(InputError, match="is being written by another vcmpipe") as error:
             build(options(scenes, out))
         refused.append(str(error.value))
 
@@ -199,7 +199,7 @@ def test_too_little_space_is_told_before_the_start(
     monkeypatch.setattr(estimate.shutil, "disk_usage", lambda path: full)
     assert main(words) == 2
     assert "0.0 GB are free" in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / "store").iterdir() if path.name != "lock"] == ["manifest.json"]
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["manifest.json"]
 
 
 def test_the_estimate_is_near(built: Store, scenes: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def imported(tmp_path: Path) -> Path:
     return tmp_path / "samples"
 
 
-def test_statistics_say_how_many_people_a_qp_satisfies(
+def test_statistics_say_how_many_subjects_a_qp_satisfies(
     imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
@@ -49,7 +49,7 @@ def test_statistics_say_how_many_people_a_qp_satisfies(
     assert "at 0.6" in capsys.readouterr().out
 
 
-def test_both_data_sets_of_people_keep_what_they_said(shared_data: Path, tmp_path: Path) -> None:
+def test_both_data_sets_of_subjects_keep_their_answers(shared_data: Path, tmp_path: Path) -> None:
     for name, levels, subjects in (("videoset", 3, (27, 37)), ("mcl-jci", 3, (14, 31))):
         out = tmp_path / name
         assert main(["dataset", "import", name, str(shared_data / "reference" / name), "--out", str(out)]) == 0
@@ -89,7 +89,7 @@ def test_answers_that_are_missing_or_damaged_are_said(
     assert main(["dataset", "stats", str(imported)]) == 0
     capsys.readouterr()
     assert main(["dataset", "stats", str(imported), "--ratios", "0.75"]) == 2
-    assert "holds no answers of single people" in capsys.readouterr().err
+    assert "holds no answers of single subjects" in capsys.readouterr().err
     assert main(["dataset", "stats", str(imported), "--ratios", "75"]) == 2
     assert "give shares above 0 and below 1" in capsys.readouterr().err
 

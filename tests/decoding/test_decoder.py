@@ -229,7 +229,7 @@ def test_a_picture_that_the_decoder_keeps_is_noticed(still: bytes, monkeypatch: 
 def test_a_stream_may_begin_with_an_open_gop(encode: Encode) -> None:
     stream = encode(_pictures(40, 64, 64), qp=40, structure="IntraPeriod=16:GOPSize=16:DecodingRefreshType=cra")
     units = split_access_units(stream)
-    entry = next(n for n, unit in enumerate(units) if n and unit.is_irap)
+    entry = next(n for n, unit in enumerate(units) if n and unit.is_a("irap"))
     sets = b"".join(b"\0\0\0\1" + nal.data for nal in units[0].nal_units if nal.type in (15, 16))
     tail = sets + b"".join(unit.data for unit in units[entry:])
     shown = len(list(decode_stream(tail)))

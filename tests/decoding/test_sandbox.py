@@ -46,12 +46,12 @@ def cut(data: bytes) -> bytes:
 @pytest.mark.parametrize("damage", [cut, lambda data: b"", lambda data: b"no stream at all" * 9])
 def test_the_errors_are_those_of_the_decoder_in_process(streams: list[bytes], damage) -> None:
     data = damage(streams[0])
-    said = []
+    raised = []
     for decode in (decode_stream, decode_isolated):
         with pytest.raises(BitstreamError) as caught:
             list(decode(data))
-        said.append(str(caught.value))
-    assert said[0] == said[1] and "\n" not in said[0]
+        raised.append(str(caught.value))
+    assert raised[0] == raised[1] and "\n" not in raised[0]
 
 
 HEADER = "import json, os, signal, sys, time\ndata = sys.stdin.buffer.read()\nout = sys.stdout.buffer\n" + (
@@ -104,15 +104,15 @@ def test_memory_is_limited_by_the_size_of_the_pictures(streams, tmp_path: Path, 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_a_decoder_without_memory_says_so(streams, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the limit hits first, Python's start or the decoder's buffers."""
-    said = set()
+    raised = set()
     for limit in (100, 160, 200, 240, 280):
         monkeypatch.setenv("VCMPIPE_MEMORY_LIMIT", f"{limit}M")
         try:
             list(decode_isolated(streams[0], threads=1))
         except VcmError as error:
             assert "emory" in str(error) and "\n" not in str(error)
-            said.add(type(error))
-    assert said
+            raised.add(type(error))
+    assert raised
 
 
 def test_modules_in_the_working_folder_are_not_run(streams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,11 +96,11 @@ def test_command_lines_of_the_shipped_ones(make_frame) -> None:
 SHIM = """
 import subprocess, sys
 import imageio_ffmpeg, numpy as np
-words = sys.argv[1:]
-if words == ["--about"]:
+arguments = sys.argv[1:]
+if arguments == ["--about"]:
     print("maskcoder 3.4-beta"); sys.exit()
-source, output, width, height, qp = words[:5]
-value = dict(zip(words[5::2], words[6::2]))
+source, output, width, height, qp = arguments[:5]
+value = dict(zip(arguments[5::2], arguments[6::2]))
 keys = f"qp={qp},period=1,gop=0,wpp=0,threads=0,owf=0,info=0,hash=none"
 if "-mi" in value:
     mask = np.fromfile(value["-mi"], np.uint8).reshape(int(height), int(width))[::64, ::64]
@@ -142,12 +142,12 @@ def test_an_encoder_of_the_users_own_codes_by_its_masks(shimmed: Path, make_fram
     encoder = load_encoder("masked")
     assert encoder.build == "masked 3.4-beta"
     coder = SegmentCoder(encoder, make_frame(192, 128))
-    asked = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
-    coded = coder.by_map(asked)
+    requested = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
+    coded = coder.by_map(requested)
     assert coded.realisation == "native"
     assert coded.native is not None and coded.native.qp.tolist() == [[27, 27, 45], [45, 45, 45]]
     assert "two levels" in coded.notes[0]
-    assert str(prove(coder, coded, asked)) == "yes (native)"
+    assert str(prove(coder, coded, requested)) == "yes (native)"
 
 
 def test_too_old_is_not_taken_and_the_reason_said(shimmed: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
     except InputError as error:
         pytest.skip(str(error))
     coder = SegmentCoder(encoder, make_frame(192, 128))
-    asked = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
-    coded = coder.by_map(asked, "native" if encoder.capabilities.native_map else "uniform")
-    assert str(prove(coder, coded, asked)).startswith("yes")
+    requested = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
+    coded = coder.by_map(requested, "native" if encoder.capabilities.native_map else "uniform")
+    assert str(prove(coder, coded, requested)).startswith("yes")
     assert coder.decode_still(coded)[1] > 22

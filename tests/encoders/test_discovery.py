@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vcmpipe.encoders import load_encoder, search_vvenc
-from vcmpipe.encoders.discovery import VARIABLE
+from vcmpipe.encoders import load_encoder
+from vcmpipe.encoders.discovery import VARIABLE, search_encoder
 from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder
 from vcmpipe.errors import InputError
 
@@ -20,7 +20,7 @@ def fake(path: Path, says: str) -> Path:
 
 
 def test_the_installed_one_is_found() -> None:
-    found = [place for place in search_vvenc() if place.encoder is not None]
+    found = [place for place in search_encoder("vvenc") if place.encoder is not None]
     assert any(place.where.startswith("imageio-ffmpeg") for place in found)
     assert "libvvenc" in load_encoder("vvenc").build
 

@@ -29,12 +29,12 @@ def two_levels(coder: SegmentCoder, low: int = 27, high: int = 46) -> QpMap:
 @pytest.mark.parametrize("spec", [ColourSpec(), ColourSpec("bt601", "full", "centre")])
 def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int], spec: ColourSpec) -> None:
     coder = SegmentCoder(load_encoder("kvazaar"), make_frame(*size), spec=spec)
-    asked = two_levels(coder)
-    coded = coder.by_map(asked, "native")
+    requested = two_levels(coder)
+    coded = coder.by_map(requested, "native")
     assert (coded.realisation, coded.qps) == ("native", (27,))
     assert coded.notes == ("map resampled from CTU 32 to 64 (minimum)",)
-    assert (coded.actual(asked).qp <= asked.qp).all()
-    assert str(prove(coder, coded, asked)) == "yes (native)"
+    assert (coded.actual(requested).qp <= requested.qp).all()
+    assert str(prove(coder, coded, requested)) == "yes (native)"
     assert next(iter(decode_stream(coded.data))).spec == spec
     frame, psnr = coder.decode_still(coded)
     assert frame.rgb.shape == (size[1], size[0], 3) and psnr > 22
@@ -43,13 +43,13 @@ def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int],
 
 def test_auto_takes_the_map_where_it_is_cheaper(make_frame) -> None:
     coder = SegmentCoder(load_encoder("kvazaar"), make_frame(192, 128))
-    asked = two_levels(coder)
-    assert coder.by_map(asked).realisation == "native"
+    requested = two_levels(coder)
+    assert coder.by_map(requested).realisation == "native"
     flat = QpMap.uniform(31, *coder.padded_size)
     whole = coder.by_map(flat)
     assert (whole.realisation, str(prove(coder, whole, flat))) == ("uniform", "yes (uniform)")
     with pytest.raises(InputError, match="codes no regions"):
-        coder.by_map(asked, "regions")
+        coder.by_map(requested, "regions")
 
 
 def test_a_map_that_is_not_honoured_is_found_out(make_frame) -> None:
@@ -78,11 +78,11 @@ def test_small_steps_over_flat_ctus_would_end_in_an_abort(make_frame) -> None:
     rgb = make_frame(320, 64).rgb.copy()
     rgb[:, 64:128] = 128
     yuv = rgb_to_yuv(rgb, ColourSpec())
-    asked = QpMap(np.array([[22, 47, 51, 47, 22]]), 64, 320, 64)
+    requested = QpMap(np.array([[22, 47, 51, 47, 22]]), 64, 320, 64)
     encoder = load_encoder("kvazaar")
     with pytest.raises(InputError, match="does not fit the encoder"):
-        encoder.encode([Job([yuv], asked, CodingMode(), ColourSpec())])
-    fitted = fit_map(asked, CAPABILITIES.map_limits or MapLimits())
+        encoder.encode([Job([yuv], requested, CodingMode(), ColourSpec())])
+    fitted = fit_map(requested, CAPABILITIES.map_limits or MapLimits())
     assert int(fitted.map.qp.max()) == 22 + KVAZAAR_SPAN and "within 25" in fitted.notes[0]
     (stream,) = encoder.encode([Job([yuv], fitted.map, CodingMode(), ColourSpec())])
     assert len(list(decode_stream(stream))) == 1

@@ -138,10 +138,10 @@ def test_an_encoder_that_lies_or_fails_is_found_out(tmp_path: Path, make_frame, 
 SHIM = """
 import subprocess, sys
 import imageio_ffmpeg
-words = sys.argv[1:]
-if words == ["--version"]:
+arguments = sys.argv[1:]
+if arguments == ["--version"]:
     print("vvencapp version 1.14.0"); sys.exit()
-value = dict(zip(words[::2], words[1::2]))
+value = dict(zip(arguments[::2], arguments[1::2]))
 assert value["--format"] == "yuv420_10" and value["--frames"] == "1"
 keys = ":".join(value["--additional"].split()) if "--additional" in value else ""
 argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p10le",

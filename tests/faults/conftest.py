@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vcmpipe.encoders.discovery import find_vvenc
+from vcmpipe.encoders import load_encoder
 
 # Helpers lie beside the tests: benchmarks/faults.py, which writes the table, uses them, too.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,7 +28,7 @@ def pictures() -> list[bytes]:
 @pytest.fixture(scope="module")
 def real() -> Path:
     """The FFmpeg that does the work behind the fake."""
-    binary: Path = find_vvenc().binary  # type: ignore[attr-defined]
+    binary: Path = load_encoder("vvenc").binary  # type: ignore[attr-defined]
     if "ffmpeg" not in binary.name:
         pytest.skip("the VVenC in use is no FFmpeg, which the fake passes for")
     return binary

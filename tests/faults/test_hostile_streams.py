@@ -13,7 +13,6 @@ from vcmpipe import process
 from vcmpipe.bitstream import RegionLayout, concatenate, merge_regions
 from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.encoders import CodingMode, Job, load_encoder
-from vcmpipe.encoders.discovery import find_vvenc
 from vcmpipe.errors import ProcessError, VcmError
 from vcmpipe.frames import ColourSpec, crop_yuv, rgb_to_yuv
 
@@ -41,7 +40,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     (folder / "sizes.bin").write_bytes(
         concatenate(encoder.encode([Job([y], 30, CodingMode()) for y in (small, other)]))
     )
-    binary = find_vvenc().binary  # type: ignore[attr-defined]
+    binary = load_encoder("vvenc").binary  # type: ignore[attr-defined]
     if "ffmpeg" in binary.name:
         moving = b"".join(np.roll(small.y, 2 * i, axis=1).tobytes() + bytes(64 * 64) for i in range(9))
         raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", "64x64", "-i", "pipe:0"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, Yuv, read_picture, rgb_to_yuv, yuv_to_rgb
 from vcmpipe.frames import colour as colour_module
-from vcmpipe.frames.chroma import double, halve
+from vcmpipe.frames.chroma import double_columns, double_rows, halve
 from vcmpipe.frames.colour import to_ten_bits
 
 SPECS = [
@@ -94,6 +94,10 @@ def test_photos_survive_the_round_trip(spec: ColourSpec, shared_data: Path) -> N
         weights = np.array([0.2126, 0.7152, 0.0722] if spec.matrix == "bt709" else [0.299, 0.587, 0.114])
         inside = ((back > 0) & (back < 255)).all(axis=2)
         assert np.abs((back @ weights - rgb @ weights)[inside]).max() < 1.2
+
+
+def double(plane, siting):
+    return double_rows(double_columns(plane, siting), siting)
 
 
 @pytest.mark.parametrize(("siting", "x", "y"), [("left", 0.0, 0.5), ("centre", 0.5, 0.5), ("topleft", 0.0, 0.0)])

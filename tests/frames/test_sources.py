@@ -35,7 +35,7 @@ def test_a_folder_in_natural_order(tmp_path: Path) -> None:
     assert [Path(frame.source).name for frame in frames] == order
     assert [frame.index for frame in frames] == list(range(9))
     assert [int(frame.rgb[0, 0, 0]) for frame in frames] == [names.index(name) for name in order]
-    assert (source.kind, source.count, len(source), source.path) == ("pictures", 9, 9, tmp_path)
+    assert (source.count, len(source), source.path) == (9, 9, tmp_path)
     assert source[-1].index == 8 and source[1].name == "2" and frames[0].timestamp is None
     assert [frame.source for frame in source] == [frame.source for frame in frames]  # again from the start
 
@@ -68,7 +68,7 @@ def test_names_are_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     _picture(Path(name), 77)
     source = open_source(name)
     (frame,) = source
-    assert source.kind == "pictures" and frame.source == name and abs(int(frame.rgb[3, 3, 0]) - 77) < 3
+    assert frame.source == name and abs(int(frame.rgb[3, 3, 0]) - 77) < 3
     assert frame.name == Path(name).stem
 
 

@@ -127,8 +127,8 @@ def test_quality_factors_become_qps(
     [
         ({"scale": "vvc-qp"}, [], "its labels are VVC QPs already"),
         ({"scale": "none", "label": np.nan}, [], "its labels are not there"),
-        ({"path": None}, [], "holds no pictures (the pictures), and they must be coded: take --how affine"),
-        ({"path": "nowhere.png"}, [], "nowhere.png is not there: say where the pictures are with --images"),
+        ({"path": None}, [], "holds no pictures (the pictures), and they are needed: only --how affine codes none"),
+        ({"path": "nowhere.png"}, [], "'nowhere.png' is not below"),
         ({}, ["--encoder", "kvazaar"], "kvazaar codes hevc"),
         ({}, ["--jobs", "-1"], "--jobs -1"),
     ],

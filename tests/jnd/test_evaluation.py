@@ -1,4 +1,4 @@
-"""Predictors of whole pictures against people's JNDs: figures by hand, real encodes, a network without training."""
+"""Predictors of whole pictures against human JNDs: figures by hand, real encodes, a network without training."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_network_is_judged_on_the_levels_that_it_says(tmp_path: Path, weights:
     [
         ({"predictor": "constant:52"}, "outside the scale of the labels: h264-qp"),
         ({"predictor": "constant:x"}, "write constant or constant:NUMBER"),
-        ({"predictor": "measured"}, "measured says thresholds of objects"),
+        ({"predictor": "measured"}, "measured predicts thresholds of objects"),
         ({"predictor": "constant", "split": "val"}, "no labels in the split val"),
         ({"predictor": "constant", "rule": "last"}, "are for objects"),
         ({"weights": "nowhere.safetensors"}, "nowhere.safetensors is not there"),
@@ -156,14 +156,14 @@ def test_pictures_and_scales_that_do_not_fit_are_said(tmp_path: Path, weights: P
     with pytest.raises(InputError, match=r"holds no pictures \(the clips\)"):
         judged(write(tmp_path / "none", pictures=False), weights=str(weights))
     other = write(tmp_path / "other", size=(48, 64))
-    with pytest.raises(InputError, match="has 64x48 pixels, the data set says 48x64"):
+    with pytest.raises(InputError, match="has 64x48 pixels, the data set states 48x64"):
         judged(other, weights=str(weights))
     with pytest.raises(InputError, match="--images"):
         judged(other, weights=str(weights), images=str(tmp_path / "jpeg" / "nowhere"))
 
 
 def test_a_mean_distance_is_over_those_that_count() -> None:
-    bootstrap = Bootstrap(["a", "a", "b"], rounds=100)
+    bootstrap = Bootstrap(["a", "a", "b"], resamples=100)
     found = mean_error([1, 2, np.nan], [3, 1, 1], bootstrap, [True, True, False])
     assert found.value == 1.5
-    assert mean_error([1], [2], Bootstrap(["a"], rounds=10), [False]).value is None
+    assert mean_error([1], [2], Bootstrap(["a"], resamples=10), [False]).value is None

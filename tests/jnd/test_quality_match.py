@@ -71,7 +71,7 @@ def test_a_match_is_the_largest_qp_of_all_that_reaches_the_quality(
     # All QPs from there on, coded without any of the code that searches.
     coder = SegmentCoder(counting_encoder, frame)
     qps = range(min(match.qp for match in matches.values()) - 2, 48)
-    reached = [psnr_y(source, coder.samples(coded)) for coded in coder.uniform(qps)]
+    reached = [psnr_y(source, next(coder.samples(coded))) for coded in coder.uniform(qps)]
     for (scale, value), match in matches.items():
         if scale == "h264-qp":
             decoded = h264_decoded(h264_picture(source, value), 80, 48)

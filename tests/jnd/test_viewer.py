@@ -1,4 +1,4 @@
-"""Maps for people and for both viewers, with the real encoder; JND maps are planted."""
+"""Maps for human viewers and for both, with the real encoder; JND maps are planted."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def maps(picture_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("size", "factor"), [(None, 1.0), (None, 0.5), ((82, 50), 1.0)])
-def test_no_ctu_has_more_error_than_people_bear(
+def test_no_ctu_has_more_error_than_viewers_bear(
     make_frame: Callable[..., Frame], size: tuple[int, int] | None, factor: float
 ) -> None:
     frame = make_frame(163, 99)
@@ -121,22 +121,22 @@ def test_both_is_the_smaller_qp_in_every_ctu(picture_folder: Path, maps: Path, t
     cache = str(tmp_path / "cache")
     human = {"human": f"maps:{maps}", "cache": cache}
     machine = run(picture_folder, tmp_path / "m.bin", background="44", cache=cache)
-    people = run(picture_folder, tmp_path / "h.bin", Predictor(requested=False), viewer="human", **human)
+    human_run = run(picture_folder, tmp_path / "h.bin", Predictor(requested=False), viewer="human", **human)
     both = run(picture_folder, tmp_path / "b.bin", background="44", viewer="both", **human)
     differ = False
-    for one, two, of_both in zip(asked_of(machine), asked_of(people), asked_of(both), strict=True):
+    for one, two, of_both in zip(asked_of(machine), asked_of(human_run), asked_of(both), strict=True):
         assert (of_both == np.minimum(one, two)).all()
         differ = differ or ((one < two).any() and (one > two).any())
     assert differ, "the pictures show nothing"
     for record in both.segments:
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
-    # Without a predictor an object's threshold is what the people's map has there.
-    assert [r.objects[0].threshold for r in people.frames] == [m[0, 0] for m in asked_of(people)]
+    # Without a predictor an object's threshold is what the human map has there.
+    assert [r.objects[0].threshold for r in human_run.frames] == [m[0, 0] for m in asked_of(human_run)]
     assert both.configuration["viewer"] == "both" and both.configuration["human"] == human["human"]
     assert both.provenance["human"] == human["human"] and "human" not in machine.provenance
 
 
-def test_a_margin_moves_peoples_map_where_they_are_alone(picture_folder: Path, tmp_path: Path) -> None:
+def test_a_margin_moves_the_human_map_where_it_is_alone(picture_folder: Path, tmp_path: Path) -> None:
     words = {"viewer": "human", "human": "constant:27", "limit": 1}
     assert asked_of(run(picture_folder, tmp_path / "a.bin", **words))[0].tolist() == [[27] * 5] * 4
     assert asked_of(run(picture_folder, tmp_path / "b.bin", margin=-4, **words))[0].max() == 23
@@ -144,7 +144,7 @@ def test_a_margin_moves_peoples_map_where_they_are_alone(picture_folder: Path, t
     assert sorted(set(asked_of(both)[0].ravel())) == [26, 27]
 
 
-def test_smooth_holds_for_people_too(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
+def test_smooth_holds_for_human_viewers_too(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
     requested = asked_of(
         run(picture_folder, tmp_path / "a.bin", viewer="human", human=f"maps:{maps}", smooth=2, limit=1)
     )
@@ -176,10 +176,10 @@ def test_options_that_contradict_each_other(options: dict[str, object], named: s
         ("maps:gone", "write maps:FOLDER"),
         ("nonsense:3", "there is no such thing"),
         ("constant:99", "0..63"),
-        ("measured", "nothing of people"),
+        ("measured", "nothing of human viewers"),
     ],
 )
-def test_people_that_cannot_be_had(spec: str, named: str) -> None:
+def test_human_viewers_that_cannot_be_had(spec: str, named: str) -> None:
     with pytest.raises(InputError, match=named):
         load_human_viewer(spec, detector=OneObject())
 
@@ -213,21 +213,21 @@ def test_maps_of_the_network_are_remembered(
     make_frame: Callable[..., Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resjnd, "CHANNELS", 4)
-    write_weights(tmp_path / "r.safetensors", resjnd.build(), {"model": "resjnd"})
+    write_weights(tmp_path / "r.safetensors", resjnd.ResJnd(), {"model": "resjnd"})
     calls: list[int] = []
     real = resjnd.jnd_map
     monkeypatch.setattr(resjnd, "jnd_map", lambda *args, **words: calls.append(1) or real(*args, **words))
     cache = ContentCache(tmp_path / "cache")
     coder = SegmentCoder(load_encoder("vvenc"), make_frame(48, 40))
-    people = [load_human_viewer(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]
-    first, again = (each.request(coder) for each in people)
+    viewers = [load_human_viewer(f"resjnd:{tmp_path / 'r.safetensors'}", device="cpu", cache=cache) for _ in range(2)]
+    first, again = (each.request(coder) for each in viewers)
     assert first.map == again.map and len(calls) == 1
     assert first.cached == 0.0 and again.cached > 0.0
     for entry in (path for path in (tmp_path / "cache").rglob("*") if path.is_file()):
         entry.write_bytes(b"damaged")
-    assert people[0].request(coder).map == first.map and len(calls) == 2
+    assert viewers[0].request(coder).map == first.map and len(calls) == 2
     other = SegmentCoder(load_encoder("vvenc"), make_frame(48, 40, seed=1))
-    assert people[0].request(other).cached == 0.0 and len(calls) == 3
+    assert viewers[0].request(other).cached == 0.0 and len(calls) == 3
 
 
 def test_arithmetic_of_maps() -> None:

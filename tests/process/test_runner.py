@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -50,24 +51,26 @@ def test_large_input_that_is_not_read_does_not_hang() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("code", "returncode", "expected"),
     [
         (
             "import sys; print('first\\nbad\\x1b thing', file=sys.stderr); sys.exit(3)",
+            3,
             ["exit code 3", "first | bad\\x1b thing"],
         ),
-        ("import sys; print('told on stdout'); sys.exit(1)", ["exit code 1", "told on stdout"]),
-        ("import sys; sys.exit(9)", ["exit code 9", "wrote no message"]),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", ["SIGSEGV"]),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", ["SIGKILL", "out of memory?"]),
+        ("import sys; print('printed on stdout'); sys.exit(1)", 1, ["exit code 1", "printed on stdout"]),
+        ("import sys; sys.exit(9)", 9, ["exit code 9", "wrote no message"]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", -11, ["SIGSEGV"]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -9, ["SIGKILL", "out of memory?"]),
     ],
 )
 @posix
-def test_bad_ends_are_one_line_with_the_reason(code: str, expected: list[str]) -> None:
+def test_bad_ends_are_one_line_with_the_reason(code: str, returncode: int, expected: list[str]) -> None:
     with pytest.raises(ProcessError) as caught:
         run([PY, "-c", code], timeout=30)
     message = str(caught.value)
     assert all(part in message for part in expected) and message.isprintable() and " -c " in message
+    assert pickle.loads(pickle.dumps(caught.value)).returncode == returncode
 
 
 @posix
@@ -92,6 +95,7 @@ def test_programs_that_cannot_start(tmp_path: Path) -> None:
         with pytest.raises(ProcessError, match=expected) as caught:
             run(argv, timeout=5)
         assert str(caught.value).isprintable()
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(ProcessError, match="working folder"):
         run([PY, "-c", "0"], timeout=5, cwd=tmp_path / "nowhere")
     assert probe(["no-such-program-anywhere"]) is None

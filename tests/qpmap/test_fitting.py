@@ -26,11 +26,11 @@ LIMITS = [
 @settings(max_examples=60, deadline=None)
 @given(maps, st.sampled_from(LIMITS))
 def test_no_qp_is_raised_but_to_the_lowest_there_is(values: np.ndarray, limits: MapLimits) -> None:
-    asked = QpMap(values, 32, 32 * values.shape[1], 32 * values.shape[0])
-    fitted = fit_map(asked, limits)
-    wanted = asked.resampled(fitted.map.ctu).qp
-    assert (fitted.map.qp <= np.maximum(wanted, limits.qp_range[0])).all()
-    assert bool(fitted.notes) == (not np.array_equal(fitted.map.qp, asked.qp) or fitted.map.ctu != asked.ctu)
+    requested = QpMap(values, 32, 32 * values.shape[1], 32 * values.shape[0])
+    fitted = fit_map(requested, limits)
+    expected = requested.resampled(fitted.map.ctu).qp
+    assert (fitted.map.qp <= np.maximum(expected, limits.qp_range[0])).all()
+    assert bool(fitted.notes) == (not np.array_equal(fitted.map.qp, requested.qp) or fitted.map.ctu != requested.ctu)
     assert fit_map(fitted.map, limits).notes == (), "what was bent fits"
 
 
@@ -58,13 +58,13 @@ def test_a_mask_keeps_as_much_background_as_it_can() -> None:
 
 
 def test_each_loss_has_its_name() -> None:
-    asked = QpMap(np.array([[20, 63], [47, 50]]), 32, 64, 64)
-    notes = fit_map(asked, MapLimits(qp_range=(0, 51), span=25)).notes
+    requested = QpMap(np.array([[20, 63], [47, 50]]), 32, 64, 64)
+    notes = fit_map(requested, MapLimits(qp_range=(0, 51), span=25)).notes
     assert notes[0] == "1 of 4 QPs clamped to 0..51"
     assert notes[1] == "3 of 4 QPs lowered, by 6 at most, to keep all within 25 of the smallest"
-    assert fit_map(asked, MapLimits(ctu=64)).notes == ("map resampled from CTU 32 to 64 (minimum)",)
-    assert "two levels" in fit_map(asked, MapLimits(levels=2)).notes[0]
-    assert "1 rectangles" in fit_map(asked, MapLimits(rectangles=1)).notes[0]
+    assert fit_map(requested, MapLimits(ctu=64)).notes == ("map resampled from CTU 32 to 64 (minimum)",)
+    assert "two levels" in fit_map(requested, MapLimits(levels=2)).notes[0]
+    assert "1 rectangles" in fit_map(requested, MapLimits(rectangles=1)).notes[0]
 
 
 @pytest.mark.parametrize(

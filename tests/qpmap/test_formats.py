@@ -13,7 +13,6 @@ from PIL import Image
 from vcmpipe.errors import InputError, OutputError
 from vcmpipe.qpmap import (
     QpMap,
-    fit_for_roi,
     read_csv,
     write_csv,
     write_png,
@@ -66,12 +65,12 @@ def test_roi_files_are_what_the_encoders_read(tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").read_bytes() == expected
 
 
-def test_changes_for_an_encoder_are_told(tmp_path: Path) -> None:
+def test_changes_for_an_encoder_are_noted(tmp_path: Path) -> None:
     item = QpMap.of([[20, 63], [52, 30]], 32, 64, 64)
-    report = fit_for_roi([item], ctu=32)
+    report = write_roi(tmp_path / "m.roi", [item], 30, ctu=32)
     assert report.maps[0].qp.tolist() == [[20, 51], [51, 30]]
     assert report.notes == ("picture 0: 2 of 4 QPs clamped to 0..51",)
-    report = fit_for_roi([item], ctu=32, step_limit=25)
+    report = write_roi(tmp_path / "m.roi", [item], 30, ctu=32, step_limit=25)
     assert report.maps[0].qp.tolist() == [[20, 45], [45, 30]]
     assert report.notes[1] == "picture 0: 2 of 4 QPs lowered, by 6 at most, to keep steps <= 25"
     report = write_roi(tmp_path / "m.roi", [QpMap.uniform(40, 64, 64, 64), item], 30)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap import QpMap
 
 
@@ -103,5 +103,4 @@ def test_resampling_by_minimum_harms_no_sample(item: QpMap, ctu: int) -> None:
 
 def test_resampling_by_nearest_takes_the_centre() -> None:
     item = QpMap.of(np.arange(12).reshape(3, 4), 32, 128, 90)
-    assert item.resampled(64, "nearest").qp.tolist() == [[5, 7], [9, 11]]
     assert item.resampled(64).qp.tolist() == [[0, 2], [8, 10]]

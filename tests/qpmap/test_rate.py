@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
-from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead
+from vcmpipe.frames.yuv import Rect
+from vcmpipe.qpmap import RateModel, RegionOverhead
 from vcmpipe.qpmap.rate import BINS, FIXED_BITS, bin_octaves, coefficient_counts
 
 
@@ -91,16 +91,12 @@ def test_any_trials_give_a_falling_curve(trials: dict[int, float], seed: int) ->
     assert np.isfinite(totals).all() and (totals >= 0).all() and (np.diff(totals) <= 1e-6 * totals[:-1]).all()
 
 
-def test_sums_over_maps_and_regions() -> None:
+def test_sums_over_regions() -> None:
     rng = np.random.default_rng(1)
     bits = -np.sort(-rng.uniform(0, 1000, (2, 3, 64)), axis=2)
     model = RateModel(bits, 64)
-    item = QpMap.of([[1, 2, 3], [4, 5, 6]], 64, 190, 100)
-    assert model.of_map(item) == pytest.approx(sum(bits[y, x, item.qp[y, x]] for y, x in np.ndindex(2, 3)))
     assert model.of_region(Rect(64, 0, 126, 64), 30) == pytest.approx(bits[0, 1:, 30].sum())
     assert model.total(9) == pytest.approx(bits[..., 9].sum())
-    with pytest.raises(InputError, match="the map"):
-        model.of_map(QpMap.uniform(3, 64, 64))
 
 
 def test_overhead_falls_with_the_qp() -> None:

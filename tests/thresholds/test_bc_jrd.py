@@ -108,13 +108,13 @@ class Noise:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.asked: list[int] = []
+        self.requested: list[int] = []
 
     def __call__(self, qp: int) -> Frame:
         return self.many([qp])[0]
 
     def many(self, qps: Sequence[int]) -> list[Frame]:
-        self.asked += qps
+        self.requested += qps
         noise = [np.random.default_rng(qp).normal(0, qp, self.frame.rgb.shape) for qp in qps]
         return [Frame(0, np.clip(self.frame.rgb + n, 0, 255).astype(np.uint8), self.frame.source) for n in noise]
 
@@ -134,9 +134,9 @@ def test_predictions(network: BcJrd, tmp_path: Path, make_frame) -> None:
     weights = tmp_path / "tiny.safetensors"
     write_weights(weights, network, {"model": "bc_jrd", "backbone": TINY, "size": SIZE})
     predictor = load_predictor(f"bc_jrd:{weights}")
-    coder.asked.clear()
+    coder.requested.clear()
     found = predictor.decisions(frame, boxes, coder)  # type: ignore[attr-defined]
-    assert coder.asked == list(range(64))
+    assert coder.requested == list(range(64))
     assert found.any() and not found.all()
     for n, qp in ((0, 0), (0, 33), (1, 20), (1, 63)):
         pair = [centred(cut(rgb, boxes.xyxy[n]), SIZE)[None] for rgb in (frame.rgb, coder(qp).rgb)]

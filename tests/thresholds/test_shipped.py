@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vcmpipe.cli import main
-from vcmpipe.thresholds.shipped import WEIGHTS
+from vcmpipe.thresholds.registry import WEIGHTS
 
 TABLE = Path(__file__).resolve().parents[2] / "datasets" / "coco-yolox-nano.parquet"
 # What its card calls it.
@@ -31,11 +31,11 @@ def test_yolox_nano_gets_its_own_predictor(shared_data: Path, tmp_path: Path, ca
     (tmp_path / "frames").mkdir()
     for picture in pictures:
         (tmp_path / "frames" / picture.name).symlink_to(picture)
-    words = ["predict", "--input", str(tmp_path / "frames"), "--detector", str(detector)]
-    assert main([*words, "--predictor", "auto", "--decision", "argmax", "--margin", "0", "--json"]) == 0
-    said = capsys.readouterr()
-    content = json.loads(said.out)
-    assert content["predictor"] == "detector_aware:yolox_nano" and "constant" not in said.err
+    arguments = ["predict", "--input", str(tmp_path / "frames"), "--detector", str(detector)]
+    assert main([*arguments, "--predictor", "auto", "--decision", "argmax", "--margin", "0", "--json"]) == 0
+    printed = capsys.readouterr()
+    content = json.loads(printed.out)
+    assert content["predictor"] == "detector_aware:yolox_nano" and "constant" not in printed.err
     labels = pd.read_parquet(TABLE).set_index(["picture", "x1"])["label"]
     errors = {"predicted": [], "constant": []}
     for picture in content["pictures"]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vcmpipe.bench.meter import Account, Meter
 from vcmpipe.bench.result import HUMAN_QUALITIES
-from vcmpipe.coding.segment import CodedSegment
+from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import QUALITY
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vcmpipe.detection import Detector
-    from vcmpipe.frames import Frame
+    from vcmpipe.tasks import Reference
 
 
 def cached_detections(
     coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector], cache: ContentCache
-) -> tuple[float, list[sv.Detections]]:
-    """PSNR of a coded picture's luma at the coded size, in dB, and what each detector finds in it, in source pixels."""
+) -> tuple[float, list[tuple[sv.Detections, ...]]]:
+    """Mean PSNR of a coded segment's luma at the coded size, in dB, and what each detector finds in its frames.
+
+    Boxes are in source pixels.
+    """
     import supervision as sv
 
     size = f"{coder.segment.width}x{coder.segment.height} {coder.size}"
@@ -40,30 +43,37 @@ def cached_detections(
         content_key("outcome", coded.data, size, coder.source_digest, detector.digest, _versions())
         for detector in detectors
     ]
-    stored = [_unpack(cache.get(key), "psnr", "xyxy", "confidence", "class_id") for key in keys]
+    stored = [_unpack(cache.get(key), "psnr", "frame", "xyxy", "confidence", "class_id") for key in keys]
     psnr_y = next((float(values[0]) for values in stored if values is not None), 0.0)
     if None in stored:
-        decoded, psnr_y = coder.decode_still(coded)
-    found = []
+        decoded, psnrs = zip(*coder.decode(coded), strict=True)
+        psnr_y = float(np.mean(psnrs))
+    found: list[tuple[sv.Detections, ...]] = []
     for key, detector, values in zip(keys, detectors, stored, strict=True):
         if values is not None:
-            found.append(sv.Detections(values[1], confidence=values[2], class_id=values[3]))
+            all_frames = sv.Detections(values[2], confidence=values[3], class_id=values[4])
+            found.append(tuple(all_frames[values[1] == place] for place in range(len(coder.segment))))
             continue
-        found += detector.detect([decoded])
-        parts = {"xyxy": found[-1].xyxy, "confidence": found[-1].confidence, "class_id": found[-1].class_id}
-        cache.put(key, _pack(psnr=np.float64(psnr_y), **parts))
+        found.append(tuple(detector.detect(decoded)))
+        parts = {
+            name: np.concatenate([getattr(own, name) for own in found[-1]])
+            for name in ("xyxy", "confidence", "class_id")
+        }
+        frame = np.repeat(np.arange(len(decoded)), [len(own) for own in found[-1]])
+        cache.put(key, _pack(psnr=np.float64(psnr_y), frame=frame, **parts))
     return psnr_y, found
 
 
-# Decoded pictures that are held at once.
+# Decoded segments that are held at once.
 _AT_ONCE = 8
 
 
 def cached_quality(
-    frame: Frame, versions: Sequence[tuple[SegmentCoder, CodedSegment]], cache: ContentCache
+    segment: Segment, versions: Sequence[tuple[SegmentCoder, CodedSegment]], cache: ContentCache
 ) -> list[Mapping[str, float]]:
-    """By ``HUMAN_QUALITIES`` how versions of a picture look to human viewers beside it, at its size."""
-    source = content_key(f"{frame.rgb.shape}", np.ascontiguousarray(frame.rgb).tobytes())
+    """By ``HUMAN_QUALITIES`` how versions of a segment look to human viewers beside it, the mean of its frames."""
+    size = f"{segment.frames[0].rgb.shape}"
+    source = content_key(size, *(np.ascontiguousarray(frame.rgb).tobytes() for frame in segment.frames))
     keys = [
         content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
         for coder, coded in versions
@@ -79,10 +89,14 @@ def cached_quality(
     todo = list(missing.items())
     for start in range(0, len(todo), _AT_ONCE):
         part = todo[start : start + _AT_ONCE]
-        decoded = [coder.decode_still(coded).frame.rgb for _, (coder, coded) in part]
-        measured = QUALITY.load("human").human_quality(frame.rgb, decoded)
-        for (key, _), found in zip(part, measured, strict=True):
-            known[key] = asdict(found)
+        decoded = [[each.frame.rgb for each in coder.decode(coded)] for _, (coder, coded) in part]
+        measured = [
+            QUALITY.load("human").human_quality(frame.rgb, versions)
+            for frame, versions in zip(segment.frames, zip(*decoded, strict=True), strict=True)
+        ]
+        for (key, _), found in zip(part, zip(*measured, strict=True), strict=True):
+            each = [asdict(one) for one in found]
+            known[key] = {name: float(np.mean([one[name] for one in each])) for name in HUMAN_QUALITIES}
             cache.put(key, _pack(**{name: np.float64(value) for name, value in known[key].items()}))
     return [known[key] for key in keys]
 
@@ -95,16 +109,18 @@ class Prediction(NamedTuple):
 
 
 def cached_prediction(
-    predictor: ThresholdPredictor, coder: SegmentCoder, detections: sv.Detections, cache: ContentCache, meter: Meter
+    predictor: ThresholdPredictor, coder: SegmentCoder, reference: Reference, cache: ContentCache, meter: Meter
 ) -> Prediction:
-    """A predictor's answer, out of the cache where the predictor has a digest that says what it depends on.
+    """A predictor's answer for the items of a segment.
+
+    It comes out of the cache where the predictor has a digest that says what its answers depend on.
 
     ``coder`` hands it coded versions; ``meter``, on which the coder's encoder counts, is for this answer alone.
     """
     digest = getattr(predictor, "digest", None)
     key = None
     if digest is not None:
-        boxes = detections.xyxy.tobytes() + np.asarray(detections.class_id).tobytes()
+        boxes = b"".join(own.xyxy.tobytes() + np.asarray(own.class_id).tobytes() for own in reference.detections)
         key = content_key("prediction", digest, boxes, coder.source_digest, coder.description, _versions())
         stored = _unpack(cache.get(key), "mass", "recognisable", "price")
         if stored is not None:
@@ -117,7 +133,12 @@ def cached_prediction(
             except (InputError, ValueError):
                 pass  # a damaged entry is made again
     with meter.stage("predict"):
-        answer = predictor.predict(coder.segment.frames[0], detections, coder.of_frame(0))
+        answer = Thresholds.concatenate(
+            [
+                predictor.predict(frame, own, coder.of_frame(place))
+                for place, (frame, own) in enumerate(zip(coder.segment.frames, reference.detections, strict=True))
+            ]
+        )
     spent = meter["predict"]
     if key is not None:
         price = np.array([spent.seconds, spent.samples, spent.unknown])

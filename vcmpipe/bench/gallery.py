@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.bench.methods import Point, is_blind
-from vcmpipe.bench.pictures import PictureOutcome, Setting, Version
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
+from vcmpipe.bench.segments import SegmentOutcome, Setting, Version
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 from vcmpipe.tasks import Task
 
@@ -92,7 +92,7 @@ class Gallery:
 
 
 def make_gallery(
-    result: BenchResult, outcomes: Sequence[PictureOutcome], source: FrameSource, setting: Setting, megabytes: int
+    result: BenchResult, outcomes: Sequence[SegmentOutcome], source: FrameSource, setting: Setting, megabytes: int
 ) -> Gallery:
     """Choose pictures, read and decode them again and pack them, until the megabytes in the page are used up.
 
@@ -130,13 +130,13 @@ def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
     return [chosen[name] for name in names]
 
 
-def _worst_first(outcome: PictureOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
+def _worst_first(outcome: SegmentOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
     cell = outcome.cells[Point(point.method, point.label)]
-    states = [state for _, state, _ in _states(outcome.reference, cell.detections, task)]
+    states = [state for _, state, _ in _states(outcome.reference[0], cell.detections[0], task)]
     return -states.count("lost"), -states.count("new"), outcome.name
 
 
-def _frames(source: FrameSource, outcomes: Sequence[PictureOutcome]) -> Iterator[tuple[PictureOutcome, Frame]]:
+def _frames(source: FrameSource, outcomes: Sequence[SegmentOutcome]) -> Iterator[tuple[SegmentOutcome, Frame]]:
     """The source pictures again, in the order of the outcomes."""
     if isinstance(source, PictureSource):
         places = {path.name: place for place, path in enumerate(source.paths)}
@@ -170,16 +170,16 @@ def _states(
     return states
 
 
-def _shown(outcome: PictureOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
+def _shown(outcome: SegmentOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
     versions, pipeline, names = [], setting.pipeline, setting.pipeline.detector.classes
     for point in points:
         key = Point(point.method, point.label)
         version = outcome.versions[key]
-        decoded, _ = pipeline.coder(frame, version.size).decode_still(version.coded)
+        decoded = next(pipeline.coder(frame, version.size).decode(version.coded)).frame
         things = [
             _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
             for (detections, place), state, class_id in _states(
-                outcome.reference, outcome.cells[key].detections, pipeline.task
+                outcome.reference[0], outcome.cells[key].detections[0], pipeline.task
             )
         ]
         versions.append(_version(point, version, data_uri(decoded.rgb, _DECODED_QUALITY), things))

@@ -14,7 +14,7 @@ from vcmpipe.evaluation import Curves, rate_at
 from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
-    from vcmpipe.bench.pictures import PictureOutcome
+    from vcmpipe.bench.segments import SegmentOutcome
     from vcmpipe.tasks import Task
 
 
@@ -23,15 +23,15 @@ def due(done: int, total: int | None) -> bool:
     return done > 0 and done & (done - 1) == 0 and done != total
 
 
-def interim(outcomes: Sequence[PictureOutcome], task: Task) -> Table:
+def interim(outcomes: Sequence[SegmentOutcome], task: Task) -> Table:
     """By method the bytes per picture that keep ``TARGET`` of the objects, of the pictures so far, at least one."""
-    references = [task.reference([outcome.reference]) for outcome in outcomes]
+    references = [task.reference(outcome.reference) for outcome in outcomes]
     objects = sum(len(own) for own in references)
     points: dict[str, list[tuple[float, float]]] = {}
     for point in outcomes[0].cells:
         cells = [outcome.cells[point] for outcome in outcomes]
         kept = sum(
-            int(task.compare(own, [cell.detections]).kept.sum()) for own, cell in zip(references, cells, strict=True)
+            int(task.compare(own, cell.detections).kept.sum()) for own, cell in zip(references, cells, strict=True)
         )
         size = sum(cell.bits for cell in cells) / 8 / len(cells)
         points.setdefault(point.method, []).append((size, kept / objects if objects else np.nan))

@@ -1,6 +1,6 @@
 """The methods that are compared, each as the list of ways in which it codes one picture.
 
-A method is a function of ``PictureBench`` and ``Sweep``, found by its name in ``vcmpipe.plugins.METHODS``: here, or in
+A method is a function of ``SegmentBench`` and ``Sweep``, found by its name in ``vcmpipe.plugins.METHODS``: here, or in
 another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
 is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
 
@@ -22,17 +22,15 @@ from vcmpipe.bench.meter import Account, Found, Meter, metered_detector, metered
 from vcmpipe.coding.search import VerifyRules, verify_segment
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.frames import Frame, scaled_size
+from vcmpipe.frames import scaled_size
 from vcmpipe.measurement import MeasuredPredictor
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.qpmap import QpMap
 from vcmpipe.qpmap.qp_map import shifted, smaller
-from vcmpipe.tasks import Constraint, Constraints
+from vcmpipe.tasks import Constraint, Constraints, Reference
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
-    import supervision as sv
-
     from vcmpipe.coding.pipeline import Pipeline
 
 VIEWERS = ("machine", "human", "both")
@@ -64,7 +62,7 @@ class Sweep:
 
 
 class Coded(NamedTuple):
-    """A picture at an operating point.
+    """A segment at an operating point.
 
     Attributes:
         label: What sets the point apart from the method's others.
@@ -78,13 +76,13 @@ class Coded(NamedTuple):
     trials: int | None = None
 
 
-class PictureBench:
-    """One picture under every method: coders by scale, thresholds predicted once, and what all of it costs.
+class SegmentBench:
+    """One segment under every method: coders by scale, thresholds predicted once, and what all of it costs.
 
     Args:
         pipeline: Detector, predictor, encoder and policies.
-        frame: The source picture.
-        detections: The objects to keep in it.
+        segment: The source.
+        reference: What has to be kept of it.
         cache: Keeps what predictors answer.
 
     Attributes:
@@ -94,9 +92,9 @@ class PictureBench:
             for sample, are detected in once.
     """
 
-    def __init__(self, pipeline: Pipeline, frame: Frame, detections: sv.Detections, cache: ContentCache) -> None:
-        self.frame = frame
-        self.detections = detections
+    def __init__(self, pipeline: Pipeline, segment: Segment, reference: Reference, cache: ContentCache) -> None:
+        self.segment = segment
+        self.reference = reference
         self.cache = cache
         self.detector = pipeline.detector
         self._whole = pipeline
@@ -128,8 +126,8 @@ class PictureBench:
         options = self.pipeline.options
         return SegmentCoder(
             metered_encoder(self._whole.encoder, meter or self.meter),
-            self.frame,
-            coded_size=scaled_size(self.frame.width, self.frame.height, scale),
+            self.segment,
+            coded_size=scaled_size(self.segment.width, self.segment.height, scale),
             spec=self.pipeline.spec,
             preset=options.preset,
             ctu=options.ctu,
@@ -143,7 +141,7 @@ class PictureBench:
             meter = Meter()
             # A coder of its own: what a method's encodes cost must not depend on who predicted before.
             coder = self.fresh_coder(1.0, meter)
-            self._predictions[predictor.name] = cached_prediction(predictor, coder, self.detections, self.cache, meter)
+            self._predictions[predictor.name] = cached_prediction(predictor, coder, self.reference, self.cache, meter)
         found = self._predictions[predictor.name]
         self.meter.add(found.spent, "predict")
         return found.thresholds
@@ -154,7 +152,7 @@ class PictureBench:
         low, high = self.pipeline.encoder.capabilities.qp_range
         qps = thresholds.decide(options.decision, options.risk, margin, low, high)
         part = thresholds.recognisable
-        return self.detections.xyxy[part], qps[part]
+        return self.pipeline.task.footprint(self.reference)[part], qps[part]
 
     def human(self, scale: float) -> QpMap | None:
         """The human viewers' map at a scale, or None for machines alone: requested and charged once."""
@@ -165,7 +163,7 @@ class PictureBench:
             meter = Meter()
             with meter.stage("predict"):
                 requested = human.request(self.fresh_coder(scale, meter))
-            if not self._human:  # a picture's JNDs are found once, for all scales
+            if not self._human:  # a segment's JNDs are found once, for all scales
                 meter.add(Account(charged=requested.cached, cached=requested.cached), "predict")
             self._human[scale] = self._whole.smoothed(requested.map), meter["predict"]
         found, spent = self._human[scale]
@@ -175,7 +173,7 @@ class PictureBench:
         return found
 
     def by_map(self, label: str, scale: float, boxes: np.ndarray, qps: np.ndarray) -> Coded:
-        """The picture by the map of its objects, and of human viewers where they count, at a scale in (0, 1].
+        """The segment by the map of its objects, and of human viewers where they count, at a scale in (0, 1].
 
         Boxes are (N, 4) in source pixels, QPs (N,); the scale is added to the label.
         """
@@ -184,7 +182,7 @@ class PictureBench:
         return self._coded(label, scale, coder, requested if human is None else smaller(requested, human))
 
     def by_human(self, label: str, scale: float, margin: int) -> Coded:
-        """The picture by the human viewers' map, a margin added, at a scale."""
+        """The segment by the human viewers' map, a margin added, at a scale."""
         human = self.human(scale)
         assert human is not None, "--viewer human has a human viewer"
         requested = shifted(human, margin, self.pipeline.encoder.capabilities.qp_range)
@@ -194,7 +192,7 @@ class PictureBench:
         return Coded(label + _at(scale), coder, coder.by_map(requested, self.pipeline.options.realise))
 
 
-Method = Callable[[PictureBench, Sweep], list[Coded]]
+Method = Callable[[SegmentBench, Sweep], list[Coded]]
 
 
 def is_blind(method: Method) -> bool:
@@ -226,25 +224,25 @@ def _at_qps(coder: SegmentCoder, sweep: Sweep, more: str = "") -> list[Coded]:
 
 
 @_trait(blind=True)
-def plain(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def plain(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
     return _at_qps(bench.coder(), sweep)
 
 
 @_trait(blind=True)
-def plain_default(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def plain_default(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
     return _at_qps(bench.coder(constant_qp=False), sweep)
 
 
 @_trait(blind=True)
-def plain_scaled(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def plain_scaled(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """One QP and one scale for all pictures; its envelope is the best that an operator without a detector can do."""
     return [coded for scale in sweep.scales for coded in _at_qps(bench.coder(scale), sweep, f" at {scale:g}")]
 
 
-def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
-    """One QP per picture: the smallest threshold in it, plus a margin."""
+def frame(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """One QP per segment: the smallest threshold in it, plus a margin."""
     for_human = bench.pipeline.options.viewer == "human"
     wanted = [0] * len(sweep.margins) if for_human else _smallest(bench, sweep)
     points = []
@@ -258,8 +256,8 @@ def frame(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     return points
 
 
-def _smallest(bench: PictureBench, sweep: Sweep) -> list[int]:
-    """By margin the smallest threshold of a picture's objects."""
+def _smallest(bench: SegmentBench, sweep: Sweep) -> list[int]:
+    """By margin the smallest threshold of a segment's objects."""
     thresholds = bench.thresholds(bench.pipeline.predictor)
     qps = []
     for margin in sweep.margins:
@@ -269,9 +267,9 @@ def _smallest(bench: PictureBench, sweep: Sweep) -> list[int]:
 
 
 @_trait(viewers=("machine", "both"))
-def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def roi(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """Two levels: every object at one QP, the background by the policy."""
-    boxes = bench.detections.xyxy
+    boxes = bench.pipeline.task.footprint(bench.reference)
     return [
         bench.by_map(f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
         for scale in sweep.map_scales
@@ -279,7 +277,7 @@ def roi(bench: PictureBench, sweep: Sweep) -> list[Coded]:
     ]
 
 
-def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def jrd(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
 
     Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For human
@@ -292,12 +290,12 @@ def jrd(bench: PictureBench, sweep: Sweep) -> list[Coded]:
 
 
 @_trait(viewers=("machine", "both"))
-def jrd_measured(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def jrd_measured(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The same with thresholds measured on the picture itself, whatever ``--predictor`` says."""
     return _by_thresholds(bench, sweep, MeasuredPredictor(detector=bench.detector))
 
 
-def _by_thresholds(bench: PictureBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
+def _by_thresholds(bench: SegmentBench, sweep: Sweep, predictor: ThresholdPredictor) -> list[Coded]:
     thresholds = bench.thresholds(predictor)
     return [
         bench.by_map(f"margin {margin:+d}", scale, *bench.decided(thresholds, margin))
@@ -315,13 +313,13 @@ VERIFIED = {
 
 
 @_trait(viewers=("machine",))
-def verified(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
     points = []
     for label, rules in VERIFIED.items():
         pipeline = bench.pipeline
-        one = Constraint.of(pipeline.detector, pipeline.task, [bench.detections], margin=rules.score_margin)
+        one = Constraint.of(pipeline.detector, pipeline.task, bench.reference.detections, margin=rules.score_margin)
         with bench.meter.stage("search"):
-            found = verify_segment(pipeline, Segment.still(bench.frame), Constraints([one]), rules)
+            found = verify_segment(pipeline, bench.segment, Constraints([one]), rules)
         points.append(Coded(label, found.coder, found.coded, found.trials))
     return points

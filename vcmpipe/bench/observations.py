@@ -1,4 +1,4 @@
-"""What a bench measured, as arrays: pictures by operating points. Statistics are made of nothing else."""
+"""What a bench measured, as arrays: segments by operating points. Statistics are made of nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.bench.methods import Point
-    from vcmpipe.bench.pictures import Cell, PictureOutcome
+    from vcmpipe.bench.segments import Cell, SegmentOutcome
     from vcmpipe.detection import Detector
     from vcmpipe.tasks import Reference, Task
 
@@ -34,16 +34,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Observations:
-    """N pictures at P operating points.
+    """N segments, of one frame each where pictures are compared, at P operating points.
 
     Attributes:
-        names: (N) file names.
+        names: (N) what reports call them.
+        frames: (F) the segment of each frame, in the order of ``tables``.
         sizes: (N, 2) width and height of the sources.
         classes: (C) names of the classes of the objects, ``NO_OBJECTS`` last where a picture has none.
-        members: (N, C) objects of each class in each picture; 1 in the column ``NO_OBJECTS``.
+        members: (N, C) objects of each class in each segment; 1 in the column ``NO_OBJECTS``.
         points: (P) the operating points, each method's together.
-        bits: (P, N) size of each picture's stream.
-        psnr_y: (P, N) PSNR of the luma at the coded size.
+        bits: (P, N) size of each segment's stream.
+        psnr_y: (P, N) mean PSNR of the luma at the coded size.
         split: (P, N, 3) bits of objects, background and headers; -1 where they cannot be told apart.
         trials: (P, N) encodes that were tried; 0 where there was no search.
         objects: Those to keep and those kept.
@@ -53,6 +54,7 @@ class Observations:
     """
 
     names: Sequence[str]
+    frames: NDArray[np.int64]
     sizes: NDArray[np.int64]
     classes: Sequence[str]
     members: NDArray[np.int64]
@@ -68,9 +70,8 @@ class Observations:
 
     @property
     def pixels(self) -> NDArray[np.int64]:
-        """(N,) pixels of the sources."""
-        result: NDArray[np.int64] = self.sizes.prod(axis=1)
-        return result
+        """(N,) pixels of the sources, of all frames."""
+        return np.asarray(self.sizes.prod(axis=1) * np.bincount(self.frames, minlength=len(self.names)))
 
     @property
     def methods(self) -> list[str]:
@@ -79,14 +80,14 @@ class Observations:
 
 
 def observe(
-    outcomes: Sequence[PictureOutcome],
+    outcomes: Sequence[SegmentOutcome],
     detector: Detector,
     task: Task,
     truth: GroundTruth | None = None,
 ) -> Observations:
-    """Count what was kept in every picture, at least one, at every point, and match it for average precision.
+    """Count what was kept in every segment, at least one, at every point, and match it for average precision.
 
-    All pictures are at the same points.
+    All segments are at the same points.
     """
 
     def table(value: Callable[[Cell], Any], *shape: int) -> NDArray[Any]:
@@ -94,20 +95,21 @@ def observe(
 
     points = list(outcomes[0].cells)
     cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
-    references = [task.reference([outcome.reference]) for outcome in outcomes]
-    wanted = [reference.detections[0] for reference in references]
-    own = pseudo_truth({o.name: w for o, w in zip(outcomes, wanted, strict=True)}, detector.classes, score=0.0)
-    found = [{o.name: cell.detections for o, cell in zip(outcomes, row, strict=True)} for row in cells]
+    references = [task.reference(outcome.reference) for outcome in outcomes]
+    wanted = [reference.detections for reference in references]
+    own = pseudo_truth(_by_frame(outcomes, wanted), detector.classes, score=0.0)
+    found = [_by_frame(outcomes, [cell.detections for cell in row]) for row in cells]
     tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
     if truth is not None:
         tables["truth"] = [ap_table(truth, each, detector.classes) for each in found]
     classes, members = _classes(wanted, detector.classes)
     second = None
     if outcomes[0].second is not None:
-        sources = [task.reference([outcome.second]) for outcome in outcomes if outcome.second is not None]
+        sources = [task.reference(outcome.second) for outcome in outcomes if outcome.second is not None]
         second = _kept(sources, [[cell.second for cell in row if cell.second is not None] for row in cells], task)
     return Observations(
         names=[outcome.name for outcome in outcomes],
+        frames=np.repeat(np.arange(len(outcomes)), [len(outcome.names) for outcome in outcomes]),
         sizes=np.array([(outcome.width, outcome.height) for outcome in outcomes], dtype=np.int64),
         classes=classes,
         members=members,
@@ -126,17 +128,28 @@ def observe(
     )
 
 
-def _kept(references: list[Reference], found: list[list[sv.Detections]], task: Task) -> Kept:
+def _by_frame(outcomes: Sequence[SegmentOutcome], found: Sequence[Sequence[sv.Detections]]) -> dict[str, sv.Detections]:
+    """What is found in each frame, by its name."""
+    pairs = zip(outcomes, found, strict=True)
+    return {name: each for outcome, own in pairs for name, each in zip(outcome.names, own, strict=True)}
+
+
+def _kept(references: list[Reference], found: list[list[tuple[sv.Detections, ...]]], task: Task) -> Kept:
     kept = [
-        [int(task.compare(own, [each]).kept.sum()) for own, each in zip(references, row, strict=True)] for row in found
+        [int(task.compare(own, each).kept.sum()) for own, each in zip(references, row, strict=True)] for row in found
     ]
     total = np.array([len(own) for own in references], dtype=np.int64)
     return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(references)))
 
 
-def _classes(wanted: list[sv.Detections], names: Mapping[int, str]) -> tuple[list[str], NDArray[np.int64]]:
-    """The classes that occur, by their ids, and how many objects of each every picture holds."""
-    ids = [np.asarray(own.class_id if len(own) else [], dtype=np.int64) for own in wanted]
+def _classes(
+    wanted: Sequence[Sequence[sv.Detections]], names: Mapping[int, str]
+) -> tuple[list[str], NDArray[np.int64]]:
+    """The classes that occur, by their ids, and how many objects of each every segment holds."""
+    ids = [
+        np.concatenate([np.asarray(own.class_id if len(own) else [], dtype=np.int64) for own in frames])
+        for frames in wanted
+    ]
     present = sorted(set(np.concatenate(ids).tolist())) if ids else []
     members = np.array([[int((own == number).sum()) for number in present] for own in ids], dtype=np.int64)
     members = members.reshape(len(ids), len(present))
@@ -147,7 +160,7 @@ def _classes(wanted: list[sv.Detections], names: Mapping[int, str]) -> tuple[lis
 
 
 def picture_results(observed: Observations) -> list[PictureResult]:
-    """Every picture at every operating point."""
+    """Every segment at every operating point."""
     return [
         PictureResult(
             name=name,

@@ -12,23 +12,24 @@ from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import Method, Sweep, viewers_of
 from vcmpipe.bench.observations import Observations, observe, picture_results
-from vcmpipe.bench.pictures import (
+from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
+from vcmpipe.bench.segments import (
     Album,
     DetectionError,
-    PictureOutcome,
+    SegmentOutcome,
     Setting,
-    SourcePicture,
+    SourceSegment,
     detect_sources,
     guarded_detector,
-    run_picture,
+    run_segment,
 )
-from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.tables import Table
 from vcmpipe.bench.truth import check_truth, known_frames
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.pipeline import Pipeline
+from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
@@ -164,7 +165,7 @@ def _run(
     count: int | None,
     progress: Progress,
     figures: Callable[[Table], None],
-) -> tuple[list[PictureOutcome], list[LeftOut]]:
+) -> tuple[list[SegmentOutcome], list[LeftOut]]:
     """Every picture under every method, and those that a detector failed on.
 
     Raises:
@@ -172,19 +173,19 @@ def _run(
     """
     pipeline = setting.pipeline
 
-    def work(source: SourcePicture | LeftOut) -> PictureOutcome | LeftOut:
+    def work(source: SourceSegment | LeftOut) -> SegmentOutcome | LeftOut:
         if isinstance(source, LeftOut):
             return source
         try:
-            with blamed_on(pipeline.encoder, source.frame.source):
-                return run_picture(setting, source)
+            with blamed_on(pipeline.encoder, source.segment.source):
+                return run_segment(setting, source)
         except DetectionError as error:
-            return LeftOut(Path(source.frame.source).name, str(error))
+            return LeftOut(source.segment.name, str(error))
 
-    outcomes: list[PictureOutcome] = []
+    outcomes: list[SegmentOutcome] = []
     left_out: list[LeftOut] = []
     with worker_pool(pipeline.jobs) as pool:
-        sources = detect_sources(pipeline.detector, setting.second, frames)
+        sources = detect_sources(pipeline.detector, setting.second, map(Segment.still, frames))
         for outcome in in_order(pool, work, sources, ahead=2 * pipeline.jobs):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
@@ -202,7 +203,7 @@ def _run(
 
 
 def _result(
-    outcomes: Sequence[PictureOutcome],
+    outcomes: Sequence[SegmentOutcome],
     left_out: Sequence[LeftOut],
     setting: Setting,
     truth: GroundTruth | None,
@@ -215,7 +216,9 @@ def _result(
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
     accuracy: Mapping[str, float | None] = {}
     if truth is not None:
-        sources = {outcome.name: outcome.reference for outcome in outcomes}
+        sources = {
+            name: own for outcome in outcomes for name, own in zip(outcome.names, outcome.reference, strict=True)
+        }
         accuracy = pipeline.task.accuracy(truth, sources, pipeline.detector.classes)
     second = {"second_detector": provenance.of_detector(setting.second)} if setting.second else {}
     return BenchResult(
@@ -240,7 +243,7 @@ def _result(
     )
 
 
-def _costs(method: MethodResult, outcomes: Sequence[PictureOutcome], observed: Observations) -> Costs:
+def _costs(method: MethodResult, outcomes: Sequence[SegmentOutcome], observed: Observations) -> Costs:
     """A method's mean time per picture and operating point.
 
     Looking at the source and predicting are done once for all points of a picture, as they would be for one; the rest
@@ -253,7 +256,7 @@ def _costs(method: MethodResult, outcomes: Sequence[PictureOutcome], observed: O
     for outcome in outcomes:
         for stage, account in outcome.accounts[method.method].items():
             total[stage].add(account)
-            coded += account.samples / (outcome.width * outcome.height) / shares[stage]
+            coded += account.samples / (outcome.width * outcome.height * len(outcome.names)) / shares[stage]
     seconds = {stage: spent.seconds / shares[stage] / len(outcomes) for stage, spent in total.items()}
     everything = sum(account.seconds for account in total.values())
     return Costs(

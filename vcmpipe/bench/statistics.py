@@ -87,7 +87,7 @@ def rows_of(observed: Observations, average: Average, resamples: int, seed: int)
         qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)
     for truth, names in (("truth", ("ap", "ap50")), ("source", ("ap_source", "ap50_source"))):
         if truth in observed.tables:
-            both = [table.values(weights) for table in observed.tables[truth]]
+            both = [table.values(weights[:, observed.frames]) for table in observed.tables[truth]]
             for i, name in enumerate(names):
                 qualities[name] = np.array([value[i] for value in both]).reshape(-1, len(weights)).T
     for name, values in observed.human.items():

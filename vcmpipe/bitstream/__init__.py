@@ -10,7 +10,7 @@ from vcmpipe.bitstream.codecs import (
     inspect_stream,
     split_access_units,
 )
-from vcmpipe.bitstream.geometry import Rect, RegionLayout
+from vcmpipe.bitstream.geometry import RegionLayout
 from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo, ctu_qps
 from vcmpipe.bitstream.nal import AccessUnit, NalUnit
 from vcmpipe.bitstream.vui import Vui
@@ -23,6 +23,7 @@ from vcmpipe.bitstream.vvc import (
     merge_regions,
     split_nal_units,
 )
+from vcmpipe.frames.yuv import Rect
 
 __all__ = [
     "CODECS",

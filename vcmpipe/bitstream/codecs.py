@@ -1,4 +1,4 @@
-"""The codecs that are read here, one entry each, and the questions that are asked of streams of any of them."""
+"""The codecs that are read here, one entry each, and what can be found out about streams of any of them."""
 
 from __future__ import annotations
 
@@ -94,20 +94,12 @@ def codec_of(data: bytes) -> Codec:
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
-    """Split an Annex-B stream into its access units, in decoding order.
-
-    Raises:
-        BitstreamError: no stream of a codec known here, or no picture in it.
-    """
+    """The access units of an Annex-B stream in decoding order; BitstreamError where there are none of a known codec."""
     return CODECS[codec_of(data)].split(data)
 
 
 def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B stream.
-
-    Raises:
-        BitstreamError: no stream of a codec known here.
-    """
+    """The number of coded pictures in an Annex-B stream; BitstreamError where it is of no codec known here."""
     return sum(any(unit.is_slice for unit in group) for group in CODECS[codec_of(data)].group(data))
 
 
@@ -128,11 +120,7 @@ class StreamJoiner:
         self._join = CODECS[codec].joiner()
 
     def add(self, stream: bytes) -> bytes:
-        """The bytes with which a stream continues the output.
-
-        Raises:
-            BitstreamError: it is of another codec, or cannot follow.
-        """
+        """The bytes with which a stream continues the output; BitstreamError where it cannot follow."""
         if codec_of(stream) != self._codec:
             raise BitstreamError(f"a stream to be joined is no {self._codec.upper()} stream with its parameter sets")
         return self._join(stream)

@@ -1,25 +1,11 @@
-"""Where the regions of a picture lie: rectangles and the layouts that VVC can carry without changing the CTU scan."""
+"""Where the regions of a picture lie: the layouts that VVC can carry without changing the CTU scan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from vcmpipe.errors import InputError
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """A rectangle in luma samples."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def within(self, width: int, height: int) -> Rect:
-        """The part that lies in a picture of this size; of no width or height where there is none."""
-        right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
-        return Rect(self.x, self.y, max(right - self.x, 0), max(bottom - self.y, 0))
+from vcmpipe.frames.yuv import Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +58,13 @@ class RegionLayout:
     def regions(self) -> tuple[Rect, ...]:
         """The regions in slice order: tiles in raster order, the bands of a tile from top to bottom."""
         found = []
-        top = 0
-        for row, row_height in enumerate(self.rows):
-            left = 0
-            for column, column_width in enumerate(self.columns):
-                x, y = left * self.ctu, top * self.ctu
-                width = min(column_width * self.ctu, self.width - x)
-                for band in self.bands[row * len(self.columns) + column]:
-                    height = min(band * self.ctu, self.height - y)
-                    found.append(Rect(x, y, width, height))
-                    y += band * self.ctu
-                left += column_width
-            top += row_height
+        for tile, bands in enumerate(self.bands):
+            row, column = divmod(tile, len(self.columns))
+            x, y = sum(self.columns[:column]) * self.ctu, sum(self.rows[:row]) * self.ctu
+            width = min(self.columns[column] * self.ctu, self.width - x)
+            for band in bands:
+                found.append(Rect(x, y, width, min(band * self.ctu, self.height - y)))
+                y += band * self.ctu
         return tuple(found)
 
     @classmethod

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 _MAX_PROBLEMS = 50
 
@@ -47,16 +47,16 @@ class PictureInfo:
 
     Attributes:
         index: its number in decoding order, from 0.
-        nal_type: ``nal_unit_type`` in words, such as IDR_N_LP.
+        nal_type: the name of its ``nal_unit_type``, such as IDR_N_LP.
         slice_types: the kinds of its slices, such as "I" or "BI".
-        poc: picture order count; None where it could not be told.
+        poc: picture order count; None where the headers could not be read.
         temporal_id: TemporalId.
         width: coded width in luma samples; 0 where the headers could not be read.
         height: coded height in luma samples; 0 where the headers could not be read.
         display_width: width after the conformance window.
         display_height: height after the conformance window.
         ctu: CTU size in luma samples.
-        bits: bits of its access unit, with start codes, parameter sets and messages; all pictures' sum to the stream's.
+        bits: bits of its access unit, with start codes, parameter sets and SEI; all pictures' sum to the stream's.
         regions: its slices. Empty where they are runs of tiles instead of rectangles, or could not be read.
         cu_qp_delta_possible: whether coding units may change the luma QP of any region (also where that is not known).
         chroma_qp_delta_possible: whether coding units may change the chroma QPs of any region.
@@ -117,9 +117,9 @@ def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
     columns, rows = (-(-picture.width // ctu), -(-picture.height // ctu)) if ctu else (0, 0)
     found: list[list[int | None]] = [[None] * columns for _ in range(rows)]
     for region in picture.regions:
-        first, last = region.rect.x // ctu, -(-(region.rect.x + region.rect.width) // ctu)
-        for row in range(region.rect.y // ctu, -(-(region.rect.y + region.rect.height) // ctu)):
-            found[row][first:last] = [region.qp] * (last - first)
+        down, across = region.rect.ctus(ctu)
+        for line in found[down]:
+            line[across] = [region.qp] * (across.stop - across.start)
     return found
 
 
@@ -131,11 +131,7 @@ def stream_info(
     parameter_sets: Iterable[ParameterSetInfo],
     problems: Sequence[str],
 ) -> StreamInfo:
-    """All that was found in a stream; bits that no picture has counted go to the last one.
-
-    Raises:
-        BitstreamError: no picture could be read.
-    """
+    """All that was found in a stream, else BitstreamError; bits that no picture has counted go to the last one."""
     if not any(picture.width for picture in pictures):
         detail = f": {problems[0]}" if problems else f" (cut behind its headers, or no {codec.upper()} stream)"
         raise BitstreamError(f"no picture of the stream could be read{detail}")
@@ -157,12 +153,9 @@ class PictureOrder:
     def of(self, lsb: int, cycle: int, *, msb: int | None = None, reference: bool) -> int:
         """The picture order count of the next picture.
 
-        Args:
-            lsb: its least significant bits, below ``cycle``.
-            cycle: MaxPicOrderCntLsb.
-            msb: the rest, where it is stated; None: the nearest to the last picture's, 0 for the first one.
-            reference: whether those that follow are counted from this one: it is of temporal layer 0 and a reference
-                picture, and no leading one.
+        ``lsb`` are its bits below ``cycle`` (MaxPicOrderCntLsb), ``msb`` the rest where it is stated; None: the nearest
+        to the last picture's, 0 for the first one. Those that follow are counted from a picture that is ``reference``:
+        of temporal layer 0, a reference picture, and no leading one.
         """
         if msb is None:
             msb = self._previous - self._previous % cycle if self._begun else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.colour import ColourSpec
@@ -18,12 +19,12 @@ class NalTypes:
     """What the values of ``nal_unit_type`` mean in a codec.
 
     Attributes:
-        names: words for them, such as IDR_N_LP.
+        names: what they are called, such as IDR_N_LP.
         slices: coded slices.
         idr: slices of IDR pictures.
         irap: slices of pictures with which decoding can begin in some way.
         cra: those of ``irap`` whose RASL pictures are not shown where a stream begins with them.
-        rasl: slices of RASL pictures.
+        rasl: slices of RASL pictures: they refer to what stands before the IRAP picture that they lead.
     """
 
     names: Mapping[int, str]
@@ -54,7 +55,7 @@ class NalUnit:
 
     @property
     def type_name(self) -> str:
-        """``nal_unit_type`` in words, such as IDR_N_LP."""
+        """The name of ``nal_unit_type``, such as IDR_N_LP."""
         return self.types.names.get(self.type, f"type {self.type}")
 
     @property
@@ -74,7 +75,7 @@ class NalUnit:
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """The NAL units of one picture, with the parameter sets and messages that go with it.
+    """The NAL units of one picture, with the parameter sets and SEI messages that go with it.
 
     Attributes:
         nal_units: the NAL units, in order.
@@ -94,25 +95,9 @@ class AccessUnit:
         """The access unit as an Annex-B byte stream."""
         return join_nal_units(self.nal_units)
 
-    @property
-    def is_irap(self) -> bool:
-        """Whether decoding can begin with the picture in some way."""
-        return any(unit.type in unit.types.irap for unit in self.nal_units)
-
-    @property
-    def is_idr(self) -> bool:
-        """Whether the picture is an IDR picture, with which decoding can begin afresh."""
-        return any(unit.type in unit.types.idr for unit in self.nal_units)
-
-    @property
-    def is_cra(self) -> bool:
-        """Whether RASL pictures that follow are not shown where a stream begins with this picture."""
-        return any(unit.type in unit.types.cra for unit in self.nal_units)
-
-    @property
-    def is_rasl(self) -> bool:
-        """Whether the picture refers to what stands before the IRAP picture that it leads."""
-        return any(unit.type in unit.types.rasl for unit in self.nal_units)
+    def is_a(self, kind: Literal["idr", "irap", "cra", "rasl"]) -> bool:
+        """Whether the picture is of that kind; see ``NalTypes``."""
+        return any(unit.type in getattr(unit.types, kind) for unit in self.nal_units)
 
 
 def unescape(data: bytes) -> bytes:
@@ -135,13 +120,9 @@ def join_nal_units(units: Iterable[NalUnit]) -> bytes:
 def split_annex_b(data: bytes, codec: str, read: Callable[[bytes, int], NalUnit]) -> list[NalUnit]:
     """Split an Annex-B byte stream into its NAL units.
 
-    Args:
-        data: the stream's bytes.
-        codec: what messages call its codec.
-        read: makes the NAL unit of its bytes and ``framing``, or raises BitstreamError where its header is wrong.
-
-    Returns:
-        The NAL units in order; their ``framing`` and ``data`` lengths add up to the stream's, but for trailing zeros.
+    ``read`` makes the NAL unit of its bytes and ``framing``, or raises BitstreamError where its header is wrong;
+    messages call the codec ``codec``. All lengths of ``framing`` and ``data`` add up to the stream's, but for trailing
+    zeros.
 
     Raises:
         BitstreamError: the data is empty, does not begin with a start code, or a header is not one of the codec's.

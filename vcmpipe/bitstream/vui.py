@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Siting
 from vcmpipe.frames.colour import ColourSpec, Matrix
 
@@ -21,10 +20,7 @@ class Vui:
         transfer: ``vui_transfer_characteristics``, 0..255.
         matrix: ``vui_matrix_coeffs``, 0..255 (1: BT.709, 5 and 6: BT.601).
         full_range: ``vui_full_range_flag``.
-        chroma_siting: ``vui_chroma_sample_loc_type_frame``, 0..6 (0: left, 1: centre, 2: top left), or None: not said.
-
-    Raises:
-        InputError: a code is out of its range.
+        chroma_siting: ``vui_chroma_sample_loc_type_frame``, 0..6 (0: left, 1: centre, 2: top left), or None: unstated.
     """
 
     colour_primaries: int
@@ -32,13 +28,6 @@ class Vui:
     matrix: int
     full_range: bool
     chroma_siting: int | None
-
-    def __post_init__(self) -> None:
-        for name, code in (("primaries", self.colour_primaries), ("transfer", self.transfer), ("matrix", self.matrix)):
-            if not 0 <= code <= 255:
-                raise InputError(f"VUI: the code of the {name} is 0..255, not {code}")
-        if self.chroma_siting is not None and not 0 <= self.chroma_siting <= 6:
-            raise InputError(f"VUI: the chroma sample location type is 0..6, not {self.chroma_siting}")
 
     @classmethod
     def of_colour(cls, colour: ColourSpec) -> Vui:

@@ -1,4 +1,4 @@
-"""An encoder's faults told as such: which picture, and that the encoder is to blame although it exited with 0."""
+"""An encoder's faults named as such: in which source, and that the encoder is to blame although it exited with 0."""
 
 from __future__ import annotations
 

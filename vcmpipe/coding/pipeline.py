@@ -146,9 +146,9 @@ class Pipeline:
                 detector=self.detector,
             )
         for_humans = options.viewer == "human"
-        # Where nobody asks it, nothing has to be said about it.
-        told = (lambda message: None) if for_humans else warn
-        self.predictor = predictor or load_predictor(options.predictor, self.detector, warn=told)
+        # A predictor that is not used needs no remark.
+        remark = (lambda message: None) if for_humans else warn
+        self.predictor = predictor or load_predictor(options.predictor, self.detector, warn=remark)
         default = 0 if for_humans else own_margin(self.predictor)
         self.margin = default if margin is None else margin
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.coding.cached_encoder import samples_digest
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.config import CodingOptions
@@ -33,6 +32,7 @@ from vcmpipe.frames import (
     scale_rgb,
     yuv_to_rgb,
 )
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, fit_map, plan_regions
 
 Realisation = Literal["auto", "uniform", "regions", "native"]
@@ -221,7 +221,7 @@ class SegmentCoder:
         it can and the planner expects a gain; it keeps whichever took the fewest bits.
 
         Raises:
-            InputError: ``native`` or ``regions`` was asked of an encoder without, or the map has another size.
+            InputError: ``native`` or ``regions`` was requested of an encoder without, or the map has another size.
         """
         if (qp_map.width, qp_map.height) != self.padded_size:
             width, height = self.padded_size

@@ -1,4 +1,4 @@
-"""Who looks at what is coded: machines, human viewers, or both."""
+"""Human viewers beside the machine: the map that their thresholds request."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def try_encoder(encoder: Encoder) -> Trial:
         if encoder.capabilities.native_map:
             coded = coder.native(requested)
         elif encoder.capabilities.regions:
-            coded = coder.regions(RegionPlan(layout, _QPS, 0.0, 0.0))
+            coded = coder.regions(RegionPlan(layout, _QPS, 0.0))
         else:
             unknown = Conformance(Verdict.UNKNOWN, "it codes one QP per picture")
             return Trial(unknown, coder, coder.uniform([_QPS[0]])[0])

@@ -61,8 +61,8 @@ def write_jnd_maps(
             another picture, of other weights, or nobody's, has a map's name and ``overwrite`` is not set.
         OutputError: A file cannot be written.
     """
+    from vcmpipe.detection.postprocess import file_digest
     from vcmpipe.jnd.models import resjnd
-    from vcmpipe.thresholds.weights import digest_of
 
     source = open_source(options.input, limit=options.limit)
     folder = Path(options.out)
@@ -71,7 +71,7 @@ def write_jnd_maps(
     _check_names(source, folder)
     weights = Path(options.weights)
     network = resjnd.load(weights, options.device)
-    digest = digest_of(weights)
+    digest = file_digest(weights)
     done: list[MappedPicture] = []
     for frame in source:
         made_of = {"version": VERSION, "weights": digest, "source": digest_of_pixels(frame.rgb)}

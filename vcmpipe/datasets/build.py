@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,31 +16,25 @@ from vcmpipe.config import DatasetBuildOptions
 from vcmpipe.datasets.estimate import Estimate, estimate
 from vcmpipe.datasets.manifest import Manifest
 from vcmpipe.datasets.store import Store
-from vcmpipe.datasets.work import Failure, Finished, Recipe, code_picture
+from vcmpipe.datasets.work import Failure, Recipe, code_picture
+from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import find_pictures
-from vcmpipe.process.progress import Progress
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.workers import worker_count
 from vcmpipe.sidecar import provenance
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did.
+    """What a build did: but for ``pictures``, this run alone.
 
     Attributes:
-        store: The store.
         pictures: Pictures that are done, those of earlier runs included.
-        built: Pictures that this run did.
-        objects: Objects in the pictures that this run did.
-        encodes: Versions that this run coded.
-        bytes: Size of what this run added.
-        without_objects: Pictures of this run in which the detector saw none: kept, without labels.
-        failures: Pictures that failed, with the reason.
+        encodes: Versions that were coded.
+        without_objects: Pictures in which the detector found none: kept, without labels.
         estimate: What was expected before the start, None where nothing was left to do.
     """
 
@@ -66,16 +60,11 @@ def build(
     A picture is published as soon as it is done. An interrupt lets the pictures that are under way end, a second one
     does not; either way the next run goes on from there, and the store becomes the same as in one go.
 
-    Args:
-        options: What to build of what.
-        progress: Called after every picture with the number done and the total.
-        warn: Told, in one line, what the user should know.
-
     Raises:
         InputError: The pictures, the detector or the encoder are missing, the store was made with another
             configuration, somebody else is building it, or there is not enough space.
         OutputError: The store cannot be written to.
-        KeyboardInterrupt: The user asked to stop; what was done is in the store.
+        KeyboardInterrupt: The user stopped it; what was done is in the store.
     """
     images, out = Path(options.images), Path(options.out)
     pictures = find_pictures(images, limit=options.limit)
@@ -86,19 +75,7 @@ def build(
     low, high = encoder.capabilities.qp_range
     if not low <= manifest.qps[0] <= manifest.qps[-1] <= high:
         raise InputError(f"--qps {options.qps}: {encoder.name} codes QPs from {low} to {high}")
-    recipe = Recipe(
-        encoder=options.encoder,
-        encoder_build=encoder.build,
-        preset=options.preset,
-        colour=manifest.colour,
-        detector=spec,
-        detector_digest=detector.digest,
-        device=options.device,
-        jobs=jobs,
-        qps=manifest.qps,
-        search=options.search,
-        rule=manifest.rule,
-    )
+    recipe = Recipe(manifest, options.encoder, spec, options.device, jobs)
     if options.estimate:
         there = Store.open(out) if (out / "manifest.json").is_file() else None
         left = [path for name, path in pictures.items() if there is None or not there.has(name)]
@@ -128,10 +105,8 @@ def _run(
     progress: Progress,
     warn: Warn,
 ) -> BuildReport:
-    from vcmpipe.datasets.workers import run_everywhere
-
     failures: list[Failure] = []
-    built = objects = encodes = size = empty = 0
+    done_now: list[tuple[int, int, int]] = []  # objects, encodes and bytes of each picture
     total = done + len(missing)
     with draining(warn) as stopping:
 
@@ -150,25 +125,20 @@ def _run(
             if isinstance(result, Failure):
                 failures.append(result)
             else:
-                assert isinstance(result, Finished)
                 store.publish(result.record, result.stream)
-                built += 1
-                objects += len(result.record.xyxy)
-                empty += len(result.record.xyxy) == 0
-                encodes += len(result.record.qps)
-                size += len(result.stream)
-            progress(done + built + len(failures), total)
+                done_now.append((len(result.record.xyxy), len(result.record.qps), len(result.stream)))
+            progress(done + len(done_now) + len(failures), total)
         if stopping.is_set():
             raise KeyboardInterrupt
     failures.sort(key=lambda failure: failure.name)
     return BuildReport(
         store=str(store.path),
-        pictures=done + built,
-        built=built,
-        objects=objects,
-        encodes=encodes,
-        bytes=size,
-        without_objects=empty,
+        pictures=done + len(done_now),
+        built=len(done_now),
+        objects=sum(objects for objects, _, _ in done_now),
+        encodes=sum(encodes for _, encodes, _ in done_now),
+        bytes=sum(size for _, _, size in done_now),
+        without_objects=sum(objects == 0 for objects, _, _ in done_now),
         failures=failures,
         estimate=expected,
     )
@@ -202,36 +172,24 @@ def _done(store: Store, pictures: Mapping[str, Path], warn: Warn) -> set[str]:
 
 @contextmanager
 def _only_builder(out: Path) -> Iterator[None]:
-    """Hold the store's lock; the system lifts it when its holder dies, however it dies.
+    """Make the store's folder, and hold the right to write to it.
 
     Raises:
         InputError: Somebody else holds it.
     """
-    from filelock import FileLock, Timeout
-
-    made: list[Path] = []
     try:
-        process.make_parents(out, made)
+        process.make_parents(out, [])
     except OSError as error:
         raise process.output_error(out, error) from error
-    lock = FileLock(out / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"{out} is being built by another process: wait for it, or name another --out") from error
-    except OSError as error:
-        raise process.output_error(out, error) from error
-    try:
+    with process.only_writer(out):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
 def draining(warn: Warn) -> Iterator[threading.Event]:
     """An event that the first interrupt sets; the second one does what an interrupt did before.
 
-    Outside the main thread nobody may say what signals do, and nothing changes.
+    Signals can be handled in the main thread alone: outside it nothing changes.
     """
     stopping = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -261,7 +219,7 @@ def _announced(expected: Estimate, done: int, cluster: str | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``40 s``, ``12 min``, ``3.5 h``."""
+    """A time to show: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -270,5 +228,5 @@ def duration(seconds: float) -> str:
 def _note_other_versions(there: Manifest, now: Manifest, warn: Warn) -> None:
     changed = [name for name, version in now.versions.items() if there.versions.get(name, version) != version]
     if changed:
-        said = ", ".join(f"{name} {there.versions[name]} then, {now.versions[name]} now" for name in changed)
-        warn(f"the store was begun with other versions ({said}): what they see may differ a little")
+        which = ", ".join(f"{name} {there.versions[name]} then, {now.versions[name]} now" for name in changed)
+        warn(f"the store was begun with other versions ({which}): detections may differ a little")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @themed()
 def draw(samples: Samples, found: Statistics) -> dict[str, bytes]:
-    """PNG files by name: of labels, of streams and of people's answers, each where there are such."""
+    """PNG files by name: of labels, of streams and of subjects' answers, each where there are such."""
     drawn = {}
     if found.labels is not None:
         drawn["labels.png"] = png(_labels(samples, found))
@@ -70,7 +70,7 @@ def _histogram(axes: Axes, samples: Samples, found: Statistics) -> None:
         label=[name for name, _, _ in kept],
         rwidth=0.86,
     )
-    axes.margins(y=0.14)  # room for the words at the median
+    axes.margins(y=0.14)  # room for the text at the median
     values = use["label"]
     low, high = float(values.min()), float(values.max())
     axes.set_xlim(*((span[0] - 1, span[1] + 1) if samples.qps else (max(low - 2, span[0] - 1), high + 2)))
@@ -139,7 +139,7 @@ def _rate(found: Statistics) -> Figure:
 
 
 def _satisfaction(found: Statistics) -> Figure:
-    """The share of people who see no difference, by level; with several resolutions a panel each."""
+    """The share of subjects who see no difference, by level; with several resolutions a panel each."""
     places = list(dict.fromkeys(group.group.partition(", ")[2] for group in found.satisfaction))
     figure, grid = panels(WIDTH, 3.4 * len(places), rows=len(places))
     # Between two whole values nobody changes his mind but at the coarser one.

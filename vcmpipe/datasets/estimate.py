@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.work import Recipe, Versions, load_parts
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, picture_size, read_picture
@@ -68,8 +67,8 @@ def estimate(recipe: Recipe, paths: Sequence[Path], out: Path, workers: int) -> 
     """
     sizes = {path: size[0] * size[1] for path in paths if (size := _size(path))}
     pixels = sum(sizes.values())
-    share = _SEARCHED if recipe.search else 1.0
-    encodes = round(len(paths) * len(recipe.qps) * share)
+    share = _SEARCHED if recipe.manifest.search else 1.0
+    encodes = round(len(paths) * len(recipe.manifest.qps) * share)
     seconds_per_pixel, bytes_per_pixel = _probe(recipe, sorted(sizes, key=lambda path: sizes[path]))
     return Estimate(
         len(paths),
@@ -86,32 +85,33 @@ def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
     tried = min(_TRIED, -(-len(paths) // _ONE_OF))
     # Spread over the sizes.
     wanted = [paths[(2 * i + 1) * len(paths) // (2 * tried)] for i in range(tried)]
-    pixels = seconds = looking = size = 0.0
+    pixels = seconds = detecting = size = 0.0
     for path in wanted:
         try:
             frame = Frame(0, read_picture(path), str(path))
-            coder = SegmentCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset)
+            coder = recipe.coder(encoder, frame)
             low, high = encoder.capabilities.qp_range
             probes = [min(max(qp, low), high) for qp in _PROBES]
             before = _seconds()
             coded = coder.uniform(probes)
             middle = _seconds()
-            Versions(coder, detector).look(probes)
+            Versions(coder, detector).detect(probes)
         except VcmError:
             continue  # it will fail again in its turn, and be named then
         pixels += frame.width * frame.height
         seconds += middle - before
-        looking += (_seconds() - middle) / len(probes)
+        detecting += (_seconds() - middle) / len(probes)
         size += sum(each.bits for each in coded) / 8
     if not pixels:
         return 0.0, 0.0
-    time_factor = float(np.interp(recipe.qps, _AT, _TIME).sum())
-    bits_factor = float(np.exp(np.interp(recipe.qps, _AT, np.log(_BITS))).sum())
-    return (seconds * time_factor + looking * len(recipe.qps)) / pixels, size * bits_factor / pixels
+    qps = recipe.manifest.qps
+    time_factor = float(np.interp(qps, _AT, _TIME).sum())
+    bits_factor = float(np.exp(np.interp(qps, _AT, np.log(_BITS))).sum())
+    return (seconds * time_factor + detecting * len(qps)) / pixels, size * bits_factor / pixels
 
 
 def _seconds() -> float:
-    """Seconds of processor time of this process and its children; wall time where a system does not tell."""
+    """Seconds of processor time of this process and its children; wall time where a system has no such figures."""
     if os.name != "posix":
         return time.monotonic()
     times = os.times()

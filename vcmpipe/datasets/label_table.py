@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from vcmpipe.datasets.manifest import KIND as STORE_KIND
-from vcmpipe.datasets.samples import Samples, make_table, read_samples, split_by_picture
+from vcmpipe.datasets.samples import COLUMNS, Samples, read_samples, split_by_picture, table_of
 from vcmpipe.datasets.store import Store, manifest_path, strings
 from vcmpipe.errors import InputError
 
@@ -28,32 +26,16 @@ def label_table(store: Store, rule: str | None = None) -> Samples:
     names = store.names()
     split = dict(zip(names, split_by_picture(names), strict=True))
     short = short_names(names)
+    classes = store.manifest.classes
     rows = []
     for record in store.records():
+        name, size = record.name, (record.width, record.height)
         marks = strings(record.found, record.qps, store.manifest.qps)
-        for n, (box, number, score, mark) in enumerate(
-            zip(record.xyxy.tolist(), record.class_id.tolist(), record.score.tolist(), marks, strict=True), 1
-        ):
-            rows.append((record.name, n, *box, number, score, mark, record.width, record.height))
-    columns = list(zip(*rows, strict=True)) or [()] * 11
-    pictures, numbers, x1, y1, x2, y2, classes, scores, marks_, widths, heights = columns
-    table = make_table(
-        sample=[f"{short[name]}_{n}" for name, n in zip(pictures, numbers, strict=True)],
-        picture=list(pictures),
-        split=[split[name] for name in pictures],
-        label=np.zeros(len(rows)),
-        class_id=list(classes),
-        class_name=[store.manifest.classes.get(number, str(number)) for number in classes],
-        x1=list(x1),
-        y1=list(y1),
-        x2=list(x2),
-        y2=list(y2),
-        width=list(widths),
-        height=list(heights),
-        score=list(scores),
-        string=list(marks_),
-        path=list(pictures),
-    )
+        objects = zip(record.xyxy.tolist(), record.class_id.tolist(), record.score.tolist(), marks, strict=True)
+        for n, (box, number, score, mark) in enumerate(objects, 1):
+            about = (number, classes.get(number, str(number)), *box, *size, score, mark, name)
+            rows.append((f"{short[name]}_{n}", name, split[name], 0.0, *about))
+    table = table_of([column for column in COLUMNS if column not in ("recognisable", "level")], rows)
     manifest = store.manifest
     return Samples(
         table,

@@ -6,7 +6,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from vcmpipe.bitstream import Codec
 from vcmpipe.config import DatasetBuildOptions, parse_range
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 KIND = "jrd-store"
 VERSION = 1
 
-# Two stores that differ in one of these do not go together; the words are for people.
+# Two stores that differ in one of these do not go together; what messages call them.
 _BINDING = {
     "qps": "QPs",
     "search": "search",
@@ -72,7 +74,7 @@ class Manifest:
     def of(
         cls, options: DatasetBuildOptions, encoder: Encoder, detector: Detector, versions: dict[str, str]
     ) -> Manifest:
-        """The manifest of the store that options ask for."""
+        """The manifest of the store that the options describe."""
         return cls(
             images=options.images,
             qps=parse_range(options.qps, low=0, high=63, what="--qps"),
@@ -100,12 +102,12 @@ class Manifest:
         Raises:
             InputError: Naming the first difference.
         """
-        for key, words in _BINDING.items():
+        for key, title in _BINDING.items():
             ours, theirs = getattr(self, key), getattr(other, key)
             if ours != theirs:
                 raise InputError(
-                    f"{store} was made with another configuration: its {words}: {_said(ours)}; requested now: "
-                    f"{_said(theirs)}. Name another --out, or ask for the same"
+                    f"{store} was made with another configuration: its {title}: {_shown(ours)}; requested now: "
+                    f"{_shown(theirs)}. Name another --out, or request the same"
                 )
 
     def to_json(self) -> str:
@@ -121,7 +123,7 @@ class Manifest:
             InputError: It is damaged, or of another kind or version.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
+            values = msgspec.json.decode(text)
             kind, version = values.pop("kind"), values.pop("version")
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise InputError(f"{source} is damaged or no manifest of a data set: {error}") from error
@@ -130,24 +132,12 @@ class Manifest:
         if version != VERSION:
             raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store anew")
         try:
-            if values["codec"] not in get_args(Codec):
-                raise ValueError(f"there is no codec {values['codec']!r}")
-            values |= {
-                "qps": tuple(int(qp) for qp in values["qps"]),
-                "rule": MatchRule(**values["rule"]),
-                "colour": ColourSpec(**values["colour"]),
-                "classes": {int(number): str(name) for number, name in values["classes"].items()},
-            }
-            manifest = cls(**values)
-            for each in dataclasses.fields(cls):
-                if each.type == "str" and not isinstance(getattr(manifest, each.name), str):
-                    raise ValueError(f"{each.name} is no text")
-            return manifest
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return msgspec.convert(values, cls, str_keys=True)
+        except (msgspec.ValidationError, InputError) as error:
             raise InputError(f"{source} is damaged: {error}") from error
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, tuple) and value and all(isinstance(qp, int) for qp in value):
         step = value[1] - value[0] if len(value) > 1 else 1
         regular = value == tuple(range(value[0], value[-1] + 1, step)) and step > 0

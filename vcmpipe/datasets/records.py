@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,49 +24,15 @@ if TYPE_CHECKING:
     import supervision as sv
 
 
+_SCALARS = ("name", "source_sha256", "width", "height", "stream_sha256")
+# Keys of a version in the file, and the columns of the record.
+_VERSION_COLUMNS = {"qp": "qps", "bits": "bits", "psnr_y": "psnr_y", "offset": "offsets"}
+
+
 def table_reason(error: BaseException) -> str:
-    """What is wrong with a parquet file, in a few words out of the sentences that pyarrow has for it."""
-    said = re.sub(r"^Could not open Parquet input source '.*?': ", "", reason(error, 1000))
-    return said.split(". ")[0].rstrip(". ")[:100]
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Detections of several pictures one after the other: what a detector reported, however weak.
-
-    Attributes:
-        counts: (P,) int64; how many belong to each picture.
-        xyxy: (M, 4) float32 corners in pixels of the source.
-        score: (M,) float32 confidence, 0..1.
-        class_id: (M,) int64.
-    """
-
-    counts: NDArray[np.int64]
-    xyxy: NDArray[np.float32]
-    score: NDArray[np.float32]
-    class_id: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, pictures: list[sv.Detections]) -> Seen:
-        """Put the detections of several pictures together."""
-        return cls(
-            np.array([len(found) for found in pictures], dtype=np.int64),
-            np.concatenate([found.xyxy for found in pictures] or [np.zeros((0, 4))]).astype(np.float32).reshape(-1, 4),
-            np.concatenate([found.confidence for found in pictures] or [np.zeros(0)]).astype(np.float32),
-            np.concatenate([found.class_id for found in pictures] or [np.zeros(0)]).astype(np.int64),
-        )
-
-    def detections(self) -> list[sv.Detections]:
-        """Picture by picture."""
-        import supervision as sv
-
-        return [sv.Detections(xyxy, confidence=score, class_id=class_id) for xyxy, score, class_id in self.parts()]
-
-    def parts(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
-        """Boxes, scores and classes, picture by picture."""
-        ends = np.cumsum(self.counts).tolist()
-        places = [slice(end - count, end) for end, count in zip(ends, self.counts.tolist(), strict=True)]
-        return [(self.xyxy[place], self.score[place], self.class_id[place]) for place in places]
+    """What is wrong with a parquet file: the gist of the sentences that pyarrow has for it."""
+    message = re.sub(r"^Could not open Parquet input source '.*?': ", "", reason(error, 1000))
+    return message.split(". ")[0].rstrip(". ")[:100]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +55,8 @@ class PictureRecord:
         confidence: (N, Q) float32; its partner's score, 0 where it was not found.
         offsets: (Q,) int64; where a version begins in the picture's stream file, in bytes.
         stream_sha256: SHA-256 of that file, hexadecimal.
-        seen_in_source: All that the detector reported on the source, one picture.
-        seen_in_versions: All that it reported on the versions, Q pictures.
+        seen_in_source: All that the detector reported on the source, however weak.
+        seen_in_versions: All that it reported on each of the Q versions.
     """
 
     name: str
@@ -107,48 +74,28 @@ class PictureRecord:
     confidence: NDArray[np.float32]
     offsets: NDArray[np.int64]
     stream_sha256: str
-    seen_in_source: Seen
-    seen_in_versions: Seen
+    seen_in_source: sv.Detections
+    seen_in_versions: Sequence[sv.Detections]
 
     def matched(self, task: Task) -> Matched:
         """Objects and strings under any task: what was seen is kept, so that nothing need be coded again."""
-        return matched(self.seen_in_source.detections()[0], self.seen_in_versions.detections(), task)
+        return matched(self.seen_in_source, self.seen_in_versions, task)
 
     def to_parquet(self) -> bytes:
         """The record as a parquet file; equal records give equal bytes."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        source, versions = self.seen_in_source, self.seen_in_versions
-        row = {
-            "name": self.name,
-            "source_sha256": self.source_sha256,
-            "width": self.width,
-            "height": self.height,
-            "stream_sha256": self.stream_sha256,
-            "source": _boxes(source.xyxy, source.score, source.class_id),
-            "objects": [
-                box | {"found": found, "iou": iou, "confidence": confidence}
-                for box, found, iou, confidence in zip(
-                    _boxes(self.xyxy, self.score, self.class_id),
-                    self.found.tolist(),
-                    self.iou.tolist(),
-                    self.confidence.tolist(),
-                    strict=True,
-                )
-            ],
-            "versions": [
-                {"qp": qp, "bits": bits, "psnr_y": psnr, "offset": offset, "detections": _boxes(*seen)}
-                for qp, bits, psnr, offset, seen in zip(
-                    self.qps.tolist(),
-                    self.bits.tolist(),
-                    self.psnr_y.tolist(),
-                    self.offsets.tolist(),
-                    versions.parts(),
-                    strict=True,
-                )
-            ],
-        }
+        row: dict[str, Any] = {key: getattr(self, key) for key in _SCALARS}
+        row["source"] = _boxes(self.seen_in_source.xyxy, self.seen_in_source.confidence, self.seen_in_source.class_id)
+        found = {key: getattr(self, key).tolist() for key in ("found", "iou", "confidence")}
+        boxes = _boxes(self.xyxy, self.score, self.class_id)
+        row["objects"] = [box | {key: found[key][n] for key in found} for n, box in enumerate(boxes)]
+        coded = {key: getattr(self, column).tolist() for key, column in _VERSION_COLUMNS.items()}
+        row["versions"] = [
+            {key: coded[key][n] for key in coded} | {"detections": _boxes(seen.xyxy, seen.confidence, seen.class_id)}
+            for n, seen in enumerate(self.seen_in_versions)
+        ]
         buffer = io.BytesIO()
         pq.write_table(pa.Table.from_pylist([row], schema=_schema()), buffer, compression="zstd")
         return buffer.getvalue()
@@ -180,8 +127,6 @@ class PictureRecord:
     @classmethod
     def _from_row(cls, row: dict[str, Any]) -> PictureRecord:
         versions, objects = row["versions"], row["objects"]
-        seen = _seen([version["detections"] for version in versions])
-        own = _seen([objects])
         shape = (len(objects), len(versions))
 
         def grid(key: str, dtype: Any) -> NDArray[Any]:
@@ -190,14 +135,12 @@ class PictureRecord:
         def column(key: str, dtype: Any) -> NDArray[Any]:
             return np.array([version[key] for version in versions], dtype=dtype)
 
+        xyxy, score, class_id = _columns(objects)
         return cls(
-            name=row["name"],
-            source_sha256=row["source_sha256"],
-            width=row["width"],
-            height=row["height"],
-            xyxy=own.xyxy,
-            class_id=own.class_id,
-            score=own.score,
+            **{key: row[key] for key in _SCALARS},
+            xyxy=xyxy,
+            class_id=class_id,
+            score=score,
             qps=column("qp", np.int64),
             bits=column("bits", np.int64),
             psnr_y=column("psnr_y", np.float64),
@@ -205,9 +148,8 @@ class PictureRecord:
             iou=grid("iou", np.float32),
             confidence=grid("confidence", np.float32),
             offsets=column("offset", np.int64),
-            stream_sha256=row["stream_sha256"],
-            seen_in_source=_seen([row["source"]]),
-            seen_in_versions=seen,
+            seen_in_source=_detections(row["source"]),
+            seen_in_versions=[_detections(version["detections"]) for version in versions],
         )
 
 
@@ -223,14 +165,8 @@ class Matched:
     confidence: NDArray[np.float32]
 
 
-def matched(source: sv.Detections, versions: list[sv.Detections], task: Task) -> Matched:
-    """Find the objects of a source again in each of its versions.
-
-    Args:
-        source: All detections on the source.
-        versions: All detections on each of Q versions.
-        task: What an object is, and when it counts as found.
-    """
+def matched(source: sv.Detections, versions: Sequence[sv.Detections], task: Task) -> Matched:
+    """Find the objects of a source again in each of Q versions, out of all detections there."""
     reference = task.reference([source])
     shape = (len(reference), len(versions))
     found = np.zeros(shape, dtype=np.bool_)
@@ -241,8 +177,9 @@ def matched(source: sv.Detections, versions: list[sv.Detections], task: Task) ->
         found[:, column] = each.kept
         iou[:, column] = each.overlap
         confidence[:, column] = np.where(each.kept, each.score, 0.0)
-    own = Seen.of(list(reference.detections))
-    return Matched(own.xyxy, own.class_id, own.score, found, iou, confidence)
+    (own,) = reference.detections
+    boxes = own.xyxy.astype(np.float32), own.class_id.astype(np.int64), own.confidence.astype(np.float32)
+    return Matched(*boxes, found, iou, confidence)
 
 
 def _boxes(
@@ -254,14 +191,20 @@ def _boxes(
     ]
 
 
-def _seen(pictures: list[list[dict[str, Any]]]) -> Seen:
-    flat = [box for boxes in pictures for box in boxes]
-    return Seen(
-        np.array([len(boxes) for boxes in pictures], dtype=np.int64),
-        np.array([[box[side] for side in ("x1", "y1", "x2", "y2")] for box in flat], np.float32).reshape(-1, 4),
-        np.array([box["score"] for box in flat], dtype=np.float32),
-        np.array([box["class_id"] for box in flat], dtype=np.int64),
+def _columns(boxes: list[dict[str, Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Corners, scores and classes."""
+    return (
+        np.array([[box[side] for side in ("x1", "y1", "x2", "y2")] for box in boxes], np.float32).reshape(-1, 4),
+        np.array([box["score"] for box in boxes], dtype=np.float32),
+        np.array([box["class_id"] for box in boxes], dtype=np.int64),
     )
+
+
+def _detections(boxes: list[dict[str, Any]]) -> sv.Detections:
+    import supervision as sv
+
+    xyxy, score, class_id = _columns(boxes)
+    return sv.Detections(xyxy, confidence=score, class_id=class_id)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
 from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
-from vcmpipe.process import publish
+from vcmpipe.process import one_line, publish
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.sidecar import provenance
 
@@ -75,7 +75,7 @@ class Samples:
         qps: QPs of the strings, ascending; None where there are none.
         rule: The rule that made the labels from the strings; None where they came otherwise.
         root: The folder that relative paths start from; None where it is not known (any more).
-        source: Where the table comes from, for people.
+        source: Where the table comes from, for readers.
 
     Raises:
         InputError: The table breaks one of these rules; the message names the first row that does.
@@ -96,10 +96,12 @@ class Samples:
         if self.rule is not None and self.rule not in RULES:
             raise InputError(f"{self.name}: there is no label rule {self.rule!r}: choose from {', '.join(RULES)}")
         object.__setattr__(self, "table", _typed(self.table, self.name))
-        for fault in (_names, _splits, _labels, _levels, _boxes, _paths, _strings):
-            said = fault(self)
-            if said:
-                raise InputError(f"{self.name}: {said}")
+        for broken, fault in _faults(self):
+            rows = np.flatnonzero(np.asarray(broken, dtype=bool))
+            if rows.size:
+                first = self.table["sample"].iloc[int(rows[0])]
+                more = f" (and {rows.size - 1} more)" if rows.size > 1 else ""
+                raise InputError(f"{self.name}: {first!r}{more} {fault}")
 
     def __len__(self) -> int:
         return len(self.table)
@@ -120,14 +122,10 @@ class Samples:
         table = self.table.assign(label=labels.astype(np.float64), recognisable=recognisable)
         return dataclasses.replace(self, table=table, rule=rule)
 
-    def marks(self) -> NDArray[np.uint8]:
-        """The strings as (N, Q) characters, ``ord("1")`` and so on."""
-        text = "".join(self.table["string"]).encode()
-        return np.frombuffer(text, dtype=np.uint8).reshape(len(self), len(self.qps or ()))
-
     def found(self) -> NDArray[np.bool_]:
         """(N, Q) bool; whether each object was recognised; QPs that were not coded answer as the nearest that were."""
-        marks = self.marks()
+        text = "".join(self.table["string"]).encode()
+        marks = np.frombuffer(text, dtype=np.uint8).reshape(len(self), len(self.qps or ()))
         found: NDArray[np.bool_] = marks == ord("1")
         coded = marks != ord("?")
         qps = np.array(self.qps or (), dtype=np.int64)
@@ -136,6 +134,10 @@ class Samples:
             rows = (coded == which).all(axis=1)
             found[rows] = fill(found[rows][:, which], qps[which], qps)
         return found
+
+    def split_sizes(self) -> dict[str, int]:
+        """How many samples each split has."""
+        return {split: int((self.table["split"] == split).sum()) for split in SPLITS}
 
     def describe(self) -> dict[str, Any]:
         """All but the table, for JSON."""
@@ -153,6 +155,12 @@ def make_table(**columns: Any) -> pd.DataFrame:
         for name, kind in COLUMNS.items()
     }
     return pd.DataFrame(table, index=pd.RangeIndex(rows)).astype(COLUMNS)
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """A table with all columns, out of rows that have some of them; the others are empty."""
+    values = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return make_table(**{name: list(each) for name, each in zip(columns, values, strict=True)})
 
 
 def split_by_picture(
@@ -183,6 +191,33 @@ def split_by_picture(
     return [split(name) for name in pictures]
 
 
+def picture_files(samples: Samples, rows: pd.DataFrame, images: str | None, remedy: str) -> dict[str, Path]:
+    """The files of pictures by the ``path`` of their rows.
+
+    Args:
+        samples: What the rows are of.
+        rows: Some of its table.
+        images: Where the pictures are now; None: where the data set was imported from.
+        remedy: What to do where there are none, for the message.
+
+    Raises:
+        InputError: A row has no picture, or its file is not there.
+    """
+    lacking = rows["path"].isna()
+    if lacking.any():
+        reason = f" ({'; '.join(samples.missing)})" if lacking.all() and samples.missing else ""
+        first, more = rows["sample"][lacking].iloc[0], f" (and {lacking.sum() - 1:,} more)" if lacking.sum() > 1 else ""
+        which = "no pictures" if lacking.all() else f"no picture of {first!r}{more}"
+        raise InputError(f"{samples.name} holds {which}{reason}, and they are needed: {remedy}")
+    root = Path(images or samples.root or ".")
+    files = {str(path): root / path for path in rows["path"].unique()}
+    absent = [path for path, file in files.items() if not file.is_file()]
+    if absent:
+        more = f" (and {len(absent) - 1:,} more)" if len(absent) > 1 else ""
+        raise InputError(f"{one_line(repr(absent[0]))}{more} is not below {root}: name their folder with --images")
+    return files
+
+
 def check_free(path: Path) -> None:
     """Refuse a place where samples cannot be written, before anything is done for them.
 
@@ -196,10 +231,7 @@ def check_free(path: Path) -> None:
 def write_samples(samples: Samples, path: Path, companions: Mapping[str, pd.DataFrame] | None = None) -> None:
     """Write a folder of samples; it is there whole or not at all.
 
-    Args:
-        samples: What to write.
-        path: The folder, which must not be there or be empty.
-        companions: More tables, written beside it as ``NAME.parquet``.
+    ``companions`` are more tables, written beside it as ``NAME.parquet``.
 
     Raises:
         InputError: The folder holds something.
@@ -289,80 +321,39 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
         raise InputError(f"{name}: a column has values of the wrong kind ({error})") from error
 
 
-def _first(samples: Samples, bad: Any, words: str) -> str:
-    """A fault in words, with the first row that has it."""
-    flags = np.asarray(bad, dtype=bool)
-    if not flags.any():
-        return ""
-    more = f" (and {int(flags.sum()) - 1} more)" if flags.sum() > 1 else ""
-    return f"{samples.table['sample'].iloc[int(flags.argmax())]!r}{more} {words}"
-
-
-def _names(samples: Samples) -> str:
-    table = samples.table
-    if table[["sample", "picture", "split"]].isna().any(axis=None) or (table["sample"] == "").any():
-        return "a sample lacks its name, its picture or its split"
-    return _first(samples, table["sample"].duplicated(), "is there twice: names must be unique")
-
-
-def _splits(samples: Samples) -> str:
-    table = samples.table
-    said = _first(samples, ~table["split"].isin(SPLITS), f"has a split that is none of {', '.join(SPLITS)}")
-    if said or table.empty:
-        return said
-    cut = table.groupby("picture")["split"].transform("nunique") > 1
-    if cut.any():
-        return f"picture {table['picture'][cut].iloc[0]!r} is in two splits: a split must not cut a picture"
-    return ""
-
-
-def _labels(samples: Samples) -> str:
-    labels = samples.table["label"].to_numpy(dtype=np.float64)
-    span = SCALES[samples.scale]
+def _faults(samples: Samples) -> Iterator[tuple[Any, str]]:
+    """Each rule that a table must keep: which rows break it, and what is wrong with them."""
+    table, qps = samples.table, samples.qps
+    lacking = table[["sample", "picture", "split"]].isna().any(axis=1) | (table["sample"] == "").fillna(True)
+    yield lacking, "lacks its name, its picture or its split"
+    yield table["sample"].duplicated(), "is there twice: names must be unique"
+    yield ~table["split"].isin(SPLITS), f"has a split that is none of {', '.join(SPLITS)}"
+    if not table.empty:
+        cut = table.groupby("picture")["split"].transform("nunique") > 1
+        yield cut, "is of a picture in two splits: a split must not cut a picture"
+    labels = table["label"].to_numpy(dtype=np.float64)
+    known, span = ~np.isnan(labels), SCALES[samples.scale]
     if span is None:
-        return _first(samples, ~np.isnan(labels), "has a label, but the scale says that there are none")
-    outside = ~np.isnan(labels) & ~((labels >= span[0]) & (labels <= span[1]))
-    said = _first(samples, outside, f"has a label outside {span[0]}..{span[1]}")
-    if not said and samples.scale == "vvc-qp":
-        said = _first(samples, ~np.isnan(labels) & (labels != np.floor(labels)), "has a label that is no whole QP")
-    lost = ~samples.table["recognisable"].to_numpy(dtype=np.bool_)
-    return said or _first(samples, lost & (labels != 0), "is never recognised, and its label is not 0")
-
-
-def _levels(samples: Samples) -> str:
-    table = samples.table
-    said = _first(samples, table["level"].notna() & ~table["level"].isin(LEVELS), "has a JND level other than 1, 2, 3")
-    score = table["score"]
-    said = said or _first(samples, score.notna() & ~score.between(0, 1), "has a score outside 0..1")
+        yield known, "has a label, but the scale has none"
+    else:
+        yield known & ~((labels >= span[0]) & (labels <= span[1])), f"has a label outside {span[0]}..{span[1]}"
+    if samples.scale == "vvc-qp":
+        yield known & (labels != np.floor(labels)), "has a label that is no whole QP"
+    yield ~table["recognisable"].to_numpy() & (labels != 0), "is never recognised, and its label is not 0"
+    yield table["level"].notna() & ~table["level"].isin(LEVELS), "has a JND level other than 1, 2, 3"
+    yield table["score"].notna() & ~table["score"].between(0, 1), "has a score outside 0..1"
     for side in ("width", "height"):
-        said = said or _first(samples, (table[side] < 1).fillna(False), f"has a {side} below 1")
-    return said
-
-
-def _paths(samples: Samples) -> str:
-    """A path may be absolute, but must not climb out of the folder that it is said to be below."""
-    climbs = samples.table["path"].fillna("").str.split(r"[/\\]", regex=True).map(lambda parts: ".." in parts)
-    return _first(samples, climbs, "has a path with .. in it")
-
-
-def _boxes(samples: Samples) -> str:
-    boxes = samples.table[_BOX].to_numpy(dtype=np.float64)
-    known = ~np.isnan(boxes)
-    said = _first(
-        samples, known.any(axis=1) & ~np.isfinite(boxes).all(axis=1), "has a box with a side that is no number"
-    )
-    return said or _first(samples, (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1]), "has a box inside out")
-
-
-def _strings(samples: Samples) -> str:
-    strings = samples.table["string"]
-    known = strings.notna()
-    if not known.any():
-        return ""
-    if samples.qps is None or list(samples.qps) != sorted(set(samples.qps)):
-        return "its strings need their QPs, ascending"
-    wrong = known & ~strings.fillna("").str.fullmatch(f"[01?]{{{len(samples.qps)}}}")
-    said = _first(samples, wrong, f"has a string that is not {len(samples.qps)} of the characters 0, 1 and ?")
-    return said or _first(
-        samples, known & strings.fillna("1").str.fullmatch(r"\?*"), "has a string without one coded QP"
-    )
+        yield (table[side] < 1).fillna(False), f"has a {side} below 1"
+    boxes = table[_BOX].to_numpy(dtype=np.float64)
+    partly = ~np.isnan(boxes).all(axis=1) & ~np.isfinite(boxes).all(axis=1)
+    yield partly, "has a box with a side that is no number"
+    yield (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1]), "has a box inside out"
+    # A path may be absolute, but must not climb out of the folder that it is below.
+    parts = table["path"].fillna("").str.split(r"[/\\]", regex=True)
+    yield parts.map(lambda names: ".." in names), "has a path with .. in it"
+    strings = table["string"].dropna().reindex(table.index, fill_value="1" * len(qps or ()))
+    if table["string"].notna().any() and (qps is None or list(qps) != sorted(set(qps))):
+        yield table["string"].notna(), "has a string, and strings need their QPs, ascending"
+    count = len(qps or ())
+    yield ~strings.str.fullmatch(f"[01?]{{{count}}}"), f"has a string that is not {count} of the characters 0, 1 and ?"
+    yield strings.str.fullmatch(r"\?+"), "has a string without one coded QP"

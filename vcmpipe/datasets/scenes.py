@@ -216,13 +216,8 @@ def render_scene(seed: int) -> Scene:
 def write_demo_dataset(folder: Path, count: int, first_seed: int) -> Path:
     """Write scenes ``first_seed .. first_seed + count - 1`` as PNG files with a COCO annotation file.
 
-    Args:
-        folder: Created if absent; gets ``images/scene_SEED.png`` and ``instances.json``.
-        count: Number of scenes, at least 1.
-        first_seed: Seed of the first scene; also its COCO image id.
-
-    Returns:
-        Path of ``instances.json`` (category ids are class ids + 1, as COCO counts from 1).
+    ``folder`` gets ``images/scene_SEED.png`` and ``instances.json``, whose path is returned; a seed is also the COCO
+    image id, and category ids are class ids + 1, as COCO counts from 1.
 
     Raises:
         InputError: If count is below 1 or the seed negative.

@@ -32,10 +32,6 @@ class Spread:
     """The labels of one group of recognisable samples.
 
     Attributes:
-        group: What they have in common.
-        count: How many there are.
-        mean: Their mean.
-        sd: Their standard deviation.
         percentiles: The 5th, 25th, 50th, 75th and 95th.
         mae: Mean distance to their own median: no constant does better on them.
     """
@@ -72,8 +68,6 @@ class Rate:
     """What one QP costs in a built store, over the pictures that were coded at it.
 
     Attributes:
-        qp: The QP.
-        pictures: Pictures coded at it.
         bits: Mean bits of a picture.
         bpp: Median of bits per pixel.
         bpp_quartiles: The 25th and the 75th percentile of bits per pixel.
@@ -95,27 +89,19 @@ class Statistics:
     """All figures of a data set.
 
     Attributes:
-        path: Where it is.
-        name: What it is called.
         scale: What a label counts.
         rule: The rule of its labels, None where they came otherwise.
         pictures: Pictures; of a store those without objects, too.
-        without_objects: Pictures of a store without objects.
-        samples: Rows.
         labelled: Samples with a label, those included that are never recognised.
         unrecognisable: Samples that are never recognised: label 0, left out of every figure below.
         strings: Samples with a string of found and lost.
         not_monotone: Strings in which a find follows a loss.
         splits: Samples by split.
-        labels: Spread of all labels.
-        by_split: By split.
-        by_level: By JND level, where there are levels.
-        by_class: By class, the most frequent first.
-        by_size: By size of the box.
+        by_class: Spread of the labels by class, the most frequent first.
         baselines: Constant guesses: on all samples and on each split.
         recognised: (QP, share of objects found) from the strings.
         rates: By QP, of a built store.
-        satisfaction: By JND level, how many people a value satisfies; where the data set holds their answers.
+        satisfaction: By JND level, how many subjects a value satisfies; where the data set holds their answers.
         missing: What the data set should hold and does not.
     """
 
@@ -163,8 +149,8 @@ def statistics(options: DatasetStatsOptions) -> Statistics:
         found = dataclasses.replace(found, satisfaction=satisfaction(samples, answers, ratios))
     elif options.ratios is not None:
         raise InputError(
-            f"{options.store} holds no answers of single people ({RATERS}), and without them nobody can say how many "
-            "a QP satisfies: import videoset or mcl-jci, or leave --ratios out"
+            f"{options.store} holds no answers of single subjects ({RATERS}), and only they tell how many a QP "
+            "satisfies: import videoset or mcl-jci, or leave --ratios out"
         )
     if options.out is not None:
         from vcmpipe.datasets import drawings
@@ -194,7 +180,7 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
         unrecognisable=int((~table["recognisable"]).sum()),
         strings=int(table["string"].notna().sum()),
         not_monotone=int(broken.sum()),
-        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        splits=samples.split_sizes(),
         labels=_spread("all", use["label"]),
         by_split=_by(use, use["split"], list(SPLITS)),
         by_level=_by(use, "JND " + use["level"].astype("string")),

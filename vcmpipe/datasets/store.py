@@ -3,7 +3,6 @@
     STORE/manifest.json            what all records have in common
     STORE/pictures/NAME.parquet    a picture's record; NAME is its path below the folder of pictures
     STORE/streams/NAME.266         its versions, lowest QP first: one stream that any VVC decoder plays (.265: HEVC)
-    STORE/lock                     held by the one builder
 
 A picture is done when its record is there. The stream is published first, so a record never lacks its stream.
 """
@@ -15,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +25,6 @@ from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import Frame, Yuv, read_picture, yuv_to_rgb
-
-if TYPE_CHECKING:
-    from vcmpipe.datasets.samples import Samples
 
 _RECORD = ".parquet"
 
@@ -71,7 +66,9 @@ class Store:
             store = cls.open(path)
             store.manifest.refuse_other(manifest, path)
             return store
-        if path.exists() and (not path.is_dir() or any(each.name != "lock" for each in path.iterdir())):
+        if path.exists() and (
+            not path.is_dir() or any(not each.name.startswith(".vcmpipe-") for each in path.iterdir())
+        ):
             raise InputError(f"--out {path} is there and is no JRD store: name another folder, or an empty one")
         with process.publish(file) as part:
             part.write_text(manifest.to_json(), encoding="utf-8")
@@ -126,33 +123,26 @@ class Store:
         with process.publish(self.record_path(record.name)) as part:
             part.write_bytes(record.to_parquet())
 
-    def stream(self, name: str, qp: int) -> bytes:
+    def stream(self, record: PictureRecord, qp: int) -> bytes:
         """One version of a picture, a VVC stream of its own.
 
         Raises:
-            InputError: It was not coded at that QP, or the stream file is gone or shorter than its record says.
+            InputError: It was not coded at that QP, or the stream file is gone or shorter than its record states.
         """
-        return self.streams(self.record(name), [qp])[0]
-
-    def streams(self, record: PictureRecord, qps: Sequence[int]) -> list[bytes]:
-        """Several versions of a picture, each a VVC stream of its own; see ``stream``."""
         path = self.stream_path(record.name)
-        places = {int(qp): i for i, qp in enumerate(record.qps)}
-        found = []
+        places = np.flatnonzero(record.qps == qp)
+        if not places.size:
+            raise InputError(f"{self.path}: {record.name} was not coded at QP {qp}")
+        size = int(record.bits[places[0]]) // 8
         try:
             with path.open("rb") as file:
-                for qp in qps:
-                    if qp not in places:
-                        raise InputError(f"{self.path}: {record.name} was not coded at QP {qp}")
-                    size = int(record.bits[places[qp]]) // 8
-                    file.seek(int(record.offsets[places[qp]]))
-                    data = file.read(size)
-                    if len(data) != size:
-                        raise InputError(f"{path} is shorter than its record says: vcmpipe dataset verify {self.path}")
-                    found.append(data)
+                file.seek(int(record.offsets[places[0]]))
+                data = file.read(size)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}; vcmpipe dataset verify {self.path}") from error
-        return found
+        if len(data) != size:
+            raise InputError(f"{path} is shorter than its record states: vcmpipe dataset verify {self.path}")
+        return data
 
     def versions(self, name: str, qps: Sequence[int]) -> list[Frame]:
         """Versions of a picture, decoded, at the source's size.
@@ -162,12 +152,16 @@ class Store:
             ProcessError: A stream does not decode to the picture.
         """
         record = self.record(name)
-        size = record.width, record.height
-        return [Frame(0, yuv_to_rgb(self.samples_of(record, qp), self.manifest.colour, size), name) for qp in qps]
+        return [self.version(record, qp) for qp in qps]
+
+    def version(self, record: PictureRecord, qp: int) -> Frame:
+        """One version of a picture, decoded; see ``versions``."""
+        yuv, size = self.samples_of(record, qp), (record.width, record.height)
+        return Frame(0, yuv_to_rgb(yuv, self.manifest.colour, size), record.name)
 
     def samples_of(self, record: PictureRecord, qp: int) -> Yuv:
         """The decoded samples of one version; see ``versions``."""
-        pictures = list(decode_stream(self.streams(record, [qp])[0], threads=1))
+        pictures = list(decode_stream(self.stream(record, qp), threads=1))
         if len(pictures) != 1:
             raise ProcessError(f"{self.stream_path(record.name)}: QP {qp} decodes to {len(pictures)} pictures, not 1")
         return pictures[0].yuv
@@ -192,16 +186,6 @@ class Store:
         if hashlib.sha256(path.read_bytes()).hexdigest() != self.record(name).source_sha256:
             raise InputError(f"{path} is not the picture that {self.path} was made of: it has changed since")
         return Frame(0, rgb, str(path))
-
-    def samples(self, rule: str | None = None) -> Samples:
-        """One row per object: box, string and the label that a rule derives from it.
-
-        Args:
-            rule: One of ``labels.RULES``; None: the default.
-        """
-        from vcmpipe.datasets.label_table import label_table
-
-        return label_table(self, rule)
 
 
 def manifest_path(store: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The answers of single people, where a data set holds them, and how many people a value satisfies."""
+"""The answers of single subjects, where a data set holds them, and how many of them a value satisfies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vcmpipe.datasets.importers.reading import and_more
 from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import RESAMPLES, Interval
@@ -24,7 +25,7 @@ class SatisfiedAt:
     """The JND at one satisfied-user ratio, meant over the pictures or clips of a group.
 
     Attributes:
-        ratio: The share of people who see no difference.
+        ratio: The share of subjects who see no difference.
         jnd: The mean, with its 95 % interval over subjects.
         doubt: How sure the JND of a single picture is: the mean half width of its own 95 % interval.
     """
@@ -36,12 +37,12 @@ class SatisfiedAt:
 
 @dataclass(frozen=True)
 class Satisfaction:
-    """What people answered about one JND level.
+    """What human observers answered about one JND level.
 
     Attributes:
         group: The level, and the resolution where there are several.
         pictures: Pictures or clips.
-        subjects: The fewest and the most people who answered about one.
+        subjects: The fewest and the most who answered about one.
         points: JNDs at satisfied-user ratios.
         from_labels: Mean distance between the labels and the JND at 0.75.
         curve: (value, satisfied-user ratio and its 95 % interval), meant over pictures.
@@ -57,10 +58,6 @@ class Satisfaction:
 
 def read_raters(path: Path, samples: Samples) -> dict[str, list[float]] | None:
     """The answers about each labelled sample with a level, by its name; None where the data set holds none.
-
-    Args:
-        path: The folder of samples.
-        samples: What is in it.
 
     Raises:
         InputError: The answers are damaged, outside the scale, or lack a sample.
@@ -83,21 +80,18 @@ def read_raters(path: Path, samples: Samples) -> dict[str, list[float]] | None:
     wanted = _levelled(samples)["sample"]
     lacking = [name for name in wanted if name not in groups]
     if lacking:
-        more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-        raise InputError(f"{file} has no answers about {lacking[0]!r}{more}: import the data set again")
+        which = f"{lacking[0]!r}{and_more(len(lacking) - 1)}"
+        raise InputError(f"{file} has no answers about {which}: import the data set again")
     return {name: groups[name] for name in wanted}
 
 
 def satisfaction(
     samples: Samples, answers: dict[str, list[float]], ratios: tuple[float, ...] = RATIOS, rounds: int = RESAMPLES
 ) -> list[Satisfaction]:
-    """How many people each value satisfies, by level, and by resolution where there are several.
+    """How many subjects each value satisfies, by level, and by resolution where there are several.
 
-    Args:
-        samples: Labels with levels.
-        answers: As ``read_raters`` gives them.
-        ratios: Satisfied-user ratios to give JNDs at.
-        rounds: Draws of the bootstrap over subjects.
+    ``answers`` as ``read_raters`` gives them, ``ratios`` are satisfied-user ratios to give JNDs at, ``rounds`` draws of
+    the bootstrap over subjects.
     """
     table = _levelled(samples)
     span = SCALES[samples.scale]

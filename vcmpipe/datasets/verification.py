@@ -1,9 +1,10 @@
-"""Whether a store is what it says: digests, completeness, and versions that decode to what their record states."""
+"""Whether a store is sound: digests, completeness, and versions that decode to what their record states."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import Frame, find_pictures, psnr_y, rgb_to_yuv
-from vcmpipe.process.progress import Progress
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.workers import worker_count
 from vcmpipe.tasks import DetectionTask
 
@@ -26,16 +27,9 @@ _SOME = 4
 
 @dataclass(frozen=True)
 class StoreReport:
-    """What was checked and every fault that was found.
+    """What was checked, and a line for every fault.
 
-    Attributes:
-        store: The store.
-        pictures: Records.
-        objects: Objects in them.
-        versions: Coded versions.
-        decoded: Versions that were decoded, and compared where the source is there.
-        bytes: Size of the streams.
-        faults: A line each.
+    ``decoded`` versions were decoded, and compared where the source is there; ``bytes`` is the size of the streams.
     """
 
     store: str
@@ -47,27 +41,13 @@ class StoreReport:
     faults: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Checked:
-    objects: int = 0
-    versions: int = 0
-    decoded: int = 0
-    bytes: int = 0
-    faults: tuple[str, ...] = ()
-
-
 def verify_store(
     options: DatasetVerifyOptions,
     *,
     progress: Progress = lambda done, total: None,
-    warn: Callable[[str], None] = lambda message: None,
+    warn: Warn = lambda message: None,
 ) -> StoreReport:
     """Check a store.
-
-    Args:
-        options: Which store, and how thoroughly.
-        progress: Called after every picture.
-        warn: Told what could not be checked.
 
     Raises:
         InputError: There is no store.
@@ -76,27 +56,18 @@ def verify_store(
     names = store.names()
     images = Path(options.images) if options.images else store.images
     faults = list(_missing(store, images, names, warn))
-    there = images.is_dir()
-    results = []
-
-    def check(name: str) -> _Checked:
-        return check_picture(store, name, images if there else None, options.decode)
-
-    for result in run_everywhere(check, ((name,) for name in names), worker_count(options.jobs)):
-        results.append(result)
-        progress(len(results), len(names))
-    return StoreReport(
-        store=str(store.path),
-        pictures=len(names),
-        objects=sum(each.objects for each in results),
-        versions=sum(each.versions for each in results),
-        decoded=sum(each.decoded for each in results),
-        bytes=sum(each.bytes for each in results),
-        faults=faults + sorted(fault for each in results for fault in each.faults),
-    )
+    there = images if images.is_dir() else None
+    counts, found = Counter[str](), list[str]()
+    checks = ((store, name, there, options.decode) for name in names)
+    for done, (counted, own) in enumerate(run_everywhere(check_picture, checks, worker_count(options.jobs)), 1):
+        counts.update(counted)
+        found += own
+        progress(done, len(names))
+    totals = {key: counts[key] for key in ("objects", "versions", "decoded", "bytes")}
+    return StoreReport(store=str(store.path), pictures=len(names), faults=faults + sorted(found), **totals)
 
 
-def _missing(store: Store, images: Path, names: list[str], warn: Callable[[str], None]) -> Iterator[str]:
+def _missing(store: Store, images: Path, names: list[str], warn: Warn) -> Iterator[str]:
     if not images.is_dir():
         warn(f"the pictures ({images}) are not there: name their folder with --images to compare with them")
         return
@@ -112,19 +83,24 @@ def _missing(store: Store, images: Path, names: list[str], warn: Callable[[str],
             yield f"{stray}: a stream without a record; the next build of its picture replaces it"
 
 
-def check_picture(store: Store, name: str, images: Path | None, decode: str) -> _Checked:
-    """Check one picture's record, stream and, where ``images`` are there, its source."""
+def check_picture(store: Store, name: str, images: Path | None, decode: str) -> tuple[dict[str, int], list[str]]:
+    """Check one picture's record, stream and, where ``images`` are there, its source.
+
+    Returns:
+        What was checked, by the names of ``StoreReport``; and the faults.
+    """
     try:
         record = store.record(name)
         faults = list(_record_faults(store, name, record))
         data = store.stream_path(name).read_bytes()
     except InputError as error:
-        return _Checked(faults=(str(error),))
+        return {}, [str(error)]
     except OSError as error:
-        return _Checked(faults=(f"{store.stream_path(name)} cannot be read: {error.strerror}",))
+        return {}, [f"{store.stream_path(name)} cannot be read: {error.strerror}"]
+    checked = {"objects": len(record.xyxy), "versions": len(record.qps), "bytes": len(data)}
     if len(data) != int(record.bits.sum()) // 8 or hashlib.sha256(data).hexdigest() != record.stream_sha256:
         faults.append(f"{store.stream_path(name)} is not the stream that its record means (SHA-256 differs)")
-        return _Checked(len(record.xyxy), len(record.qps), 0, len(data), tuple(faults))
+        return checked, faults
     source = None
     if images is not None:
         try:
@@ -134,7 +110,7 @@ def check_picture(store: Store, name: str, images: Path | None, decode: str) -> 
     chosen = _chosen(record.qps, decode)
     for qp in chosen:
         faults += _version_faults(store, record, qp, source)
-    return _Checked(len(record.xyxy), len(record.qps), len(chosen), len(data), tuple(faults))
+    return checked | {"decoded": len(chosen)}, faults
 
 
 def _record_faults(store: Store, name: str, record: PictureRecord) -> Iterator[str]:
@@ -172,4 +148,4 @@ def _version_faults(store: Store, record: PictureRecord, qp: int, source: Frame 
     stated = float(record.psnr_y[list(record.qps).index(qp)])
     measured = psnr_y(rgb_to_yuv(source.rgb, store.manifest.colour), yuv)
     if abs(measured - stated) > _SAME_DB:
-        yield f"{where}: PSNR {measured:.3f} dB, its record says {stated:.3f}"
+        yield f"{where}: PSNR {measured:.3f} dB, its record states {stated:.3f}"

@@ -1,7 +1,7 @@
-"""One picture of a JRD data set: coded at every QP, every version decoded and looked at.
+"""One picture of a JRD data set: coded at every QP, with detections in every version.
 
 What a worker needs is picklable, and what it gives back are bytes: a worker may be a thread here or a process on
-another machine, and needs no folder in common with the one who asked.
+another machine, and needs no folder in common with the caller.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 from vcmpipe.coding.faults import blamed_on, check_fidelity
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.datasets.records import PictureRecord, Seen, matched
+from vcmpipe.datasets.manifest import Manifest
+from vcmpipe.datasets.records import PictureRecord, matched
 from vcmpipe.detection import load_detector
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
-from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, decode_picture
+from vcmpipe.frames import Frame, decode_picture
 from vcmpipe.measurement import search_qps
 from vcmpipe.tasks import DetectionTask, Task
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
 
-# Versions decoded and looked at together: what a worker holds in memory.
+# Versions decoded and detected in together: what a worker holds in memory.
 _BATCH = 8
 
 
@@ -43,35 +43,27 @@ class Recipe:
     """How every picture is treated. Equal recipes share a detector within a process.
 
     Attributes:
-        encoder: The encoder's name.
-        encoder_build: Its version: a worker with another one must not take part.
-        preset: Its speed preset.
-        colour: Matrix, range and siting.
+        manifest: The store's: a worker with another build of the encoder or another detector must not take part.
+        encoder: The encoder, as ``load_encoder`` takes it.
         detector: The detector, as ``load_detector`` takes it.
-        detector_digest: SHA-256 of its weights: likewise.
         device: Where it runs.
         jobs: Pictures that it may see at the same time.
-        qps: QPs to code at, ascending.
-        search: Code only those of them that settle every object's label.
-        rule: When an object counts, and when it counts as found.
     """
 
+    manifest: Manifest
     encoder: str
-    encoder_build: str
-    preset: str
-    colour: ColourSpec
     detector: str
-    detector_digest: str
     device: str
     jobs: int
-    qps: tuple[int, ...]
-    search: bool
-    rule: MatchRule
 
     @property
     def task(self) -> Task:
         """What an object is, and when it counts as found."""
-        return DetectionTask(self.rule)
+        return DetectionTask(self.manifest.rule)
+
+    def coder(self, encoder: Encoder, frame: Frame) -> SegmentCoder:
+        """What codes a picture."""
+        return SegmentCoder(encoder, frame, spec=self.manifest.colour, preset=self.manifest.preset)
 
 
 @dataclass(frozen=True)
@@ -102,30 +94,24 @@ def load_parts(recipe: Recipe) -> tuple[Encoder, Detector]:
         InputError: They are missing here, or are others than those that the recipe means.
     """
     encoder = load_encoder(recipe.encoder)
-    if encoder.build != recipe.encoder_build:
+    if encoder.build != recipe.manifest.encoder_build:
         raise InputError(
             f"{platform.node()} has the encoder {recipe.encoder} as {encoder.build}, the store was begun with "
-            f"{recipe.encoder_build}: install the same one there"
+            f"{recipe.manifest.encoder_build}: install the same one there"
         )
     detector = _detector(recipe.detector, recipe.device, recipe.jobs)
-    if detector.digest != recipe.detector_digest:
+    if detector.digest != recipe.manifest.detector_digest:
         raise InputError(
             f"{platform.node()} has other weights as {recipe.detector}: SHA-256 {detector.digest[:12]}..., the store "
-            f"was begun with {recipe.detector_digest[:12]}...; copy the same file there"
+            f"was begun with {recipe.manifest.detector_digest[:12]}...; copy the same file there"
         )
     return encoder, detector
 
 
 def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
-    """Code a picture, look at its versions, and write down what was seen.
+    """Code a picture out of its file, detect in its versions, and write down what was found, or why it failed.
 
-    Args:
-        recipe: How.
-        name: The picture's name in the store.
-        data: Its file.
-
-    Returns:
-        The picture, or why it failed: a fault in one picture must not stop the others.
+    A fault in one picture must not stop the others.
     """
     try:
         return _code(recipe, name, data)
@@ -138,26 +124,27 @@ def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
 def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
     encoder, detector = load_parts(recipe)
     frame = Frame(0, decode_picture(data, Path(name)), name)
-    versions = Versions(SegmentCoder(encoder, frame, spec=recipe.colour, preset=recipe.preset), detector)
+    versions = Versions(recipe.coder(encoder, frame), detector)
+    qps = recipe.manifest.qps
     source = detector.detect([frame])[0]
     with blamed_on(encoder, name):
-        if recipe.search:
+        if recipe.manifest.search:
             count = len(recipe.task.reference([source]))
-            search_qps(count, recipe.qps, lambda qps: matched(source, versions.look(qps), recipe.task).found)
+            search_qps(count, qps, lambda some: matched(source, versions.detect(some), recipe.task).found)
         else:
-            versions.look(recipe.qps)
+            versions.detect(qps)
     return versions.finished(source, hashlib.sha256(data).hexdigest(), recipe.task)
 
 
 @dataclass
 class Versions:
-    """The versions of one picture, each coded and looked at once."""
+    """The versions of one picture, each coded and detected in once."""
 
     coder: SegmentCoder
     detector: Detector
     seen: dict[int, tuple[CodedSegment, float, sv.Detections]] = field(default_factory=dict)
 
-    def look(self, qps: Sequence[int]) -> list[sv.Detections]:
+    def detect(self, qps: Sequence[int]) -> list[sv.Detections]:
         """What the detector reports at each QP."""
         missing = [qp for qp in qps if qp not in self.seen]
         for start in range(0, len(missing), _BATCH):
@@ -177,25 +164,20 @@ class Versions:
         qps = sorted(self.seen)
         streams = [self.seen[qp][0].data for qp in qps]
         stream = b"".join(streams)
-        objects = matched(source, [self.seen[qp][2] for qp in qps], task)
+        detections = [self.seen[qp][2] for qp in qps]
         sizes = np.array([len(data) for data in streams], dtype=np.int64)
         record = PictureRecord(
             name=self.coder.segment.source,
             source_sha256=digest,
             width=self.coder.segment.width,
             height=self.coder.segment.height,
-            xyxy=objects.xyxy,
-            class_id=objects.class_id,
-            score=objects.score,
             qps=np.array(qps, dtype=np.int64),
             bits=8 * sizes,
             psnr_y=np.array([self.seen[qp][1] for qp in qps], dtype=np.float64),
-            found=objects.found,
-            iou=objects.iou,
-            confidence=objects.confidence,
             offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)[: len(qps)],
             stream_sha256=hashlib.sha256(stream).hexdigest(),
-            seen_in_source=Seen.of([source]),
-            seen_in_versions=Seen.of([self.seen[qp][2] for qp in qps]),
+            seen_in_source=source,
+            seen_in_versions=detections,
+            **vars(matched(source, detections, task)),
         )
         return Finished(record, stream)

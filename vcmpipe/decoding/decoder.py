@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
 from vcmpipe.config.limits import MAX_SAMPLES, MAX_SIDE
-from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
+from vcmpipe.frames.pictures import read_bytes
 from vcmpipe.frames.video import plane_array
 from vcmpipe.frames.yuv import Plane, Yuv
 from vcmpipe.process import one_line
@@ -84,7 +85,7 @@ def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator
     """
     name = "the stream"
     if not isinstance(data, bytes | bytearray | memoryview):
-        name, data = one_line(str(data)), _read(Path(data))
+        name, data = one_line(str(data)), read_bytes(Path(data))
     if not data:
         raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
     spec = CODECS[codec_of(bytes(data[:64]))]
@@ -140,17 +141,15 @@ def _side_by_side(sequences: list[_Sequence], name: str, threads: int) -> Iterat
                 for sequence in islice(todo, threads + 1 - len(waiting)):
                     # A long sequence is decoded when its turn comes, so that its pictures do not pile up.
                     short = len(sequence.units) <= _SHORT
-                    waiting.append(pool.submit(_decode_all, sequence, name) if short else sequence)
+                    waiting.append(
+                        pool.submit(lambda each: list(_decode_sequence(each, name)), sequence) if short else sequence
+                    )
                 if not waiting:
                     return
                 head = waiting.popleft()
                 yield from _decode_sequence(head, name) if isinstance(head, _Sequence) else head.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _decode_all(sequence: _Sequence, name: str) -> list[_Picture]:
-    return list(_decode_sequence(sequence, name))
 
 
 def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
@@ -194,7 +193,7 @@ def _sequences(units: Sequence[AccessUnit], codec: CodecSpec) -> list[_Sequence]
     in_force: dict[tuple[int, int], bytes] = {}
     spec = ColourSpec()
     for number, unit in enumerate(units):
-        if unit.is_idr or not sequences:
+        if unit.is_a("idr") or not sequences:
             sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
         sequences[-1].units.append(unit)
         spec = unit.colour or spec
@@ -204,20 +203,8 @@ def _sequences(units: Sequence[AccessUnit], codec: CodecSpec) -> list[_Sequence]
     return sequences
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{one_line(str(path))} does not exist: check the path") from error
-    except (OSError, ValueError) as error:
-        reason = one_line(getattr(error, "strerror", None) or str(error))
-        raise InputError(f"{one_line(str(path))} cannot be read ({reason}): name a stream that you may read") from error
-
-
 def _check_size(unit: AccessUnit, where: str) -> None:
-    if unit.picture_size is None:
-        return
-    width, height = unit.picture_size
+    width, height = unit.picture_size or (0, 0)
     if max(width, height) > MAX_SIDE or width * height > MAX_SAMPLES:
         raise BitstreamError(
             f"{where} states {width}x{height} samples: more than {MAX_SIDE} on a side is not decoded; "
@@ -227,8 +214,8 @@ def _check_size(unit: AccessUnit, where: str) -> None:
 
 def _skipped(units: Sequence[AccessUnit]) -> int:
     """Pictures that no decoder shows: RASL pictures of the CRA picture that a stream begins with (clause 8.1.1)."""
-    leading = takewhile(lambda unit: not unit.is_irap, units[1:])
-    return sum(unit.is_rasl for unit in leading) if units[0].is_cra else 0
+    leading = takewhile(lambda unit: not unit.is_a("irap"), units[1:])
+    return sum(unit.is_a("rasl") for unit in leading) if units[0].is_a("cra") else 0
 
 
 def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:

@@ -44,14 +44,7 @@ class _CutError(Exception):
 
 
 def decode_isolated(data: bytes, *, threads: int | None = None) -> Iterator[DecodedPicture]:
-    """Decodes a stream as ``decode_stream`` does, in a child process with limited memory and time.
-
-    Args:
-        data: The stream.
-        threads: As for ``decode_stream``.
-
-    Yields:
-        The pictures in output order.
+    """Decode a stream as ``decode_stream`` does, in a child process with limited memory and time.
 
     Raises:
         BitstreamError: As ``decode_stream``, at once where headers show it; or decoding takes more memory than pictures

@@ -17,17 +17,11 @@ DEFAULT_MIN_SCORE = 0.05
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds objects in pictures.
-
-    Attributes:
-        name: What the user requested, made unambiguous; shown in reports and kept in the sidecar.
-        classes: Class names by ``class_id``.
-        digest: SHA-256 (64 hexadecimal digits) of the weights, so that results and predictors can be tied to them.
-    """
+    """Finds objects in pictures."""
 
     @property
     def name(self) -> str:
-        """What the user requested, made unambiguous."""
+        """What the user requested, made unambiguous; shown in reports and kept in the sidecar."""
         ...
 
     @property
@@ -37,7 +31,7 @@ class Detector(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights, hexadecimal."""
+        """SHA-256 (64 hexadecimal digits) of the weights: it ties results and predictors to them."""
         ...
 
     def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:

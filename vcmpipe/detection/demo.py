@@ -1,8 +1,8 @@
 """The demo detector: a small torchvision SSD for the built-in scenes, with weights of our own in the package.
 
 The network is built without any pretrained weights and filled from ``weights/demo.safetensors``; the model card beside
-it (``demo.json``, ``demo.md``) names the classes and the digest and says how the weights were made. It knows only the
-shapes of ``vcmpipe.datasets.scenes`` and says nothing useful about real pictures.
+it (``demo.json``, ``demo.md``) names the classes and the digest and how the weights were made. It knows only the
+shapes of ``vcmpipe.datasets.scenes`` and is of no use on real pictures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import resources
@@ -153,6 +153,8 @@ class DemoDetector:
         InputError: An argument is out of range, or a file is missing or damaged.
     """
 
+    name = "demo"
+
     def __init__(
         self, *, jobs: int | None = None, min_score: float = DEFAULT_MIN_SCORE, folder: Traversable | None = None
     ) -> None:
@@ -162,29 +164,13 @@ class DemoDetector:
             raise InputError(f"the number of jobs must be at least 1, not {jobs}")
         self._jobs = jobs or os.cpu_count() or 1
         self._min_score = min_score
-        names, blob, self._digest = _read_files(folder if folder is not None else weights_folder())
-        self._classes = dict(enumerate(names))
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # The initial weights, drawn in vain, must not shift the user's own draws.
+        names, blob, self.digest = _read_files(folder if folder is not None else weights_folder())
+        self.classes = dict(enumerate(names))
+        # The initial weights, drawn in vain, must not shift the user's own draws.
+        with torch.random.fork_rng(devices=[]):
             network = build_network(len(names), min_score=min_score)
         network.load_state_dict({key: value.float() for key, value in load_safetensors(blob).items()})
         self._network = network.eval().to(memory_format=torch.channels_last)
-
-    @property
-    def name(self) -> str:
-        """``demo``."""
-        return "demo"
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """Class names by ``class_id``: those of ``vcmpipe.datasets.scenes.CLASSES``."""
-        return self._classes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the weights file."""
-        return self._digest
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """The (width, height) that a picture is resized to: always ``INPUT_SIZE``."""

@@ -1,4 +1,4 @@
-"""Detectors that fail, told with the picture that they failed on."""
+"""Detectors that fail, with the picture that they failed on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def detect_named(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detecti
         raise
     except Exception as error:
         if len(frames) > 1:
-            # One of them is to blame: asked singly, the detector shows which.
+            # One of them is to blame: one at a time shows which.
             return [detect_named(detector, [frame])[0] for frame in frames]
         kind = type(error) if isinstance(error, VcmError) else VcmError
         raise kind(

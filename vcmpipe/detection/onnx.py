@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +55,7 @@ class OnnxDetector:
         min_score: float = DEFAULT_MIN_SCORE,
         nms_iou: float | None = None,
     ) -> None:
-        self._path = path
-        self._digest = file_digest(path)
+        self._path, self.name, self.digest = path, path.name, file_digest(path)
         self._jobs = max(1, jobs or os.cpu_count() or 1)
         self._min_score = min_score
         self._session, on_gpu = _open_session(path, device)
@@ -68,27 +67,13 @@ class OnnxDetector:
         grey = np.full((batch or 1, 3, self._canvas[1], self._canvas[0]), PAD_VALUE, self._dtype)
         outputs = self._run(grey)
         metadata = {str(k): str(v) for k, v in self._session.get_modelmeta().custom_metadata_map.items()}
-        head = recognise_head(ModelFacts(tuple(output.shape for output in outputs), self._canvas, metadata))
+        head = recognise_head(ModelFacts(outputs, self._canvas, metadata))
         if head is None:
             shapes = ", ".join("x".join(map(str, output.shape)) for output in outputs)
             raise InputError(f"{path}: unknown detector head with outputs {shapes}; understood are {SUPPORTED}")
-        self._head: Head = head.calibrate(outputs[0][0], self._canvas)
-        self._nms_iou = nms_iou if nms_iou is not None and head.nms_iou is not None else head.nms_iou
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self._path.name
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """Class names by ``class_id``."""
-        return self._head.classes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the file."""
-        return self._digest
+        self._head: Head = head
+        self.classes = head.classes
+        self._nms_iou = head.nms_iou if nms_iou is None or head.nms_iou is None else nms_iou
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """The (width, height) that a picture's content has on the model's canvas."""

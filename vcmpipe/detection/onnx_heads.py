@@ -1,14 +1,14 @@
 """What kinds of ONNX detectors are understood: how each wants its picture, and what its output means.
 
-A head recognises its models by the shapes and metadata alone. To add one, write a class with the three methods of
-``Head`` and a ``recognise`` function, and put that function into ``RECOGNISERS``.
+A head recognises its models by their outputs and metadata. To add one, write a class with the two
+methods of ``Head`` and a ``recognise`` function, and put that function into ``RECOGNISERS``.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -24,15 +24,15 @@ _FASTESTDET_STRIDE = 16
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model file says about itself.
+    """What a model file states about itself.
 
     Attributes:
-        outputs: Shape of each output, batch first.
+        outputs: Its outputs for a plain grey picture, batch first.
         canvas: (width, height) of the input picture.
         metadata: The file's own key-value pairs.
     """
 
-    outputs: tuple[tuple[int, ...], ...]
+    outputs: Sequence[NDArray[np.float32]]
     canvas: tuple[int, int]
     metadata: Mapping[str, str]
 
@@ -71,15 +71,12 @@ class Head(Protocol):
     """One family of detectors.
 
     Attributes:
-        title: Its name in messages.
         bgr: Whether it wants blue first; else red first.
         divisor: What its 0..255 samples are divided by.
         nms_iou: Overlap above which the weaker of two boxes of a class goes; None where the model has done so itself.
         classes: Class names by ``class_id``.
     """
 
-    @property
-    def title(self) -> str: ...  # noqa: D102
     @property
     def bgr(self) -> bool: ...  # noqa: D102
     @property
@@ -97,23 +94,18 @@ class Head(Protocol):
         """The boxes in one picture's part of the output (without the batch axis) that score ``min_score`` or more."""
         ...
 
-    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> Head:
-        """The head, completed with what only an output can tell (``output``: of a plain grey picture)."""
-        ...
-
 
 @dataclass(frozen=True)
 class YoloxHead:
     """YOLOX: output 1 x N x (5 + C) = (cx, cy, w, h, objectness, class scores), N the cells of strides 8, 16, 32.
 
     Source: Ge et al., "YOLOX", 2021, and its reference deployment: content top-left, score = objectness x the best
-    class score, one class per cell. Models exported with the boxes already decoded are told apart by ``calibrate``.
+    class score, one class per cell. ``decoded``: the model was exported with the boxes already decoded.
     """
 
     classes: Mapping[int, str]
     decoded: bool = False
     nms_iou: float | None = 0.45
-    title: str = "YOLOX"
     bgr: bool = True
     divisor: float = 1.0
 
@@ -138,13 +130,6 @@ class YoloxHead:
             size = np.exp(np.minimum(size, 20.0)) * stride[cells]  # a wild logit gives a box of the whole picture
         return Candidates(np.hstack([centre - size / 2, centre + size / 2]), score, class_id.astype(np.int64))
 
-    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> YoloxHead:
-        """Raw centres lie within a few units of 0, decoded ones within a few strides of their cells."""
-        corner, stride = _yolox_grid(canvas)
-        off_cell = np.median(np.abs(output[:, :2] - (corner + stride / 2)))
-        off_zero = np.median(np.abs(output[:, :2] - 0.5))
-        return replace(self, decoded=bool(off_cell < off_zero))
-
 
 @dataclass(frozen=True)
 class UltralyticsHead:
@@ -158,7 +143,6 @@ class UltralyticsHead:
     classes: Mapping[int, str]
     end_to_end: bool = False
     nms_iou: float | None = 0.7
-    title: str = "ultralytics"
     bgr: bool = False
     divisor: float = 255.0
 
@@ -182,10 +166,6 @@ class UltralyticsHead:
         class_id = columns[4:].argmax(axis=0).astype(np.int64)
         return Candidates(np.hstack([centre - size / 2, centre + size / 2]), best[places], class_id)
 
-    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> UltralyticsHead:
-        """Nothing is left open."""
-        return self
-
 
 @dataclass(frozen=True)
 class FastestDetHead:
@@ -198,7 +178,6 @@ class FastestDetHead:
 
     classes: Mapping[int, str]
     nms_iou: float | None = 0.45
-    title: str = "FastestDet"
     bgr: bool = True
     divisor: float = 255.0
 
@@ -219,10 +198,6 @@ class FastestDetHead:
         corners = np.concatenate([centre - size / 2, centre + size / 2]).T * np.array(canvas * 2)
         return Candidates(corners.astype(np.float32), score[y, x], class_id[y, x].astype(np.int64))
 
-    def calibrate(self, output: NDArray[np.float32], canvas: tuple[int, int]) -> FastestDetHead:
-        """Nothing is left open."""
-        return self
-
 
 @lru_cache(maxsize=8)
 def _yolox_grid(canvas: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -240,7 +215,7 @@ def class_names(metadata: Mapping[str, str], count: int | None) -> dict[int, str
 
     Args:
         metadata: The model's own key-value pairs; ultralytics writes ``names`` as a Python literal, ``{0: 'person'}``.
-        count: Number of classes in the output; None where the output does not say.
+        count: Number of classes in the output; None where the output does not tell.
     """
     try:
         names = ast.literal_eval(metadata.get("names", ""))
@@ -256,15 +231,18 @@ def class_names(metadata: Mapping[str, str], count: int | None) -> dict[int, str
 
 
 def _recognise_yolox(facts: ModelFacts) -> Head | None:
-    shape = facts.outputs[0]
-    cells = sum((facts.canvas[0] // stride) * (facts.canvas[1] // stride) for stride in _YOLOX_STRIDES)
-    if len(facts.outputs) != 1 or len(shape) != 3 or shape[2] < 6:
+    shape = facts.outputs[0].shape
+    corner, stride = _yolox_grid(facts.canvas)
+    if len(facts.outputs) != 1 or len(shape) != 3 or shape[2] < 6 or shape[1] != len(stride):
         return None
-    return YoloxHead(class_names(facts.metadata, shape[2] - 5)) if shape[1] == cells else None
+    # Raw centres lie within a few units of 0, decoded ones within a few strides of their cells.
+    centres = facts.outputs[0][0, :, :2]
+    off_cell, off_zero = (np.median(np.abs(centres - place)) for place in (corner + stride / 2, 0.5))
+    return YoloxHead(class_names(facts.metadata, shape[2] - 5), decoded=bool(off_cell < off_zero))
 
 
 def _recognise_ultralytics(facts: ModelFacts) -> Head | None:
-    shape = facts.outputs[0]
+    shape = facts.outputs[0].shape
     if len(facts.outputs) != 1 or len(shape) != 3 or facts.metadata.get("task", "detect") != "detect":
         return None
     if shape[2] == 6 and shape[1] <= 1000:
@@ -276,14 +254,14 @@ def _recognise_ultralytics(facts: ModelFacts) -> Head | None:
 
 
 def _recognise_fastestdet(facts: ModelFacts) -> Head | None:
-    shape = facts.outputs[0]
+    shape = facts.outputs[0].shape
     if len(facts.outputs) != 1 or len(shape) != 4 or shape[1] < 6:
         return None
     cells = (facts.canvas[1] // _FASTESTDET_STRIDE, facts.canvas[0] // _FASTESTDET_STRIDE)
     return FastestDetHead(class_names(facts.metadata, shape[1] - 5)) if shape[2:] == cells else None
 
 
-# Asked in this order.
+# Tried in this order.
 RECOGNISERS: tuple[Callable[[ModelFacts], Head | None], ...] = (
     _recognise_yolox,
     _recognise_ultralytics,

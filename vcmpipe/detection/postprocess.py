@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from vcmpipe.errors import InputError
 
 if TYPE_CHECKING:
     import supervision as sv
+
+    from vcmpipe.frames import Frame
 
 
 def pairwise_iou(a_xyxy: ArrayLike, b_xyxy: ArrayLike) -> NDArray[np.float64]:
@@ -99,6 +102,32 @@ def build_detections(
     return sv.Detections(
         xyxy=boxes[positions], confidence=np.minimum(scores[positions], 1.0), class_id=classes[positions]
     )
+
+
+def detect_by_size(
+    frames: Sequence[Frame], batch: int, detect: Callable[[Sequence[Frame]], list[sv.Detections]]
+) -> list[sv.Detections]:
+    """Runs a detector that pads the pictures of a batch to the largest on pictures of one size at a time.
+
+    In other mixtures padding would change answers.
+
+    Args:
+        frames: Pictures of any sizes.
+        batch: The most pictures in one call.
+        detect: Detects in a batch.
+
+    Returns:
+        The detections in the order of the frames.
+    """
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for place, frame in enumerate(frames):
+        by_size.setdefault((frame.width, frame.height), []).append(place)
+    found: dict[int, sv.Detections] = {}
+    for places in by_size.values():
+        for start in range(0, len(places), batch):
+            group = places[start : start + batch]
+            found.update(zip(group, detect([frames[place] for place in group]), strict=True))
+    return [found[place] for place in range(len(frames))]
 
 
 def file_digest(path: Path) -> str:

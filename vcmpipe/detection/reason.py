@@ -6,7 +6,7 @@ import re
 
 
 def reason(error: BaseException, limit: int = 200) -> str:
-    """What an exception says, in one line of plain characters, cut at ``limit``; its type where it says nothing."""
+    """The message of an exception, in one line of plain characters, cut at ``limit``; its type where it is empty."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # colours
     text = " ".join(plain.encode("ascii", "ignore").decode().split())
     return (text.removeprefix("ERROR ") or type(error).__name__)[:limit]

@@ -22,14 +22,7 @@ class DetectorFactory(Protocol):
     """What an entry point of the group ``vcmpipe.detectors`` leads to."""
 
     def __call__(self, argument: str, *, jobs: int | None, device: str, min_score: float) -> Detector:
-        """Makes the detector.
-
-        Args:
-            argument: What the user wrote after ``NAME:``; empty where nothing stands there.
-            jobs: Pictures at the same time; None leaves it to the detector.
-            device: ``auto``, ``cpu``, ``cuda`` ...
-            min_score: Least score to report.
-        """
+        """Makes the detector; ``argument`` is what the user wrote after ``NAME:``, the rest as in ``load_detector``."""
         ...
 
 
@@ -63,7 +56,7 @@ def load_detector(
         min_score: Least score that is reported, above 0 and at most 1.
 
     Raises:
-        InputError: The detector is unknown, missing, or damaged; the message says what to do.
+        InputError: The detector is unknown, missing, or damaged; the message gives the way forward.
         VcmError: Its weights cannot be downloaded.
     """
     spec = resolve_detector_spec(spec)
@@ -74,14 +67,14 @@ def load_detector(
     name, _, argument = spec.partition(":")
     if spec == "demo":
         return cast(Detector, DETECTORS.load(name)(min_score=min_score, jobs=jobs))
-    if name == "torchvision" and argument:
-        return cast(Detector, DETECTORS.load(name)(argument, jobs=jobs, device=device, min_score=min_score))
     plugins = plugin_detectors()
-    if name in plugins:
+    if name in plugins or (name == "torchvision" and argument):
         factory = cast(DetectorFactory, DETECTORS.load(name))
         return factory(argument, jobs=jobs, device=device, min_score=min_score)
     if (name == "onnx" and argument) or spec.lower().endswith(".onnx"):
-        path = _existing(argument if name == "onnx" else spec)
+        path = Path(argument if name == "onnx" else spec)
+        if not path.is_file():
+            raise InputError(f"detector {path}: there is no such file; {WAYS_FORWARD}")
         return cast(Detector, DETECTORS.load("onnx")(path, jobs=jobs, device=device, min_score=min_score))
     return _load_ultralytics(spec, plugins, device, min_score)
 
@@ -113,10 +106,3 @@ def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, mi
     close = difflib.get_close_matches(name, [*(entry.partition(":")[0] for entry in known), *store.AUTO_NAMES], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise InputError(f"unknown detector {spec!r}: known are {', '.join(known)}, and the name or path of a weight{hint}")
-
-
-def _existing(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise InputError(f"detector {text}: there is no such file; {WAYS_FORWARD}")
-    return path

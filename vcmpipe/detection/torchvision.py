@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE
-from vcmpipe.detection.postprocess import build_detections, file_digest
+from vcmpipe.detection.postprocess import build_detections, detect_by_size, file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError, VcmError
@@ -48,34 +48,18 @@ class TorchvisionDetector:
         self, spec: str, *, jobs: int | None = None, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE
     ) -> None:
         name, _, file = spec.partition("@")
-        self._spec = spec
+        self.name = f"torchvision:{name}" + (f"@{Path(file).name}" if file else "")
         self._min_score = min_score
         self._device = pick_torch_device(device)
         _check_name(name)
         if file:
-            model, self._classes, self._digest = _load_local(name, Path(file))
+            model, self.classes, self.digest = _load_local(name, Path(file))
         else:
-            model, self._classes, self._digest = _load_published(name)
+            model, self.classes, self.digest = _load_published(name)
         # The two-stage models keep the limit in their second stage.
         target = model.roi_heads if hasattr(model, "roi_heads") else model
         target.score_thresh = min_score
         self._model = model.eval().to(self._device)
-
-    @property
-    def name(self) -> str:
-        """``torchvision:NAME``, with the file's name where one was given."""
-        name, _, file = self._spec.partition("@")
-        return f"torchvision:{name}" + (f"@{Path(file).name}" if file else "")
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """Class names by ``class_id``, which are torchvision's labels (0, the background, does not occur)."""
-        return self._classes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the weights file."""
-        return self._digest
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """The (width, height) that the model's transform resizes a picture to."""
@@ -87,35 +71,19 @@ class TorchvisionDetector:
 
     def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         """Finds the objects in each frame; see ``Detector``."""
+        return detect_by_size(frames, 1 if self._device == "cpu" else _GPU_BATCH, self._predict)
+
+    def _predict(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         import torch
 
-        # Pictures of a batch are padded to the largest, which changes answers: a CPU takes them one by one.
-        batch = 1 if self._device == "cpu" else _GPU_BATCH
-        by_size = sorted(range(len(frames)), key=lambda i: (frames[i].height, frames[i].width))
-        found: dict[int, sv.Detections] = {}
-        for group in _equal_sizes(by_size, frames, batch):
-            with torch.inference_mode():
-                pictures = [
-                    torch.from_numpy(np.ascontiguousarray(frames[i].rgb.transpose(2, 0, 1))).to(self._device) / 255.0
-                    for i in group
-                ]
-                answers = self._model(pictures)
-            for i, answer in zip(group, answers, strict=True):
-                boxes, scores, labels = (answer[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
-                found[i] = build_detections(boxes, scores, labels, frames[i].width, frames[i].height, self._min_score)
-        return [found[i] for i in range(len(frames))]
-
-
-def _equal_sizes(order: list[int], frames: Sequence[Frame], batch: int) -> list[list[int]]:
-    """Cuts positions, sorted by size, into batches of one picture size each."""
-    groups: list[list[int]] = []
-    for i in order:
-        last = groups[-1] if groups else []
-        if last and len(last) < batch and frames[last[0]].rgb.shape == frames[i].rgb.shape:
-            last.append(i)
-        else:
-            groups.append([i])
-    return groups
+        planes = [torch.from_numpy(np.ascontiguousarray(frame.rgb.transpose(2, 0, 1))) for frame in frames]
+        with torch.inference_mode():
+            answers = self._model([plane.to(self._device) / 255.0 for plane in planes])
+        detections = []
+        for frame, answer in zip(frames, answers, strict=True):
+            boxes, scores, labels = (answer[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
+            detections.append(build_detections(boxes, scores, labels, frame.width, frame.height, self._min_score))
+        return detections
 
 
 def _check_name(name: str) -> None:
@@ -134,10 +102,8 @@ def _load_published(name: str) -> tuple[Any, dict[int, str], str]:
     weights = torchvision.models.get_model_weights(name).DEFAULT
     try:
         quiet = io.StringIO()
-        with (
-            contextlib.redirect_stdout(quiet),
-            contextlib.redirect_stderr(quiet),
-        ):  # it announces the download even without a progress bar
+        # It announces the download even without a progress bar.
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # the network, the disk and the server each fail in ways of their own
         raise VcmError(
@@ -169,7 +135,9 @@ def _load_local(name: str, path: Path) -> tuple[Any, dict[int, str], str]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         state = {str(key): value.float() if value.is_floating_point() else value for key, value in state.items()}
-    except Exception as error:  # the two formats have many ways to be broken, and torch's words advise unsafe loading
+    except (
+        Exception
+    ) as error:  # the two formats have many ways to be broken, and torch's message advises unsafe loading
         raise InputError(f"{path} is damaged or no state dict (.safetensors, or .pth with tensors only)") from error
     count = _count_classes(name, state, path)
     model = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=count)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE
-from vcmpipe.detection.postprocess import build_detections, file_digest
+from vcmpipe.detection.postprocess import build_detections, detect_by_size, file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.weights_ultralytics import import_ultralytics
 from vcmpipe.errors import InputError, VcmError
@@ -40,8 +40,7 @@ class UltralyticsDetector:
     """
 
     def __init__(self, path: Path, *, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE) -> None:
-        self._path = path
-        self._digest = file_digest(path)
+        self._path, self.name, self.digest = path, path.name, file_digest(path)
         self._device = pick_torch_device(device)
         self._min_score = min_score
         ultralytics = import_ultralytics()
@@ -53,24 +52,9 @@ class UltralyticsDetector:
             raise InputError(f"{path} holds no ultralytics model that can be loaded safely: {reason(error)}") from error
         if self._task not in _TASKS:
             raise InputError(f"{path} is an ultralytics model for {self._task!r}, not one that finds upright boxes")
-        self._classes = {int(index): str(name) for index, name in self._model.names.items()}
+        self.classes = {int(index): str(name) for index, name in self._model.names.items()}
         size = self._model.overrides.get("imgsz", 640)
         self._input = (max(size), max(size)) if isinstance(size, (list, tuple)) else (int(size), int(size))
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self._path.name
-
-    @property
-    def classes(self) -> Mapping[int, str]:
-        """Class names by ``class_id``."""
-        return self._classes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the file."""
-        return self._digest
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """The (width, height) that the letterbox gives a picture's content."""
@@ -79,17 +63,7 @@ class UltralyticsDetector:
 
     def detect(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         """Finds the objects in each frame; see ``Detector``."""
-        # The letterbox is tight only where all pictures of a batch have one size: other mixtures would change answers.
-        by_size: dict[tuple[int, int], list[int]] = {}
-        for position, frame in enumerate(frames):
-            by_size.setdefault((frame.width, frame.height), []).append(position)
-        batch = 1 if self._device == "cpu" else _GPU_BATCH
-        found: dict[int, sv.Detections] = {}
-        for positions in by_size.values():
-            for start in range(0, len(positions), batch):
-                group = positions[start : start + batch]
-                found.update(zip(group, self._predict([frames[position] for position in group]), strict=True))
-        return [found[position] for position in range(len(frames))]
+        return detect_by_size(frames, 1 if self._device == "cpu" else _GPU_BATCH, self._predict)
 
     def _predict(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         pictures = [np.ascontiguousarray(frame.rgb[..., ::-1]) for frame in frames]
@@ -104,13 +78,11 @@ class UltralyticsDetector:
             )
         except Exception as error:  # torch and ultralytics share no base for their errors
             raise VcmError(f"{self._path}: the detector failed: {reason(error)}") from error
-        detections = []
-        for frame, result in zip(frames, results, strict=True):
-            boxes = result.boxes.cpu().numpy()
-            detections.append(
-                build_detections(boxes.xyxy, boxes.conf, boxes.cls, frame.width, frame.height, self._min_score)
-            )
-        return detections
+        every = [result.boxes.cpu().numpy() for result in results]
+        return [
+            build_detections(boxes.xyxy, boxes.conf, boxes.cls, frame.width, frame.height, self._min_score)
+            for frame, boxes in zip(frames, every, strict=True)
+        ]
 
 
 def pick_torch_device(device: str) -> str:

@@ -27,18 +27,16 @@ _KEPT_SETTINGS = ("ULTRALYTICS_SAFE_LOAD", "YOLO_AUTOINSTALL")
 
 def import_ultralytics() -> Any:
     """The ultralytics package: quiet, without usage statistics, installing nothing, loading no foreign pickles."""
-    before = {name: os.environ.get(name) for name in _IMPORT_SETTINGS}
+    before = {name: os.environ[name] for name in set(os.environ) & (set(_IMPORT_SETTINGS) - set(_KEPT_SETTINGS))}
     os.environ.update(_IMPORT_SETTINGS)
     try:
         import ultralytics
         import ultralytics.nn.tasks
         import ultralytics.utils.events
     finally:
-        for name, value in before.items():
-            if value is not None and name not in _KEPT_SETTINGS:
-                os.environ[name] = value
-            elif value is None and name not in _KEPT_SETTINGS:
-                del os.environ[name]
+        for name in set(_IMPORT_SETTINGS) - set(_KEPT_SETTINGS):
+            del os.environ[name]
+        os.environ.update(before)
     # Someone may have imported it before us, with other settings.
     ultralytics.nn.tasks.SAFE_LOAD = True
     ultralytics.utils.events.events.enabled = False

@@ -1,7 +1,7 @@
 """External encoders behind one protocol: adapters, and where the programs are found."""
 
 from vcmpipe.encoders.base import PRESETS, Capabilities, CodingMode, Encoder, Job
-from vcmpipe.encoders.discovery import load_encoder, missing_encoders, search_encoders, search_vvenc
+from vcmpipe.encoders.discovery import load_encoder, missing_encoders, search_encoders
 from vcmpipe.encoders.ffmpeg import encoder_folder
 
 __all__ = [
@@ -14,5 +14,4 @@ __all__ = [
     "load_encoder",
     "missing_encoders",
     "search_encoders",
-    "search_vvenc",
 ]

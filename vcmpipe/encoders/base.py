@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from vcmpipe.bitstream import CODECS, Codec
 from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.qpmap import MapLimits
+from vcmpipe.qpmap import MapLimits, QpMap
 
 if TYPE_CHECKING:
     from vcmpipe.frames import ColourSpec, Yuv
-    from vcmpipe.qpmap import QpMap
 
 
 class TooDenseError(ProcessError):
@@ -91,7 +90,7 @@ class Job:
 
     Attributes:
         frames: 1..N pictures of one size in presentation order. Width and height are multiples of 8, at least 8x16 or
-            16x8; for encoders without regions any even numbers. They may be made as they are asked for: an adapter
+            16x8; for encoders without regions any even numbers. They may be made on demand: an adapter
             takes one after another and holds none.
         qp: One QP for the segment, or a map where the encoder reads maps, bent to its ``map_limits``.
         mode: How to code it.
@@ -104,6 +103,11 @@ class Job:
     mode: CodingMode
     colour: ColourSpec | None = None
     structure: Structure = "intra"
+
+    @property
+    def lowest_qp(self) -> int:
+        """The QP, or the map's smallest."""
+        return self.qp.minimum() if isinstance(self.qp, QpMap) else self.qp
 
     @property
     def width(self) -> int:
@@ -157,15 +161,3 @@ class Encoder(Protocol):
             ProcessError: The encoder failed, hung or wrote another number of pictures than a job has.
         """
         ...
-
-
-def check_structures(encoder: Encoder, jobs: Sequence[Job]) -> None:
-    """Refuse jobs of several frames in a structure that an encoder does not code.
-
-    Raises:
-        InputError: There is one.
-    """
-    can = encoder.capabilities.structures
-    for job in jobs:
-        if len(job.frames) > 1 and job.structure not in can:
-            raise InputError(f"encoder {encoder.name} does not code {job.structure}: it codes {', '.join(can)}")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import CODECS, Vui
-from vcmpipe.encoders.base import PRESETS, Capabilities, Job, check_structures
+from vcmpipe.bitstream import Vui
+from vcmpipe.encoders.base import PRESETS, Capabilities, Job
 from vcmpipe.encoders.description import Description
-from vcmpipe.encoders.files import read_outputs, seconds_allowed, write_inputs
+from vcmpipe.encoders.files import encode_files, seconds_allowed
 from vcmpipe.encoders.maps import WrittenMap, write_map
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec
@@ -42,7 +42,6 @@ class CommandEncoder:
 
     def command(self, job: Job, source: Path, output: Path, written: WrittenMap | None) -> list[str]:
         """The command line that codes one job."""
-        told = self.description
         if not isinstance(job.qp, QpMap):
             qp = background = job.qp
         elif written is not None:
@@ -58,7 +57,7 @@ class CommandEncoder:
             "width": job.width,
             "height": job.height,
             "qp": qp,
-            "preset": told.presets.get(job.mode.preset, job.mode.preset),
+            "preset": self.description.presets.get(job.mode.preset, job.mode.preset),
             "map": process.file_argument(written.path) if written else "",
             "background_qp": background,
             "primaries": vui.colour_primaries,
@@ -70,26 +69,24 @@ class CommandEncoder:
             "range_name": _RANGE_NAMES[colour.range],
             "folder": process.file_argument(self.binary.parent),
         }
-        words = told.arguments + (told.map.arguments if told.map and written else ())
-        return [str(self.binary), *(word.format_map(values) for word in words)]
+        table = self.description.map
+        arguments = self.description.arguments + (table.arguments if table and written else ())
+        return [str(self.binary), *(argument.format_map(values) for argument in arguments)]
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
-        check_structures(self, jobs)
-        told = self.description
-        seconds = dict.fromkeys(PRESETS, float(told.seconds_per_megapixel))
-        with process.temporary_folder("encoder") as folder:
-            inputs = write_inputs(jobs, folder, depth=told.depth)
-            ending = CODECS[told.codec].endings[0]
-            outputs = [folder / f"out{i}{ending}" for i in range(len(jobs))]
+        seconds = dict.fromkeys(PRESETS, float(self.description.seconds_per_megapixel))
+        table = self.description.map
+
+        def run(folder: Path, inputs: list[Path], outputs: list[Path]) -> None:
             for number, (job, source, output) in enumerate(zip(jobs, inputs, outputs, strict=True)):
                 written = None
-                if isinstance(job.qp, QpMap) and told.map is not None:
-                    path = folder / f"map{number}{told.map.ending}"
-                    written = write_map(job, told.map.form, path, told.capabilities)
+                if isinstance(job.qp, QpMap) and table is not None:
+                    written = write_map(job, table.form, folder / f"map{number}{table.ending}", self.capabilities)
                 argv = self.command(job, source, output, written)
                 process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
-            return read_outputs(jobs, outputs, self.name, told.codec)
+
+        return encode_files(self, jobs, run, depth=self.description.depth)
 
 
 def identify(description: Description, binary: Path) -> tuple[CommandEncoder | None, str]:

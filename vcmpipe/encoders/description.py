@@ -1,4 +1,4 @@
-"""Encoders described by TOML files: how a program is called, what it takes and gives, and how its version is asked."""
+"""Encoders described by TOML files: how a program is run, what it takes and gives, and how its version is found."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class MapTable(_Table, frozen=True):
 
 
 class VersionProbe(_Table, frozen=True):
-    """How a program is asked for its version, and the oldest that will do, with the reason."""
+    """How a program states its version, and the oldest that will do, with the reason."""
 
     arguments: tuple[Argument, ...]
     pattern: str
@@ -80,7 +80,7 @@ class Description(_Table, frozen=True):
         arguments: The command line behind the program, with placeholders.
         input: The raw pictures that it reads, as FFmpeg calls their format.
         map: How it reads QP maps, or None where it reads none.
-        version: How its version is asked, or None: the program's digest then stands for it.
+        version: How its version is found, or None: the program's digest then stands for it.
         presets: What ``{preset}`` becomes, by vcmpipe's preset.
         seconds_per_megapixel: Seconds allowed.
     """
@@ -169,11 +169,7 @@ def _reason(message: str, data: Any) -> str:
 
 
 def _check_placeholders(arguments: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    """Refuse placeholders that do not exist and formats, and miss none of those needed.
-
-    Raises:
-        ValueError: With the reason; msgspec adds the place.
-    """
+    """Refuse placeholders that do not exist, formats, and the lack of one that is ``needed``."""
     used: set[str] = set()
     for item in arguments:
         try:

@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from vcmpipe import process
@@ -19,6 +18,7 @@ from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder, ffmpeg_plac
 from vcmpipe.encoders.kvazaar import FfmpegKvazaar, library_version
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp
 from vcmpipe.errors import InputError
+from vcmpipe.plugins import ENCODERS
 
 VARIABLE = "VCMPIPE_VVENC"
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
@@ -34,7 +34,7 @@ class Found:
     """One place where an encoder was looked for.
 
     Attributes:
-        where: How the place is called in messages.
+        where: What messages call the place.
         path: The binary there, or the TOML file that cannot be used.
         encoder: The encoder it gives, or None.
         reason: Why it gives none.
@@ -184,10 +184,10 @@ def _ask(sought: Sought, path: Path) -> Answer:
     return encoder, reason if encoder is not None else process.start_problem(path) or reason
 
 
-def search_encoder(name: str) -> list[Found]:
+def search_encoder(name: str) -> Iterator[Found]:
     """Every place where one encoder was looked for, in the order of preference."""
     sought = sought_encoders()[0][name]
-    return [Found(where, path, *_ask(sought, path), name) for where, path in _places(sought)]
+    return (Found(where, path, *_ask(sought, path), name) for where, path in _places(sought))
 
 
 def search_encoders() -> list[Found]:
@@ -206,24 +206,18 @@ def _way_out(sought: Sought) -> str:
     return sought.way_out.replace("{folder}", str(encoder_folder())).replace("{variable}", sought.variable)
 
 
-def search_vvenc() -> list[Found]:
-    """Every place where VVenC was looked for, in the order of preference."""
-    return search_encoder("vvenc")
-
-
 @functools.lru_cache(maxsize=16)
 def _find(name: str, _environment: tuple[str | None, ...]) -> Encoder:
     sought = sought_encoders()[0][name]
     reasons = []
-    for where, path in _places(sought):
-        encoder, reason = _ask(sought, path)
-        if encoder is not None:
-            return encoder
-        if where == sought.variable:
-            raise InputError(f"{sought.variable} names {path}, which {reason}: name {sought.wanted}")
-        reasons.append(f" ({path} {reason})")
-    called = "VVenC" if name == "vvenc" else name
-    raise InputError(f"no {called} was found{reasons[0] if reasons else ''}: {_way_out(sought)}")
+    for place in search_encoder(name):
+        if place.encoder is not None:
+            return place.encoder
+        if place.where == sought.variable:
+            raise InputError(f"{sought.variable} names {place.path}, which {place.reason}: name {sought.wanted}")
+        reasons.append(f" ({place.path} {place.reason})")
+    what = "VVenC" if name == "vvenc" else name
+    raise InputError(f"no {what} was found{reasons[0] if reasons else ''}: {_way_out(sought)}")
 
 
 def find_encoder(name: str) -> Encoder:
@@ -232,16 +226,10 @@ def find_encoder(name: str) -> Encoder:
     return _find(name, tuple(os.environ.get(key) for key in (sought.variable, FOLDER_VARIABLE, "PATH")))
 
 
-def find_vvenc() -> Encoder:
-    """The first VVenC that answers."""
-    return find_encoder("vvenc")
-
-
 def load_encoder(name: str) -> Encoder:
     """The encoder of that name: built in, described in ``encoder_bin``, or a plugin's (``vcmpipe.encoders``).
 
-    Raises:
-        InputError: No encoder has that name, its TOML file cannot be used, or its binary is not here.
+    InputError where none has that name, its TOML file cannot be used, or its binary is not here.
     """
     known, broken = sought_encoders()
     if name in known:
@@ -249,8 +237,7 @@ def load_encoder(name: str) -> Encoder:
     for place in broken:
         if place.name == name:
             raise InputError(place.reason)
-    plugins = {point.name: point for point in metadata.entry_points(group="vcmpipe.encoders")}
-    if name in plugins:
-        encoder: Encoder = plugins[name].load()()
-        return encoder
-    raise InputError(f"unknown encoder {name!r}: choose one of {', '.join(sorted(known | plugins))}")
+    if name not in ENCODERS.known():
+        raise ENCODERS.unknown(name, *known)
+    encoder: Encoder = ENCODERS.load(name)()
+    return encoder

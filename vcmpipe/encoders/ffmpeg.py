@@ -48,12 +48,7 @@ def ffmpeg_places() -> Iterator[tuple[str, Path]]:
 def find_ffmpeg(kind: Kind, *names: str) -> Path:
     """The first FFmpeg that has some encoders or filters: in ``encoder_bin``, of imageio-ffmpeg, or on PATH.
 
-    Args:
-        kind: What is requested.
-        names: As ``ffmpeg -encoders`` and ``ffmpeg -filters`` list it, such as ``libx264`` or ``xpsnr``.
-
-    Raises:
-        InputError: None has them.
+    Their names are as ``ffmpeg -encoders`` and ``ffmpeg -filters`` list them, such as ``libx264``; else InputError.
     """
     return _find(kind, names, tuple(os.environ.get(key) for key in (FOLDER_VARIABLE, "PATH")))
 

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vcmpipe.bitstream import Codec, codec_of, count_pictures
-from vcmpipe.encoders.base import Job
-from vcmpipe.errors import BitstreamError, ProcessError
+from vcmpipe import process
+from vcmpipe.bitstream import CODECS, Codec, codec_of, count_pictures
+from vcmpipe.encoders.base import Encoder, Job
+from vcmpipe.errors import BitstreamError, InputError, ProcessError
 from vcmpipe.frames import yuv_bytes, yuv_bytes_8
 
 _SECONDS_AT_LEAST = 120
+
+
+def encode_files(
+    encoder: Encoder, jobs: Sequence[Job], run: Callable[[Path, list[Path], list[Path]], None], *, depth: int = 10
+) -> list[bytes]:
+    """Code jobs through files in a temporary folder; see ``Encoder.encode``.
+
+    ``run`` codes them, given the folder, the raw frames of each job (of ``depth`` bits) and where each stream is to go.
+    """
+    codec, structures = encoder.capabilities.codec, encoder.capabilities.structures
+    if job := next((job for job in jobs if len(job.frames) > 1 and job.structure not in structures), None):
+        raise InputError(f"encoder {encoder.name} does not code {job.structure}: it codes {', '.join(structures)}")
+    with process.temporary_folder(encoder.name) as folder:
+        outputs = [folder / f"out{i}{CODECS[codec].endings[0]}" for i in range(len(jobs))]
+        run(folder, write_inputs(jobs, folder, depth=depth), outputs)
+        return read_outputs(jobs, outputs, encoder.name, codec)
 
 
 def seconds_allowed(jobs: Sequence[Job], per_megapixel: Mapping[str, float]) -> float:

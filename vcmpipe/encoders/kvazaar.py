@@ -12,8 +12,8 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
-from vcmpipe.encoders.base import Capabilities, Job, check_structures
-from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
+from vcmpipe.encoders.base import Capabilities, Job
+from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, seconds_allowed
 from vcmpipe.encoders.maps import write_map
 from vcmpipe.errors import ProcessError
 from vcmpipe.frames import ColourSpec, lazy, pad_yuv
@@ -38,8 +38,7 @@ def parameters(job: Job, roi: str | None) -> str:
     Every picture is intra. Threads within a picture would need wavefronts, which cost bits: pictures are coded side by
     side instead. The SEI with the version and the picture's checksum stays out.
     """
-    qp = job.qp.minimum() if isinstance(job.qp, QpMap) else job.qp
-    keys = {"preset": job.mode.preset, "qp": qp, "period": 1, "gop": 0}
+    keys = {"preset": job.mode.preset, "qp": job.lowest_qp, "period": 1, "gop": 0}
     keys |= {"threads": 0, "owf": 0, "wpp": 0, "info": 0, "hash": "none"}
     return ",".join(f"{key}={value}" for key, value in keys.items()) + (f",roi={roi}" if roi else "")
 
@@ -81,14 +80,12 @@ class FfmpegKvazaar:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs in one FFmpeg process. See ``Encoder.encode``."""
-        check_structures(self, jobs)
         # The library takes multiples of 8 only; each segment is padded once, however many jobs code it.
         whole = {id(job.frames): lazy(job.frames, pad_yuv) for job in jobs}
         padded = [replace(job, frames=whole[id(job.frames)]) for job in jobs]
         crops = [(wide.width - job.width, wide.height - job.height) for job, wide in zip(jobs, padded, strict=True)]
-        with process.temporary_folder("kvazaar") as folder:
-            inputs = write_inputs(padded, folder, depth=8)
-            outputs = [folder / f"out{i}.hevc" for i in range(len(jobs))]
+
+        def run(folder: Path, inputs: list[Path], outputs: list[Path]) -> None:
             maps = [
                 write_map(job, "roi-text", folder / f"map{i}.txt", self.capabilities).path
                 if isinstance(job.qp, QpMap)
@@ -97,7 +94,8 @@ class FfmpegKvazaar:
             ]
             argv = self.command(padded, inputs, outputs, maps, crops)
             process.run(argv, timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL), cwd=folder)
-            return read_outputs(jobs, outputs, self.name, "hevc")
+
+        return encode_files(self, padded, run, depth=8)
 
 
 def library_version(binary: Path) -> str | None:

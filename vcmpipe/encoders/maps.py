@@ -40,11 +40,7 @@ def limits_of(form: MapForm, ctu: int | None, qp_range: tuple[int, int], span: i
 
 
 def write_map(job: Job, form: MapForm, path: Path, capabilities: Capabilities) -> WrittenMap:
-    """Write the map of a job, bent to the encoder's limits already, once for each of its frames.
-
-    Raises:
-        InputError: It was not.
-    """
+    """Write the map of a job, once for each of its frames; InputError where it exceeds the encoder's limits."""
     limits = capabilities.map_limits
     qp_map = job.qp
     if limits is None or not isinstance(qp_map, QpMap):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import CODECS, RegionLayout, inspect_stream, merge_regions
-from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError, check_structures
-from vcmpipe.encoders.files import ffmpeg_inputs, read_outputs, seconds_allowed, write_inputs
+from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
+from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, seconds_allowed
 from vcmpipe.errors import ProcessError
 from vcmpipe.frames import extend_yuv, lazy
 
@@ -40,16 +40,13 @@ def parameters(mode: CodingMode) -> dict[str, str]:
     return keys
 
 
-def _qp(job: Job) -> int:
-    assert isinstance(job.qp, int)  # VVenC reads no maps
-    return job.qp
-
-
 # Encoders side by side in one process from which on each gets one thread, and luma samples, of all frames, up to which
 # one alone does: the bits are the same, and the cores, filled by encoders and segments side by side, lose 5 to 25 %
 # less to waiting.
 _ONE_THREAD_FROM = 4
 _ONE_THREAD_UP_TO = 1 << 19
+# FFmpeg exits with the low byte of its error; this is AVERROR_EXTERNAL, "Generic error in an external library".
+_EXTERNAL_ERROR = -int.from_bytes(b"EXT ", "little") & 0xFF
 
 
 def _may_be_too_dense(job: Job) -> bool:
@@ -57,7 +54,7 @@ def _may_be_too_dense(job: Job) -> bool:
 
     That takes a noisy picture at a low QP, or one so small that headers alone fill the buffer.
     """
-    return (isinstance(job.qp, int) and job.qp < 20) or job.width * job.height <= 64 * 64
+    return job.lowest_qp < 20 or job.width * job.height <= 64 * 64
 
 
 @dataclass(frozen=True)
@@ -97,21 +94,19 @@ class FfmpegVvenc:
         A whole picture that FFmpeg has no room for is coded again on a canvas of twice the height, which doubles the
         room; the stream then shows the upper half. A region cannot be: it has to lie beside others.
         """
-        check_structures(self, jobs)
         try:
             return self._encode(jobs)
         except TooDenseError:
             if any(_may_be_too_dense(job) and job.mode.region for job in jobs):
                 raise
-        streams: list[bytes | None] = [None] * len(jobs)
         roomy = [i for i, job in enumerate(jobs) if not _may_be_too_dense(job)]
-        if roomy:
-            for i, stream in zip(roomy, self._encode([jobs[i] for i in roomy]), strict=True):
-                streams[i] = stream
+        streams = dict(zip(roomy, self._encode([jobs[i] for i in roomy]), strict=True)) if roomy else {}
         # A stream must not depend on what else was requested: each picture is tried as it is before it is padded, but
         # for those of which a higher QP already took too many bits.
         too_dense: set[tuple[int, CodingMode]] = set()
-        for i in sorted((i for i, stream in enumerate(streams) if stream is None), key=lambda i: -_qp(jobs[i])):
+        for i in sorted(
+            (i for i in range(len(jobs)) if i not in streams), key=lambda i: jobs[i].lowest_qp, reverse=True
+        ):
             picture = id(jobs[i].frames), jobs[i].mode
             if picture not in too_dense:
                 try:
@@ -120,7 +115,7 @@ class FfmpegVvenc:
                 except TooDenseError:
                     too_dense.add(picture)
             streams[i] = self._encode_with_room(jobs[i])
-        return [stream for stream in streams if stream is not None]
+        return [streams[i] for i in range(len(jobs))]
 
     def _encode_with_room(self, job: Job) -> bytes:
         canvas = replace(job, frames=lazy(job.frames, lambda yuv: extend_yuv(yuv, 2 * job.height)))
@@ -129,19 +124,18 @@ class FfmpegVvenc:
         return merge_regions([stream], layout, display_size=(job.width, job.height))
 
     def _encode(self, jobs: Sequence[Job]) -> list[bytes]:
-        with process.temporary_folder("vvenc") as folder:
-            inputs = write_inputs(jobs, folder)
-            outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
-            try:
-                process.run(self.command(jobs, inputs, outputs), timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL))
-            except ProcessError as error:
-                if "external library" in str(error) and any(_may_be_too_dense(job) for job in jobs):
-                    raise TooDenseError(
-                        "a picture takes more than the 8 bits per pixel that FFmpeg leaves libvvenc room for: "
-                        "code it at a higher QP, or with vvencapp"
-                    ) from error
-                raise
-            return read_outputs(jobs, outputs, self.name, "vvc")
+        def run(_: Path, inputs: list[Path], outputs: list[Path]) -> None:
+            process.run(self.command(jobs, inputs, outputs), timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL))
+
+        try:
+            return encode_files(self, jobs, run)
+        except ProcessError as error:
+            if error.returncode == _EXTERNAL_ERROR and any(_may_be_too_dense(job) for job in jobs):
+                raise TooDenseError(
+                    "a picture takes more than the 8 bits per pixel that FFmpeg leaves libvvenc room for: "
+                    "code it at a higher QP, or with vvencapp"
+                ) from error
+            raise
 
 
 @dataclass(frozen=True)
@@ -165,10 +159,9 @@ class Vvencapp:
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
-        check_structures(self, jobs)
-        with process.temporary_folder("vvenc") as folder:
-            inputs = write_inputs(jobs, folder)
-            outputs = [folder / f"out{i}.266" for i in range(len(jobs))]
+
+        def run(_: Path, inputs: list[Path], outputs: list[Path]) -> None:
             for job, source, output in zip(jobs, inputs, outputs, strict=True):
                 process.run(self.command(job, source, output), timeout=seconds_allowed([job], _SECONDS_PER_MEGAPIXEL))
-            return read_outputs(jobs, outputs, self.name, "vvc")
+
+        return encode_files(self, jobs, run)

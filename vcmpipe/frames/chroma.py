@@ -49,11 +49,6 @@ def halve(plane: Floats, siting: Siting) -> Floats:
     return halve_columns(halve_rows(plane, siting), siting)
 
 
-def double(plane: Floats, siting: Siting) -> Floats:
-    """(n, m) half-resolution samples -> (2n, 2m)."""
-    return double_rows(double_columns(plane, siting), siting)
-
-
 def double_rows(plane: Floats, siting: Siting) -> Floats:
     """(n, m) -> (2n, m)."""
     return _double_rows(plane, _UP_COSITED if _VERTICALLY_COSITED[siting] else _UP_MIDPOINT)

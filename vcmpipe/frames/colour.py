@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Floats, Siting, double_columns, double_rows, halve
+from vcmpipe.frames.frame import check_rgb
 from vcmpipe.frames.yuv import Plane, Yuv
 
 Matrix = Literal["bt709", "bt601"]
@@ -51,17 +52,11 @@ class ColourSpec:
 
 
 def rgb_to_yuv(rgb: NDArray[np.uint8], spec: ColourSpec) -> Yuv:
-    """Converts a picture.
+    """Convert (height, width, 3) uint8 to 10 bits, each sample rounded to the nearest and clipped to 0..1023.
 
-    Args:
-        rgb: (height, width, 3) uint8; an odd side is made even by repeating the last column or row.
-        spec: matrix, range and siting of the result.
-
-    Returns:
-        The 10-bit picture, each sample rounded to the nearest and clipped to 0..1023.
+    An odd side is made even by repeating the last column or row.
     """
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
-        raise InputError(f"a picture is uint8 of shape (height, width, 3), not {rgb.dtype} {rgb.shape}")
+    check_rgb(rgb)
     right, below = rgb.shape[1] % 2, rgb.shape[0] % 2
     if right or below:
         rgb = np.pad(rgb, ((0, below), (0, right), (0, 0)), mode="edge")
@@ -94,18 +89,10 @@ def _strip_to_yuv(rgb: NDArray[np.uint8], spec: ColourSpec) -> tuple[Plane, Plan
 
 
 def yuv_to_rgb(yuv: Yuv, spec: ColourSpec, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Converts a picture back.
+    """Convert a picture back to (height, width, 3) uint8, rounded to the nearest and clipped.
 
-    Args:
-        yuv: the 10-bit picture.
-        spec: what its numbers mean.
-        size: (width, height) of the result, cut from the top left corner (drops the padding of odd sizes); None: all.
-
-    Returns:
-        (height, width, 3) uint8, rounded to the nearest and clipped.
-
-    Raises:
-        InputError: the size requested is larger than the picture.
+    ``size`` is the (width, height) cut from the top left corner, which drops the padding of odd sizes; None: all.
+    InputError where it is larger than the picture.
     """
     width, height = size or (yuv.width, yuv.height)
     if not (0 < width <= yuv.width and 0 < height <= yuv.height):

@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 from vcmpipe.errors import InputError
 
 
+def check_rgb(rgb: NDArray[np.uint8]) -> None:
+    """Raise InputError for an array that is no RGB picture."""
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise InputError(f"a picture is uint8 of shape (height, width, 3), not {rgb.dtype} {rgb.shape}")
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """A picture and where it comes from.
@@ -29,8 +35,7 @@ class Frame:
     timestamp: float | None = None
 
     def __post_init__(self) -> None:
-        if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
-            raise InputError(f"a frame is uint8 of shape (height, width, 3), not {self.rgb.dtype} {self.rgb.shape}")
+        check_rgb(self.rgb)
 
     @property
     def width(self) -> int:

@@ -10,14 +10,9 @@ from vcmpipe.process import one_line
 def check_size(width: int, height: int, source: str, least: int = MIN_SIDE) -> None:
     """Refuses pictures that are too small to code or absurdly large, before they are decoded.
 
-    Args:
-        width: in pixels.
-        height: in pixels.
-        source: its name, for the error.
-        least: pixels that a side must have; 1 for what is not to be coded, such as the crop of an object.
-
     Raises:
-        InputError: a side under ``least`` or over ``MAX_SIDE`` pixels, or more than ``MAX_PIXELS`` in all.
+        InputError: a side under ``least`` (1 for what is not to be coded, such as the crop of an object) or over
+            ``MAX_SIDE`` pixels, or more than ``MAX_PIXELS`` in all; the message names ``source``.
     """
     if min(width, height) < least:
         raise InputError(

@@ -34,11 +34,7 @@ _warnings_lock = threading.Lock()
 
 
 def looks_like_picture(path: Path) -> bool:
-    """Whether a file is meant as a picture: by its suffix or by its first bytes.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Whether a file is meant as a picture: by its suffix or by its first bytes; InputError where it cannot be read."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
@@ -50,19 +46,12 @@ def looks_like_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
-    """Reads a picture file.
-
-    Args:
-        path: the file.
-        least: pixels that a side must have; see ``check_size``.
-
-    Returns:
-        (height, width, 3) uint8 RGB, upright.
+    """Reads a picture file as (height, width, 3) uint8 RGB, upright; ``least`` as for ``check_size``.
 
     Raises:
         InputError: the file is missing, unreadable, truncated, damaged, of an unknown kind, or of a refused size.
     """
-    return decode_picture(_read(path), path, least)
+    return decode_picture(read_bytes(path), path, least)
 
 
 def decode_picture(data: bytes, path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
@@ -80,11 +69,7 @@ def decode_picture(data: bytes, path: Path, least: int = MIN_SIDE) -> NDArray[np
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """The upright (width, height) of a picture file, from its header alone.
-
-    Raises:
-        InputError: as ``read_picture``, as far as the header shows it.
-    """
+    """The upright (width, height) of a picture file, from its header alone; raises what ``read_picture`` does."""
     try:
         with path.open("rb") as file:
             image = _open(file, path)
@@ -97,20 +82,21 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: OSError) -> InputError:
-    """The error for a path that the system will not let us read."""
+def unreadable(path: Path, error: OSError | ValueError) -> InputError:
+    """The error for a path that the system will not let us read, or that cannot be one (ValueError)."""
     name = one_line(str(path))
     if isinstance(error, FileNotFoundError):
         return InputError(f"{name} does not exist: check the path")
     if isinstance(error, PermissionError):
         return InputError(f"{name} cannot be read: permission denied; change its mode or copy it")
-    return InputError(f"{name} cannot be read: {one_line(error.strerror or str(error))}")
+    return InputError(f"{name} cannot be read: {one_line(getattr(error, 'strerror', None) or str(error))}")
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file's content; InputError where it cannot be read."""
     try:
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
 

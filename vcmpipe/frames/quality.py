@@ -16,17 +16,10 @@ Picture = Yuv | Plane | NDArray[np.uint8]
 
 
 def psnr_y(first: Picture, second: Picture) -> float:
-    """The PSNR of 10-bit luma (peak 1023), in dB.
+    """The PSNR of 10-bit luma (peak 1023) in dB: 10 log10(1023^2 / MSE), ``PSNR_CAP`` at most.
 
-    Args:
-        first: a ``Yuv``, a (height, width) uint16 luma plane, or (height, width, 3) uint8 RGB (as BT.709 limited luma).
-        second: the other picture, of the same size, in any of these forms.
-
-    Returns:
-        10 log10(1023^2 / MSE), ``PSNR_CAP`` at most.
-
-    Raises:
-        InputError: the sizes differ.
+    Each picture is a ``Yuv``, a (height, width) uint16 luma plane, or (height, width, 3) uint8 RGB (as BT.709 limited
+    luma); InputError where their sizes differ.
     """
     a, b = _luma(first), _luma(second)
     if a.shape != b.shape:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
 
 from vcmpipe.errors import InputError
 from vcmpipe.frames.frame import Frame, natural_key
@@ -19,28 +18,6 @@ from vcmpipe.process.folders import same_file
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
 """Endings that no output but a video has; a video to read is known by its content."""
-
-
-class FrameSource(Protocol):
-    """Frames in order; iterating again begins again. Nothing is kept: memory does not grow with their number."""
-
-    @property
-    def path(self) -> Path:
-        """The folder or file."""
-
-    @property
-    def kind(self) -> Literal["pictures", "video"]:
-        """Whether frames are files of their own."""
-
-    @property
-    def count(self) -> int | None:
-        """The number of frames; for a video what its header states, None where it states nothing."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Reads the frames."""
-
-    def sizes(self) -> Iterator[tuple[int, int]]:
-        """Yields every frame's (width, height); pictures by their headers alone, a video by decoding it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +31,6 @@ class PictureSource:
 
     path: Path
     paths: tuple[Path, ...]
-    kind: Literal["pictures"] = "pictures"
 
     @property
     def count(self) -> int:
@@ -87,7 +63,6 @@ class VideoSource:
 
     path: Path
     limit: int | None = None
-    kind: Literal["video"] = "video"
 
     @cached_property
     def count(self) -> int | None:
@@ -103,7 +78,11 @@ class VideoSource:
         return ((frame.width, frame.height) for frame in self)
 
 
-def open_source(path: str | os.PathLike[str], *, limit: int | None = None) -> PictureSource | VideoSource:
+FrameSource = PictureSource | VideoSource
+"""Frames in order; iterating again begins again. Nothing is kept: memory does not grow with their number."""
+
+
+def open_source(path: str | os.PathLike[str], *, limit: int | None = None) -> FrameSource:
     """Opens a folder of pictures, one picture, or a video.
 
     In a folder the files that end like a picture (any case) are taken, hidden ones and sub-folders are not. A file is a
@@ -123,7 +102,7 @@ def open_source(path: str | os.PathLike[str], *, limit: int | None = None) -> Pi
     try:
         info = path.stat()
     except (OSError, ValueError) as error:
-        raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from error
+        raise unreadable(path, error) from error
     if stat.S_ISDIR(info.st_mode):
         return PictureSource(path, _list_pictures(path)[:limit])
     if not stat.S_ISREG(info.st_mode):
@@ -152,15 +131,10 @@ def _list_pictures(folder: Path) -> tuple[Path, ...]:
 
 
 def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
-    """Refuses a file to be written that is a frame's: one of the inputs, or a name that is a picture's or a video's.
+    """Raises InputError for an output file that is one of the inputs, or has the ending of a picture or a video.
 
-    Args:
-        out: the file; a link stands for what it leads to.
-        source: the inputs, all that are there whatever the limit.
-        endings: good ones, for the message.
-
-    Raises:
-        InputError: it is.
+    A link stands for what it leads to; all inputs that are there count, whatever the limit; the message names
+    ``endings``, good ones.
     """
     if out.is_file():
         inputs = _list_pictures(source.path) if source.path.is_dir() else (source.path,)
@@ -182,11 +156,7 @@ def refuse_frame_endings(out: Path, endings: str) -> None:
 def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:
     """The picture files of a folder and its sub-folders, by their path below it (with ``/``), in natural order.
 
-    Hidden files and folders are not looked at, nor are symbolic links to folders followed.
-
-    Args:
-        folder: where to look.
-        limit: the most pictures to give.
+    Hidden files and folders are left out, symbolic links to folders not followed; at most ``limit`` pictures are given.
 
     Raises:
         InputError: the folder is missing, is none, cannot be read, or holds no pictures.

@@ -8,11 +8,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def stated_end(path: Path) -> int | None:
-    """The number of bytes that a Matroska, WebM or AVI file says it has; None where it, or another kind, says nothing.
-
-    Args:
-        path: a file that can be read.
-    """
+    """The number of bytes that a Matroska, WebM or AVI file states it has; None where it, or another kind, does not."""
     with path.open("rb") as file:
         head = file.read(4096)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":

@@ -85,11 +85,7 @@ def count_video(path: Path) -> int | None:
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """Opens a video file.
-
-    Raises:
-        InputError: it is missing, unreadable, or holds no video.
-    """
+    """Open a video file; InputError where it is missing, unreadable, or holds no video."""
     import av
 
     name = one_line(str(path))
@@ -169,15 +165,11 @@ def _own_y4m_spec(path: Path) -> ColourSpec | None:
             head = file.readline(400)
     except OSError:
         return None
-    if not head.startswith(b"YUV4MPEG2 "):
+    found = re.match(rb"YUV4MPEG2 (?:[^\n]* )?XVCMPIPE=(\w+)/(\w+)/(\w+)\s", head)
+    try:
+        return ColourSpec(*(item.decode() for item in found.groups())) if found else None  # type: ignore[arg-type]
+    except InputError:
         return None
-    for word in head.decode("ascii", "replace").split():
-        if word.startswith("XVCMPIPE="):
-            try:
-                return ColourSpec(*word.removeprefix("XVCMPIPE=").split("/"))  # type: ignore[arg-type]
-            except (InputError, TypeError):
-                return None
-    return None
 
 
 def plane_array(plane: av.video.plane.VideoPlane, depth: int) -> NDArray[np.unsignedinteger]:

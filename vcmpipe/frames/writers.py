@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError, OutputError
 from vcmpipe.frames.colour import ColourSpec
+from vcmpipe.frames.frame import check_rgb
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line, publish
 
@@ -26,16 +27,10 @@ _Y4M_MARK = "XWRITER=vcmpipe-decode"
 
 
 def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
-    """(height, width, 3) uint8 RGB as the bytes of a PNG file.
-
-    Raises:
-        InputError: it is no such picture.
-        OutputError: it cannot be coded.
-    """
+    """(height, width, 3) uint8 RGB (else InputError) as the bytes of a PNG file; OutputError where that fails."""
     import cv2
 
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-        raise InputError(f"a picture is uint8 of shape (height, width, 3), not {rgb.dtype} {rgb.shape}")
+    check_rgb(rgb)
     # Encoded in memory: cv2.imwrite says neither why nor where it failed. Level 1 is fast and a few per cent larger.
     done, data = cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
@@ -44,15 +39,9 @@ def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def write_png(path: Path, rgb: NDArray[np.uint8], *, decoded: bool = False) -> None:
-    """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all.
+    """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all; OutputError where it cannot be.
 
-    Args:
-        path: the file.
-        rgb: the picture.
-        decoded: whether the file is to say that it was made from a stream; see ``is_decoded``.
-
-    Raises:
-        OutputError: it cannot be written.
+    ``decoded`` marks the file as made from a stream; see ``is_decoded``.
     """
     data = png_bytes(rgb)
     if decoded:
@@ -62,11 +51,7 @@ def write_png(path: Path, rgb: NDArray[np.uint8], *, decoded: bool = False) -> N
 
 
 def is_decoded(path: Path) -> bool:
-    """Whether a file is one that ``decode`` wrote: a PNG that nobody has changed since, or a y4m.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Whether a file is one that ``decode`` wrote: a PNG unchanged since, or a y4m; OSError where it cannot be read."""
     with path.open("rb") as file:
         head = file.read(_PNG_HEAD)
         if head.startswith(b"YUV4MPEG2"):
@@ -92,7 +77,7 @@ class Y4mWriter:
         size: (width, height) of all pictures; may be odd.
         rate: pictures per second.
         spec: what the numbers mean.
-        decoded: whether the header is to say that the file was made from a stream; see ``is_decoded``.
+        decoded: whether the header marks the file as made from a stream; see ``is_decoded``.
     """
 
     def __init__(
@@ -128,11 +113,7 @@ class Y4mWriter:
         return self
 
     def write(self, yuv: Yuv) -> None:
-        """Adds a picture; padding to the right and below the video's size is cut off.
-
-        Raises:
-            InputError: the picture is smaller than the video, or larger by more than padding.
-        """
+        """Add a picture, cut to the video's size; InputError where it is smaller, or larger by more than padding."""
         if self._file is None:
             raise InputError("the y4m writer is not open: use it in a with statement")
         width, height = self.size

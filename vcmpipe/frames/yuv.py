@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,25 +58,30 @@ class Yuv:
         return self.y, self.u, self.v
 
 
-class Area(Protocol):
-    """A rectangle in luma samples."""
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A rectangle in luma samples, or in CTUs where that is stated."""
 
-    @property
-    def x(self) -> int: ...  # noqa: D102
-    @property
-    def y(self) -> int: ...  # noqa: D102
-    @property
-    def width(self) -> int: ...  # noqa: D102
-    @property
-    def height(self) -> int: ...  # noqa: D102
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def within(self, width: int, height: int) -> Rect:
+        """The part that lies in a picture of this size; of no width or height where there is none."""
+        right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
+        return Rect(self.x, self.y, max(right - self.x, 0), max(bottom - self.y, 0))
+
+    def ctus(self, ctu: int) -> tuple[slice, slice]:
+        """The rows and the columns of the CTUs of that size that it touches."""
+        rows = slice(self.y // ctu, -(-(self.y + self.height) // ctu))
+        return rows, slice(self.x // ctu, -(-(self.x + self.width) // ctu))
 
 
 class LazyFrames(Sequence[Yuv]):
-    """Frames that are made when they are asked for, so that a segment is never held as a whole; the last one is kept.
+    """Frames that are made on demand, so that a segment is never held as a whole; the last one is kept.
 
-    Args:
-        count: How many there are.
-        make: Makes the frame at a place, the same one every time.
+    ``make`` makes the frame at a place in 0..count - 1, the same one every time.
     """
 
     def __init__(self, count: int, make: Callable[[int], Yuv]) -> None:
@@ -101,16 +106,12 @@ class LazyFrames(Sequence[Yuv]):
 
 
 def lazy(frames: Sequence[Yuv], change: Callable[[Yuv], Yuv]) -> LazyFrames:
-    """The frames with a change made to each when it is asked for."""
+    """The frames with a change made to each on demand."""
     return LazyFrames(len(frames), lambda place: change(frames[place]))
 
 
-def crop_yuv(yuv: Yuv, rect: Area) -> Yuv:
-    """Cuts a rectangle out (views of the same memory).
-
-    Args:
-        yuv: the picture.
-        rect: where, in luma samples; all four numbers even.
+def crop_yuv(yuv: Yuv, rect: Rect) -> Yuv:
+    """Cuts a rectangle of even numbers of luma samples out (views of the same memory).
 
     Raises:
         InputError: the rectangle is odd, empty, or not inside the picture.

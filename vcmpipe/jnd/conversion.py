@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,14 +12,15 @@ import pandas as pd
 
 from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.samples import Samples, check_free, write_samples
+from vcmpipe.datasets.samples import Samples, check_free, picture_files, write_samples
 from vcmpipe.encoders import Encoder, load_encoder
-from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC, How, to_vvc_qp
 from vcmpipe.jnd.quality_match import Match, Measure, Versions
 from vcmpipe.process import one_line
 from vcmpipe.process.content_cache import ContentCache, cache_folder
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 
 _MEASURES = ("psnr", "xpsnr")
@@ -33,14 +33,10 @@ class ConversionReport:
     """What a conversion yielded.
 
     Attributes:
-        out: The folder of samples.
         scale: What the labels counted before.
-        how: How they were converted.
         pictures: Pictures that were coded; 0 where none was needed.
-        converted: Labels.
         unreached: Labels that became QP 0 because no VVC QP reaches the quality.
-        mean_from: Mean label before; None where there are no labels.
-        mean_to: Mean label after.
+        mean_from: Mean label before; None where there are no labels. ``mean_to`` is that after.
     """
 
     out: str
@@ -56,8 +52,8 @@ class ConversionReport:
 def convert(
     options: DatasetConvertOptions,
     *,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
-    warn: Callable[[str], None] = lambda message: None,
+    progress: Progress = lambda done, total: None,
+    warn: Warn = lambda message: None,
 ) -> ConversionReport:
     """Write samples again with VVC QPs as labels.
 
@@ -65,18 +61,13 @@ def convert(
     samples stands ``conversion``: sample, before, after, and of a match its target and quality in dB, and whether it
     was reached.
 
-    Args:
-        options: Which samples, and how.
-        progress: Called with pictures done and their number.
-        warn: Called with what the user should know.
-
     Raises:
         InputError: The labels are VVC QPs already, there are none, or pictures are needed and not there.
         ProcessError: A codec failed.
         OutputError: The samples cannot be written.
     """
     out = Path(options.out)
-    check_free(out)  # said now, not after hours of coding
+    check_free(out)  # now, not after hours of coding
     if is_store(Path(options.samples)):
         raise InputError(f"{options.samples} is a built store: its labels are VVC QPs already")
     samples = load_samples(options.samples)
@@ -104,8 +95,8 @@ def convert(
         rule=None,
         source={**samples.source, "converted": {"scale": samples.scale, "how": options.how, **source}},
     )
-    told = pd.concat([rows["sample"], rows["label"].rename("before"), matched], axis=1)
-    write_samples(made, out, {"conversion": told, **_companions(Path(options.samples))})
+    conversion = pd.concat([rows["sample"], rows["label"].rename("before"), matched], axis=1)
+    write_samples(made, out, {"conversion": conversion, **_companions(Path(options.samples))})
     coded = options.how in _MEASURES
     return ConversionReport(
         out=options.out,
@@ -119,41 +110,16 @@ def convert(
     )
 
 
-def picture_files(samples: Samples, rows: pd.DataFrame, images: str | None, why: str) -> dict[str, Path]:
-    """The files of pictures by the ``path`` of their rows.
-
-    Args:
-        samples: What the rows are of.
-        rows: Rows of its table.
-        images: Where the pictures are now; None: where the data set was imported from.
-        why: What to do where there are none, for the message.
-
-    Raises:
-        InputError: A row has no picture, or its file is not there.
-    """
-    lacking = rows["path"].isna()
-    if lacking.any():
-        reason = f" ({'; '.join(samples.missing)})" if lacking.all() and samples.missing else ""
-        which = "no pictures" if lacking.all() else f"no picture of {rows['sample'][lacking].iloc[0]!r}"
-        raise InputError(f"{samples.name} holds {which}{reason}, and they must be coded: {why}")
-    root = Path(images or samples.root or ".")
-    files = {str(path): root / path for path in rows["path"].unique()}
-    for path in files.values():
-        if not path.is_file():
-            raise InputError(f"{one_line(str(path))} is not there: say where the pictures are with --images")
-    return files
-
-
 def _matched(
     samples: Samples,
     rows: pd.DataFrame,
     options: DatasetConvertOptions,
     encoder: Encoder,
-    progress: Callable[[int, int | None], None],
-    warn: Callable[[str], None],
+    progress: Progress,
+    warn: Warn,
 ) -> pd.DataFrame:
     """Matches in the rows' order: after, target, quality, reached."""
-    files = picture_files(samples, rows, options.images, "take --how affine")
+    files = picture_files(samples, rows, options.images, "only --how affine codes none")
     cache = ContentCache(cache_folder(options.cache), warn)
     measure = cast(Measure, options.how)
     groups = [(path, part) for path, part in rows.groupby("path", sort=False)]
@@ -161,25 +127,14 @@ def _matched(
     def work(group: tuple[object, pd.DataFrame]) -> list[Match]:
         path = files[str(group[0])]
         versions = Versions(encoder, Frame(0, read_picture(path), one_line(str(path))), cache, options.preset)
-        try:
-            return [
-                versions.match(samples.scale, nearest(label, samples.scale), measure) for label in group[1]["label"]
-            ]
-        except ProcessError as error:
-            hint = "" if str(error).startswith(versions.coder.segment.source) else f"{versions.coder.segment.source}: "
-            raise ProcessError(f"{hint}{error}") from error
+        return [versions.match(samples.scale, nearest(label, samples.scale), measure) for label in group[1]["label"]]
 
     parts = []
     jobs = worker_count(options.jobs)
     with worker_pool(jobs) as pool:
         for (_, part), matches in zip(groups, in_order(pool, work, groups, 2 * jobs), strict=True):
-            columns = {
-                "after": [float(match.qp) for match in matches],
-                "target": [match.target for match in matches],
-                "quality": [match.quality for match in matches],
-                "reached": [match.reached for match in matches],
-            }
-            parts.append(pd.DataFrame(columns, index=part.index))
+            columns = pd.DataFrame(matches, index=part.index).rename(columns={"qp": "after"})
+            parts.append(columns.astype({"after": np.float64}))
             progress(len(parts), len(groups))
     if not parts:
         return pd.DataFrame({"after": [], "target": [], "quality": [], "reached": pd.Series([], dtype=bool)})

@@ -1,6 +1,6 @@
 """From a JND map to a QP per CTU, matched by quality: pure arithmetic on errors that others measured.
 
-A CTU may have as much squared error as people do not notice in it: the mean of its squared JNDs. How much error a QP
+A CTU may have as much squared error as viewers do not notice in it: the mean of its squared JNDs. How much error a QP
 makes depends on what is in the CTU, so that it is measured, at some QPs, and interpolated between them: over the QP the
 logarithm of the error runs nearly straight (a quantiser's step doubles every 6 QPs, and its squared error with it).
 """
@@ -24,8 +24,8 @@ STEP = 5
 FACTOR = ViewerOptions.jnd_factor
 """Error that a CTU may have, as a multiple of its mean squared JND.
 
-1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error is
-not asked; a factor below 1 leaves room for that, one above 1 goes for bits.
+1: as much as the picture at its critical perceptual level has, by the network. Where in a CTU coding puts its error
+does not count; a factor below 1 leaves room for that, one above 1 goes for bits.
 """
 FLOOR = ViewerOptions.jnd_floor
 """Grey levels that no JND counts as less than.
@@ -66,8 +66,7 @@ def ctu_means(values: NDArray[Any], coded: tuple[int, int], shape: tuple[int, in
     for length, own, count in ((height, coded[1], shape[0]), (width, coded[0], shape[1])):
         if not (count - 1) * ctu < own <= count * ctu or own > length:
             raise InputError(f"{count} CTUs of {ctu} do not fit {own} coded samples of {length} pixels")
-        inner = np.floor(np.arange(count) * ctu * (length / own) + 0.5).astype(np.int64)
-        edges.append(inner)
+        edges.append(np.floor(np.arange(count) * ctu * (length / own) + 0.5).astype(np.int64))
     rows, columns = edges
     sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), rows, axis=0), columns, axis=1)
     areas = np.outer(np.diff(rows, append=height), np.diff(columns, append=width))
@@ -119,14 +118,10 @@ def matched_qps(
     low, high = qp_range
     qps = [qp for qp in LADDER if low <= qp <= high] or [low]
     errors = dict(zip(qps, measure(qps), strict=True))
-
-    def more(qp: int) -> None:
-        errors[qp] = measure([qp])[0]
-
-    while min(errors) > low and (errors[min(errors)] > allowed).any():
-        more(max(min(errors) - STEP, low))
-    while max(errors) < high and (errors[max(errors)] <= allowed).any():
-        more(min(max(errors) + STEP, high))
+    while (first := min(errors)) > low and (errors[first] > allowed).any():
+        errors[max(first - STEP, low)] = measure([max(first - STEP, low)])[0]
+    while (last := max(errors)) < high and (errors[last] <= allowed).any():
+        errors[min(last + STEP, high)] = measure([min(last + STEP, high)])[0]
     known = sorted(errors)
     if len(known) == 1:  # the range is one QP
         return np.full(allowed.shape, known[0], dtype=np.int64)

@@ -1,13 +1,13 @@
-"""Judging a predictor of whole pictures by people's JNDs: how many QPs and dB it is off, against a constant."""
+"""Judging a predictor of whole pictures by human JNDs: how many QPs and dB it is off, against a constant."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,38 +15,33 @@ from numpy.typing import NDArray
 
 from vcmpipe.config import EvaluatePredictorOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.samples import SCALES, Samples
+from vcmpipe.datasets.samples import SCALES, Samples, picture_files
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.evaluation.threshold_errors import ErrorSummary, mean_error, summarise
 from vcmpipe.frames import Frame, read_picture
-from vcmpipe.jnd.conversion import nearest, picture_files
-from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
+from vcmpipe.jnd.conversion import nearest
+from vcmpipe.jnd.models.picture_jnd import JndPredictor, picture_predictor, predicts_pictures
 from vcmpipe.jnd.quality_match import Versions
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
-from vcmpipe.thresholds.weights import read_card
+from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.training.evaluate import card_of
 from vcmpipe.training.objects import OW_JRD, named_in
 
-if TYPE_CHECKING:
-    from vcmpipe.jnd.models.picture_jnd import PictureJnd
-
 _CONSTANT = "constant"
-Floats = NDArray[np.float64]
 
 
-class PicturePredictor(Protocol):
-    """What says the JNDs of a picture."""
+@dataclass(frozen=True)
+class _Constant:
+    """A number that is the answer for every picture; None: the median of the training labels of each level."""
+
+    number: float | None
 
     @property
     def name(self) -> str:
-        """What the user requested."""
-        ...
-
-    def picture(self, frame: Frame) -> PictureJnd:
-        """The JNDs of a picture."""
-        ...
+        return f"{_CONSTANT} (the medians)" if self.number is None else f"{_CONSTANT}:{self.number:g}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class LevelErrors:
 
     Attributes:
         level: 1 to 3.
-        constant: What the baseline always says: the median of the training labels of the level.
+        constant: What the baseline always answers: the median of the training labels of the level.
         qp: delta-QP in ``error``, the mean absolute error on the scale of the labels; positive ``bias`` is coarser on a
             scale of QPs, finer on one of quality factors.
         psnr: delta-PSNR, the mean distance in dB between the pictures coded at prediction and at label; None where
@@ -72,17 +67,13 @@ class LevelErrors:
 
 @dataclass(frozen=True)
 class PictureReport:
-    """What is said of a predictor of whole pictures.
+    """How a predictor of whole pictures did.
 
     Attributes:
-        predictor: Its name.
-        data: The data set's name.
         scale: What labels and errors count.
-        split: The pictures looked at.
-        pictures: How many, or clips.
+        pictures: How many pictures or clips were looked at.
         sources: How many sources they are of: intervals are over these.
-        left_out: Labels of levels that the predictor does not say.
-        levels: By JND level.
+        left_out: Labels of levels that the predictor does not answer for.
         psnr_missing: Why there is no delta-PSNR; None where there is.
     """
 
@@ -113,16 +104,10 @@ def evaluate_pictures(
     options: EvaluatePredictorOptions,
     samples: Samples,
     *,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
-    warn: Callable[[str], None] = lambda message: None,
+    progress: Progress = lambda done, total: None,
+    warn: Warn = lambda message: None,
 ) -> PictureReport:
-    """Predict the JNDs of a split's pictures and compare them with the labels.
-
-    Args:
-        options: Which predictor, on what.
-        samples: Labels with levels.
-        progress: Called with pictures done and their number.
-        warn: Called with what the user should know.
+    """Predict the JNDs of a split's pictures and compare them with the labels, which have levels.
 
     Raises:
         VcmError: The input is wrong, a codec failed, or the place cannot be written to.
@@ -135,45 +120,44 @@ def evaluate_pictures(
     rows = table if options.split == "all" else table[table["split"] == options.split]
     if rows.empty:
         raise InputError(f"{options.data} has no labels in the split {options.split}: name another --split")
-    rows = _limited(rows, options.limit)
+    if options.limit is not None:
+        first = rows.drop_duplicates("picture").groupby("split").head(options.limit)["picture"]
+        rows = rows[rows["picture"].isin(first)]
     medians = _medians(table, rows, warn)
     predictor = _predictor(options, samples)
-    predicted = np.full(len(rows), np.nan)
+    scale, predicted = samples.scale, np.full(len(rows), np.nan)
     quality = np.full((3, len(rows)), np.nan)  # dB at label, prediction, constant
     rows, missing = rows.reset_index(drop=True), _psnr_missing(options, samples, rows)
     constants = rows["level"].map(medians).to_numpy(dtype=np.float64)
-    if predictor is None:
-        predicted = constants if _number(options) is None else np.full(len(rows), _number(options), dtype=np.float64)
-    if predictor is not None or missing is None:
+    if isinstance(predictor, _Constant):
+        predicted = constants if predictor.number is None else np.full(len(rows), predictor.number)
+    if not isinstance(predictor, _Constant) or missing is None:
         for places, frame, versions in _pictures(options, samples, rows, missing is None, progress):
-            if predictor is not None:
-                predicted[places] = _said(predictor, frame, rows.loc[places, "level"].to_list(), samples)
+            if not isinstance(predictor, _Constant):
+                predicted[places] = _answers(predictor, frame, rows.loc[places, "level"].to_list(), samples)
             if versions is not None:
                 labels = rows.loc[places, "label"].to_numpy(dtype=np.float64)
                 for way, values in enumerate((labels, predicted[places], constants[places])):
-                    quality[way, places] = [_psnr(versions, samples.scale, value) for value in values]
-    said = ~np.isnan(predicted)
-    if not said.any():
+                    quality[way, places] = [
+                        np.nan if np.isnan(value) else versions.quality(scale, nearest(value, scale), "psnr")
+                        for value in values
+                    ]
+    answered = ~np.isnan(predicted)
+    if not answered.any():
         levels = ", ".join(str(level) for level in sorted(set(rows["level"])))
-        raise InputError(f"{options.data} has labels of JND {levels} in {options.split}, none that the predictor says")
-    name = _named(options) if predictor is None else predictor.name
+        raise InputError(
+            f"{options.data} has labels of JND {levels} in {options.split}, and the predictor answers none"
+        )
     listed = rows.assign(predicted=predicted, constant=constants)
     listed[["psnr_label", "psnr_predicted", "psnr_constant"]] = quality.T
-    report = _report(options, samples, name, listed[said], int((~said).sum()), missing)
+    listed, left_out = listed[answered], int((~answered).sum())
+    report = _report(options, samples, predictor.name, listed, left_out, missing)
     if options.out:
-        _write(Path(options.out), report, listed[said])
+        _write(Path(options.out), report, listed)
     return report
 
 
-def _limited(rows: pd.DataFrame, limit: int | None) -> pd.DataFrame:
-    """The rows of the first pictures of each split."""
-    if limit is None:
-        return rows
-    kept = rows.drop_duplicates("picture").groupby("split").head(limit)["picture"]
-    return rows[rows["picture"].isin(kept)]
-
-
-def _medians(table: pd.DataFrame, rows: pd.DataFrame, warn: Callable[[str], None]) -> Mapping[int, float]:
+def _medians(table: pd.DataFrame, rows: pd.DataFrame, warn: Warn) -> Mapping[int, float]:
     """By level the lower median of the training labels: no constant has a smaller mean absolute error on those."""
     found = {}
     for level in sorted(set(rows["level"])):
@@ -185,41 +169,26 @@ def _medians(table: pd.DataFrame, rows: pd.DataFrame, warn: Callable[[str], None
     return found
 
 
-def _number(options: EvaluatePredictorOptions) -> float | None:
-    """The number of ``constant:NUMBER``."""
-    _, _, text = (options.predictor or "").partition(":")
-    return float(text) if text else None
-
-
-def _named(options: EvaluatePredictorOptions) -> str:
-    return f"{_CONSTANT}:{_number(options):g}" if _number(options) is not None else f"{_CONSTANT} (the medians)"
-
-
-def _predictor(options: EvaluatePredictorOptions, samples: Samples) -> PicturePredictor | None:
-    """The predictor of pictures that the options name; None for the constant."""
+def _predictor(options: EvaluatePredictorOptions, samples: Samples) -> JndPredictor | _Constant:
+    """The predictor of pictures that the options name."""
     spec = options.predictor
     if spec is None:
-        weights = Path(cast(str, options.weights))
-        if not weights.is_file():
-            raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
-        card = read_card(weights)
-        if card is None:
-            raise InputError(f"{weights} has no card (.json beside it): name it as --predictor laser:VARIANT:{weights}")
-        spec = f"{card['model']}:{card.get('variant', '')}:{weights}"
-    name = spec.partition(":")[0]
+        card = card_of(Path(cast(str, options.weights)), "laser:VARIANT")
+        spec = f"{card['model']}:{card.get('variant', '')}:{options.weights}"
+    name, _, text = spec.partition(":")
     if name == _CONSTANT:
         span = SCALES[samples.scale]
         try:
-            number = _number(options)
+            number = float(text) if text else None
         except ValueError as error:
             raise InputError(f"{spec}: write constant or constant:NUMBER, on the scale of the labels") from error
         if number is not None and (span is None or not span[0] <= number <= span[1]):
             raise InputError(f"{spec} is outside the scale of the labels: {samples.scale}, {span}")
-        return None
+        return _Constant(number)
     if not predicts_pictures(spec):
         raise InputError(
-            f"{options.data} holds JNDs of pictures, and {name} says thresholds of objects: name laser:VARIANT:FILE, "
-            "mtjnd:VARIANT:FILE or constant"
+            f"{options.data} holds JNDs of pictures, and {name} predicts thresholds of objects: name "
+            "laser:VARIANT:FILE, mtjnd:VARIANT:FILE or constant"
         )
     return picture_predictor(spec, device=options.device)
 
@@ -238,10 +207,10 @@ def _pictures(
     samples: Samples,
     rows: pd.DataFrame,
     coding: bool,
-    progress: Callable[[int, int | None], None],
+    progress: Progress,
 ) -> Iterator[tuple[NDArray[np.int64], Frame, Versions | None]]:
     """Each picture with the places of its rows, and what codes it where that was requested."""
-    files = picture_files(samples, rows, options.images, "constant needs none")
+    files = picture_files(samples, rows, options.images, "only constant needs none")
     cache = ContentCache(cache_folder(options.cache)) if coding else None
     encoder = load_encoder("vvenc") if coding else None
     for done, (name, part) in enumerate(rows.groupby("path", sort=False), 1):
@@ -250,7 +219,7 @@ def _pictures(
         for width, height in zip(part["width"], part["height"], strict=True):
             if not pd.isna(width) and not pd.isna(height) and (width, height) != (frame.width, frame.height):
                 raise InputError(
-                    f"{path} has {frame.width}x{frame.height} pixels, the data set says {width}x{height}: it is "
+                    f"{path} has {frame.width}x{frame.height} pixels, the data set states {width}x{height}: it is "
                     "another picture"
                 )
         versions = Versions(encoder, frame, cache) if encoder is not None and cache is not None else None
@@ -258,8 +227,8 @@ def _pictures(
         progress(done, len(files))
 
 
-def _said(predictor: PicturePredictor, frame: Frame, levels: list[int], samples: Samples) -> list[float]:
-    """What a predictor says of each level, on the scale of the labels; NaN where it says nothing."""
+def _answers(predictor: JndPredictor, frame: Frame, levels: list[int], samples: Samples) -> list[float]:
+    """What a predictor answers for each level, on the scale of the labels; NaN where it has no answer."""
     found = predictor.picture(frame)
     if samples.scale == "vvc-qp":
         values = found.vvc_qp
@@ -274,10 +243,6 @@ def _said(predictor: PicturePredictor, frame: Frame, levels: list[int], samples:
     return [by_level.get(level, np.nan) for level in levels]
 
 
-def _psnr(versions: Versions, scale: str, value: float) -> float:
-    return np.nan if np.isnan(value) else versions.quality(scale, nearest(value, scale), "psnr")
-
-
 def _report(
     options: EvaluatePredictorOptions,
     samples: Samples,
@@ -287,16 +252,14 @@ def _report(
     missing: str | None,
 ) -> PictureReport:
     bootstrap = Bootstrap(rows["picture"].to_numpy(dtype=str), options.rounds, options.seed)
-    columns = [rows[name].to_numpy(dtype=np.float64) for name in ("predicted", "label", "constant")]
-    at_label, at_predicted, at_constant = (
-        rows[name].to_numpy(dtype=np.float64) for name in ("psnr_label", "psnr_predicted", "psnr_constant")
-    )
+    names = ("predicted", "label", "constant", "psnr_label", "psnr_predicted", "psnr_constant")
+    predicted, label, constants, at_label, at_predicted, at_constant = rows[list(names)].to_numpy(dtype=np.float64).T
     levels = []
     for level in sorted(set(rows["level"])):
         of = (rows["level"] == level).to_numpy(dtype=np.bool_)
         distances = [None if missing else mean_error(at, at_label, bootstrap, of) for at in (at_predicted, at_constant)]
-        constant = float(columns[2][of][0])
-        errors = summarise(columns[0], columns[1], constant, bootstrap, of)
+        constant = float(constants[of][0])
+        errors = summarise(predicted, label, constant, bootstrap, of)
         levels.append(LevelErrors(int(level), constant, errors, distances[0], distances[1]))
     return PictureReport(
         predictor=name,
@@ -320,13 +283,10 @@ def _write(out: Path, report: PictureReport, rows: pd.DataFrame) -> None:
         if report.psnr_missing is None:
             shown += ["psnr_label", "psnr_predicted", "psnr_constant"]
         rows[shown].to_csv(folder / "pictures.csv", index=False)
+        parts = [rows.loc[rows["level"] == each.level, ["label", "predicted"]] for each in report.levels]
+        pairs = [part.to_numpy(dtype=np.float64).T for part in parts]
         level_scatter(
             folder / "levels.png",
-            [(each.level, each.constant, *_pair(rows, each.level)) for each in report.levels],
+            [(each.level, each.constant, *pair) for each, pair in zip(report.levels, pairs, strict=True)],
             report.scale,
         )
-
-
-def _pair(rows: pd.DataFrame, level: int) -> tuple[Floats, Floats]:
-    part = rows[rows["level"] == level]
-    return part["label"].to_numpy(dtype=np.float64), part["predicted"].to_numpy(dtype=np.float64)

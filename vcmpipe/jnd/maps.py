@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,9 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.process import one_line, publish
 
-if TYPE_CHECKING:
-    pass
-
 PREVIEW_TOP = 32.0
 """Grey levels at the bright end of a preview's colours, the same for every picture, so that previews compare."""
-# The text in a preview that says what it was made of: how a later run knows that a map is there, whole, and the same.
+# The text in a preview that states what it was made of: how a later run knows that a map is there, whole, and the same.
 _TEXT = "vcmpipe-jnd-map"
 VERSION = 1
 
@@ -79,36 +76,27 @@ def known_map(target: Path, made_of: dict[str, Any], shape: tuple[int, int]) -> 
     if text is None:
         for path in (image, target):
             # A map without its preview was not finished; anything else is somebody's.
-            if path.exists() and (path == image or not _is_map(path)):
+            if path.exists() and (path == image or _map_of(path) is None):
                 raise InputError(f"{one_line(str(path))} is there and no JND map: name another --out, or --overwrite")
         return None
-    if text.get("weights") != made_of["weights"]:
-        raise InputError(
-            f"{one_line(str(target))} was made with other weights: name another --out, or --overwrite to make it anew"
-        )
-    if text.get("source") != made_of["source"]:
-        raise InputError(
-            f"{one_line(str(target))} was made of another picture: name another --out, or --overwrite to make it anew"
-        )
-    try:
-        values = np.load(target, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # gone or damaged: it is made again
-    if (
-        text | {"map": ""} != made_of | {"map": ""}
-        or values.shape != shape
-        or text.get("map") != digest_of_pixels(values)
-    ):
+    for key, fault in (("weights", "with other weights"), ("source", "of another picture")):
+        if text.get(key) != made_of[key]:
+            raise InputError(
+                f"{one_line(str(target))} was made {fault}: name another --out, or --overwrite to make it anew"
+            )
+    values = _map_of(target)
+    if values is None or values.shape != shape or text != made_of | {"map": digest_of_pixels(values)}:
         return None
-    return np.asarray(values, np.float32)
+    return values
 
 
-def _is_map(path: Path) -> bool:
+def _map_of(path: Path) -> JndMap | None:
+    """The map in a file; None where it is gone, damaged or something else."""
     try:
-        values = np.load(path, allow_pickle=False, mmap_mode="r")
+        values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        return False
-    return bool(values.dtype == np.float32 and values.ndim == 2)
+        return None
+    return values if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 2 else None
 
 
 def write_map(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:
@@ -125,7 +113,7 @@ def write_map(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:
 
 
 def _text_of(image: Path) -> dict[str, Any] | None:
-    """What a preview says of itself; None where it is missing, damaged, or none of ours."""
+    """What a preview states of itself; None where it is missing, damaged, or none of ours."""
     from PIL import Image
 
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vcmpipe.datasets.importers.reading import and_more
 from vcmpipe.datasets.samples import Samples, read_samples
 from vcmpipe.errors import InputError
 
@@ -18,7 +19,6 @@ class PairSet:
     """Pairs.
 
     Attributes:
-        samples: The data set that they come from.
         table: A row per pair: ``sample``, ``picture``, ``split``, ``width``, ``height``, ``path`` (pristine) and
             ``critical``, both below ``root``.
         root: Where the paths start.
@@ -28,13 +28,15 @@ class PairSet:
     table: pd.DataFrame
     root: Path
 
+    def split(self, name: str) -> pd.DataFrame:
+        """The rows of a split: train, val, test."""
+        return self.table[self.table["split"] == name]
+
 
 def read_pairs(folder: Path, root: Path | None = None) -> PairSet:
     """Open what ``vcmpipe dataset import cpl-set`` wrote.
 
-    Args:
-        folder: The folder of samples.
-        root: Where the pictures are now, if they have moved.
+    ``root`` is where the pictures are now, if they have moved.
 
     Raises:
         InputError: It is no such folder, is damaged, or a picture is not there.
@@ -57,6 +59,7 @@ def read_pairs(folder: Path, root: Path | None = None) -> PairSet:
     for name in ("path", "critical"):
         absent = [path for path in table[name] if not (base / path).is_file()]
         if absent:
-            more = f" (and {len(absent) - 1:,} more)" if len(absent) > 1 else ""
-            raise InputError(f"{absent[0]!r}{more} is not below {base}: say with --images where the pictures are")
+            raise InputError(
+                f"{absent[0]!r}{and_more(len(absent) - 1)} is not below {base}: give their folder with --images"
+            )
     return PairSet(samples, table, base)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vcmpipe.config import DatasetCropOptions
-from vcmpipe.datasets.samples import split_by_picture
+from vcmpipe.datasets.samples import check_free, split_by_picture
 from vcmpipe.errors import InputError
 from vcmpipe.frames import png_bytes, read_picture
 from vcmpipe.jnd.importers.cpl_set import CRITICAL, PARTS, PRISTINE, paired
 from vcmpipe.jnd.pairs import FILE, read_pairs
 from vcmpipe.process import output_error
 from vcmpipe.process.folders import publish_folder, safe_stem
+from vcmpipe.process.progress import Progress
 from vcmpipe.sidecar import provenance
 
 # Folders of pristine pictures and their partners, where nobody has split them yet.
@@ -25,16 +26,7 @@ _SHARES = (0.9, 0.1, 0.0)
 
 @dataclass(frozen=True)
 class CropReport:
-    """What was cut.
-
-    Attributes:
-        out: The folder.
-        size: Side of the patches in pixels.
-        stride: Pixels from one to the next.
-        pictures: Pairs of pictures that were cut.
-        patches: Pairs of patches by split.
-        too_small: Pictures that hold no patch.
-    """
+    """What was cut: pairs of pictures, pairs of patches by split, names of pictures too small for a patch."""
 
     out: str
     size: int
@@ -44,32 +36,22 @@ class CropReport:
     too_small: list[str]
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A pair of pictures: its name, its split, and where both are."""
-
+class _Pair(NamedTuple):
     name: str
     split: str
     pristine: Path
     critical: Path
 
 
-def crop_pairs(
-    options: DatasetCropOptions, *, progress: Callable[[int, int | None], None] = lambda done, total: None
-) -> CropReport:
+def crop_pairs(options: DatasetCropOptions, *, progress: Progress = lambda done, total: None) -> CropReport:
     """Cut pairs into patches, in the layout that ``vcmpipe dataset import cpl-set`` reads.
-
-    Args:
-        options: What, where to, and how large.
-        progress: Called with pictures done and their total.
 
     Raises:
         InputError: There are no pairs, partners differ in size, or no picture holds a patch.
         OutputError: The folder cannot be written.
     """
     out = Path(options.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} is there and not empty: name another folder, or remove it")
+    check_free(out)
     pairs = _pairs(Path(options.source), options.seed)
     stride = options.stride or options.size
     counts = dict.fromkeys(PARTS.values(), 0)
@@ -137,4 +119,4 @@ def _pairs(source: Path, seed: int) -> list[_Pair]:
     names = [safe_stem(pair.name, f"picture{n}") for n, pair in enumerate(found)]
     if len(set(names)) < len(names):
         names = [f"{n}_{name}" for n, name in enumerate(names)]
-    return [replace(pair, name=name) for name, pair in zip(names, found, strict=True)]
+    return [pair._replace(name=name) for name, pair in zip(names, found, strict=True)]

@@ -20,13 +20,13 @@ from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, Yuv, psnr_y
 from vcmpipe.jnd.models.scale import to_vvc_qp
-from vcmpipe.jnd.reference_codecs import h264_decoded, h264_picture, jpeg_decoded, jpeg_picture
+from vcmpipe.jnd.reference_codecs import codec_identity, h264_decoded, h264_picture, jpeg_decoded, jpeg_picture
 from vcmpipe.jnd.visual_quality import xpsnr
 from vcmpipe.process.content_cache import ContentCache, content_key
 
 Measure = Literal["psnr", "xpsnr"]
 QP_RANGE = (0, 63)
-# dB that a QP costs, about: where the next look goes. After so many looks the gap is halved instead.
+# dB that a QP costs, about: it chooses the next QP to try. After so many tries the gap is halved instead.
 _SLOPE = 0.6
 _GUESSES = 4
 # QPs beyond the first that falls short that are looked at.
@@ -53,12 +53,12 @@ class Match:
 def largest_reaching(
     target: float, quality: Callable[[int], float], guess: int, span: tuple[int, int] = QP_RANGE
 ) -> int | None:
-    """The largest QP whose quality reaches a target, by few looks.
+    """The largest QP whose quality reaches a target, in few tries.
 
     Args:
         target: In dB.
         quality: Of a QP, in dB; falling, nearly.
-        guess: Where to look first.
+        guess: The QP to try first.
         span: The lowest and the highest QP.
 
     Returns:
@@ -66,17 +66,17 @@ def largest_reaching(
         than two QPs beyond the first that falls short.
     """
     passed, failed = span[0] - 1, span[1] + 1
-    qp, looks = guess, 0
+    qp, tries = guess, 0
     while failed - passed > 1:
         qp = min(max(qp, passed + 1), failed - 1)
         over = quality(qp) - target
-        looks += 1
+        tries += 1
         if over >= 0:
             passed = qp
         else:
             failed = qp
         step = int(over / _SLOPE)
-        qp = qp + (step or (1 if over >= 0 else -1)) if looks < _GUESSES else (passed + failed + 1) // 2
+        qp = qp + (step or (1 if over >= 0 else -1)) if tries < _GUESSES else (passed + failed + 1) // 2
     for beyond in range(min(failed + _BEYOND, span[1]), failed, -1):
         if quality(beyond) >= target:
             return beyond
@@ -86,14 +86,8 @@ def largest_reaching(
 class Versions:
     """One picture, coded on any scale, decoded and measured; what was measured is cached.
 
-    Args:
-        encoder: A VVC encoder.
-        frame: The source picture, at least 16x16.
-        cache: Where streams and figures are kept.
-        preset: The encoder's speed preset.
-
     Raises:
-        InputError: The picture is too small.
+        InputError: The picture is below 16x16, or the encoder codes no VVC.
     """
 
     def __init__(
@@ -118,7 +112,8 @@ class Versions:
         known = (scale, value, measure)
         if known not in self._figures:
             key = content_key("quality", self.coder.source_digest, *self._how(scale), str(value), *_tool(measure))
-            self._figures[known] = self._remembered(key, lambda: self._measured(scale, value, measure))
+            with blamed_on(self.coder.encoder, self.coder.segment.source):
+                self._figures[known] = self._cached(key, scale, value, measure)
         return self._figures[known]
 
     def match(self, scale: str, value: int, measure: Measure) -> Match:
@@ -137,15 +132,9 @@ class Versions:
         if scale == "vvc-qp":
             return (scale, self.coder.description)
         if scale == "h264-qp":
-            return (scale, ffmpeg_build(find_ffmpeg("encoder", "libx264")))
-        import cv2
-
+            return codec_identity(scale)
         # The samples that are coded are those of the RGB picture, which its 4:2:0 version does not determine.
-        return (scale, cv2.__version__, content_key(self.coder.segment.frames[0].rgb.tobytes()))
-
-    def _measured(self, scale: str, value: int, measure: Measure) -> float:
-        coded = self._coded(scale, value)
-        return psnr_y(self.coder.source[0], coded) if measure == "psnr" else xpsnr(self.coder.source[0], coded)
+        return (*codec_identity(scale), content_key(self.coder.segment.frames[0].rgb.tobytes()))
 
     def _coded(self, scale: str, value: int) -> Yuv:
         source = self.coder.source[0]
@@ -155,21 +144,20 @@ class Versions:
             decoded = h264_decoded(h264_picture(source, value), source.width, source.height)
             check_fidelity(psnr_y(source, decoded), (value,))
             return decoded
-        with blamed_on(self.coder.encoder, self.coder.segment.source):
-            (decoded,) = self.coder.samples(self.coder.uniform([value])[0])
-            check_fidelity(psnr_y(source, decoded), (value,))
+        (decoded,) = self.coder.samples(self.coder.uniform([value])[0])
+        check_fidelity(psnr_y(source, decoded), (value,))
         return decoded
 
-    def _remembered(self, key: str, figure: Callable[[], float]) -> float:
+    def _cached(self, key: str, scale: str, value: int, measure: Measure) -> float:
         try:
-            value = float(self.cache.get(key) or b"")
-            if 0.0 <= value <= 100.0:
-                return value
+            known = float(self.cache.get(key) or b"")
+            if 0.0 <= known <= 100.0:
+                return known
         except ValueError:
             pass
-        value = figure()
-        self.cache.put(key, repr(value).encode())
-        return value
+        figure = (psnr_y if measure == "psnr" else xpsnr)(self.coder.source[0], self._coded(scale, value))
+        self.cache.put(key, repr(figure).encode())
+        return figure
 
 
 def _tool(measure: Measure) -> tuple[str, ...]:

@@ -9,17 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe import process
-from vcmpipe.encoders.ffmpeg import find_ffmpeg
+from vcmpipe.datasets.scales import RANGES
+from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import ColourSpec, Yuv, rgb_to_yuv, yuv_bytes_8
 from vcmpipe.frames.colour import to_ten_bits
 from vcmpipe.frames.video import plane_array
 
-H264_RANGE = (0, 51)
-# libjpeg takes 0 for 1.
-JPEG_RANGE = (0, 100)
+H264_RANGE, JPEG_RANGE = RANGES["h264-qp"], RANGES["jpeg-qf"]
 _SECONDS = 60
 _SECONDS_PER_MEGAPIXEL = 20
+
+
+def codec_identity(scale: str) -> tuple[str, ...]:
+    """What a coded picture of one of these scales depends on besides picture and value: ``h264-qp`` or ``jpeg-qf``."""
+    if scale == "h264-qp":
+        return scale, ffmpeg_build(find_ffmpeg("encoder", "libx264"))
+    import cv2
+
+    return scale, cv2.__version__
 
 
 def h264_picture(yuv: Yuv, qp: int) -> bytes:
@@ -73,8 +81,7 @@ def h264_decoded(data: bytes, width: int, height: int) -> Yuv:
         raise ProcessError(f"libx264's stream decodes to {sizes}, not to one picture of {width}x{height}")
     spec = ColourSpec()
     y, u, v = (plane_array(plane, 8) for plane in pictures[0].planes)
-    planes = [to_ten_bits(plane, 8, spec, chroma=chroma) for plane, chroma in ((y, False), (u, True), (v, True))]
-    return Yuv(*planes)
+    return Yuv(to_ten_bits(y, 8, spec, chroma=False), *(to_ten_bits(plane, 8, spec, chroma=True) for plane in (u, v)))
 
 
 def jpeg_picture(rgb: NDArray[np.uint8], factor: int) -> bytes:
@@ -92,9 +99,9 @@ def jpeg_picture(rgb: NDArray[np.uint8], factor: int) -> bytes:
 
     if not JPEG_RANGE[0] <= factor <= JPEG_RANGE[1]:
         raise InputError(f"{factor} is no quality factor of JPEG: give {JPEG_RANGE[0]}..{JPEG_RANGE[1]}")
-    words = [cv2.IMWRITE_JPEG_QUALITY, factor]
-    words += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), words)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, factor]
+    settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), settings)
     if not done:
         raise ProcessError(f"OpenCV could not write a JPEG of quality factor {factor}")
     return data.tobytes()

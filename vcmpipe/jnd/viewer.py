@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PictureThreshold:
-    """One QP per picture: a constant, or what a network says of it.
+    """One QP per picture: a constant, or a network's answer.
 
     Attributes:
         name: Of what answers.
@@ -152,7 +152,7 @@ def load_human_viewer(
         device: Where ResJND runs.
         factor: See ``PixelThresholds``.
         floor: Likewise.
-        cache: Remembers ResJND's maps.
+        cache: Keeps ResJND's maps.
         detector: Handed to predictors that want one.
 
     Raises:
@@ -187,6 +187,6 @@ def load_human_viewer(
     if hasattr(predictor, "jnd_qps"):
         return PictureThreshold(predictor.name, lambda frame: int(np.floor(predictor.jnd_qps(frame)[0])))
     raise InputError(
-        f"--human {spec}: {name} says what objects bear for a detector, nothing of people; take resjnd:WEIGHTS, "
-        "laser:VARIANT:WEIGHTS or constant:QP"
+        f"--human {spec}: {name} predicts what objects bear for a detector, nothing of human viewers; take "
+        "resjnd:WEIGHTS, laser:VARIANT:WEIGHTS or constant:QP"
     )

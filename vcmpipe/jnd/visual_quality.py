@@ -1,7 +1,7 @@
 """How good a coded picture looks: XPSNR and VMAF, by FFmpeg's filters.
 
 XPSNR weighs each block's error by how visible it is where it stands (Helmrich et al., ICASSP 2020); VMAF is a model
-learned from people's ratings of video (Netflix, model ``vmaf_v0.6.1``, 1080p at three heights' distance).
+learned from human ratings of video (Netflix, model ``vmaf_v0.6.1``, 1080p at three heights' distance).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def human_quality(
 
     Raises:
         InputError: A version has another size, the picture is too small, or no FFmpeg with both filters is there.
-        ProcessError: FFmpeg fails or says something else than was requested.
+        ProcessError: FFmpeg fails, or its output is not what was requested.
     """
     for version in versions:
         _check_sizes(source.shape[1::-1], version.shape[1::-1])
@@ -104,7 +104,7 @@ def _logs(ffmpeg: Path, reference: Yuv, versions: Sequence[Yuv], filters: Sequen
     """What each filter writes of each version."""
     count, steps = len(versions), len(filters)
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{reference.width}x{reference.height}", "-r", "1"]
-    words = {XPSNR: "xpsnr=stats_file={0}.xpsnr", VMAF: "libvmaf=log_fmt=json:log_path={0}.libvmaf:n_threads=1"}
+    filter_text = {XPSNR: "xpsnr=stats_file={0}.xpsnr", VMAF: "libvmaf=log_fmt=json:log_path={0}.libvmaf:n_threads=1"}
     with process.temporary_folder("quality") as folder:
         argv: list[str | Path] = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error"]
         for number, picture in enumerate([*versions, reference]):
@@ -118,7 +118,7 @@ def _logs(ffmpeg: Path, reference: Yuv, versions: Sequence[Yuv], filters: Sequen
         for n in range(count):
             taken = f"{n}:v"
             for step, name in enumerate(filters):
-                graph.append(f"[{taken}][r{n}s{step}]{words[name].format(n)}[o{n}s{step}]")
+                graph.append(f"[{taken}][r{n}s{step}]{filter_text[name].format(n)}[o{n}s{step}]")
                 taken = f"o{n}s{step}"
         argv += ["-filter_complex", ";".join(graph)]
         for n in range(count):

@@ -1,6 +1,6 @@
 """Labels from strings of found and lost: rules by name.
 
-A string says at which QPs an object was recognised. Strings are not monotone, so a rule has to say which QP is the
+A string has the QPs at which an object was recognised. Strings are not monotone, so a rule decides which QP is the
 object's threshold: the last at which it counts as recognisable. Labels are derived from stored strings at any time;
 nothing is coded again for another rule.
 """

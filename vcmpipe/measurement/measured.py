@@ -42,17 +42,9 @@ class MeasuredPredictor:
         self.qps = parse_range(argument or DEFAULT_LADDER, low=0, high=63, what="the ladder of measured")
         self.detector = detector
         self.task = task or DetectionTask()
-        self._argument = argument or DEFAULT_LADDER
-
-    @property
-    def name(self) -> str:
-        """``measured:LADDER``."""
-        return f"measured:{self._argument}"
-
-    @property
-    def digest(self) -> str:
-        """All that the answers depend on besides picture and encoder: they can be cached by it."""
-        return f"{self.name}, {self.task.digest}, {self.detector.digest}"
+        self.name = f"measured:{argument or DEFAULT_LADDER}"
+        # All that the answers depend on besides picture and encoder: they can be cached by it.
+        self.digest = f"{self.name}, {self.task.digest}, {self.detector.digest}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the QP up to which each object is found; see ``best_step``."""

@@ -31,8 +31,8 @@ def search_qps(
     Args:
         objects: How many objects there are.
         qps: The QPs that may be requested, ascending.
-        found: Codes the picture at some QPs and says which objects are found there, (objects, QPs) bool. It is asked
-            again about QPs that it was asked about before.
+        found: Codes the picture at some QPs and gives which objects are found there, (objects, QPs) bool. It is called
+            again for QPs that it was called for before.
 
     Returns:
         The QPs that were requested, ascending; none where there are no objects.
@@ -40,14 +40,14 @@ def search_qps(
     if objects == 0:
         return np.zeros(0, dtype=np.int64)
     ladder = np.array(qps, dtype=np.int64)
-    asked = {int(np.abs(ladder - qp).argmin()) for qp in _GRID}
+    requested = {int(np.abs(ladder - qp).argmin()) for qp in _GRID}
     while True:
-        places = sorted(asked)
+        places = sorted(requested)
         seen = found([int(ladder[place]) for place in places])
-        wanted = {place for row in seen for place in _next(places, row, len(ladder))} - asked
+        wanted = {place for row in seen for place in _next(places, row, len(ladder))} - requested
         if not wanted:
             return ladder[places]
-        asked |= wanted
+        requested |= wanted
 
 
 def _next(places: Sequence[int], row: NDArray[np.bool_], count: int) -> set[int]:

@@ -32,15 +32,7 @@ class Recognition:
 
 
 def recognise(objects: sv.Detections, coder: Coder, detector: Detector, qps: Sequence[int], task: Task) -> Recognition:
-    """Code a picture at each QP and find its objects again.
-
-    Args:
-        objects: N objects of the source; all of them have to be found, whatever their score.
-        coder: Gives the coded versions.
-        detector: Detects in them.
-        qps: QPs to code at.
-        task: When an object counts as found.
-    """
+    """Code a picture at each QP and find its objects again, whatever their score; the task says when one is found."""
     ladder = sorted(set(qps))
     reference = Reference.of([objects])
     found = [task.compare(reference, [version]).kept for version in detector.detect(coder.many(ladder))]

@@ -16,10 +16,10 @@ PREDICTORS = Registry(
     "predictor",
     "vcmpipe.thresholds",
     {
-        "bc_jrd": "vcmpipe.thresholds.bc_jrd:bc_jrd_predictor",
+        "bc_jrd": "vcmpipe.thresholds.bc_jrd:BcJrdPredictor",
         "constant": "vcmpipe.thresholds.constant:constant_predictor",
         "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
-        "dt_jrd": "vcmpipe.thresholds.dt_jrd:dt_jrd_predictor",
+        "dt_jrd": "vcmpipe.thresholds.dt_jrd:DtJrdPredictor",
         "laser": "vcmpipe.jnd.models.picture_jnd:laser_predictor",
         "measured": "vcmpipe.measurement.measured:MeasuredPredictor",
         "mtjnd": "vcmpipe.jnd.models.picture_jnd:mtjnd_predictor",

@@ -38,14 +38,9 @@ class Registry:
         return dict(sorted((self.plugins() | built_in).items()))
 
     def load(self, name: str, *, option: str = "") -> Any:
-        """What a name stands for.
+        """What a name, without its arguments, stands for; ``option`` is the option that names it, for messages.
 
-        Args:
-            name: The name alone, without arguments.
-            option: The option that names it, for the message.
-
-        Raises:
-            InputError: The name is unknown (the nearest ones are named), or what it stands for cannot be imported.
+        InputError where the name is unknown (the nearest is named), or what it stands for cannot be imported.
         """
         known = self.known()
         if name not in known:
@@ -56,13 +51,7 @@ class Registry:
             raise InputError(f"{self.kind} {name!r} ({known[name].value}) cannot be loaded: {error}") from error
 
     def unknown(self, name: str, *more: str, option: str = "") -> InputError:
-        """The error for a name that stands for nothing.
-
-        Args:
-            name: What was named.
-            more: Further forms that can be written.
-            option: The option that names it.
-        """
+        """The error for a name that stands for nothing; ``more`` are further forms that can be written."""
         known = [*self.known(), *more]
         close = difflib.get_close_matches(name, [each.partition(":")[0] for each in known], n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""

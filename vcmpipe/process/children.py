@@ -62,16 +62,28 @@ class Reader(threading.Thread):
         return kept[-self._limit :] if self._keep_last else kept
 
 
-def start(
-    arguments: list[str], *, has_input: bool, cwd: Path | None, env: Mapping[str, str] | None, memory_limit: int | None
-) -> Process:
-    """Starts a program with pipes; ``finish`` has to follow.
+class StartError(ProcessError):
+    """A program cannot be started: which one, and for what reason."""
 
-    Raises:
-        ProcessError: It cannot be started; the message says why.
-    """
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(f"{program} {reason}")
+        self.args, self.reason = (program, reason), reason
+
+    def __str__(self) -> str:
+        return " ".join(self.args)
+
+
+def start(
+    arguments: list[str],
+    *,
+    has_input: bool,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    memory_limit: int | None = None,
+) -> Process:
+    """Start a program with pipes, StartError where it cannot be; ``finish`` has to follow."""
     if not arguments or not arguments[0]:
-        raise ProcessError("no program was named: the command is empty")
+        raise StartError("the command is empty:", "no program was named")
     try:
         process = subprocess.Popen(
             arguments,
@@ -83,7 +95,7 @@ def start(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise ProcessError(_start_failure(arguments, cwd, error)) from error
+        raise StartError(one_line(arguments[0]), _start_failure(arguments[0], cwd, error)) from error
     with _lock:
         _live.add(process)
     if memory_limit is not None:
@@ -101,22 +113,20 @@ def _limit_memory(process: Process, limit: int) -> None:
             resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
 
 
-def _start_failure(arguments: list[str], cwd: Path | None, error: OSError | ValueError) -> str:
-    program = one_line(arguments[0])
+def _start_failure(program: str, cwd: Path | None, error: OSError | ValueError) -> str:
     code = error.errno if isinstance(error, OSError) else None
     if cwd is not None and not Path(cwd).is_dir():
-        return f"{program} cannot be started: its working folder {one_line(str(cwd))} is not a folder"
+        return f"cannot be started: its working folder {one_line(str(cwd))} is not a folder"
     if code == errno.ENOENT:
-        if os.sep in arguments[0] and Path(arguments[0]).exists():
-            return f"{program} cannot be started: the interpreter or loader that it names is missing here"
-        return f"{program} was not found: install it, put it on PATH, or give its full path"
-    if code == errno.EACCES:
-        return f"{program} cannot be started: it is no executable file (chmod +x it, or give another path)"
-    if code == errno.ENOEXEC:
-        return f"{program} cannot be started: it is no program for this machine (wrong architecture or a damaged file)"
-    if code == errno.E2BIG:
-        return f"{program} cannot be started: its command line is too long"
-    return f"{program} cannot be started: {one_line(str(error))}"
+        if os.sep in program and Path(program).exists():
+            return "cannot be started: the interpreter or loader that it names is missing here"
+        return "was not found: install it, put it on PATH, or give its full path"
+    reasons = {
+        errno.EACCES: "it is no executable file (chmod +x it, or give another path)",
+        errno.ENOEXEC: "it is no program for this machine (wrong architecture or a damaged file)",
+        errno.E2BIG: "its command line is too long",
+    }
+    return f"cannot be started: {reasons.get(code or 0) or one_line(str(error))}"
 
 
 def feed(process: Process, data: bytes) -> None:
@@ -155,10 +165,9 @@ def wait_for_exit(process: Process, seconds: float) -> bool:
 
 
 def finish(process: Process, *readers: Reader) -> bool:
-    """Ends what is left of the program's group and collects it: SIGTERM where it still runs, a grace, SIGKILL.
+    """End what is left of the program's group and collect it: SIGTERM where it still runs, a grace, SIGKILL.
 
-    Returns:
-        Whether ``stop_all`` had ended it before.
+    Returns whether ``stop_all`` had ended it before.
     """
     if not has_exited(process):
         signal_group(process, signal.SIGTERM)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 
 class ContentCache:
-    """Bytes by key, one file each. A cache that cannot be written warns once and is then left alone.
+    """Bytes by key, one file each, in a folder that is made when it is first written to.
 
-    Args:
-        folder: Where the files lie; made when it is first written to.
-        warn: Told, in one line, that it cannot be written.
+    A cache that cannot be written calls ``warn`` once, with one line, and is then left alone.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:

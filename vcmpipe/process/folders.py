@@ -26,7 +26,7 @@ def publish_folder(path: Path, names: Iterable[str] = ()) -> Iterator[Path]:
 
     Args:
         path: The folder.
-        names: Files that are known to come: that one of them cannot be replaced is said before the block.
+        names: Files that are known to come: one of them that cannot be replaced is an error before the block.
 
     Yields:
         An empty folder on the same file system.
@@ -81,12 +81,7 @@ def same_file(first: Path, second: Path) -> bool:
 
 
 def safe_stem(stem: str, otherwise: str) -> str:
-    """A stem that any folder takes: no path, not hidden, not too long; ``otherwise`` where nothing is left of it.
-
-    Args:
-        stem: A name from outside.
-        otherwise: What to take where the name cannot be written at all.
-    """
+    """A stem, from a name from outside, that any folder takes (no path, not hidden, not long); else ``otherwise``."""
     stem = stem.replace("\0", "").replace("/", "_").lstrip(".")
     try:
         raw = os.fsencode(stem)

@@ -2,7 +2,7 @@
 
 A signal handler's KeyboardInterrupt is raised in whatever the main thread is doing. In a destructor or a callback of C
 code Python prints it and goes on as if nothing had happened; so the wish to stop is also noted here, and whoever waits
-long looks.
+long checks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def want() -> None:
 
 
 def forget() -> None:
-    """Begin anew: nobody has asked to stop."""
+    """Begin anew: nobody wants to stop."""
     _wanted.clear()
 
 

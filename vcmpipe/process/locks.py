@@ -86,12 +86,7 @@ def _lock_file(target: Path) -> Path:
 
 
 def _take_named(path: Path) -> int:
-    """Make a lock file where there is none, and lock it.
-
-    Raises:
-        BlockingIOError: somebody else has it.
-        OSError: it cannot be made.
-    """
+    """Make a lock file where there is none, and lock it; BlockingIOError where somebody else has it."""
     import fcntl
 
     while True:

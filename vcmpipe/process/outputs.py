@@ -106,13 +106,9 @@ def check_replaceable(path: Path) -> None:
 
 
 def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
-    """Give finished files their names, in order; where one cannot have it, all that was there is as it was.
+    """Give finished files their names, in order; OutputError where one cannot have it, and all is as it was.
 
-    Args:
-        moves: Each a new file and the name that it takes, in the same folder or at least on the same file system.
-
-    Raises:
-        OutputError: a name cannot be taken.
+    ``moves`` are each a new file and the name that it takes, in the same folder or at least on the same file system.
     """
     kept: dict[Path, Path] = {}
     try:

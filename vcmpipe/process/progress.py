@@ -1,4 +1,4 @@
-"""How long work tells of itself: progress, and what the user should know."""
+"""How long work reports: progress, and what the user should know."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vcmpipe.errors import ProcessError
 from vcmpipe.process import children
@@ -47,11 +48,12 @@ class Completed:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One run: what it wrote, what went wrong (None: nothing), and whether a second run may go better."""
+    """One run: what it wrote, what went wrong (None: nothing), its exit code where that was it, and more."""
 
     completed: Completed
     failure: str | None
-    accident: bool
+    returncode: int | None
+    accident: bool  # whether a second run may go better
 
 
 def run(
@@ -91,7 +93,7 @@ def run(
     limit = memory_limit or settings.memory_limit
     times = 1 + (settings.retries if retries is None else retries)
     for attempt in range(1, times + 1):
-        done = _run_once(arguments, timeout * settings.timeout_factor, input, cwd, env, limit)
+        done = _run_once(arguments, timeout * settings.timeout_factor, input, cwd=cwd, env=env, memory_limit=limit)
         if done.failure is None:
             return done.completed
         if not done.accident or attempt == times:
@@ -100,16 +102,16 @@ def run(
     reason = f"{done.failure}, {attempt} times in a row" if attempt > 1 else f"{done.failure}"
     if limit is not None:
         reason += f", with a memory limit of {limit >> 20} MiB"
-    said = done.completed.stderr
-    if not said and len(done.completed.stdout) < STDERR_KEPT:  # else it is data, not words
-        said = done.completed.stdout[-2000:].decode("utf-8", "replace")
-    raise ProcessError(failure_line(arguments, reason, said))
+    message = done.completed.stderr
+    if not message and len(done.completed.stdout) < STDERR_KEPT:  # else it is data, not text
+        message = done.completed.stdout[-2000:].decode("utf-8", "replace")
+    raise ProcessError(failure_line(arguments, reason, message), done.returncode)
 
 
 def probe(argv: Sequence[str | Path], *, timeout: float = 10.0) -> str | None:
     """What a program says to e.g. ``--version``: its stdout, else its stderr, stripped; None if it does not run."""
     try:
-        done = _run_once([os.fspath(argument) for argument in argv], timeout, None, None, None, None)
+        done = _run_once([os.fspath(argument) for argument in argv], timeout)
     except ProcessError:
         return None
     if done.failure is not None:
@@ -124,23 +126,16 @@ def start_problem(path: Path) -> str | None:
             head = file.read(4)
         if head.startswith(_PROGRAM_HEADS):
             arguments = [file_argument(path), "--version"]
-            children.finish(children.start(arguments, has_input=False, cwd=None, env=None, memory_limit=None))
-    except ProcessError as error:
-        return "cannot be started" + str(error).partition(" cannot be started")[2]
+            children.finish(children.start(arguments, has_input=False))
+    except children.StartError as error:
+        return error.reason
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return None
 
 
-def _run_once(
-    arguments: list[str],
-    timeout: float,
-    input: bytes | None,
-    cwd: Path | None,
-    env: Mapping[str, str] | None,
-    memory_limit: int | None,
-) -> _Attempt:
-    process = children.start(arguments, has_input=input is not None, cwd=cwd, env=env, memory_limit=memory_limit)
+def _run_once(arguments: list[str], timeout: float, input: bytes | None = None, **options: Any) -> _Attempt:
+    process = children.start(arguments, has_input=input is not None, **options)
     assert process.stdout is not None and process.stderr is not None
     out = Reader(process.stdout, STDOUT_LIMIT, keep_last=False)
     err = Reader(process.stderr, STDERR_KEPT, keep_last=True)
@@ -153,11 +148,12 @@ def _run_once(
         failure = _await(process, out, err, timeout)
     finally:
         stopped = children.finish(process, out, err)
-    accident = False
-    if failure is None and process.returncode != 0:
-        failure = exit_reason(process.returncode)
-        accident = process.returncode < 0 and -process.returncode not in _REQUESTS and not stopped
-    return _Attempt(Completed(out.value(), err.value().decode("utf-8", "replace")), failure, accident)
+    completed = Completed(out.value(), err.value().decode("utf-8", "replace"))
+    code = process.returncode
+    if failure is not None or code == 0:
+        return _Attempt(completed, failure, None, accident=False)
+    accident = code < 0 and -code not in _REQUESTS and not stopped
+    return _Attempt(completed, exit_reason(code), code, accident)
 
 
 def _await(process: Process, out: Reader, err: Reader, timeout: float) -> str | None:

@@ -36,11 +36,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """The settings of this moment.
-
-        Raises:
-            InputError: A variable holds something else than its values.
-        """
+        """The settings of this moment; InputError where a variable holds something else than its values."""
         return cls(_memory(), _retries(), _factor())
 
 

@@ -19,12 +19,7 @@ from vcmpipe.process.text import failure_line
 
 
 class Output:
-    """A running program's standard output, read piece by piece.
-
-    Args:
-        process: The program.
-        stall: Seconds that a read may wait for it.
-    """
+    """A running program's standard output, read piece by piece; a read may wait ``stall`` seconds for it."""
 
     def __init__(self, process: Process, stall: float) -> None:
         self._process, self._stall = process, stall
@@ -82,8 +77,9 @@ def streaming(
     settings = Settings.from_environment()
     limit = memory_limit or settings.memory_limit
     arguments = [os.fspath(argument) for argument in argv]
+    returncode = None
     stall *= settings.timeout_factor
-    process = children.start(arguments, has_input=input is not None, cwd=None, env=env, memory_limit=limit)
+    process = children.start(arguments, has_input=input is not None, env=env, memory_limit=limit)
     assert process.stderr is not None
     err = Reader(process.stderr, STDERR_KEPT, keep_last=True)
     failure = None
@@ -103,8 +99,8 @@ def streaming(
         with contextlib.suppress(OSError):
             process.stdout.close()  # type: ignore[union-attr]
     if failure is None and process.returncode != 0:
-        failure = exit_reason(process.returncode)
+        returncode, failure = process.returncode, exit_reason(process.returncode)
     if failure is not None:
         if limit is not None:
             failure += f", with a memory limit of {limit >> 20} MiB"
-        raise ProcessError(failure_line(arguments, failure, err.value().decode("utf-8", "replace")))
+        raise ProcessError(failure_line(arguments, failure, err.value().decode("utf-8", "replace")), returncode)

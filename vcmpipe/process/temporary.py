@@ -31,13 +31,8 @@ LOCK = ".vcmpipe-lock"
 def temporary_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder under the system's temporary folder, removed with all it holds at the end.
 
-    The first call in a process also removes what runs of vcmpipe that were killed (SIGKILL) left there.
-
-    Args:
-        purpose: A word for the folder's name.
-
-    Raises:
-        OutputError: it cannot be made, or the disk fills up within the block.
+    The first call in a process also removes what runs of vcmpipe that were killed (SIGKILL) left there. ``purpose`` is
+    a part of its name. OutputError where it cannot be made, or the disk fills up within the block.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", ignore_cleanup_errors=True)

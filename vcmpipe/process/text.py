@@ -20,14 +20,14 @@ def failure_line(arguments: list[str], reason: str, output: str) -> str:
     """One line for a program that failed: its name, the reason, the last lines it wrote, its short command."""
     # Programs that redraw a progress line end it with \r: only what they wrote last is of use.
     lines = [line.strip() for line in output.replace("\r", "\n").splitlines() if line.strip()]
-    said = one_line(" | ".join(lines[-3:]))
-    if len(said) > 500:
-        said = "..." + said[-500:]
+    message = one_line(" | ".join(lines[-3:]))
+    if len(message) > 500:
+        message = "..." + message[-500:]
     command = one_line(shlex.join(arguments))
     if len(command) > 300:
         command = f"{command[:200]} ... {command[-95:]}"
     name = one_line(Path(arguments[0]).name)
-    return f"{name} {reason}: {said or 'it wrote no message'} (command: {command})"
+    return f"{name} {reason}: {message or 'it wrote no message'} (command: {command})"
 
 
 def count(number: int, noun: str) -> str:

@@ -6,7 +6,6 @@ from vcmpipe.qpmap.formats import (
     ROI_CTU,
     ROI_QP_RANGE,
     RoiReport,
-    fit_for_roi,
     read_csv,
     write_csv,
     write_png,
@@ -16,11 +15,7 @@ from vcmpipe.qpmap.layout import PlanLimits, RegionPlan, plan_regions
 from vcmpipe.qpmap.policy import Background, MapPolicy, build_map, limit_steps, parse_background
 from vcmpipe.qpmap.qp_map import QpMap
 from vcmpipe.qpmap.rate import RateModel, RegionOverhead
-from vcmpipe.qpmap.vtm_formats import (
-    MAX_RECTANGLES,
-    write_mask,
-    write_rectangles,
-)
+from vcmpipe.qpmap.vtm_formats import MAX_RECTANGLES, write_mask, write_rectangles
 
 __all__ = [
     "KVAZAAR_SPAN",
@@ -38,7 +33,6 @@ __all__ = [
     "RegionPlan",
     "RoiReport",
     "build_map",
-    "fit_for_roi",
     "fit_map",
     "limit_steps",
     "parse_background",

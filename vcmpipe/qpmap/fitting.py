@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap.policy import limit_steps
 from vcmpipe.qpmap.qp_map import CTU_SIZES, QP_MAX, QP_MIN, QpMap
 

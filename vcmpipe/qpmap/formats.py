@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.pictures import read_bytes
 from vcmpipe.process import publish
 from vcmpipe.qpmap.fitting import MapLimits, fit_map
 from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
@@ -40,35 +41,11 @@ class RoiReport:
 
     Attributes:
         maps: The maps the encoder will realise, one per picture, after resampling, clamping and step limiting.
-        notes: One line per kind of change and picture; empty when the file says exactly what was asked.
+        notes: One line per kind of change and picture; empty where the file says exactly what was requested.
     """
 
     maps: tuple[QpMap, ...]
     notes: tuple[str, ...]
-
-
-def fit_for_roi(
-    maps: Sequence[QpMap],
-    *,
-    ctu: int = ROI_CTU,
-    qp_range: tuple[int, int] = ROI_QP_RANGE,
-    step_limit: int | None = None,
-    span: int | None = None,
-) -> RoiReport:
-    """Bends maps to what an encoder can realise, and says how.
-
-    Args:
-        maps: One per picture.
-        ctu: The encoder's CTU size. A finer map takes the minimum over each CTU, so that no object is harmed; a coarser
-            one is repeated.
-        qp_range: The encoder's QPs; values outside are clamped.
-        step_limit: Largest QP difference between CTUs that follow each other in coding order; None = any.
-        span: Largest QP difference within a picture (kvazaar: 25; see ``KVAZAAR_SPAN``); None = any.
-    """
-    limits = MapLimits(ctu=ctu, qp_range=qp_range, span=span, step=step_limit)
-    fitted = [fit_map(wanted, limits) for wanted in maps]
-    notes = [f"picture {number}: {note}" for number, item in enumerate(fitted) for note in item.notes]
-    return RoiReport(tuple(item.map for item in fitted), tuple(notes))
 
 
 def write_roi(
@@ -82,43 +59,39 @@ def write_roi(
     step_limit: int | None = None,
     span: int | None = None,
 ) -> RoiReport:
-    """Writes the ROI file of uvg266 and kvazaar: per picture the grid's width and height and its deltas on ``base_qp``.
+    """Write the ROI file of uvg266 and kvazaar: per picture the grid's width and height and its deltas on ``base_qp``.
 
     Text: ``W H`` and W*H numbers in raster order, one line per CTU row. Binary: W and H as little-endian int32, then
-    W*H int8. The encoder must run at ``--qp base_qp``.
+    W*H int8. The encoder must run at ``--qp base_qp``, which lies within ``qp_range``.
 
     Args:
         path: The file to write.
-        maps: One per picture, at least one.
-        base_qp: The frame QP that the deltas are added to, within ``qp_range``.
+        maps: One per picture, at least one; they are bent to the limits below (see ``fit_map``).
+        base_qp: The frame QP that the deltas are added to.
         binary: The binary form.
-        ctu: See :func:`fit_for_roi`, like the two below.
+        ctu: The encoder's CTU size.
         qp_range: The encoder's QPs.
-        step_limit: Largest step in coding order.
-        span: Largest difference within a picture.
+        step_limit: Largest QP difference between CTUs that follow each other in coding order; None = any.
+        span: Largest QP difference within a picture (kvazaar: 25; see ``KVAZAAR_SPAN``); None = any.
 
     Returns:
         The maps as written, with a note for everything that had to be changed. Show the notes to the user.
-
-    Raises:
-        InputError: No map, or a base QP outside ``qp_range``.
-        OutputError: The file cannot be written.
     """
-    if not maps:
-        raise InputError(f"{path}: no QP map to write")
     if not qp_range[0] <= check_qp(base_qp, "base QP") <= qp_range[1]:
         raise InputError(f"base QP {base_qp} is outside the encoder's {qp_range[0]}..{qp_range[1]}")
-    report = fit_for_roi(maps, ctu=ctu, qp_range=qp_range, step_limit=step_limit, span=span)
-    parts = []
-    for fitted in report.maps:
-        deltas = fitted.deltas(base_qp)
+    limits = MapLimits(ctu=ctu, qp_range=qp_range, span=span, step=step_limit)
+    parts, notes = [], []
+    fitted = [fit_map(requested, limits) for requested in maps]
+    for number, item in enumerate(fitted):
+        notes += [f"picture {number}: {note}" for note in item.notes]
+        deltas = item.map.deltas(base_qp)
         if binary:
-            parts.append(struct.pack("<ii", fitted.cols, fitted.rows) + deltas.tobytes())
+            parts.append(struct.pack("<ii", item.map.cols, item.map.rows) + deltas.tobytes())
         else:
-            lines = [f"{fitted.cols} {fitted.rows}"] + [" ".join(map(str, row)) for row in deltas.tolist()]
-            parts.append(("\n".join(lines) + "\n").encode("ascii"))
-    write_file(path, b"".join(parts))
-    return report
+            rows = [f"{item.map.cols} {item.map.rows}"] + [" ".join(map(str, row)) for row in deltas.tolist()]
+            parts.append("".join(f"{row}\n" for row in rows).encode("ascii"))
+    write_maps(path, parts)
+    return RoiReport(tuple(item.map for item in fitted), tuple(notes))
 
 
 def write_csv(path: str | Path, maps: Sequence[QpMap]) -> None:
@@ -128,13 +101,13 @@ def write_csv(path: str | Path, maps: Sequence[QpMap]) -> None:
         InputError: No map.
         OutputError: The file cannot be written.
     """
-    if not maps:
-        raise InputError(f"{path}: no QP map to write")
-    lines = [",".join(CSV_COLUMNS)]
+    lines: list[str] = []
     for number, item in enumerate(maps):
         head = f"{number},{item.width},{item.height},{item.ctu}"
-        lines += [f"{head},{row},{col},{item.qp[row, col]}" for row, col in np.ndindex(item.rows, item.cols)]
-    write_file(path, ("\n".join(lines) + "\n").encode("ascii"))
+        lines += [f"{head},{row},{col},{item.qp[row, col]}\n" for row, col in np.ndindex(item.rows, item.cols)]
+    write_maps(
+        path, ["".join(lines).encode("ascii")] if lines else [], head=f"{','.join(CSV_COLUMNS)}\n".encode("ascii")
+    )
 
 
 def read_csv(path: str | Path) -> list[QpMap]:
@@ -144,7 +117,7 @@ def read_csv(path: str | Path) -> list[QpMap]:
         InputError: The file is absent, a column or CTU is missing, a CTU stands twice, a value is out of range.
     """
     try:
-        text = read_file(path).decode("utf-8-sig")
+        text = read_bytes(Path(path)).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -207,7 +180,7 @@ def write_png(path: str | Path, qp_map: QpMap) -> None:
     text.add_text("vcmpipe-ctu", str(qp_map.ctu))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
-    write_file(path, buffer.getvalue())
+    write_maps(path, [buffer.getvalue()])
 
 
 def palette() -> NDArray[np.uint8]:
@@ -217,15 +190,9 @@ def palette() -> NDArray[np.uint8]:
     return np.rint(np.stack([np.interp(at, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1)).astype(np.uint8)
 
 
-def read_file(path: str | Path) -> bytes:
-    """The bytes of a map file; an InputError names it where it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def write_file(path: str | Path, data: bytes) -> None:
-    """Publishes a map file, whole or not at all."""
+def write_maps(path: str | Path, parts: Sequence[bytes], head: bytes = b"") -> None:
+    """Publish a map file, whole or not at all; an InputError where there is no map in it."""
+    if not parts:
+        raise InputError(f"{path}: no QP map to write")
     with publish(Path(path)) as temporary:
-        Path(temporary).write_bytes(data)
+        temporary.write_bytes(head + b"".join(parts))

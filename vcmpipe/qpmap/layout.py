@@ -55,13 +55,11 @@ class RegionPlan:
         layout: The cut, for the picture padded to multiples of 8.
         qps: QP of each region, in the order of ``layout.regions()``.
         estimated_bits: What the rate model expects of the merged picture.
-        single_bits: What it expects of one region at the map's minimum.
     """
 
     layout: RegionLayout
     qps: tuple[int, ...]
     estimated_bits: float
-    single_bits: float
 
     def actual(self, qp_map: QpMap) -> QpMap:
         """The map as coded: nowhere above ``qp_map``, which it was planned for."""
@@ -75,16 +73,10 @@ def plan_regions(
     overhead: RegionOverhead | None = None,
     limits: PlanLimits | None = None,
 ) -> RegionPlan:
-    """Finds the cheapest layout of strips and bands for a map.
+    """Find the cheapest layout of strips and bands in which no region exceeds the map's QPs.
 
-    Args:
-        qp_map: The QPs that no region may exceed.
-        rate: Bits per CTU and QP on the map's grid.
-        overhead: What a region costs beyond its CTUs; None = the fitted default.
-        limits: Bounds; None = those of VVC level 6.
-
-    Raises:
-        InputError: The rate model is for another grid, or the picture is too small to code (under 8x16 and 16x8).
+    None stands for the fitted overhead and for the limits of VVC level 6. InputError where the rate model is for
+    another grid, or the picture is too small to code (under 8x16 and 16x8).
     """
     overhead = RegionOverhead() if overhead is None else overhead
     limits = PlanLimits() if limits is None else limits
@@ -94,8 +86,7 @@ def plan_regions(
             f"the map has {qp_map.rows} x {qp_map.cols} of {qp_map.ctu}"
         )
     search = _Search(qp_map, rate, overhead, limits)
-    single = search.whole_picture()
-    if not np.isfinite(single):
+    if _too_small(search.width, search.height):
         raise InputError(f"a picture of {search.width}x{search.height} is too small to code: 8x16 or 16x8 at least")
     # Cutting a region into two of its own QP costs a region and gains nothing.
     strips = [(0, qp_map.cols, [(0, qp_map.rows)])] if qp_map.is_uniform or limits.max_regions == 1 else search.best()
@@ -110,7 +101,7 @@ def plan_regions(
     cells = [(left, right, top, bottom) for left, right, bands in strips for top, bottom in bands]
     qps = tuple(int(qp_map.qp[top:bottom, left:right].min()) for left, right, top, bottom in cells)
     bits = sum(search.region_bits(*cell, qp) for cell, qp in zip(cells, qps, strict=True))
-    return RegionPlan(layout, qps, float(bits), float(single))
+    return RegionPlan(layout, qps, float(bits))
 
 
 class _Search:
@@ -122,12 +113,6 @@ class _Search:
         self.height = -(-qp_map.height // ALIGNMENT) * ALIGNMENT
         self._x = np.minimum(np.arange(qp_map.cols + 1) * qp_map.ctu, self.width)
         self._y = np.minimum(np.arange(qp_map.rows + 1) * qp_map.ctu, self.height)
-
-    def whole_picture(self) -> float:
-        """Bits of one region at the map's minimum; infinite where the picture is too small."""
-        if _too_small(self.width, self.height):
-            return np.inf
-        return self.region_bits(0, self.qp.shape[1], 0, self.qp.shape[0], int(self.qp.min()))
 
     def region_bits(self, left: int, right: int, top: int, bottom: int, qp: int) -> float:
         """Bits of one region."""

@@ -33,11 +33,7 @@ class Background:
 
 
 def parse_background(text: str | int) -> Background:
-    """Reads ``51`` (absolute QP), ``+10`` or ``-4`` (over the objects' median) or ``keep``.
-
-    Raises:
-        InputError: Anything else, or a value out of range.
-    """
+    """Read ``51`` (a QP), ``+10`` or ``-4`` (over the objects' median) or ``keep``; InputError for anything else."""
     spelled = str(text).strip()
     if spelled.lower() == "keep":
         return Background("keep")
@@ -109,17 +105,17 @@ def build_map(
     height: int,
     ctu: int = CodingOptions.ctu,
 ) -> QpMap:
-    """Paints the objects' QPs onto the background.
+    """Paint the objects' QPs onto the background.
 
     A CTU that touches a dilated box takes that box's QP, the smallest where several do. Boxes are clipped to the
     picture; each covers at least the CTU it lies in.
 
     Args:
-        boxes_xyxy: (N, 4) corners in samples of the coded picture.
+        boxes_xyxy: (N, 4) corners in samples of the coded picture, whose size is ``width`` times ``height``.
         qps: (N,) whole QPs in 0..63.
         policy: Background, dilation, smoothing; None = the defaults.
-        width: Coded picture width in luma samples.
-        height: Coded picture height in luma samples.
+        width: In luma samples.
+        height: Likewise.
         ctu: CTU size: 32, 64 or 128.
 
     Raises:
@@ -157,21 +153,11 @@ def build_map(
 
 
 def limit_steps(qp: NDArray[Any], limit: int, *, across_rows: bool = False) -> NDArray[np.int8]:
-    """The largest map, nowhere above ``qp``, whose neighbours differ by at most ``limit``.
+    """The largest map, nowhere above ``qp`` (rows, cols), whose neighbours differ by at most ``limit``, 1 or more.
 
-    That is ``min over CTUs j of qp[j] + limit * distance(i, j)``, the lower envelope of cones.
-
-    Args:
-        qp: (rows, cols) QPs.
-        limit: Largest difference between CTUs that share an edge, at least 1.
-        across_rows: Also between the last CTU of a row and the first of the next, which follow each other in coding
-            order (HEVC and VVC predict a QP from the CTU coded before).
-
-    Returns:
-        (rows, cols) int8.
-
-    Raises:
-        InputError: ``limit`` is below 1 or ``qp`` is not two-dimensional.
+    That is ``min over CTUs j of qp[j] + limit * distance(i, j)``, the lower envelope of cones. Neighbours share an
+    edge; with ``across_rows`` the last CTU of a row and the first of the next are neighbours, too: they follow each
+    other in coding order, and HEVC and VVC predict a QP from the CTU coded before.
     """
     values = np.asarray(qp).astype(np.int64)
     if limit < 1 or values.ndim != 2:

@@ -9,9 +9,9 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.config import CodingOptions
 from vcmpipe.errors import InputError
+from vcmpipe.frames.yuv import Rect
 
 QP_MIN = 0
 QP_MAX = 63
@@ -28,15 +28,10 @@ def check_qp(value: object, name: str = "QP") -> int:
 
 
 def grid_shape(width: int, height: int, ctu: int) -> tuple[int, int]:
-    """Rows and columns of CTUs that cover a picture; the last ones may reach beyond its edge.
-
-    Args:
-        width: Picture width in luma samples, at least 1.
-        height: Picture height in luma samples, at least 1.
-        ctu: CTU size in luma samples: 32, 64 or 128.
+    """Rows and columns of CTUs that cover a picture of so many luma samples; the last may reach beyond its edge.
 
     Raises:
-        InputError: A size is not positive or the CTU size is none of VVC's.
+        InputError: A size is not positive or the CTU size is none of VVC's (32, 64, 128).
     """
     if ctu not in CTU_SIZES:
         raise InputError(f"CTU size {ctu} is not one of {', '.join(map(str, CTU_SIZES))}")
@@ -116,7 +111,7 @@ class QpMap:
         return (self.qp - np.int8(check_qp(base, "base QP"))).astype(np.int8)
 
     def at(self, rect: Rect) -> int:
-        """The smallest QP of all CTUs that ``rect`` touches: the QP of a region that must honour each of them.
+        """The smallest QP of all CTUs that ``rect`` touches: the QP of a region that must respect each of them.
 
         Raises:
             InputError: The rectangle is empty or not inside the CTUs of the picture.
@@ -125,9 +120,7 @@ class QpMap:
             raise InputError(f"rectangle {rect} is empty or outside the picture")
         if rect.x + rect.width > self.cols * self.ctu or rect.y + rect.height > self.rows * self.ctu:
             raise InputError(f"rectangle {rect} is outside the map of {self.width}x{self.height}")
-        rows = slice(rect.y // self.ctu, -(-(rect.y + rect.height) // self.ctu))
-        cols = slice(rect.x // self.ctu, -(-(rect.x + rect.width) // self.ctu))
-        return int(self.qp[rows, cols].min())
+        return int(self.qp[rect.ctus(self.ctu)].min())
 
     def actual(self, regions: Sequence[Rect], qps: Sequence[int]) -> QpMap:
         """The map that a picture coded in ``regions`` at ``qps`` has; a CTU in no region keeps its QP."""
@@ -135,26 +128,17 @@ class QpMap:
             raise InputError(f"{len(regions)} regions but {len(qps)} QPs")
         values = self.qp.copy()
         for rect, qp in zip(regions, qps, strict=True):
-            rows = slice(rect.y // self.ctu, -(-(rect.y + rect.height) // self.ctu))
-            cols = slice(rect.x // self.ctu, -(-(rect.x + rect.width) // self.ctu))
-            values[rows, cols] = check_qp(qp)
+            values[rect.ctus(self.ctu)] = check_qp(qp)
         return QpMap(values, self.ctu, self.width, self.height)
 
-    def resampled(self, ctu: int, how: Literal["minimum", "maximum", "nearest"] = "minimum") -> QpMap:
+    def resampled(self, ctu: int, how: Literal["minimum", "maximum"] = "minimum") -> QpMap:
         """The same picture's map on another CTU grid.
 
-        Args:
-            ctu: The new CTU size.
-            how: ``minimum``: a CTU takes the smallest QP of the old CTUs it overlaps (harms no object); ``maximum``:
-                the largest; ``nearest``: the QP of the old CTU under its centre, clipped to the picture.
+        A CTU takes the smallest QP of the old CTUs it overlaps, which harms no object, or with ``maximum`` the largest.
         """
         rows, cols = grid_shape(self.width, self.height, ctu)
         if ctu == self.ctu:
             return self
-        if how == "nearest":
-            y = np.minimum((np.arange(rows) * ctu + ctu // 2), self.height - 1) // self.ctu
-            x = np.minimum((np.arange(cols) * ctu + ctu // 2), self.width - 1) // self.ctu
-            return QpMap(self.qp[np.ix_(y, x)], ctu, self.width, self.height)
         if ctu < self.ctu:
             y, x = np.arange(rows) * ctu // self.ctu, np.arange(cols) * ctu // self.ctu
             return QpMap(self.qp[np.ix_(y, x)], ctu, self.width, self.height)
@@ -181,11 +165,7 @@ def shifted(qp_map: QpMap, margin: int, qp_range: tuple[int, int]) -> QpMap:
 
 
 def smaller(first: QpMap, second: QpMap) -> QpMap:
-    """The smaller QP of two maps in every CTU: neither viewer's threshold is passed.
-
-    Raises:
-        InputError: The maps are of different grids.
-    """
+    """The smaller QP of two maps of one grid (else InputError) in every CTU: neither viewer's threshold is passed."""
     if (first.ctu, first.width, first.height) != (second.ctu, second.width, second.height):
         raise InputError(
             f"maps of {first.width}x{first.height} at CTU {first.ctu} and of {second.width}x{second.height} at CTU "

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.errors import InputError
-from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
+from vcmpipe.frames.yuv import Rect
+from vcmpipe.qpmap.qp_map import QP_MAX, check_qp, grid_shape
 
 QPS = QP_MAX + 1
 BLOCK = 8
@@ -91,13 +91,7 @@ class RateModel:
         On pictures kept out of the fit its bits were off by 16 % for regions and 12 % for whole pictures (mean absolute
         logarithm); calibrated by two trials, by 13 % for regions, and planned totals by 3 %.
 
-        Args:
-            luma: (height, width) unsigned integers.
-            ctu: CTU size: 32, 64 or 128.
-            bit_depth: Bits per sample; None = 8 for uint8, 10 for uint16.
-
-        Raises:
-            InputError: The plane is no 2-D array of unsigned integers.
+        See ``coefficient_counts`` for the arguments.
         """
         counts = coefficient_counts(luma, ctu, bit_depth=bit_depth)
         return cls(counts @ _bits_per_coefficient() + BITS_PER_SAMPLE * counts.sum(axis=2, keepdims=True), ctu)
@@ -125,7 +119,6 @@ class RateModel:
         measured = np.array([float(trials[int(qp)]) for qp in qps])
         # From the high QPs down, bits may only rise: noise must not invert the curve.
         measured = np.maximum.accumulate(measured[::-1])[::-1]
-        model = self.bits.sum(axis=(0, 1))
         wanted = np.maximum(measured - fixed, _MIN_FACTOR * measured)
         model = np.maximum(self.bits.sum(axis=(0, 1)), 1e-9)
         every = np.arange(QPS)
@@ -140,17 +133,9 @@ class RateModel:
         """Bits of all CTUs at one QP."""
         return float(self.bits[:, :, check_qp(qp)].sum())
 
-    def of_map(self, qp_map: QpMap) -> float:
-        """Bits of all CTUs, each at its QP of the map: what an encoder with native maps should need."""
-        if self.bits.shape[:2] != qp_map.qp.shape:
-            raise InputError(f"the rate model has {self.bits.shape[:2]} CTUs, the map {qp_map.qp.shape}")
-        return float(np.take_along_axis(self.bits, qp_map.qp[:, :, None].astype(np.int64), axis=2).sum())
-
     def of_region(self, rect: Rect, qp: int) -> float:
         """Bits of the CTUs that a CTU-aligned rectangle covers."""
-        rows = slice(rect.y // self.ctu, -(-(rect.y + rect.height) // self.ctu))
-        cols = slice(rect.x // self.ctu, -(-(rect.x + rect.width) // self.ctu))
-        return float(self.bits[rows, cols, check_qp(qp)].sum())
+        return float(self.bits[(*rect.ctus(self.ctu), check_qp(qp))].sum())
 
 
 def bin_octaves() -> NDArray[np.float64]:
@@ -170,15 +155,12 @@ def coefficient_counts(luma: NDArray[Any], ctu: int, *, bit_depth: int | None = 
     """How many 8x8 DCT coefficients of each CTU lie in each half-octave of magnitude (in 8-bit units, without DC).
 
     Args:
-        luma: (height, width) unsigned integers; padded to multiples of 8 by repeating the edge.
+        luma: (height, width) unsigned integers (else InputError); padded to multiples of 8 by repeating the edge.
         ctu: CTU size: 32, 64 or 128.
         bit_depth: Bits per sample; None = 8 for uint8, 10 for anything wider.
 
     Returns:
-        (rows, cols, BINS) float64 counts; :func:`bin_octaves` says what the bins are.
-
-    Raises:
-        InputError: The plane is no 2-D array of unsigned integers.
+        (rows, cols, BINS) float64 counts; :func:`bin_octaves` states what the bins are.
     """
     if luma.ndim != 2 or luma.dtype.kind != "u":
         raise InputError(f"a luma plane is 2-D and unsigned, not {luma.ndim}-D {luma.dtype}")

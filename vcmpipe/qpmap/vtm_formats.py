@@ -13,7 +13,7 @@ import numpy as np
 
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap.fitting import rectangles
-from vcmpipe.qpmap.formats import write_file
+from vcmpipe.qpmap.formats import write_maps
 from vcmpipe.qpmap.qp_map import QpMap
 
 MAX_RECTANGLES = 20
@@ -32,8 +32,6 @@ def write_rectangles(path: str | Path, maps: Sequence[QpMap]) -> list[int]:
         InputError: No map, or one that takes more than 20 rectangles.
         OutputError: The file cannot be written.
     """
-    if not maps:
-        raise InputError(f"{path}: no QP map to write")
     lines, backgrounds = [], []
     for number, item in enumerate(maps):
         found = rectangles(item.qp)
@@ -42,14 +40,14 @@ def write_rectangles(path: str | Path, maps: Sequence[QpMap]) -> list[int]:
                 f"{path}: picture {number}'s map takes {len(found)} rectangles, {MAX_RECTANGLES} fit: "
                 "bend it first (fit_map)"
             )
-        lines.append(f"{len(found)}\n")
+        lines.append(f"{len(found)}\n".encode())
         for rect, qp in found:
             x, y = rect.x * item.ctu, rect.y * item.ctu
             right = min(x + rect.width * item.ctu, item.width)
             below = min(y + rect.height * item.ctu, item.height)
-            lines.append(f"{x} {y} {right - x} {below - y} {qp}\n")
+            lines.append(f"{x} {y} {right - x} {below - y} {qp}\n".encode())
         backgrounds.append(int(item.qp.max()))
-    write_file(path, "".join(lines).encode("ascii"))
+    write_maps(path, lines)
     return backgrounds
 
 
@@ -63,8 +61,6 @@ def write_mask(path: str | Path, maps: Sequence[QpMap]) -> list[tuple[int, int]]
         InputError: No map, or one with more than two QPs.
         OutputError: The file cannot be written.
     """
-    if not maps:
-        raise InputError(f"{path}: no QP map to write")
     parts, levels = [], []
     for number, item in enumerate(maps):
         values = np.unique(item.qp)
@@ -76,5 +72,5 @@ def write_mask(path: str | Path, maps: Sequence[QpMap]) -> list[tuple[int, int]]
         full = mask.repeat(item.ctu, axis=0).repeat(item.ctu, axis=1)[: item.height, : item.width]
         parts.append(np.ascontiguousarray(full).tobytes())
         levels.append((int(values[0]), int(values[-1])))
-    write_file(path, b"".join(parts))
+    write_maps(path, parts)
     return levels

@@ -49,8 +49,8 @@ def mismatch(data: bytes, sidecar: Sidecar, path: Path | None) -> str | None:
     if hashlib.sha256(data).hexdigest() == sidecar.sha256:
         return None
     return (
-        f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both again, "
-        "encode again"
+        f"{path} was written for another stream, or the stream is damaged or cut (SHA-256 differs): copy both again "
+        "or encode again"
     )
 
 

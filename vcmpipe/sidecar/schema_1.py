@@ -126,10 +126,10 @@ class Sidecar:
         return fields | {"segments": [picture.segment() for picture in self.pictures]}
 
 
-def _conformance(said: str) -> Conformance:
+def _conformance(text: str) -> Conformance:
     for start, verdict in _VERDICTS.items():
-        if said.startswith(start):
-            return Conformance(verdict, said.removeprefix(start))
-    if said.startswith("yes (") and said.endswith(")"):
-        return Conformance(Verdict.YES, said[5:-1])
-    return Conformance(Verdict.UNKNOWN, said)
+        if text.startswith(start):
+            return Conformance(verdict, text.removeprefix(start))
+    if text.startswith("yes (") and text.endswith(")"):
+        return Conformance(Verdict.YES, text[5:-1])
+    return Conformance(Verdict.UNKNOWN, text)

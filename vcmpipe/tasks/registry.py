@@ -17,7 +17,7 @@ class TaskFactory(Protocol):
 
         Args:
             argument: What the user wrote after ``NAME:``; empty where nothing stands there.
-            rule: The limits of scores and overlaps that the user asked for.
+            rule: The limits of scores and overlaps that the user requested.
             classes: Ids of the detector's classes that count; None: all do.
         """
         ...

@@ -51,8 +51,7 @@ class Regression:
         z = standardised(features, self.mean, self.deviation)
         # Row by row, so that an object's answer does not hang on how many others are requested with it.
         of_class = (class_id[:, None] == self.classes[None, :]) @ self.class_offset
-        where: NDArray[np.float64] = (z * self.slope).sum(axis=1) + of_class + self.offset[0]
-        return where
+        return np.asarray((z * self.slope).sum(axis=1) + of_class + self.offset[0])
 
     def mass(self, features: NDArray[np.float64], class_id: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N, 64) probabilities of each threshold, rows summing to 1."""
@@ -70,16 +69,10 @@ class Regression:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], prefix: str, count: int, source: str) -> Regression:
-        """Read what ``tensors`` wrote.
-
-        Args:
-            tensors: Arrays by name.
-            prefix: Before each name.
-            count: Features there must be.
-            source: The file's name, for the error.
+        """Read what ``tensors`` wrote, of ``count`` features.
 
         Raises:
-            InputError: An array is missing, or of another shape, or not finite: the first such is named.
+            InputError: An array is missing, or of another shape, or not finite: the message names it, and ``source``.
         """
         values: dict[str, NDArray[Any]] = {}
         kinds = tensors[f"{prefix}.classes"].size if f"{prefix}.classes" in tensors else 0
@@ -102,24 +95,17 @@ def standardised(
     features: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Features in standard deviations, clipped."""
-    z: NDArray[np.float64] = np.clip((features - mean) / deviation, -CLIP, CLIP)
-    return z
+    return np.asarray(np.clip((features - mean) / deviation, -CLIP, CLIP))
 
 
 def split_normal(location: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bell curves over QP 0..63 with a deviation of their own on either side, over a floor of ``UNIFORM``.
 
-    Args:
-        location: (N,) the peaks.
-        spread: (4,) see ``Regression``.
-
-    Returns:
-        (N, 64), rows summing to 1.
+    Of (N,) peaks and ``Regression.spread`` it makes (N, 64) masses, rows summing to 1.
     """
     where = np.clip(location, 0.0, QP_COUNT - 1.0)[:, None]
     place = (where - MIDDLE) / REACH
     below, above = (np.exp(np.clip(spread[k] + spread[k + 1] * place, -1.0, 4.0)) for k in (0, 2))
     distance = _QPS[None, :] - where
     bell = np.exp(-0.5 * (distance / np.where(distance < 0, below, above)) ** 2)
-    mass: NDArray[np.float64] = (1.0 - UNIFORM) * bell / bell.sum(axis=1, keepdims=True) + UNIFORM / QP_COUNT
-    return mass
+    return np.asarray((1.0 - UNIFORM) * bell / bell.sum(axis=1, keepdims=True) + UNIFORM / QP_COUNT)

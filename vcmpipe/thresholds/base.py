@@ -30,7 +30,7 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is believed about the JRD of each of N objects.
+    """What is known about the JRD of each of N objects.
 
     Attributes:
         mass: (N, 64) float64; row n is P(JRD of object n = 0..63) and sums to 1.
@@ -74,12 +74,7 @@ class Thresholds:
     def from_qps(cls, qps: ArrayLike, recognisable: ArrayLike | None = None) -> Thresholds:
         """All mass of each object at one QP: for rules and measurements that answer with a single number.
 
-        Args:
-            qps: (N,) whole numbers in 0..63.
-            recognisable: (N,) flags; all True where absent.
-
-        Raises:
-            InputError: A QP is no whole number or lies outside 0..63.
+        ``qps`` are (N,) whole numbers in 0..63, else InputError; ``recognisable`` (N,) flags, all True where absent.
         """
         values = np.asarray(qps).reshape(-1)
         if values.size and not np.issubdtype(values.dtype, np.number):
@@ -102,29 +97,21 @@ class Thresholds:
     def quantile(self, risk: float = ThresholdOptions.risk) -> NDArray[np.int64]:
         """Per object the largest QP q, 0..63, with P(JRD < q) <= risk.
 
-        Coding the object at that QP loses it with a probability of at most ``risk``, as far as the masses are right.
-
-        Args:
-            risk: In 0 <= risk < 1.
-
-        Raises:
-            InputError: The risk is outside its range.
+        Coding the object at that QP loses it with a probability of at most ``risk`` (0 <= risk < 1, else InputError),
+        as far as the masses are right.
         """
         if not 0.0 <= risk < 1.0:  # also catches NaN
             raise InputError(f"the risk must be at least 0 and below 1, not {risk}")
         below = np.cumsum(self.mass, axis=1)[:, :-1]  # P(JRD < q) for q = 1..63; for q = 0 it is 0
-        result: NDArray[np.int64] = (below <= risk + _TOLERANCE).sum(axis=1).astype(np.int64)
-        return result
+        return np.asarray((below <= risk + _TOLERANCE).sum(axis=1), np.int64)
 
     def argmax(self) -> NDArray[np.int64]:
         """Per object the most probable QP; of equals the smallest."""
-        result: NDArray[np.int64] = self.mass.argmax(axis=1).astype(np.int64)
-        return result
+        return np.asarray(self.mass.argmax(axis=1), np.int64)
 
     def mean(self) -> NDArray[np.float64]:
         """Per object the expected QP, not rounded."""
-        result: NDArray[np.float64] = self.mass @ np.arange(QP_COUNT, dtype=np.float64)
-        return result
+        return np.asarray(self.mass @ np.arange(QP_COUNT, dtype=np.float64))
 
     def decide(
         self,
@@ -180,15 +167,9 @@ class Coder(Protocol):
 
 
 def needed(coder: Coder | None, name: str) -> Coder:
-    """The coder of a predictor that cannot do without.
-
-    Raises:
-        InputError: There is none.
-    """
+    """The coder of a predictor that cannot do without; InputError where there is none."""
     if coder is None:
-        raise InputError(
-            f"the predictor {name} looks at coded versions: hand it a coder, SegmentCoder(...).of_frame(0)"
-        )
+        raise InputError(f"the predictor {name} needs coded versions: hand it a coder, SegmentCoder(...).of_frame(0)")
     return coder
 
 
@@ -206,7 +187,7 @@ class ThresholdPredictor(Protocol):
     """Says how much distortion each object bears before the detector loses it.
 
     It may have an attribute ``margin`` (see ``own_margin``), and ``digest``: a text that says all that its answers
-    depend on besides picture, detections and coder. The bench remembers the answers of a predictor that has one.
+    depend on besides picture, detections and coder. The bench caches the answers of a predictor that has one.
     """
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds, needed
 from vcmpipe.thresholds.crops import centred, cut
 from vcmpipe.thresholds.tolerance import error_tolerance
-from vcmpipe.thresholds.weights import card_size, digest_of, fill, pretrained_state, read_card, read_state
+from vcmpipe.thresholds.weights import card_size, fill, named_weights, pretrained_state, read_card, read_state
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -180,23 +181,12 @@ def _own_name(key: str) -> str:
 
 
 def load(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Fill the network from its own or a published state dict.
-
-    Raises:
-        InputError: It is of another architecture; the first name that differs is said.
-    """
+    """Fill the network from its own or a published state dict; see ``weights.fill``."""
     fill(network, from_published(state), source)
 
 
 def load_pretrained(network: BcJrd, backbone: str) -> str:
-    """Fill the backbone with timm's pretrained weights.
-
-    Returns:
-        What was loaded.
-
-    Raises:
-        VcmError: They are not here and cannot be downloaded, or there are none.
-    """
+    """Fill the backbone with timm's pretrained weights and return their name; see ``pretrained_state``."""
     name = _PRETRAINED.get(backbone, backbone)
     whole = pretrained_state(name)
     own = network.backbone.state_dict()
@@ -209,31 +199,23 @@ class BcJrdPredictor:
 
     Args:
         weights: ``.safetensors`` with its card, or a published state dict (``.pth``).
+        detector: Not used.
         device: Where the network runs: auto (a GPU where there is one), cpu, cuda, cuda:N.
 
     Raises:
-        InputError: The file is missing, damaged, refused, or of another architecture.
+        InputError: None is named, or the file is missing, damaged, refused, or of another architecture.
     """
 
-    def __init__(self, weights: Path, device: str = "auto") -> None:
+    def __init__(self, weights: str | Path, *, detector: Detector | None = None, device: str = "auto") -> None:
+        weights = named_weights(MODEL, weights)
         card = read_card(weights, MODEL) or {}
         self.size = card_size(card, SIZE, weights)
         network = BcJrd(str(card.get("backbone", BACKBONE)), self.size)
         load(network, read_state(weights), str(weights))
         self.device = pick_torch_device(device)
         self.network = network.eval().to(self.device)
-        self._weights = weights
-        self._digest = digest_of(weights)
-
-    @property
-    def name(self) -> str:
-        """``bc_jrd:FILE``."""
-        return f"{MODEL}:{self._weights.name}"
-
-    @property
-    def digest(self) -> str:
-        """All that the answers depend on besides picture, boxes and encoder."""
-        return f"{MODEL} {self._digest}"
+        self.name = f"{MODEL}:{weights.name}"
+        self.digest = f"{MODEL} {file_digest(weights)}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """The threshold of each detection; the coder gives all 64 versions of the picture."""
@@ -262,14 +244,3 @@ class BcJrdPredictor:
 
     def _crops(self, pictures: list[NDArray[np.uint8]], box: NDArray[np.float32]) -> Tensor:
         return torch.stack([centred(cut(rgb, box.tolist()), self.size) for rgb in pictures]).to(self.device)
-
-
-def bc_jrd_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> BcJrdPredictor:
-    """Makes the predictor of ``bc_jrd:WEIGHTS``.
-
-    Raises:
-        InputError: No weights are named, or they cannot be used.
-    """
-    if not argument:
-        raise InputError(f"the predictor {MODEL} needs weights: write {MODEL}:FILE (.safetensors or .pth)")
-    return BcJrdPredictor(Path(argument), **words)

@@ -19,24 +19,12 @@ DEFAULT_QP = 32
 
 
 class ConstantPredictor:
-    """Every object bears the same QP.
-
-    Args:
-        qp: The threshold, 0..63.
-
-    Raises:
-        InputError: The QP is outside 0..63.
-    """
+    """Every object bears the same QP, 0..63 (else InputError)."""
 
     def __init__(self, qp: int = DEFAULT_QP) -> None:
         if not 0 <= qp < QP_COUNT:
             raise InputError(f"a constant threshold must be a QP in 0..{QP_COUNT - 1}, not {qp}")
-        self.qp = qp
-
-    @property
-    def name(self) -> str:
-        """``constant:QP``."""
-        return f"constant:{self.qp}"
+        self.qp, self.name = qp, f"constant:{qp}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A mass of one at the constant for each detection; neither picture nor coder is looked at."""
@@ -44,15 +32,8 @@ class ConstantPredictor:
 
 
 def constant_predictor(argument: str, *, detector: Detector | None = None) -> ConstantPredictor:
-    """Makes the predictor from what stands after ``constant:`` in its name; nothing there means QP 32.
-
-    Raises:
-        InputError: The argument is no whole number in 0..63.
-    """
-    if not argument:
-        return ConstantPredictor()
+    """Makes the predictor of ``constant:QP``, a whole number in 0..63 (else InputError), or of ``constant``."""
     try:
-        qp = int(argument)
+        return ConstantPredictor(int(argument or DEFAULT_QP))
     except ValueError:
         raise InputError(f"predictor constant:{argument}: write constant:QP with a QP in 0..{QP_COUNT - 1}") from None
-    return ConstantPredictor(qp)

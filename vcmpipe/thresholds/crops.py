@@ -18,15 +18,10 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 def tight_box(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
-    """The pixels that a box touches: left, top, right, bottom, the last two exclusive.
+    """The pixels that a box (x1, y1, x2, y2) touches: left, top, right, bottom, the last two exclusive.
 
     Always at least one pixel of the picture: a box without area stands for the pixel that it lies in, and one that lies
     outside for the nearest pixel.
-
-    Args:
-        box: x1, y1, x2, y2 in pixels of the picture.
-        width: Of the picture.
-        height: Likewise.
 
     Raises:
         InputError: A side is no finite number, or the box is inside out.

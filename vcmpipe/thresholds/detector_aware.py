@@ -15,6 +15,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.thresholds import features, probe
 from vcmpipe.thresholds.aware_model import Regression
 from vcmpipe.thresholds.base import Coder, Thresholds
+from vcmpipe.thresholds.registry import WEIGHTS
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -26,7 +27,6 @@ NAME = "detector_aware"
 PLAIN_FEATURES = features.NAMES
 PROBED_FEATURES = (*features.NAMES, *probe.NAMES)
 _VERSION = 1
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,21 +58,16 @@ class AwareWeights:
         card |= {"features": list(PLAIN_FEATURES)}
         if self.probed:
             card["probe"] = {"quality": probe.QUALITY, "from_objects": probe.FROM_OBJECTS, "features": [*probe.NAMES]}
-        with process.publish(path) as part:
+        with process.publish_together(path.with_suffix(".json"), path) as (card_part, part):
             part.write_bytes(blob)
-        with process.publish(path.with_suffix(".json")) as part:
-            part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+            card_part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> AwareWeights:
-        """Read weights and their card.
+        """Read weights (.safetensors) and their card beside them (.json); either may be named.
 
-        Args:
-            path: The .safetensors file or the card.
-
-        Raises:
-            InputError: A file is missing or damaged, the two do not belong together, or they are of another predictor
-                or of other features.
+        InputError where one is missing or damaged, the two do not belong together, or they are of another predictor or
+        other features.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
@@ -119,35 +114,17 @@ class DetectorAware:
     """
 
     def __init__(self, weights: AwareWeights, detector: Detector | None = None, name: str = NAME) -> None:
-        learned = weights.card.get("detector_digest")
-        if detector is not None and learned != detector.digest:
+        if detector is not None and weights.card.get("detector_digest") != detector.digest:
             raise InputError(
                 f"predictor {name} was trained for {weights.card.get('detector')}, not for {detector.name}: "
                 "train one for it, or take another predictor"
             )
-        self._weights, self._detector, self._name = weights, detector, name
-
-    @property
-    def name(self) -> str:
-        """``detector_aware``, and which weights."""
-        return self._name
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """What is known of the weights: detector, data, metrics, versions."""
-        return self._weights.card
-
-    @property
-    def digest(self) -> str:
-        """Tells the answers of these weights, with or without a probe, from all others."""
-        return f"{NAME}:{self._weights.card.get('sha256')}:{'probed' if self._probes else 'plain'}"
-
-    @property
-    def _probes(self) -> bool:
-        return self._detector is not None and self._weights.probed is not None
+        self._weights, self._detector, self.name, self.card = weights, detector, name, weights.card
+        probes = detector is not None and weights.probed is not None
+        self.digest = f"{NAME}:{self.card.get('sha256')}:{'probed' if probes else 'plain'}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
-        """Thresholds of a picture's detections; the coder is not requested anything.
+        """Thresholds of a picture's detections; the coder is not used.
 
         What of a box lies outside the picture is ignored; an empty box counts as one pixel.
 
@@ -185,14 +162,10 @@ def class_ids(detections: sv.Detections) -> NDArray[np.int64]:
 
 
 def detector_aware(argument: str, *, detector: Detector | None = None) -> DetectorAware:
-    """Makes the predictor from what stands after ``detector_aware:``.
+    """Make the predictor of ``detector_aware:ARGUMENT``, a file of weights or the name of shipped ones.
 
-    Args:
-        argument: A file of weights, the name of shipped ones, or nothing: those shipped for the detector.
-        detector: See ``DetectorAware``.
-
-    Raises:
-        InputError: There are no such weights, or none for the detector; or see ``AwareWeights.load``.
+    Without an argument it is the one shipped for the detector. InputError where there are no such weights; see also
+    ``AwareWeights.load``.
     """
     shipped = {card.stem: card for card in sorted(WEIGHTS.glob("*.json"))}
     if argument:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
 from vcmpipe.thresholds.crops import cut, resized
-from vcmpipe.thresholds.weights import card_size, digest_of, fill, pretrained_state, read_card, read_state
+from vcmpipe.thresholds.weights import card_size, fill, named_weights, pretrained_state, read_card, read_state
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -85,14 +86,9 @@ def build(backbone: str = BACKBONE, size: int = SIZE) -> nn.Module:
 
 
 def resize_positions(positions: Tensor, tokens: int) -> Tensor:
-    """Position embeddings for another grid: bicubic with aligned corners; the class token's stays.
+    """Position embeddings (1, 1 + n * n, dim) for another number of tokens, 1 + m * m, else InputError.
 
-    Args:
-        positions: (1, 1 + n * n, dim).
-        tokens: 1 + m * m, what is wanted.
-
-    Raises:
-        InputError: The grids are not square.
+    Bicubic with aligned corners; the class token's stays.
     """
     counts = (positions.shape[1] if positions.ndim == 3 else 0, tokens)
     if counts[0] == tokens:
@@ -108,16 +104,9 @@ def resize_positions(positions: Tensor, tokens: int) -> Tensor:
 
 
 def load(network: nn.Module, state: Mapping[str, Tensor], source: str, *, head: bool = True) -> None:
-    """Fill the network from a state dict, with positions of any grid.
+    """Fill the network from a state dict of the published network or of timm, with positions of any grid.
 
-    Args:
-        network: From ``build``.
-        state: Names as the published network's, or timm's.
-        source: What to call it in errors.
-        head: False: the classifier stays as it is, and another one in the state dict is left aside.
-
-    Raises:
-        InputError: It is of another architecture; the first name that differs is said.
+    Without ``head`` the classifier stays as it is, and another one in the state dict is left out. See ``weights.fill``.
     """
     state = dict(state)
     if "pos_embed" in state:
@@ -130,13 +119,9 @@ def load(network: nn.Module, state: Mapping[str, Tensor], source: str, *, head: 
 
 
 def load_pretrained(network: nn.Module, backbone: str) -> str:
-    """Fill all but the head with timm's pretrained weights, those of the paper where it used some.
+    """Fill all but the head with timm's pretrained weights, and return their name; see ``pretrained_state``.
 
-    Returns:
-        What was loaded.
-
-    Raises:
-        VcmError: They are not here and cannot be downloaded, or there are none.
+    They are those of the paper where it used some.
     """
     name = _PRETRAINED.get(backbone, backbone)
     state = pretrained_state(name, global_pool="avg", fc_norm=False)
@@ -151,11 +136,7 @@ def freeze(network: nn.Module) -> None:
 
 
 def guess_backbone(state: Mapping[str, Tensor], source: str) -> str:
-    """Which backbone a state dict without a card is of.
-
-    Raises:
-        InputError: Of none that is known.
-    """
+    """Which backbone a state dict without a card is of; InputError where none that is known."""
     patches = state.get("patch_embed.proj.weight")
     if patches is None or patches.ndim != 4:
         raise InputError(f"{source} is of another architecture: it lacks patch_embed.proj.weight")
@@ -173,13 +154,15 @@ class DtJrdPredictor:
 
     Args:
         weights: ``.safetensors`` with its card, or a published state dict (``.pth``) of ViT-L/32 or ViT-B/32.
+        detector: Not used.
         device: Where the network runs: auto (a GPU where there is one), cpu, cuda, cuda:N.
 
     Raises:
-        InputError: The file is missing, damaged, refused, or of another architecture.
+        InputError: None is named, or the file is missing, damaged, refused, or of another architecture.
     """
 
-    def __init__(self, weights: Path, device: str = "auto") -> None:
+    def __init__(self, weights: str | Path, *, detector: Detector | None = None, device: str = "auto") -> None:
+        weights = named_weights(MODEL, weights)
         card = read_card(weights, MODEL) or {}
         state = read_state(weights)
         self.backbone = str(card.get("backbone") or guess_backbone(state, str(weights)))
@@ -190,18 +173,8 @@ class DtJrdPredictor:
         network = network.to_empty(device="cpu")
         load(network, state, str(weights))
         self.network = network.eval().to(self.device)
-        self._weights = weights
-        self._digest = digest_of(weights)
-
-    @property
-    def name(self) -> str:
-        """``dt_jrd:FILE``."""
-        return f"{MODEL}:{self._weights.name}"
-
-    @property
-    def digest(self) -> str:
-        """All that the answers depend on besides the picture and its boxes."""
-        return f"{MODEL} {self._digest}"
+        self.name = f"{MODEL}:{weights.name}"
+        self.digest = f"{MODEL} {file_digest(weights)}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """A distribution for each detection; the coder is not used."""
@@ -216,14 +189,3 @@ class DtJrdPredictor:
                 logits = self.network(crops.to(self.device))
             masses.append(torch.softmax(logits.double(), dim=1).cpu().numpy())
         return Thresholds(np.concatenate(masses), np.ones(len(detections), dtype=np.bool_))
-
-
-def dt_jrd_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> DtJrdPredictor:
-    """Makes the predictor of ``dt_jrd:WEIGHTS``.
-
-    Raises:
-        InputError: No weights are named, or they cannot be used.
-    """
-    if not argument:
-        raise InputError(f"the predictor {MODEL} needs weights: write {MODEL}:FILE (.safetensors or .pth)")
-    return DtJrdPredictor(Path(argument), **words)

@@ -1,7 +1,7 @@
-"""A cheap trial of how firmly a detector holds on to its objects: one more look, at a JPEG of the picture.
+"""A cheap trial of how firmly a detector holds on to its objects: one more detection, in a JPEG of the picture.
 
-The objects that survive a coarse JPEG are largely those that survive a coarse VVC; nothing is coded with VVC. A look
-costs as much as the detection did, so only pictures with several objects are worth it (see ``FROM_OBJECTS``).
+The objects that survive a coarse JPEG are largely those that survive a coarse VVC; nothing is coded with VVC. It
+costs as much as the first detection, so only pictures with several objects are worth it (see ``FROM_OBJECTS``).
 """
 
 from __future__ import annotations
@@ -22,20 +22,15 @@ if TYPE_CHECKING:
 
 NAMES = ("probe_logit", "probe_iou", "probe_drop")
 QUALITY = 10
-"""Of the JPEG: among 5 to 18, and among WebP, JPEG 2000 and coarse transforms, what said most of the thresholds."""
+"""Of the JPEG: among 5 to 18, and among WebP, JPEG 2000 and coarse transforms, what told most about the thresholds."""
 FROM_OBJECTS = 5
-"""Pictures with fewer objects are not looked at again, so that the mean over photos stays under 3 ms per object."""
+"""Pictures with fewer objects are not tried, so that the mean over photos stays under 3 ms per object."""
 _IOU = 0.5
 _FLOOR = 0.05  # what detectors report at least, by default
 
 
 def probe(detector: Detector, frame: Frame, detections: sv.Detections) -> NDArray[np.float64]:
-    """Look for a picture's objects in a JPEG of it.
-
-    Args:
-        detector: The one that found the objects.
-        frame: The source picture.
-        detections: N objects in it, with confidences.
+    """Look for a picture's objects, N detections of the same detector with confidences, in a JPEG of it.
 
     Returns:
         (N, 3): the log odds of the score that each object still has (that of 0.05 where it is not found), the overlap

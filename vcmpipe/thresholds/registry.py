@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process.progress import Warn
 from vcmpipe.thresholds.base import ThresholdPredictor
 from vcmpipe.thresholds.constant import DEFAULT_QP
-from vcmpipe.thresholds.shipped import shipped_for
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
 
 
-class PredictorFactory(Protocol):
-    """What a name stands for, in this registry or behind an entry point of the group ``vcmpipe.thresholds``."""
+WEIGHTS = Path(__file__).parent / "weights"
 
-    def __call__(self, argument: str, *, detector: Detector | None = None) -> ThresholdPredictor:
-        """Makes the predictor.
 
-        Args:
-            argument: What the user wrote after ``NAME:``; empty where nothing stands there.
-            detector: The detector whose losses are predicted, where the caller has one.
-        """
-        ...
+def shipped_for(detector: Detector, folder: Path = WEIGHTS) -> str | None:
+    """The name of the shipped predictor that was trained for a detector, or None.
+
+    The card of each, ``NAME.json``, states the digest of the detector whose losses it learned (``detector_digest``) and
+    the name that the registry knows it by (``predictor``).
+    """
+    for card in sorted(folder.glob("*.json")):
+        content = json.loads(card.read_text(encoding="utf-8"))
+        if content["detector_digest"] == detector.digest:
+            return str(content["predictor"])
+    return None
 
 
 def load_predictor(
@@ -54,5 +58,5 @@ def load_predictor(
             )
         spec = shipped or "constant"
     name, _, argument = spec.partition(":")
-    factory = cast(PredictorFactory, PREDICTORS.load(name))
-    return factory(argument, detector=detector)
+    predictor: ThresholdPredictor = PREDICTORS.load(name)(argument, detector=detector)
+    return predictor

@@ -42,5 +42,4 @@ def error_tolerance(found: NDArray[np.bool_]) -> NDArray[np.int64]:
     last = QP_COUNT - 1 - found[:, ::-1].argmax(axis=1)
     highest = QP_COUNT - 1 - fits[:, ::-1].argmax(axis=1)
     labels = np.where(hops <= 1, last, np.where(fits.any(axis=1), highest, 0))
-    result: NDArray[np.int64] = np.where(found.any(axis=1), labels, 0).astype(np.int64)
-    return result
+    return np.where(found.any(axis=1), labels, 0).astype(np.int64)

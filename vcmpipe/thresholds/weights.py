@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process import publish_together
@@ -32,15 +32,9 @@ def card_path(weights: Path) -> Path:
 
 
 def write_weights(weights: Path, network: nn.Module, card: Mapping[str, Any]) -> None:
-    """Write a network's weights and their card.
+    """Write a network's weights (``.safetensors``) and their card; OutputError where the place cannot be written to.
 
-    Args:
-        weights: A file that ends in ``.safetensors``.
-        network: What to write; half precision is kept as it is.
-        card: At least ``model``, the name that the registry knows the predictor by.
-
-    Raises:
-        OutputError: The place cannot be written to.
+    Half precision is kept. The card holds at least ``model``, the name that the registry knows the predictor by.
     """
     from safetensors.torch import save
 
@@ -54,12 +48,8 @@ def write_weights(weights: Path, network: nn.Module, card: Mapping[str, Any]) ->
 def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
     """The card of a weight file, or None where there is none.
 
-    Args:
-        weights: The weight file.
-        model: What the card must be of.
-
     Raises:
-        InputError: It is damaged, of another version, or of another model.
+        InputError: It is damaged, of another version, or of another model than ``model``.
     """
     path = card_path(weights)
     if not path.is_file():
@@ -77,11 +67,7 @@ def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
 
 
 def card_size(card: Mapping[str, Any], default: int, weights: Path) -> int:
-    """The side of the crops that a card states, or the default.
-
-    Raises:
-        InputError: It states no whole number above 0.
-    """
+    """The side of the crops that a card states, or the default; InputError where it is no whole number above 0."""
     size = card.get("size", default)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise InputError(f"{card_path(weights)} is damaged: the size of crops must be a whole number, not {size!r}")
@@ -108,7 +94,7 @@ def read_state(weights: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise InputError(f"{weights} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # pickle, zipfile, safetensors and torch each have their own
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+        if isinstance(error, pickle.UnpicklingError):
             raise InputError(
                 f"{weights} is refused: it holds more than tensors, and loading that would run its code. Have its "
                 "maker save the state dict alone, or better as .safetensors"
@@ -128,26 +114,19 @@ def read_state(weights: Path) -> dict[str, Tensor]:
 def fill(
     network: nn.Module, state: Mapping[str, Tensor], source: str, *, without: Callable[[str], bool] | None = None
 ) -> None:
-    """Put a state dict into a network, all of it.
-
-    Args:
-        network: Gets the tensors.
-        state: Names as the network's.
-        source: What to call it in errors.
-        without: Names that keep what they have.
+    """Put a state dict into a network, all of it but for the names that are ``without``: those keep what they have.
 
     Raises:
-        InputError: It is of another architecture; the first name that differs is said.
+        InputError: It is of another architecture; the message names the first difference, and ``source``.
     """
     own = network.state_dict()
     skip = without or (lambda key: False)
     wanted = {key: value for key, value in own.items() if not skip(key)}
     given = {key: value for key, value in state.items() if not (key in own and skip(key))}
     for key, value in wanted.items():
+        if key.endswith("num_batches_tracked"):
+            given.setdefault(key, value)  # a counter that changes nothing, and that converters leave out
         if key not in given:
-            if key.endswith("num_batches_tracked"):
-                given[key] = value  # a counter that changes nothing, and that converters leave out
-                continue
             raise InputError(f"{source} is of another architecture: it lacks {key}")
         if given[key].shape != value.shape:
             shapes = "x".join(map(str, given[key].shape)), "x".join(map(str, value.shape))
@@ -158,23 +137,19 @@ def fill(
     network.load_state_dict(dict(given), strict=not without)
 
 
-def pretrained_state(name: str, **words: Any) -> dict[str, Tensor]:
-    """The state dict of a network of timm with its pretrained weights, downloaded where they are not here.
+def pretrained_state(name: str, **options: Any) -> dict[str, Tensor]:
+    """The state dict of a network of timm (after a dot, which of its weights), downloaded where it is not here.
 
-    Args:
-        name: Network, and after a dot which of its weights.
-        **words: For ``timm.create_model``.
-
-    Raises:
-        VcmError: They are not here and cannot be downloaded, or there are none. Nothing is taken instead.
+    ``options`` are for ``timm.create_model``. VcmError where it cannot be downloaded, or there is none: nothing is
+    taken instead.
     """
     import timm
 
     hub = logging.getLogger("huggingface_hub")
     level = hub.level
-    hub.setLevel(logging.ERROR)  # it tells of each of its tries
+    hub.setLevel(logging.ERROR)  # it reports each of its tries
     try:
-        network = timm.create_model(name, pretrained=True, num_classes=0, **words)
+        network = timm.create_model(name, pretrained=True, num_classes=0, **options)
     except Exception as error:  # the hub, the network and timm each have their own
         raise VcmError(
             f"the pretrained weights {name} are not here and cannot be had ({reason(error, 120)}): --init PATH "
@@ -185,6 +160,8 @@ def pretrained_state(name: str, **words: Any) -> dict[str, Tensor]:
     return cast(dict[str, Tensor], network.state_dict())
 
 
-def digest_of(weights: Path) -> str:
-    """SHA-256 of a weight file, hexadecimal."""
-    return file_digest(weights)
+def named_weights(model: str, argument: str | Path) -> Path:
+    """The weight file that stands after ``MODEL:`` in a predictor's name; InputError where none does."""
+    if not str(argument):
+        raise InputError(f"the predictor {model} needs weights: write {model}:FILE (.safetensors or .pth)")
+    return Path(argument)

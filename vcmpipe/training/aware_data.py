@@ -29,7 +29,7 @@ class AwareData:
 
     Attributes:
         features: (N, F) see ``features.describe``.
-        probe: (N, 3) see ``probe.probe``; (N, 0) without a detector.
+        probe: (N, 3) see ``probe.probe``.
         class_id: (N,) classes.
         found: (N, 64) bool; the strings.
         label: (N,) thresholds by the label rule.
@@ -58,11 +58,10 @@ class AwareData:
 
 def collect(
     store: Store,
-    detector: Detector | None = None,
+    detector: Detector,
     *,
     rule: str = DEFAULT_RULE,
     names: Collection[str] | None = None,
-    canvas: features.Canvas | None = None,
     images: Path | None = None,
     cache: Path | None = None,
     progress: Callable[[str], None] | None = None,
@@ -74,19 +73,15 @@ def collect(
         detector: The store's own detector, for its input size and the probe.
         rule: The label rule.
         names: The pictures to take; all where absent.
-        canvas: How large the detector sees pictures, where the detector is absent.
         images: Where the folder of pictures is now, if it has moved.
         cache: A folder that keeps what was computed, picture by picture, for the next time.
-        progress: Told each picture.
+        progress: Called with each picture's name.
 
     Raises:
-        InputError: The detector is another than the store's, neither detector nor canvas is given, or no picture has
-            an object with a threshold.
+        InputError: The detector is another than the store's, or no picture has an object with a threshold.
     """
-    if detector is not None and detector.digest != store.manifest.detector_digest:
+    if detector.digest != store.manifest.detector_digest:
         raise InputError(f"{store.path} was made with {store.manifest.detector}; {detector.name} is another detector")
-    if detector is None and canvas is None:
-        raise InputError(f"training on {store.path} needs its detector: give {store.manifest.detector}")
     parts = []
     for name in store.names():
         if names is not None and name not in names:
@@ -96,7 +91,7 @@ def collect(
             continue
         if progress is not None:
             progress(name)
-        rows, probed = _described(store, record, detector, canvas, images, cache)
+        rows, probed = _described(store, record, detector, images, cache)
         found = fill(record.found, record.qps, np.arange(QP_COUNT))
         labels, _ = label(found, np.arange(QP_COUNT), rule)
         parts.append(AwareData(rows, probed, record.class_id, found, labels, np.full(len(rows), name)))
@@ -112,8 +107,7 @@ def collect(
 def _described(
     store: Store,
     record: PictureRecord,
-    detector: Detector | None,
-    canvas: features.Canvas | None,
+    detector: Detector,
     images: Path | None,
     cache: Path | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,8 +115,7 @@ def _described(
     import supervision as sv
 
     boxes = hashlib.sha256(record.xyxy.tobytes() + record.score.tobytes()).hexdigest()
-    kind = "probed" if detector else "plain"
-    key = f"{record.source_sha256[:32]}-{store.manifest.detector_digest[:16]}-{boxes[:16]}-{kind}.npz"
+    key = f"{record.source_sha256[:32]}-{store.manifest.detector_digest[:16]}-{boxes[:16]}-probed.npz"
     file = cache / key if cache else None
     if file is not None and file.is_file():
         with np.load(file) as kept:
@@ -130,13 +123,8 @@ def _described(
                 return kept["rows"], kept["probed"]
     frame = store.source(record.name, images)
     found = sv.Detections(record.xyxy, confidence=record.score, class_id=record.class_id)
-    if detector is not None:
-        rows = features.describe(frame, found, detector.input_size(frame.width, frame.height))
-        probed = probe.probe(detector, frame, found)
-    else:
-        assert canvas is not None
-        rows = features.describe(frame, found, canvas.size(frame.width, frame.height))
-        probed = np.zeros((len(rows), 0))
+    rows = features.describe(frame, found, detector.input_size(frame.width, frame.height))
+    probed = probe.probe(detector, frame, found)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         names: Any = np.array([*features.NAMES, *probe.NAMES])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from vcmpipe.config import TrainOptions
 from vcmpipe.datasets.store import Store
-from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection import load_detector
 from vcmpipe.errors import InputError
 from vcmpipe.measurement.labels import DEFAULT_RULE
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.thresholds import Thresholds
 from vcmpipe.thresholds.detector_aware import is_aware
 from vcmpipe.training.aware_data import collect
@@ -22,7 +23,7 @@ from vcmpipe.training.objects import named_in
 from vcmpipe.training.report import TrainReport
 
 WEIGHTS = "weights.safetensors"
-# What is requested by another option would not be done.
+# The options that count; any other would be passed over.
 _TAKEN = ("model", "data", "out", "images", "rule", "exclude", "limit", "seed", "json", "detector", "sigma")
 # Pictures that cross-validation needs: a fold must not be empty.
 _FOLDS = 5
@@ -31,11 +32,11 @@ _FOLDS = 5
 def train_aware(
     options: TrainOptions,
     *,
-    progress: Callable[[int, int | None], None],
-    warn: Callable[[str], None],
-    say: Callable[[str], None],
+    progress: Progress,
+    warn: Warn,
+    say: Warn,
 ) -> TrainReport:
-    """Train on every object of a store that is not excluded, and say how cross-validation judges it.
+    """Train on every object of a store that is not excluded, and report how cross-validation judges it.
 
     All objects are learned from, whatever their split: the figures come from cross-validation by pictures.
 
@@ -48,23 +49,24 @@ def train_aware(
         store = Store.open(options.data)
     except InputError as reason:
         raise InputError(f"detector_aware learns from a built store: {reason}") from reason
-    detector = load_detector(resolve_detector_spec(options.detector), jobs=1)
+    detector = load_detector(options.detector, jobs=1)
     names = set(store.names())
     if options.exclude:
         every = sorted(names)
         names -= {name for name, out in zip(every, named_in(every, Path(options.exclude)), strict=True) if out}
     if options.limit is not None:
         names = _first(store, sorted(names), options.limit)
-    done = 0
-
-    def described(name: str) -> None:
-        nonlocal done
-        done += 1
-        progress(done, len(names))
-
+    done = count(1)
     rule = options.rule or DEFAULT_RULE
     images = Path(options.images) if options.images else None
-    data = collect(store, detector, rule=rule, names=names, images=images, progress=described)
+    data = collect(
+        store,
+        detector,
+        rule=rule,
+        names=names,
+        images=images,
+        progress=lambda name: progress(next(done), len(names)),
+    )
     pictures = len(np.unique(data.picture))
     if pictures < 2 * _FOLDS:
         raise InputError(

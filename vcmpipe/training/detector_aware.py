@@ -6,7 +6,7 @@ how far thresholds stray is learned with the GDSL loss, from objects that the lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from vcmpipe.measurement.labels import DEFAULT_RULE
 from vcmpipe.thresholds import features, probe
 from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
 from vcmpipe.thresholds.base import QP_COUNT
-from vcmpipe.thresholds.detector_aware import NAME, AwareWeights
+from vcmpipe.thresholds.detector_aware import AwareWeights
 from vcmpipe.training.aware_data import AwareData, picture_mark
 
 if TYPE_CHECKING:
@@ -63,13 +63,7 @@ def fold_of(picture: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int6
 
 
 def fit(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:
-    """Learn location and spread.
-
-    Args:
-        rows: (N, F) the features to learn from.
-        data: The N objects.
-        options: How.
-    """
+    """Learn location and spread of N objects from (N, F) features."""
     model = _locate(rows, data, options)
     folds = min(5, len(np.unique(data.picture)))
     if folds < 2:
@@ -81,7 +75,7 @@ def fit(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Re
         part = _locate(rows[other], data[other], options)
         unseen[~other] = part.location(rows[~other], data.class_id[~other])
     shift, spread = _spread(unseen, data.label, options.sigma)
-    return Regression(**{**_arrays(model), "offset": model.offset + shift, "spread": spread})
+    return replace(model, offset=model.offset + shift, spread=spread)
 
 
 def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
@@ -94,15 +88,7 @@ def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
 def train(
     store: Store, data: AwareData, detector: Detector, options: AwareOptions, *, card: dict[str, Any] | None = None
 ) -> AwareWeights:
-    """Train on objects of a store.
-
-    Args:
-        store: Where they come from, for the card.
-        data: See ``collect``.
-        detector: The store's.
-        options: How.
-        card: What else to write into the card.
-    """
+    """Train on objects that ``collect`` took from a store with its detector; ``card`` goes into the card, too."""
     plain = fit(data.features, data, options)
     probed = fit(np.hstack([data.features, data.probe]), data, options) if data.probe.shape[1] else None
     known = {
@@ -110,12 +96,7 @@ def train(
         "detector_digest": store.manifest.detector_digest,
         "objects": len(data),
         "pictures": len(np.unique(data.picture)),
-        "rule": options.rule,
-        "ridge": options.ridge,
-        "class_weight": options.class_weight,
-        "sigma": options.sigma,
-        "count_share": options.count_share,
-        "seed": options.seed,
+        **asdict(options),
         "encoder": store.manifest.encoder_build,
         "preset": store.manifest.preset,
         "versions": dict(store.manifest.versions),
@@ -145,11 +126,7 @@ class Validation:
 def cross_validate(data: AwareData, options: AwareOptions, *, folds: int = 5, repeats: int = 4) -> Validation:
     """Predict every object by models that saw no object of its picture.
 
-    Args:
-        data: The objects.
-        options: How to train.
-        folds: Parts that the pictures are dealt into.
-        repeats: Times that they are dealt anew.
+    Pictures are dealt into so many ``folds``, and anew ``repeats`` times.
     """
     count = len(data)
     plain, probed = np.zeros((repeats, count, QP_COUNT)), np.zeros((repeats, count, QP_COUNT))
@@ -203,10 +180,3 @@ def _spread(unseen: NDArray[np.float64], label: NDArray[np.int64], sigma: float)
     start = np.array([0.0, np.log(6.0), 0.0, np.log(5.0), 0.0])
     best = minimize(loss, start, method="L-BFGS-B").x
     return float(best[0]), np.asarray(best[1:])
-
-
-def _arrays(model: Regression) -> dict[str, NDArray[Any]]:
-    return dict(vars(model))
-
-
-__all__ = ["NAME", "AwareOptions", "Validation", "cross_validate", "fit", "fold_of", "gdsl_targets", "train"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 
@@ -21,6 +20,11 @@ from vcmpipe.thresholds.weights import read_state, write_weights
 from vcmpipe.training.machine import devices, loggers, quiet
 from vcmpipe.training.recipe import Plan, Work
 from vcmpipe.training.report import TrainReport
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+    from vcmpipe.training.task import BestWeights
 
 WEIGHTS = "weights.safetensors"
 """The name of a run's weights in its folder."""
@@ -35,7 +39,7 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
     """
     began = time.monotonic()
     plan, recipe, material = work.plan, work.recipe, work.material
-    counts = {name: material.count(name) for name in ("train", "val", "test")}
+    counts = {name: len(material.split(name)) for name in ("train", "val", "test")}
     if not counts["train"]:
         raise InputError(f"{options.data}: none of its {material.noun} is in the split train: make it of more pictures")
     if not counts["val"]:
@@ -50,23 +54,23 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
         return done
     network = work.network()
     # Only now: weights that cannot be had leave nothing behind that a second try would stumble over.
-    _begin(out, plan)
+    if not (out / "run.json").is_file():
+        _write_json(out / "run.json", plan)
     work.prepare()
     last = out / "last.ckpt"
     if last.is_file():
         say(f"going on from {last}")
-    fitted = _fit(options, work, network, last, progress, say)
-    if not fitted.trainer.is_global_zero:
+    trainer, best = _fit(options, work, network, last, progress, say)
+    if not trainer.is_global_zero:
         raise SystemExit(0)  # another process of the same run writes the results
-    best = fitted.best
     if best.epoch >= 0:
         recipe.load(network, read_state(best.path), str(best.path))
-    constant, baseline = material.baseline() or ("", None)
+    constant, baseline = material.baseline() if material.baseline and counts["val"] else ("", None)
     report = TrainReport(
         model=plan.model,
         weights=str(weights),
-        epochs=fitted.trainer.current_epoch,
-        best_epoch=(best.epoch if best.epoch >= 0 else fitted.trainer.current_epoch - 1) + 1,
+        epochs=trainer.current_epoch,
+        best_epoch=(best.epoch if best.epoch >= 0 else trainer.current_epoch - 1) + 1,
         objects=counts,
         metrics={name: round(value, 6) for name, value in best.figures.items()},
         baseline=None if baseline is None else round(baseline, 4),
@@ -75,8 +79,7 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
         constant=constant,
     )
     write_weights(weights, network, _card(work, report))
-    with publish(out / "report.json") as part:
-        part.write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+    _write_json(out / "report.json", report)
     return report
 
 
@@ -98,8 +101,10 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
     for field in dataclasses.fields(plan):
         old, new = getattr(before, field.name), getattr(plan, field.name)
         if old != new:
-            words = "its labelled objects have changed" if field.name == "objects" else f"{field.name} {old}, now {new}"
-            raise InputError(f"{out} holds a run with another configuration ({words}): name another --out")
+            change = (
+                "its labelled objects have changed" if field.name == "objects" else f"{field.name} {old}, now {new}"
+            )
+            raise InputError(f"{out} holds a run with another configuration ({change}): name another --out")
     done = out / "report.json"
     if done.is_file() and (out / WEIGHTS).is_file():
         try:
@@ -109,27 +114,23 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
     return None
 
 
-def _begin(out: Path, plan: Plan) -> None:
-    if not (out / "run.json").is_file():
-        with publish(out / "run.json") as part:
-            part.write_text(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
+def _write_json(path: Path, value: Plan | TrainReport) -> None:
+    with publish(path) as part:
+        part.write_text(json.dumps(dataclasses.asdict(value), indent=2) + "\n")
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    trainer: Any
-    best: Any
-
-
-def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, progress: Progress, say: Warn) -> _Fitted:
+def _fit(
+    options: TrainOptions, work: Work, network: nn.Module, last: Path, progress: Progress, say: Warn
+) -> tuple[pl.Trainer, BestWeights]:
+    """Drive the training; the trainer, and what kept the best weights."""
     import lightning.pytorch as pl
 
-    from vcmpipe.training.task import BestWeights, LastState, Task, Telling
+    from vcmpipe.training.task import BestWeights, LastState, ReportProgress, Task
 
     out, plan = last.parent, work.plan
     task = Task(network, plan, work.recipe, work.material, options.workers)
     best = BestWeights(out / "best.safetensors", work.recipe.monitors, plan.patience)
-    callbacks: list[pl.Callback] = [best, Telling(progress, say), LastState(last, options.checkpoint_every)]
+    callbacks: list[pl.Callback] = [best, ReportProgress(progress, say), LastState(last, options.checkpoint_every)]
     with quiet():
         trainer = pl.Trainer(
             max_epochs=plan.epochs,
@@ -140,7 +141,7 @@ def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, prog
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            limit_val_batches=None if work.material.count("val") else 0,
+            limit_val_batches=None if len(work.material.split("val")) else 0,
             use_distributed_sampler=False,
             log_every_n_steps=1,
             gradient_clip_val=work.recipe.clip,
@@ -156,7 +157,7 @@ def _fit(options: TrainOptions, work: Work, network: nn.Module, last: Path, prog
             raise output_error(out, error) from error
     if trainer.interrupted:
         raise KeyboardInterrupt
-    return _Fitted(trainer, best)
+    return trainer, best
 
 
 def _card(work: Work, report: TrainReport) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def _card(work: Work, report: TrainReport) -> dict[str, Any]:
     return {
         "model": work.plan.model,
         **work.card,
-        "data": work.material.describe() | {report.noun: report.objects},
+        "data": {**work.material.card} | {report.noun: report.objects},
         "training": dataclasses.asdict(work.plan) | {"epochs_run": report.epochs, "best_epoch": report.best_epoch},
         "metrics": report.metrics | {"constant_val_error": report.baseline},
         "versions": provenance.versions() | libraries,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.config import EvaluatePredictorOptions
-from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection import load_detector
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import Bootstrap
 from vcmpipe.evaluation.threshold_errors import (
@@ -29,6 +29,7 @@ from vcmpipe.evaluation.threshold_errors import (
 from vcmpipe.frames import Frame
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process.folders import publish_folder
+from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.thresholds import Coder, ThresholdPredictor, Thresholds, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware, is_aware
 from vcmpipe.thresholds.weights import read_card
@@ -45,20 +46,15 @@ _BOX = ["x1", "y1", "x2", "y2"]
 
 @dataclass(frozen=True)
 class PredictorReport:
-    """What is said of a predictor.
+    """How a predictor did on the objects of a split.
 
     Attributes:
-        predictor: Its name.
-        data: The data set's name.
-        split: The objects looked at.
-        pictures: How many pictures they are in.
         decision: How thresholds were read off the distributions.
-        constant: What the baseline always says: the median of the training labels.
+        constant: What the baseline always answers: the median of the training labels.
         left_out: Objects of the data set that are never recognised or have no label.
         trained_for: The detector whose losses it learned, None where nobody knows.
         measured_for: The detector whose losses the labels are.
-        overall: All objects.
-        middle: Those with labels in 27..51 (E[27,51]).
+        middle: Objects with labels in 27..51 (E[27,51]).
         by_size: Small, medium and large ones.
         by_class: Classes, the most frequent first.
         calibration: What risks promise and what happens; as far as labels are right.
@@ -83,15 +79,10 @@ class PredictorReport:
 def evaluate_objects(
     options: EvaluatePredictorOptions,
     *,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
-    warn: Callable[[str], None] = lambda message: None,
+    progress: Progress = lambda done, total: None,
+    warn: Warn = lambda message: None,
 ) -> PredictorReport:
     """Predict the thresholds of a split's objects and compare them with the labels.
-
-    Args:
-        options: Which predictor, on what.
-        progress: Called with pictures done and their number.
-        warn: Called with what the user should know.
 
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
@@ -137,7 +128,7 @@ def predict_rows(
     predictor: ThresholdPredictor,
     rows: pd.DataFrame,
     pictures: Pictures,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[Thresholds, pd.DataFrame]:
     """The thresholds of labelled objects, picture by picture.
 
@@ -175,7 +166,7 @@ class _Coded:
         return self._pictures.versions(self._rows, list(qps))
 
 
-def _predictor(options: EvaluatePredictorOptions, warn: Callable[[str], None]) -> tuple[ThresholdPredictor, str | None]:
+def _predictor(options: EvaluatePredictorOptions, warn: Warn) -> tuple[ThresholdPredictor, str | None]:
     predictor, card = _load(options)
     if isinstance(predictor, DetectorAware):
         card = predictor.card
@@ -190,30 +181,44 @@ def _predictor(options: EvaluatePredictorOptions, warn: Callable[[str], None]) -
 def _load(options: EvaluatePredictorOptions) -> tuple[ThresholdPredictor, dict[str, Any]]:
     detector = None
     if options.detector is not None:
-        detector = load_detector(resolve_detector_spec(options.detector), jobs=1, device=options.device)
+        detector = load_detector(options.detector, jobs=1, device=options.device)
     if options.predictor is not None:
         return load_predictor(options.predictor, detector=detector), {}
     weights = Path(cast(str, options.weights))
-    if not weights.is_file():
-        raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
-    if is_aware(weights):
+    if weights.is_file() and is_aware(weights):
         return load_predictor(f"detector_aware:{weights}", detector=detector), {}
-    card = read_card(weights)
-    if card is None:
-        raise InputError(f"{weights} has no card (.json beside it): name it as --predictor dt_jrd:{weights}")
-    words: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
+    card = card_of(weights, "dt_jrd")
+    device: dict[str, Any] = {} if options.device == "auto" else {"device": options.device}
     known = PREDICTORS.known()
     if card["model"] not in known:
         raise InputError(
             f"{weights} holds weights of {card['model']!r}, which is unknown; known are {', '.join(known)}"
         )
     argument = f"{card.get('variant', '')}:{weights}" if "variant" in card else str(weights)
-    predictor = known[card["model"]].load()(argument, **words)
+    predictor = known[card["model"]].load()(argument, **device)
     return cast(ThresholdPredictor, predictor), card
 
 
+def card_of(weights: Path, example: str) -> dict[str, Any]:
+    """The card of the file that ``--weights`` names.
+
+    Args:
+        weights: The file.
+        example: A predictor that such weights may be of, for the message.
+
+    Raises:
+        InputError: The file or its card is not there, or the card is damaged.
+    """
+    if not weights.is_file():
+        raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
+    card = read_card(weights)
+    if card is None:
+        raise InputError(f"{weights} has no card (.json beside it): name it as --predictor {example}:{weights}")
+    return card
+
+
 def _seen_in_training(predictor: ThresholdPredictor, rows: pd.DataFrame, pictures: Pictures) -> int:
-    """How many of the pictures the predictor learned from, as far as its card says."""
+    """How many of the pictures the predictor learned from, as far as its card states."""
     learned = set(predictor.card.get("learned_from", ())) if isinstance(predictor, DetectorAware) else set()
     if not learned:
         return 0

@@ -33,7 +33,7 @@ class EpochBatches:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning says which epoch begins."""
+        """Called by Lightning when an epoch begins."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -53,12 +53,9 @@ class EpochBatches:
 
 
 class ResumableLoader:
-    """A loader that can say how far it got in an epoch and go on from there (``state_dict``, as Lightning asks).
+    """A loader that knows how far it got in an epoch and goes on from there (``state_dict``, as Lightning has it).
 
-    Args:
-        dataset: Takes draws.
-        batches: Which draws, in which order.
-        workers: Processes that load; 0: none besides this one.
+    ``workers`` are processes that load; 0: none besides this one.
     """
 
     def __init__(self, dataset: Dataset[Any], batches: EpochBatches, workers: int = 0) -> None:
@@ -75,8 +72,8 @@ class ResumableLoader:
         start, self._start = self._start, 0
         self._done = start
         generator = torch.Generator().manual_seed(0)  # else a loader takes a number from the global one
-        words: dict[str, Any] = {"num_workers": self.workers, "generator": generator}
-        for batch in DataLoader(self.dataset, batch_sampler=self.sampler.batches()[start:], **words):
+        batches = self.sampler.batches()[start:]
+        for batch in DataLoader(self.dataset, batch_sampler=batches, num_workers=self.workers, generator=generator):
             self._done += 1
             yield batch
 

@@ -42,9 +42,3 @@ def gdsl_loss(logits: Tensor, labels: Tensor, sigma: float = SIGMA) -> Tensor:
         sigma: Spread of the soft labels in QP steps.
     """
     return -(soft_labels(labels, sigma) * functional.log_softmax(logits.float(), dim=1)).sum(dim=1).mean()
-
-
-def loss_floor(label: int, sigma: float = SIGMA) -> float:
-    """The least that ``gdsl_loss`` can be for a label: the entropy of its soft label (2.518 inside, sigma 3)."""
-    mass = soft_labels(torch.tensor([label]), sigma)[0].double()
-    return float(-(mass * mass.clamp_min(1e-300).log()).sum())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +13,7 @@ from vcmpipe.config import TrainOptions
 
 
 def devices(options: TrainOptions) -> dict[str, Any]:
-    """Lightning's words for where to train.
+    """Lightning's arguments for where to train.
 
     Raises:
         InputError: The device is not there.
@@ -38,18 +40,17 @@ def loggers(out: Path) -> list[Any]:
     return [CSVLogger(**cast(Any, place)), TensorBoardLogger(**cast(Any, place))]
 
 
-class quiet:
-    """Lightning's advice is not for those who call vcmpipe."""
-
-    def __enter__(self) -> None:
-        self._levels = {name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")}
-        for name in self._levels:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Lightning's advice, which is not for those who call vcmpipe."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.|torch\.")
-
-    def __exit__(self, *rest: Any) -> None:
-        self._warnings.__exit__(*rest)
-        for name, level in self._levels.items():
-            logging.getLogger(name).setLevel(level)
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,20 +15,20 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from vcmpipe.config import TrainOptions
-from vcmpipe.errors import InputError
+from vcmpipe.evaluation.threshold_errors import median_constant
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.thresholds.weights import digest_of, read_state
-from vcmpipe.training.engine import WEIGHTS, carry_out
+from vcmpipe.thresholds.weights import read_state
+from vcmpipe.training.engine import carry_out
 from vcmpipe.training.losses import SIGMA
 from vcmpipe.training.objects import ObjectSet, open_objects
-from vcmpipe.training.recipe import Plan, Recipe, Work, settings
+from vcmpipe.training.recipe import Defaults, Material, Plan, Recipe, Work, settings
 from vcmpipe.training.report import TrainReport
+from vcmpipe.training.start import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vcmpipe.training.losses import SIGMA
-from vcmpipe.training.objects import Pictures
+    from vcmpipe.training.objects import Pictures
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,16 @@ class ObjectRecipe(Recipe):
     """The part of one of these models; see ``Recipe``.
 
     Attributes:
+        defaults: Of the options.
         backbone: Default of the option, and so is ``size``.
         size: Likewise.
         build: The network with random weights.
-        load_pretrained: Fills it with timm's weights and says which.
+        load_pretrained: Fills it with timm's weights and returns their name.
         freeze: Leaves only what the paper trains to be trained.
         items: The data set of some rows; True where they are trained on.
     """
 
+    defaults: Defaults
     backbone: str
     size: int
     build: Callable[[ObjectPlan], nn.Module]
@@ -68,82 +71,49 @@ class ObjectRecipe(Recipe):
     items: Callable[[ObjectPlan, Pictures, pd.DataFrame, bool], Dataset[Any]]
 
 
-@dataclass(frozen=True)
-class ObjectMaterial:
-    """Objects as ``Material``."""
-
-    plan: ObjectPlan
-    recipe: ObjectRecipe
-    objects: ObjectSet
-    noun: str = "objects"
-
-    def count(self, split: str) -> int:
-        """See ``Material``."""
-        return len(self.objects.split(split))
-
-    def items(self, split: str, training: bool) -> Dataset[Any]:
-        """See ``Material``."""
-        return self.recipe.items(self.plan, self.objects.pictures, self.objects.split(split), training)
-
-    def baseline(self) -> tuple[str, float] | None:
-        """See ``Material``."""
-        from vcmpipe.evaluation.threshold_errors import median_constant
-
-        train, val = self.objects.labels("train"), self.objects.labels("val")
-        if not len(val):
-            return None
-        return "always the median", float(abs(val - median_constant(train)).mean())
-
-    def describe(self) -> dict[str, Any]:
-        """See ``Material``."""
-        samples = self.objects.samples
-        left_out = self.objects.left_out
-        return {"name": samples.name, "rule": samples.rule, "left_out": left_out, "source": dict(samples.source)}
-
-
 def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
     """Train one of the networks that have an ``ObjectRecipe``; see ``train``."""
     recipe = cast(ObjectRecipe, importlib.import_module(f"vcmpipe.training.{options.model}").RECIPE)
     objects = open_objects(options)
-    plan = make_plan(options, recipe, objects)
-    source = objects.samples.source
-    card = {
-        "backbone": plan.backbone,
-        "size": plan.size,
-        "detector": source.get("detector"),
-        "detector_digest": source.get("detector_digest"),
-    }
-    work = Work(plan, recipe, ObjectMaterial(plan, recipe, objects), lambda: make_network(options, plan, recipe), card)
-    return carry_out(options, work, progress=progress, warn=warn, say=say)
-
-
-def make_plan(options: TrainOptions, recipe: ObjectRecipe, objects: ObjectSet) -> ObjectPlan:
-    """The options with the model's defaults filled in."""
-    table = objects.samples.table[["sample", "split", "label"]]
-    init = options.init or recipe.defaults.init
-    if init not in ("pretrained", "random"):
-        if not weight_file(init).is_file():
-            raise InputError(
-                f"--init {init} is not there: give pretrained, random, a file of weights, or a run's folder"
-            )
-        init = f"sha256:{digest_of(weight_file(init))}"
-    digest = hashlib.sha256(table.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
-    freeze = init != "random" if options.freeze == "auto" else options.freeze == "yes"
-    return ObjectPlan(
-        **settings(options, recipe.defaults, objects=digest, init=init, freeze=freeze),
+    samples = objects.samples
+    init, files = resolve(options.init or recipe.defaults.init, options.model, pretrained=True)
+    table = samples.table[["sample", "split", "label"]].to_csv(index=False)
+    digest = hashlib.sha256(table.encode("utf-8", "surrogatepass")).hexdigest()
+    plan = ObjectPlan(
+        **settings(options, recipe.defaults, objects=digest, init=init),
         backbone=options.backbone or recipe.backbone,
         size=options.size or recipe.size,
         sigma=SIGMA if options.sigma is None else options.sigma,
         versions=options.versions,
     )
+    material = Material(
+        "objects",
+        objects.split,
+        partial(recipe.items, plan, objects.pictures),
+        {
+            "name": samples.name,
+            "rule": samples.rule,
+            "left_out": objects.left_out,
+            "source": dict(samples.source),
+        },
+        partial(_median_error, objects),
+    )
+    card = {
+        "backbone": plan.backbone,
+        "size": plan.size,
+        "detector": samples.source.get("detector"),
+        "detector_digest": samples.source.get("detector_digest"),
+    }
+    work = Work(plan, recipe, material, lambda: _make_network(files, plan, recipe), card)
+    return carry_out(options, work, progress=progress, warn=warn, say=say)
 
 
-def weight_file(init: str) -> Path:
-    """The file that ``--init`` names, itself or by the folder of its run."""
-    return Path(init) / WEIGHTS if Path(init).is_dir() else Path(init)
+def _median_error(objects: ObjectSet) -> tuple[str, float]:
+    constant = median_constant(objects.labels("train"))
+    return "always the median", float(abs(objects.labels("val") - constant).mean())
 
 
-def make_network(options: TrainOptions, plan: ObjectPlan, recipe: ObjectRecipe) -> nn.Module:
+def _make_network(files: list[Path], plan: ObjectPlan, recipe: ObjectRecipe) -> nn.Module:
     """The network with the weights that were requested.
 
     Raises:
@@ -153,9 +123,8 @@ def make_network(options: TrainOptions, plan: ObjectPlan, recipe: ObjectRecipe) 
     network = recipe.build(plan)
     if plan.init == "pretrained":
         recipe.load_pretrained(network, plan.backbone)
-    elif plan.init != "random":
-        assert options.init is not None
-        recipe.load(network, read_state(weight_file(options.init)), options.init)
+    for file in files:
+        recipe.load(network, read_state(file), str(file))
     if plan.freeze:
         recipe.freeze(network)
     return network

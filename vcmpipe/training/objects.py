@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,30 +32,6 @@ _KEPT = 16
 _LEAST = 1
 _BOX = ["x1", "y1", "x2", "y2"]
 Pixels = NDArray[np.uint8]
-
-
-class Pictures(Protocol):
-    """Where the pixels of objects come from; rows are those of ``Samples.table``."""
-
-    def crop(self, row: pd.Series) -> Pixels:
-        """The object in the source: uint8 (rows, columns, 3)."""
-        ...
-
-    def version(self, row: pd.Series, qp: int) -> Pixels:
-        """The object in the picture coded at a QP, of the same size."""
-        ...
-
-    def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
-        """A source picture and the boxes (N, 4) of the objects in it, in its pixels."""
-        ...
-
-    def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
-        """The same picture coded at QPs."""
-        ...
-
-    def file(self, row: pd.Series) -> Path:
-        """The file that the source's pixels are in."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,17 +75,15 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
         table = table[~named_in(table["picture"], Path(options.exclude))]
     if not table.empty and table["path"].isna().all():
         raise InputError(f"{options.data} holds no crops and no pictures, only labels: {'; '.join(samples.missing)}")
-    table = table[table["path"].notna()]  # the others are told of in samples.missing
+    table = table[table["path"].notna()]  # the others are reported in samples.missing
     usable = table[table["label"].notna() & table["recognisable"]]
     if usable.empty:
         raise InputError(
             f"{options.data} has no labelled objects: {len(table)} are in it, none with a threshold (a store without "
             "objects, or a detector that sees none)"
         )
-    kept = usable
-    if options.limit is not None:
-        # Which ones must not depend on what else is in the data set.
-        kept = usable.groupby("split", group_keys=False, sort=False).head(options.limit)
+    # Which ones must not depend on what else is in the data set.
+    kept = usable if options.limit is None else usable.groupby("split", sort=False).head(options.limit)
     samples = dataclasses.replace(samples, table=kept.reset_index(drop=True))
     return ObjectSet(samples, pictures, len(table) - len(usable))
 
@@ -117,8 +91,8 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
 def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
     kind, _, rest = options.data.partition(":")
     if kind == OW_JRD:
-        asked = DatasetImportOptions(data_set="ow-jrd", source=rest, out="unused", pattern=options.pattern)
-        samples = ow_jrd.read(asked).samples
+        requested = DatasetImportOptions(data_set="ow-jrd", source=rest, out="unused", pattern=options.pattern)
+        samples = ow_jrd.read(requested).samples
         return samples, SamplePictures(samples, options)
     samples = load_samples(options.data, options.rule)
     path = Path(options.data)
@@ -153,23 +127,23 @@ class StorePictures:
         return self.store.source(name, self.images)
 
     def crop(self, row: pd.Series) -> Pixels:
-        """See ``Pictures``."""
+        """The object in the source: uint8 (rows, columns, 3); rows are those of ``Samples.table``."""
         return cut(self._source(row["picture"]).rgb, row[_BOX].to_list())
 
     def version(self, row: pd.Series, qp: int) -> Pixels:
-        """See ``Pictures``."""
+        """The object in the picture coded at a QP, of the same size."""
         return cut(self.store.versions(row["picture"], [qp])[0].rgb, row[_BOX].to_list())
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
-        """See ``Pictures``."""
+        """A source picture and the boxes (N, 4) of the objects in it, in its pixels."""
         return self._source(rows["picture"].iloc[0]), rows[_BOX].to_numpy(dtype=np.float32)
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
-        """See ``Pictures``."""
+        """The same picture coded at QPs."""
         return self.store.versions(rows["picture"].iloc[0], list(qps))
 
     def file(self, row: pd.Series) -> Path:
-        """See ``Pictures``."""
+        """The file that the source's pixels are in."""
         return (self.images or self.store.images) / str(row["picture"])
 
     def __getstate__(self) -> dict[str, object]:
@@ -184,7 +158,7 @@ class SamplePictures:
 
     Args:
         samples: The table.
-        options: May say where the pixels are.
+        options: May give the place of the pixels.
     """
 
     def __init__(self, samples: Samples, options: ObjectsOptions) -> None:
@@ -193,7 +167,7 @@ class SamplePictures:
         self.pattern = check_pattern(str(pattern), "--pattern", qp=True) if pattern else None
 
     def crop(self, row: pd.Series) -> Pixels:
-        """See ``Pictures``."""
+        """See ``StorePictures``."""
         rgb, box = self._open(row)
         return cut(rgb, box)
 
@@ -210,34 +184,36 @@ class SamplePictures:
         return rgb, [0.0, 0.0, float(width), float(height)]  # a crop
 
     def version(self, row: pd.Series, qp: int) -> Pixels:
-        """See ``Pictures``."""
+        """See ``StorePictures``."""
         rgb, box = self._boxed(self._coded(row, qp), row)
         return cut(rgb, box)
 
     def _coded(self, row: pd.Series, qp: int) -> Pixels:
         if self.pattern is None:
-            raise InputError(
-                f"{self.name} holds no coded versions: take a built store, or say --pattern where they are"
-            )
+            raise InputError(f"{self.name} holds no coded versions: take a built store, or name them with --pattern")
         path = self.root / filled(self.pattern, row["sample"], qp)
         if not path.is_file():
-            raise InputError(f"{path} is missing: --pattern says how coded versions are named")
+            raise InputError(f"{path} is missing: --pattern names coded versions")
         return read_picture(path, _LEAST)
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
-        """See ``Pictures``."""
+        """See ``StorePictures``."""
         opened = [self._open(row) for _, row in rows.iterrows()]
         boxes = np.array([box for _, box in opened], dtype=np.float32)
         return Frame(0, opened[0][0], str(rows["path"].iloc[0])), boxes
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
-        """See ``Pictures``."""
+        """See ``StorePictures``."""
         row = rows.iloc[0]
         return [Frame(0, self._coded(row, qp), str(row["path"])) for qp in qps]
 
     def file(self, row: pd.Series) -> Path:
-        """See ``Pictures``."""
+        """See ``StorePictures``."""
         return self.root / str(row["path"])
+
+
+Pictures = StorePictures | SamplePictures
+"""Where the pixels of objects come from."""
 
 
 def groups(rows: pd.DataFrame) -> list[pd.DataFrame]:

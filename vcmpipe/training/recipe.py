@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from vcmpipe.errors import InputError
+from vcmpipe.thresholds.weights import fill
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vcmpipe.config import TrainOptions
 
 
@@ -18,7 +23,6 @@ class Plan:
     """A run's settings with all defaults filled in; two runs with equal plans give equal weights (on a CPU).
 
     Attributes:
-        model: The model's name.
         data: The data set, as it was named.
         objects: Digest of its samples, splits and labels.
         init: ``pretrained``, ``random``, or the digest of a weight file (several: with commas).
@@ -26,9 +30,7 @@ class Plan:
         epochs: At most so many.
         batch: Items in a batch, of each device.
         lr: Learning rate at the start.
-        weight_decay: Of the optimiser.
         patience: Epochs without a better validation before it stops; 0: never.
-        seed: Of all randomness.
         precision: Lightning's name for it.
     """
 
@@ -63,9 +65,8 @@ class Recipe:
     """One model's part in training.
 
     Attributes:
-        defaults: Of its options.
-        monitors: Validation figures, less is better: the first says which weights are the best, and training stops when
-            none of them gets better.
+        monitors: Validation figures, less is better: the first decides which weights are the best, and training stops
+            when none of them gets better.
         load: Fills a network from a state dict; a source's name goes into errors.
         loss: Loss, and what else is logged, by name, of a network on a batch. The last part of a batch has a row for
             each item.
@@ -73,37 +74,30 @@ class Recipe:
         clip: The norm that gradients are cut to; None: they are not.
     """
 
-    defaults: Defaults
-    monitors: tuple[str, ...]
-    load: Callable[[Any, dict[str, Tensor], str], None]
+    monitors: tuple[str, ...] = ("val_loss",)
+    load: Callable[[Any, dict[str, Tensor], str], None] = fill
     loss: Callable[[Any, Any, Any], tuple[Tensor, dict[str, Tensor]]]
     optimiser: Callable[[Any, Iterable[nn.Parameter]], dict[str, Any]]
     clip: float | None = None
 
 
-class Material(Protocol):
-    """What a run learns from."""
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from.
 
-    @property
-    def noun(self) -> str:
-        """What it counts, in the plural."""
-        ...
+    Attributes:
+        noun: What it counts, in the plural.
+        split: The rows of a split (train, val, test).
+        items: The data set of some rows, whose items take a ``Draw`` each; True where they are trained on.
+        card: What the card states of it.
+        baseline: A guess that does not look, and its validation error; asked only where there are validation rows.
+    """
 
-    def count(self, split: str) -> int:
-        """How many are in a split (train, val, test)."""
-        ...
-
-    def items(self, split: str, training: bool) -> Dataset[Any]:
-        """A split's items, which take a ``Draw`` each; True where they are trained on."""
-        ...
-
-    def baseline(self) -> tuple[str, float] | None:
-        """What guesses without looking, in words, and its validation error; None without validation."""
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """For the card."""
-        ...
+    noun: str
+    split: Callable[[str], pd.DataFrame]
+    items: Callable[[pd.DataFrame, bool], Dataset[Any]]
+    card: Mapping[str, Any]
+    baseline: Callable[[], tuple[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,11 +105,8 @@ class Work:
     """All that a run is made of.
 
     Attributes:
-        plan: Its settings.
-        recipe: The model's part.
-        material: What it learns from.
         network: Makes the network with the weights that it starts from.
-        card: What the card says of this model, besides what it says of all.
+        card: What the card states of this model, besides what it states of all.
         prepare: Makes what the material needs and keeps in the run's folder, before the first batch.
     """
 
@@ -127,22 +118,24 @@ class Work:
     prepare: Callable[[], None] = lambda: None
 
 
-def settings(options: TrainOptions, defaults: Defaults, *, objects: str, init: str, freeze: bool) -> dict[str, Any]:
+def settings(
+    options: TrainOptions, defaults: Defaults, *, objects: str, init: str, whole: str | None = None
+) -> dict[str, Any]:
     """The fields of every plan, from options and a model's defaults.
 
-    Args:
-        options: What was requested.
-        defaults: Of the model.
-        objects: See ``Plan``.
-        init: See ``Plan``.
-        freeze: See ``Plan``.
+    ``objects`` and ``init`` as in ``Plan``; ``whole`` is why nothing can be frozen, None where something can.
+
+    Raises:
+        InputError: ``--freeze yes`` where nothing can be frozen.
     """
+    if whole and options.freeze == "yes":
+        raise InputError(f"--freeze yes: {whole}")
     return {
         "model": options.model,
         "data": options.data,
         "objects": objects,
         "init": init,
-        "freeze": freeze,
+        "freeze": not whole and (init != "random" if options.freeze == "auto" else options.freeze == "yes"),
         "epochs": options.epochs or defaults.epochs,
         "batch": options.batch or defaults.batch,
         "lr": defaults.lr if options.lr is None else options.lr,

@@ -1,4 +1,4 @@
-"""What a training run ends with, and how it says where it is."""
+"""What a training run ends with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ class TrainReport:
     """What came out of a run.
 
     Attributes:
-        model: The model's name.
         weights: The weight file; its card lies beside it.
         epochs: Epochs that were run, those before an interruption included.
         best_epoch: The one whose weights were kept, from 1.

@@ -19,12 +19,6 @@ def train(
 ) -> TrainReport:
     """Train a predictor.
 
-    Args:
-        options: What, on what, and how.
-        progress: Called with batches done and their total.
-        warn: Called with what the user should know.
-        say: Called with a line after each epoch.
-
     Raises:
         VcmError: The input is wrong, or the place cannot be written to.
     """

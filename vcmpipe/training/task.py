@@ -19,15 +19,7 @@ from vcmpipe.training.recipe import Material, Plan, Recipe
 
 
 class Task(pl.LightningModule):
-    """A network under training.
-
-    Args:
-        network: What is trained.
-        plan: The run's settings.
-        recipe: The model's part.
-        material: What it is trained and validated on.
-        workers: Processes that load.
-    """
+    """A network under training; ``workers`` are processes that load."""
 
     def __init__(self, network: nn.Module, plan: Plan, recipe: Recipe, material: Material, workers: int = 0) -> None:
         super().__init__()
@@ -43,7 +35,7 @@ class Task(pl.LightningModule):
 
     def _loader(self, split: str) -> ResumableLoader:
         training = split == "train"
-        items = self.material.items(split, training)
+        items = self.material.items(self.material.split(split), training)
         batches = EpochBatches(
             len(cast(Sized, items)),
             self.plan.batch,
@@ -73,11 +65,9 @@ class Task(pl.LightningModule):
                 f"the training went astray: in epoch {self.current_epoch + 1} the loss is no number any more. Take a "
                 "smaller --lr, and another --out"
             )
-        words: dict[str, Any] = {"batch_size": len(batch[-1]), "sync_dist": stage == "val"}
-        if stage == "train":
-            words |= {"on_step": True, "on_epoch": True}
+        when: dict[str, Any] = {"on_step": True, "on_epoch": True} if stage == "train" else {"sync_dist": True}
         for name, value in {"loss": loss, **figures}.items():
-            self.log(f"{stage}_{name}", value.detach(), **words)
+            self.log(f"{stage}_{name}", value.detach(), batch_size=len(batch[-1]), **when)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -119,7 +109,7 @@ class BestWeights(pl.Callback):
 
     Args:
         path: Where its state dict goes (.safetensors).
-        monitors: Figures; the first says which is the best, none of them better for ``patience`` epochs stops.
+        monitors: Figures; the first decides which is the best, none of them better for ``patience`` epochs stops.
         patience: 0: never.
     """
 
@@ -155,8 +145,8 @@ class BestWeights(pl.Callback):
         self.epoch, self.waited = int(state["epoch"]), int(state["waited"])
 
 
-class Telling(pl.Callback):
-    """Says how far it is."""
+class ReportProgress(pl.Callback):
+    """Reports batches and epochs as they are done."""
 
     def __init__(self, progress: Progress, say: Warn) -> None:
         self.progress, self.say = progress, say

@@ -26,8 +26,8 @@ def test_sizes_are_those_after_the_crop(sample):
 
 
 def test_intra_pictures_are_marked(sample):
-    assert [unit.is_idr for unit in split_access_units(sample.streams[0])] == [True, True]
-    irap = [unit.is_irap for unit in split_access_units(sample.inter)]
+    assert [unit.is_a("idr") for unit in split_access_units(sample.streams[0])] == [True, True]
+    irap = [unit.is_a("irap") for unit in split_access_units(sample.inter)]
     assert irap[0] and not all(irap)
 
 

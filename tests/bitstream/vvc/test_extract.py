@@ -57,7 +57,7 @@ def test_regions_whose_borders_are_filtered_stay(sample):
     sets, units = ParameterSets(), []
     for unit in split_nal_units(merge_regions(sample.streams, sample.layout)):
         if unit.type == NalType.PPS:
-            pps = sets.read_pps(unit.payload()) | {"pps_loop_filter_across_slices_enabled_flag": 1}
+            pps = sets.read(unit) | {"pps_loop_filter_across_slices_enabled_flag": 1}
             unit = make_nal(NalType.PPS, write_pps(pps))
         units.append(unit)
     with pytest.raises(BitstreamError, match="pps_loop_filter_across_slices_enabled_flag = 1"):

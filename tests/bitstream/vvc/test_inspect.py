@@ -74,10 +74,10 @@ def test_a_cut_is_said_unless_it_lies_in_the_data_of_a_pictures_last_slice(sampl
     for place in (*range(1, 150), *range(150, len(merged), 29), *range(second - 20, second + 60)):
         cut = merged[:place]
         try:
-            said = bool(inspect_stream(cut).problems)
+            reported = bool(inspect_stream(cut).problems)
         except BitstreamError:
-            said = True
-        if not said:
+            reported = True
+        if not reported:
             units = split_nal_units(cut)
             assert units[-1].is_slice and sum(unit.is_slice for unit in units) % 3 == 0, place
 

@@ -5,7 +5,6 @@ import pytest
 from vcmpipe.bitstream import RegionLayout, concatenate, merge_regions, split_nal_units
 from vcmpipe.bitstream.nal import join_nal_units
 from vcmpipe.bitstream.vvc.access_units import split_access_units
-from vcmpipe.bitstream.vvc.aps import Aps, read_aps, write_aps
 from vcmpipe.bitstream.vvc.nal import NalType, make_nal
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.pps import write_pps
@@ -19,11 +18,11 @@ def rewritten(stream, **changes):
     sets, units = ParameterSets(), []
     for unit in split_nal_units(stream):
         if unit.type in (NalType.SPS, NalType.PPS):
-            read, write = (sets.read_sps, write_sps) if unit.type == NalType.SPS else (sets.read_pps, write_pps)
-            fields = dict(read(unit.payload()))
+            write = write_sps if unit.type == NalType.SPS else write_pps
+            fields = dict(sets.read(unit))
             fields |= {name: value for name, value in changes.items() if name in fields}
             unit = make_nal(unit.type, write(fields))
-            read(unit.payload())
+            sets.read(unit)
         elif unit.is_slice and any(name.startswith("ph_") for name in changes):
             piece = read_slice(unit, sets, None)
             piece.picture_header |= changes
@@ -59,9 +58,9 @@ def test_a_changed_initial_qp_is_corrected_in_the_slices(sample, decode, crop, s
         other = ParameterSets()
         for unit in split_nal_units(stream):
             if unit.type == NalType.SPS:
-                other.add_sps(sets.read_sps(unit.payload()))
+                other.add_sps(sets.read(unit))
             elif unit.type == NalType.PPS:
-                pps = other.add_pps(sets.read_pps(unit.payload()) | {"pps_init_qp_minus26": 11})
+                pps = other.add_pps(sets.read(unit) | {"pps_init_qp_minus26": 11})
                 unit = make_nal(NalType.PPS, write_pps(pps))
             elif unit.is_slice:
                 piece = read_slice(unit, sets, None)
@@ -86,7 +85,7 @@ def test_more_aps_than_a_picture_can_hold(sample, encode, draw, decode, crop, sa
     less = encode([picture], layout.regions(), qps, ctu=64, alf=[True] * 4 + [False] + [True] * 4)
     for form in ("slices", "subpictures"):
         merged = merge_regions(less, layout, form=form)
-        ids = [read_aps(u.payload()).id for u in split_nal_units(merged) if u.type == NalType.PREFIX_APS]
+        ids = [u.payload()[0] for u in split_nal_units(merged) if u.type == NalType.PREFIX_APS]
         assert ids == list(range(8))
         (decoded,) = decode(merged)
         for region, stream in zip(layout.regions(), less, strict=True):
@@ -95,7 +94,7 @@ def test_more_aps_than_a_picture_can_hold(sample, encode, draw, decode, crop, sa
 
 def test_an_lmcs_aps_is_refused(sample):
     units = split_nal_units(sample.streams[0])
-    lmcs = make_nal(NalType.PREFIX_APS, write_aps(Aps(1, 0, b"\xaa\x80")))
+    lmcs = make_nal(NalType.PREFIX_APS, b"\x20\xaa\x80")
     with pytest.raises(BitstreamError, match="region 0: APS: aps_params_type = 1"):
         merge_regions([join_nal_units([*units[:2], lmcs, *units[2:]]), *sample.streams[1:]], sample.layout)
 

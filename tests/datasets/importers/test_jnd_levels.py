@@ -182,7 +182,7 @@ def test_folders_that_are_something_else_are_named(legacy: Path, tmp_path: Path)
         jnd_levels.read(importing("jnd-levels", tmp_path / "file"))
     picture(legacy / "train" / "a.jpg")
     (legacy / "train" / "JND-Levels.txt").write_text(ROWS["train"] + "40 40 40\n")
-    with pytest.raises(InputError, match=r"train/a.jpg and train/a.png have one name"):
+    with pytest.raises(InputError, match=r"train: a.jpg and a.png have one name"):
         jnd_levels.read(importing("jnd-levels", legacy))
     (legacy / "valid" / "JND-Levels.txt").unlink()
     with pytest.raises(InputError, match=r"valid/JND-Levels.txt is not there"):

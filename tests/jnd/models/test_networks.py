@@ -48,8 +48,7 @@ def test_shapes(model: ModuleType, variant: str) -> None:
     pictures = torch.zeros(2, 3, *model.SIZE, device="meta")
     levels = 3 if variant.startswith(("mj_", "mt_3")) else 1
     assert model.levels(variant) == network.levels == levels
-    for answer in (network(pictures), network(pictures, in_order=False)):
-        assert answer.shape == (2, levels)
+    assert network(pictures).shape == (2, levels)
     assert [layer.weight.shape[0] for layer in network.output_layers()] == [1] * levels
     if model is laser:
         assert len(network.autoencoders) == levels
@@ -97,7 +96,7 @@ def test_an_autoencoder_trained_by_itself_is_adopted(small: Callable[[str], obje
         assert ("decoder.0.weight" in own) == (variant == "rec")
 
 
-def test_levels_never_fall_whatever_the_heads_say(small: Callable[[str], object]) -> None:
+def test_heads_answer_each_for_itself(small: Callable[[str], object]) -> None:
     small("mj_rec")
     network = on_meta(laser, "mj_rec").to_empty(device="cpu")
     for value in network.state_dict().values():
@@ -106,8 +105,7 @@ def test_levels_never_fall_whatever_the_heads_say(small: Callable[[str], object]
         torch.nn.init.constant_(layer.bias, bias)
     pictures = torch.rand(1, 3, *laser.SIZE) * 255
     with torch.inference_mode():
-        assert network(pictures).tolist() == [[30.0, 30.0, 40.0]]
-        assert network(pictures, in_order=False).tolist() == [[30.0, 20.0, 40.0]]
+        assert network(pictures).tolist() == [[30.0, 20.0, 40.0]]
 
 
 def test_every_head_learns_from_its_own_answers(small: Callable[[str], object]) -> None:
@@ -115,7 +113,7 @@ def test_every_head_learns_from_its_own_answers(small: Callable[[str], object]) 
     network = mtjnd.build("mt_3ljnd_va")
     for layer, bias in zip(network.output_layers(), (30.0, 20.0, 10.0), strict=True):
         torch.nn.init.constant_(layer.bias, bias)
-    answer, attention = network.with_attention(torch.rand(1, 3, *mtjnd.SIZE), in_order=False)
+    answer, attention = network.with_attention(torch.rand(1, 3, *mtjnd.SIZE))
     (answer.sum() + attention.sum()).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
     assert all(layer.bias.grad.item() == 1.0 for layer in network.output_layers())

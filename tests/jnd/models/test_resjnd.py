@@ -27,11 +27,11 @@ def picture(height: int, width: int) -> np.ndarray:
 
 def small_network() -> resjnd.ResJnd:
     torch.manual_seed(1)
-    return resjnd.build().eval()
+    return resjnd.ResJnd().eval()
 
 
 def test_published_size_and_names() -> None:
-    network = resjnd.build()
+    network = resjnd.ResJnd()
     assert sum(p.numel() for p in network.parameters()) == 301_824
     assert list(network.state_dict()) == ["input.weight", "conv1.weight", "conv2.weight", "output.weight"]
 
@@ -74,7 +74,7 @@ def test_the_halo_is_what_the_network_sees_and_no_pixel_more(
     narrow: None, monkeypatch: pytest.MonkeyPatch, direction: tuple[int, int]
 ) -> None:
     # Every layer hands on its neighbour on one side: what comes out holds the pixels 2, 4, ... 52 steps away.
-    network = resjnd.build().eval()
+    network = resjnd.ResJnd().eval()
     with torch.no_grad():
         for layer in (network.input, network.conv1, network.conv2, network.output):
             layer.weight.zero_()
@@ -100,7 +100,7 @@ def test_the_halo_is_what_the_network_sees_and_no_pixel_more(
 )
 def test_what_is_no_picture_is_refused(narrow: None, rgb: np.ndarray, tile: int) -> None:
     with pytest.raises(InputError):
-        resjnd.jnd_map(resjnd.build(), rgb, tile)
+        resjnd.jnd_map(resjnd.ResJnd(), rgb, tile)
 
 
 def test_weights_come_back(narrow: None, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def stripes(height: int = 240, width: int = 320) -> np.ndarray:
 
 
 def test_what_breaks_the_pattern_stands_out() -> None:
-    found = saliency(stripes())
+    found = saliency(stripes(), (64, 85))
     assert found.shape == (64, 85) and found.dtype == np.float32
     assert (found.min(), found.max()) == (0.0, 1.0)
     row, column = np.unravel_index(found.argmax(), found.shape)
@@ -36,7 +36,7 @@ def test_of_any_size_and_always_the_same(size: tuple[int, int], make_frame) -> N
 
 @pytest.mark.parametrize("value", [0, 77, 255])
 def test_one_colour_stands_out_nowhere(value: int) -> None:
-    found = saliency(np.full((40, 60, 3), value, np.uint8))
+    found = saliency(np.full((40, 60, 3), value, np.uint8), (64, 96))
     assert found.shape == (64, 96) and not found.any()
 
 
@@ -45,5 +45,5 @@ def test_rounding_does_not_decide(make_frame) -> None:
     x = np.arange(64)[None].repeat(64, axis=0)
     grey = (128 + 100 * np.sign(np.sin(2 * np.pi * x / 16 + 0.1))).astype(np.uint8)
     rgb = np.repeat(grey[..., None], 3, axis=2)
-    found = saliency(rgb)
-    assert np.abs(found - saliency(np.roll(rgb, 16, axis=1))).max() < 1e-3
+    found = saliency(rgb, (64, 64))
+    assert np.abs(found - saliency(np.roll(rgb, 16, axis=1), (64, 64))).max() < 1e-3

@@ -55,7 +55,7 @@ def test_attention_is_learned_beside(jnd_set: Path, options, tmp_path: Path) -> 
     assert torch.equal(picture, mtjnd.prepare(rgb))
     batch = picture[None], target[None], label[None]
     with torch.no_grad():
-        answers, logits = network.with_attention(batch[0], in_order=False)
+        answers, logits = network.with_attention(batch[0])
         value, figures = loss(plan("mt_1ljnd_va", [1], weight=3.0), network, batch)
     entropy = functional.binary_cross_entropy(torch.sigmoid(logits), batch[1])
     assert float(figures["attention"]) == pytest.approx(float(entropy), rel=1e-4)

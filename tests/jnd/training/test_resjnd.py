@@ -101,7 +101,7 @@ def test_gradients_are_clipped_and_the_rate_falls_in_steps(straight: Path) -> No
     assert rates[0] == rates[99] == 0.1 and rates[100] == pytest.approx(0.01) and rates[200] == pytest.approx(1e-3)
     start = read_state(straight / "weights.safetensors")
     torch.manual_seed(5)
-    before = resjnd.build().state_dict()
+    before = resjnd.ResJnd().state_dict()
     # Six steps under the clipped norm, with momentum 0.9, can go so far and no further.
     moved = torch.sqrt(sum(((start[key] - before[key]) ** 2).sum() for key in start))
     assert 0 < float(moved) < 0.1 * (CLIP + 1e-4 * 40) * sum(sum(0.9**i for i in range(n + 1)) for n in range(6))

@@ -28,11 +28,7 @@ def group_access_units(data: bytes) -> list[list[NalUnit]]:
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
-    """Split an Annex-B HEVC stream into its access units, in decoding order.
-
-    Raises:
-        BitstreamError: no HEVC stream, or no picture in it.
-    """
+    """The access units of an Annex-B HEVC stream in decoding order; BitstreamError where there are none."""
     sets = ParameterSets()
     found = []
     for group in group_access_units(data):
@@ -61,11 +57,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
 
 
 def joined(stream: bytes) -> bytes:
-    """A stream as it may stand behind others: as it is, for it brings its parameter sets.
-
-    Raises:
-        BitstreamError: no HEVC stream, or it does not begin with an IDR picture.
-    """
-    if not split_access_units(stream)[0].is_idr:
+    """A stream as it may stand behind others, as it is; BitstreamError where it does not begin with an IDR picture."""
+    if not split_access_units(stream)[0].is_a("idr"):
         raise BitstreamError("a stream to be joined does not begin with an IDR picture")
     return stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.hevc.access_units import group_access_units
 from vcmpipe.bitstream.hevc.nal import begins_picture
 from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, ctb_size, display_size, vui_of
@@ -10,6 +9,7 @@ from vcmpipe.bitstream.hevc.slice_header import read_slice
 from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, PictureOrder, RegionInfo, StreamInfo, stream_info
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 
 def inspect_stream(data: bytes) -> StreamInfo:

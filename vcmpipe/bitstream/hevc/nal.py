@@ -1,4 +1,4 @@
-"""NAL units of HEVC: types, headers, and by what they are told from VVC's (ITU-T H.265 clauses 7.3.1.2, 7.4.2.2)."""
+"""NAL units of HEVC: types, headers, and what tells them from VVC's (ITU-T H.265 clauses 7.3.1.2, 7.4.2.2)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def ctb_size(sps: Fields) -> int:
 
 
 def read_sps(payload: bytes) -> Fields:
-    """An SPS up to its colour description (clauses 7.3.2.2, E.2.1); elements are named as in the standard."""
+    """An SPS up to its colour description (clauses 7.3.2.2, E.2.1); elements have the standard's names."""
     bits = BitReader(payload, "SPS")
     bits.u("sps_video_parameter_set_id", 4)
     layers = bits.u("sps_max_sub_layers_minus1", 3, 6)
@@ -55,8 +55,7 @@ def read_sps(payload: bytes) -> Fields:
     bits.ue("max_transform_hierarchy_depth_intra", 4)
     if bits.u("scaling_list_enabled_flag", 1) and bits.u("sps_scaling_list_data_present_flag", 1):
         _scaling_lists(bits)
-    bits.u("amp_enabled_flag", 1)
-    bits.u("sample_adaptive_offset_enabled_flag", 1)
+    flags(bits, ("amp_enabled_flag", "sample_adaptive_offset_enabled_flag"))
     if bits.u("pcm_enabled_flag", 1):
         bits.u("pcm_bit_depths", 8)
         bits.ue("log2_min_pcm_luma_coding_block_size_minus3", 2)
@@ -69,8 +68,7 @@ def read_sps(payload: bytes) -> Fields:
         for number in range(bits.ue("num_long_term_ref_pics_sps", 32)):
             bits.u(f"lt_ref_pic_poc_lsb_sps[{number}]", poc_bits)
             bits.u(f"used_by_curr_pic_lt_sps_flag[{number}]", 1)
-    bits.u("sps_temporal_mvp_enabled_flag", 1)
-    bits.u("strong_intra_smoothing_enabled_flag", 1)
+    flags(bits, ("sps_temporal_mvp_enabled_flag", "strong_intra_smoothing_enabled_flag"))
     if bits.u("vui_parameters_present_flag", 1):
         _vui(bits)
     return bits.fields
@@ -135,11 +133,7 @@ def st_ref_pic_set(bits: BitReader, index: int, count: int, known: Fields) -> No
 
 
 def reference_set(fields: Fields, index: int) -> list[tuple[int, int]]:
-    """DeltaPoc and UsedByCurrPic of the pictures in a reference picture set.
-
-    Raises:
-        BitstreamError: there is no such set.
-    """
+    """DeltaPoc and UsedByCurrPic of the pictures in a reference picture set; BitstreamError where there is none."""
     if f"NumDeltaPocs[{index}]" not in fields:
         raise BitstreamError(f"short_term_ref_pic_set_idx = {index}: the SPS has no such set (damaged stream)")
     count = fields[f"NumDeltaPocs[{index}]"]
@@ -180,16 +174,13 @@ def read_pps(payload: bytes) -> Fields:
     bits = BitReader(payload, "PPS")
     bits.ue("pps_pic_parameter_set_id", 63)
     bits.ue("pps_seq_parameter_set_id", 15)
-    bits.u("dependent_slice_segments_enabled_flag", 1)
-    bits.u("output_flag_present_flag", 1)
+    flags(bits, ("dependent_slice_segments_enabled_flag", "output_flag_present_flag"))
     bits.u("num_extra_slice_header_bits", 3)
-    bits.u("sign_data_hiding_enabled_flag", 1)
-    bits.u("cabac_init_present_flag", 1)
+    flags(bits, ("sign_data_hiding_enabled_flag", "cabac_init_present_flag"))
     bits.ue("num_ref_idx_l0_default_active_minus1", 14)
     bits.ue("num_ref_idx_l1_default_active_minus1", 14)
     bits.se("init_qp_minus26", -74, 25)
-    bits.u("constrained_intra_pred_flag", 1)
-    bits.u("transform_skip_enabled_flag", 1)
+    flags(bits, ("constrained_intra_pred_flag", "transform_skip_enabled_flag"))
     if bits.u("cu_qp_delta_enabled_flag", 1):
         bits.ue("diff_cu_qp_delta_depth", 3)
     bits.se("pps_cb_qp_offset", -12, 12)
@@ -237,16 +228,12 @@ class ParameterSets:
         return fields
 
     def active(self, pps_id: int) -> tuple[Fields, Fields]:
-        """The PPS of that id and its SPS.
-
-        Raises:
-            BitstreamError: one of them was not sent.
-        """
-        pps = self._pps.get(pps_id)
-        sps = self._sps.get(pps["pps_seq_parameter_set_id"]) if pps else None
-        if pps is None or sps is None:
-            raise BitstreamError(f"a slice needs parameter set {pps_id}, which the stream did not send")
-        return pps, sps
+        """The PPS of that id and its SPS; BitstreamError where one of them was not sent."""
+        try:
+            pps = self._pps[pps_id]
+            return pps, self._sps[pps["pps_seq_parameter_set_id"]]
+        except KeyError:
+            raise BitstreamError(f"a slice needs parameter set {pps_id}, which the stream did not send") from None
 
 
 def set_id(unit: NalUnit) -> int | None:

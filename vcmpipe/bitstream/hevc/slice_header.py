@@ -17,10 +17,9 @@ def slice_pps_id(unit: NalUnit) -> int:
 
 
 def read_slice(unit: NalUnit, sets: ParameterSets) -> Fields:
-    """The elements of a slice's header; a dependent slice segment has no ``slice_type`` and what comes after it.
+    """The elements of a slice's header; BitstreamError for one that cannot be, or a parameter set that was not sent.
 
-    Raises:
-        BitstreamError: an element that cannot be, or a parameter set that was not sent.
+    A dependent slice segment has no ``slice_type`` and what comes after it.
     """
     s = BitReader(unit.payload(_LONGEST), "slice header")
     pps, sps = sets.active(_begin(s, unit))

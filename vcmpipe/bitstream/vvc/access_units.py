@@ -16,20 +16,7 @@ from vcmpipe.frames.colour import ColourSpec
 
 # What may stand before a picture's first slice only: behind a slice it begins the next access unit.
 LEADING_TYPES = frozenset(
-    {
-        NalType.OPI,
-        NalType.DCI,
-        NalType.VPS,
-        NalType.SPS,
-        NalType.PPS,
-        NalType.PREFIX_APS,
-        NalType.PH,
-        NalType.AUD,
-        NalType.PREFIX_SEI,
-        26,
-        28,
-        29,
-    }
+    {*range(NalType.OPI, NalType.SUFFIX_APS), NalType.PH, NalType.AUD, NalType.PREFIX_SEI, 26, 28, 29}
 )
 
 
@@ -58,17 +45,7 @@ def group_access_units(data: bytes) -> list[list[NalUnit]]:
 
 
 def split_access_units(data: bytes) -> list[AccessUnit]:
-    """Split an Annex-B VVC stream into its access units.
-
-    Args:
-        data: the stream's bytes.
-
-    Returns:
-        The access units in decoding order, each with the size its picture is shown in.
-
-    Raises:
-        BitstreamError: no VVC stream, or no picture in it.
-    """
+    """The access units of an Annex-B VVC stream in decoding order; BitstreamError where there are none."""
     sets = ParameterSets()
     found = []
     for group in group_access_units(data):
@@ -81,9 +58,9 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
             try:
                 if unit.type == NalType.SPS:
                     colour = ColourSpec()
-                    colour = colour_of(vui_of(sets.read_sps(unit.payload())))
-                elif unit.type == NalType.PPS:
-                    sets.read_pps(unit.payload())
+                fields = sets.read(unit)
+                if unit.type == NalType.SPS and fields is not None:
+                    colour = colour_of(vui_of(fields))
                 elif unit.type == NalType.PH:
                     header = read_picture_header(unit.payload(), sets)
                     size = display_size(header, sets)

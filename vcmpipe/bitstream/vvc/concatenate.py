@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
-from vcmpipe.bitstream.vvc.nal import IDR_TYPES, NalType, make_nal, set_place, split_nal_units
+from vcmpipe.bitstream.vvc.nal import IDR_TYPES, NalType, is_repeated, make_nal, split_nal_units
 from vcmpipe.errors import BitstreamError
 
 
@@ -22,10 +22,7 @@ class StreamWriter:
         self.streams = 0
 
     def add(self, stream: bytes) -> bytes:
-        """The bytes with which a stream continues the output.
-
-        Args:
-            stream: an Annex-B VVC stream that begins with an IDR or CRA picture.
+        """The bytes with which an Annex-B stream continues the output.
 
         Raises:
             BitstreamError: no VVC stream, no picture, or one that does not begin with an IDR or CRA picture.
@@ -42,38 +39,15 @@ class StreamWriter:
                 # Only behind an end of sequence does a CRA picture begin a coded video sequence of its own.
                 output.append(make_nal(NalType.EOS, b""))
             # Until its first picture a stream must bring what it uses, so only equal sets may be left out there.
-            output += [unit for unit in units if not self._is_in_force(unit)]
+            output += [unit for unit in units if not is_repeated(unit, self._in_force)]
         except BitstreamError as error:
             raise BitstreamError(f"stream {self.streams} of the joined ones: {error}") from None
         self._begun = True
         self.streams += 1
         return join_nal_units(output)
 
-    def _is_in_force(self, unit: NalUnit) -> bool:
-        """Whether a NAL unit is a parameter set that need not be sent again; notes it otherwise."""
-        place = set_place(unit)
-        if place is None or unit.type == NalType.PREFIX_APS:
-            return False
-        if self._in_force.get(place) == unit.data:
-            return True
-        if unit.type == NalType.SPS:
-            # Decoders forget the PPS that hang on an SPS when it changes.
-            self._in_force = {k: v for k, v in self._in_force.items() if k[0] != NalType.PPS}
-        self._in_force[place] = unit.data
-        return False
-
 
 def concatenate(streams: Sequence[bytes]) -> bytes:
-    """Join streams into one, each beginning a coded video sequence of its own.
-
-    Args:
-        streams: Annex-B VVC streams, each beginning with an IDR or CRA picture; their pictures may differ in size.
-
-    Returns:
-        The joined Annex-B stream; parameter sets equal to those in force are not repeated, all else is kept.
-
-    Raises:
-        BitstreamError: one of them is no VVC stream or cannot follow another; the message says which.
-    """
+    """Join Annex-B streams, of pictures of any sizes, into one; see ``StreamWriter``, whose errors it raises."""
     writer = StreamWriter()
     return b"".join([writer.add(stream) for stream in streams])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
-from vcmpipe.bitstream.vvc.aps import ALF_APS, Aps, write_aps
 from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured
 from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.partition import partition_of
 from vcmpipe.bitstream.vvc.pps import write_pps
-from vcmpipe.bitstream.vvc.region_streams import CodedPicture, read_coded_pictures
+from vcmpipe.bitstream.vvc.region_streams import CodedPicture, alf_aps, read_coded_pictures
 from vcmpipe.bitstream.vvc.slice_header import SLICE_I, Slice, write_slice
 from vcmpipe.bitstream.vvc.sps import chroma_units, write_sps
 from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.frames.yuv import Rect
 
 _PARTITION_PREFIXES = (
     "pps_log2_ctu_size",
@@ -67,8 +66,8 @@ def extract_subpicture(data: bytes, index: int, *, picture: int | None = None) -
         if sets != last_sets:
             output += sets
             last_sets = sets
-        for aps in _used_aps(coded, piece):
-            output.append(make_nal(NalType.PREFIX_APS, write_aps(aps), piece.temporal_id))
+        for aps_id in _used_aps(coded, piece):
+            output.append(alf_aps(aps_id, coded.aps[aps_id], piece.temporal_id))
         output.append(make_nal(piece.nal_type, write_slice(piece, written), piece.temporal_id))
     if not output:
         raise InputError(f"extract: there is no picture {picture}, the stream has {number + 1}")
@@ -97,7 +96,7 @@ def _cut(coded: CodedPicture, index: int, number: int) -> tuple[Slice, Fields, F
         raise BitstreamError(f"extract: picture {number}: sub-picture {index} is not filled by its slice")
     fields = {name: value for name, value in piece.fields.items() if name not in ("sh_subpic_id", "sh_slice_address")}
     fields["sh_picture_header_in_slice_header_flag"] = 1
-    alone = Slice(piece.nal_type, piece.temporal_id, fields, piece.picture_header, 0, 0, piece.data)
+    alone = Slice(piece.nal_type, piece.temporal_id, fields, piece.picture_header, 0, piece.data)
     return alone, _sps_alone(sps, area), _pps_alone(pps, area)
 
 
@@ -145,9 +144,9 @@ def _pps_alone(pps: Fields, area: Rect) -> Fields:
     return fields
 
 
-def _used_aps(coded: CodedPicture, piece: Slice) -> list[Aps]:
+def _used_aps(coded: CodedPicture, piece: Slice) -> list[int]:
     used = {value for name, value in piece.fields.items() if name.startswith("sh_alf_") and "aps_id" in name}
     missing = used - coded.aps.keys()
     if missing:
         raise BitstreamError(f"extract: sh_alf_aps_id_luma = {min(missing)}: no such APS was sent (damaged stream)")
-    return [Aps(ALF_APS, number, coded.aps[number].rest) for number in sorted(used)]
+    return sorted(used)

@@ -19,10 +19,7 @@ from vcmpipe.errors import BitstreamError
 
 
 def inspect_stream(data: bytes) -> StreamInfo:
-    """Read all headers of an Annex-B VVC stream.
-
-    Args:
-        data: the stream; any VVC stream will do. What cannot be read is listed in ``problems`` and passed over.
+    """Read all headers of an Annex-B VVC stream; what cannot be read is listed in ``problems`` and passed over.
 
     Raises:
         BitstreamError: no VVC stream, or not one picture of it could be read.
@@ -53,10 +50,8 @@ class _Inspector:
                     raise BitstreamError(f"nuh_layer_id = {unit.layer_id}: layers above 0 are not examined")
                 if unit.is_slice:
                     slices.append((unit, read_slice(unit, self.sets, header)))
-                elif unit.type in (NalType.SPS, NalType.PPS):
-                    read = self.sets.read_sps if unit.type == NalType.SPS else self.sets.read_pps
-                    found = ParameterSetInfo(unit.type_name, number, read(unit.payload()))
-                    self.parameter_sets.setdefault(unit.data, found)
+                elif (fields := self.sets.read(unit)) is not None:
+                    self.parameter_sets.setdefault(unit.data, ParameterSetInfo(unit.type_name, number, fields))
                 elif unit.type == NalType.PH:
                     header = read_picture_header(unit.payload(), self.sets)
                 elif unit.type in RESERVED_VCL_TYPES:

@@ -24,18 +24,9 @@ _LEVELS: tuple[tuple[int, int, int, int, int, int], ...] = (
 
 
 def level_for(width: int, height: int, slices: int, tile_columns: int, tile_rows: int, rate: float | None) -> int:
-    """The lowest general_level_idc whose limits hold a picture.
+    """The lowest general_level_idc whose limits hold a picture; BitstreamError where no level's do.
 
-    Args:
-        width: picture width in luma samples.
-        height: picture height in luma samples.
-        slices: slices in the picture.
-        tile_columns: tile columns in the picture.
-        tile_rows: tile rows in the picture.
-        rate: pictures per second, None where the stream does not say.
-
-    Raises:
-        BitstreamError: no level holds it.
+    Sizes are in luma samples; ``rate`` is in pictures per second, None where the stream does not state it.
     """
     samples = width * height
     for idc, max_samples, max_slices, max_tiles, max_columns, max_rate in _LEVELS:

@@ -15,14 +15,13 @@ from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import RegionLayout
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
 from vcmpipe.bitstream.vui import Vui
-from vcmpipe.bitstream.vvc.aps import ALF_APS, MAX_ALF_APS, Aps, write_aps
 from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured, merged_pps, merged_sps, require_equal
-from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal, set_place, split_nal_units
+from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, is_repeated, make_nal, split_nal_units
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.picture_header import write_picture_header
 from vcmpipe.bitstream.vvc.pps import read_pps, write_pps
 from vcmpipe.bitstream.vvc.reference_lists import short_term_deltas
-from vcmpipe.bitstream.vvc.region_streams import CodedPicture, read_coded_pictures
+from vcmpipe.bitstream.vvc.region_streams import CodedPicture, alf_aps, read_coded_pictures
 from vcmpipe.bitstream.vvc.slice_header import SLICE_B, SLICE_I, Slice, write_slice
 from vcmpipe.bitstream.vvc.sps import ctb_size, read_sps, write_sps
 from vcmpipe.errors import BitstreamError, InputError
@@ -30,6 +29,7 @@ from vcmpipe.errors import BitstreamError, InputError
 Form = Literal["slices", "subpictures"]
 
 _QP_RANGE = (-48, 63)
+_MAX_ALF_APS = 8  # aps_adaptation_parameter_set_id 0..7
 _LIST_PREFIXES = ("rpl_sps_flag[", "rpl_idx[", "num_ref_entries[", "abs_delta_poc_st[", "strp_entry_sign_flag[")
 
 
@@ -111,14 +111,8 @@ def _restate(stream: bytes, layout: RegionLayout, display: tuple[int, int], vui:
             pps = read_pps(unit.payload())
             if pps["pps_conformance_window_flag"]:
                 raise BitstreamError("PPS: pps_conformance_window_flag = 1 is not supported here")
-        place = set_place(unit) if unit.type in (NalType.SPS, NalType.PPS) else None
-        if place is not None:
-            if in_force.get(place) == unit.data:
-                continue
-            if unit.type == NalType.SPS:
-                in_force.clear()
-            in_force[place] = unit.data
-        output.append(unit)
+        if not is_repeated(unit, in_force):
+            output.append(unit)
     if not any(unit.is_slice for unit in output):
         raise BitstreamError("region 0: the stream holds no coded picture (it was cut, or nothing was encoded)")
     return join_nal_units(output)
@@ -145,8 +139,7 @@ class _Merger:
         head = slices[0]
         if units and head.nal_type not in IRAP_TYPES:
             raise BitstreamError("a parameter set changes before a picture that is neither IDR nor CRA")
-        for aps in _renumber_aps(pictures, slices):
-            units.append(make_nal(NalType.PREFIX_APS, write_aps(aps), head.temporal_id))
+        units += [alf_aps(i, aps, head.temporal_id) for i, aps in enumerate(_renumber_aps(pictures, slices))]
         units.append(make_nal(NalType.PH, write_picture_header(head.picture_header, self.sets), head.temporal_id))
         units += [make_nal(piece.nal_type, write_slice(piece, self.sets), piece.temporal_id) for piece in slices]
         return units
@@ -192,7 +185,7 @@ class _Merger:
                 raise BitstreamError(
                     f"region {i}: sh_qp_delta: slice QP {qp} is outside {_QP_RANGE[0]}..{_QP_RANGE[1]}"
                 )
-            merged.append(Slice(piece.nal_type, piece.temporal_id, fields, first.picture_header, i, 0, piece.data))
+            merged.append(Slice(piece.nal_type, piece.temporal_id, fields, first.picture_header, i, piece.data))
         if first.picture_header["ph_inter_slice_allowed_flag"]:
             _check_references(pictures)
         return merged
@@ -224,20 +217,19 @@ def _check_references(pictures: tuple[CodedPicture, ...]) -> None:
             )
 
 
-def _renumber_aps(pictures: tuple[CodedPicture, ...], slices: list[Slice]) -> list[Aps]:
-    """Give the APS that a picture's slices use new ids, change the slices to them, and return the APS."""
+def _renumber_aps(pictures: tuple[CodedPicture, ...], slices: list[Slice]) -> list[bytes]:
+    """Give the APS that a picture's slices use new ids, change the slices to them, and return the APS by new id."""
     ids: dict[bytes, int] = {}
     for i, (picture, piece) in enumerate(zip(pictures, slices, strict=True)):
         for name in [name for name in piece.fields if name.startswith("sh_alf_") and "aps_id" in name]:
-            source = picture.aps.get(piece.fields[name])
-            if source is None:
+            if piece.fields[name] not in picture.aps:
                 raise BitstreamError(
                     f"region {i}: {name} = {piece.fields[name]}: no such APS was sent (damaged stream)"
                 )
-            piece.fields[name] = ids.setdefault(source.rest, len(ids))
-    if len(ids) > MAX_ALF_APS:
+            piece.fields[name] = ids.setdefault(picture.aps[piece.fields[name]], len(ids))
+    if len(ids) > _MAX_ALF_APS:
         raise BitstreamError(
-            f"aps_adaptation_parameter_set_id: the regions use {len(ids)} ALF APS, a picture can hold {MAX_ALF_APS} "
+            f"aps_adaptation_parameter_set_id: the regions use {len(ids)} ALF APS, a picture can hold {_MAX_ALF_APS} "
             "(encode the smallest further regions with ALF=0)"
         )
-    return [Aps(ALF_APS, number, rest) for rest, number in ids.items()]
+    return list(ids)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.geometry import Rect, RegionLayout
+from vcmpipe.bitstream.geometry import RegionLayout
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.bitstream.vvc.levels import level_for
 from vcmpipe.bitstream.vvc.pps import shortest_prefix
 from vcmpipe.bitstream.vvc.sps import chroma_units, ctb_size
 from vcmpipe.bitstream.vvc.vui import is_vui_element, vui_fields
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 _CROP_SIDES = ("left", "right", "top", "bottom")
 _SIZES = ("width", "height")
@@ -172,7 +173,7 @@ def _tile_fields(layout: RegionLayout) -> Fields:
 
 
 def _slice_fields(layout: RegionLayout) -> Fields:
-    # One slice per sub-picture could be said with pps_single_slice_per_subpic_flag, but FFmpeg rejects that where a
+    # One slice per sub-picture could be stated by pps_single_slice_per_subpic_flag, but FFmpeg rejects that where a
     # tile holds several bands; so the slices are listed in both forms.
     fields: Fields = {
         "pps_single_slice_per_subpic_flag": 0,

@@ -59,6 +59,21 @@ def set_place(unit: NalUnit) -> tuple[int, int] | None:
     return unit.type, unit.data[2] >> _ID_SHIFTS[unit.type]
 
 
+def is_repeated(unit: NalUnit, in_force: dict[tuple[int, int], bytes]) -> bool:
+    """Whether a NAL unit is a parameter set that is in force already; puts it in force otherwise."""
+    place = set_place(unit)
+    if place is None or unit.type == NalType.PREFIX_APS:
+        return False
+    if in_force.get(place) == unit.data:
+        return True
+    if unit.type == NalType.SPS:
+        # Decoders forget the PPS that hang on an SPS when it changes.
+        for pps in [known for known in in_force if known[0] == NalType.PPS]:
+            del in_force[pps]
+    in_force[place] = unit.data
+    return False
+
+
 def make_nal(kind: int, payload: bytes, temporal_id: int = 0, layer_id: int = 0) -> NalUnit:
     """A NAL unit around a raw byte sequence payload."""
     return NalUnit(bytes((layer_id, (kind << 3) | (temporal_id + 1))) + escape(payload), kind, layer_id, _TYPES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from vcmpipe.bitstream.bits import Fields
+from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.vvc.nal import NalType
 from vcmpipe.bitstream.vvc.partition import Partition, partition_of
 from vcmpipe.bitstream.vvc.pps import read_pps
 from vcmpipe.bitstream.vvc.sps import read_sps
@@ -23,13 +25,11 @@ class ParameterSets:
         self._pps: dict[int, Fields] = {}
         self._partitions: dict[int, Partition] = {}
 
-    def read_sps(self, payload: bytes) -> Fields:
-        """Parse an SPS and put it in force."""
-        return self.add_sps(_read_sps(payload))
-
-    def read_pps(self, payload: bytes) -> Fields:
-        """Parse a PPS and put it in force."""
-        return self.add_pps(_read_pps(payload))
+    def read(self, unit: NalUnit) -> Fields | None:
+        """Put an SPS or PPS in force and return its elements; None for anything else."""
+        if unit.type == NalType.SPS:
+            return self.add_sps(_read_sps(unit.payload()))
+        return self.add_pps(_read_pps(unit.payload())) if unit.type == NalType.PPS else None
 
     def add_sps(self, sps: Fields) -> Fields:
         """Put an SPS in force; it must not be changed afterwards."""
@@ -48,16 +48,14 @@ class ParameterSets:
         pps = self._pps.get(pps_id)
         if pps is None:
             raise BitstreamError(f"ph_pic_parameter_set_id = {pps_id}: no such PPS was sent (cut or damaged stream)")
-        sps = self._sps.get(pps["pps_seq_parameter_set_id"])
-        if sps is None:
-            sps_id = pps["pps_seq_parameter_set_id"]
+        sps_id = pps["pps_seq_parameter_set_id"]
+        if sps_id not in self._sps:
             raise BitstreamError(f"pps_seq_parameter_set_id = {sps_id}: no such SPS was sent (cut or damaged stream)")
-        return pps, sps
+        return pps, self._sps[sps_id]
 
     def partition(self, pps_id: int) -> Partition:
         """The partition of the pictures that refer to a PPS."""
-        found = self._partitions.get(pps_id)
-        if found is None:
+        if pps_id not in self._partitions:
             pps, sps = self.active(pps_id)
-            found = self._partitions[pps_id] = partition_of(sps, pps)
-        return found
+            self._partitions[pps_id] = partition_of(sps, pps)
+        return self._partitions[pps_id]

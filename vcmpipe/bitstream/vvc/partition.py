@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.geometry import Rect
-from vcmpipe.bitstream.vvc.pps import CtuRect, signalled_slices, tile_sizes
+from vcmpipe.bitstream.vvc.pps import signalled_slices, tile_sizes
 from vcmpipe.bitstream.vvc.sps import ctb_size
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Partition:
     columns: tuple[int, ...]
     rows: tuple[int, ...]
     rectangular: bool
-    slices: tuple[CtuRect, ...]
-    subpics: tuple[CtuRect, ...]
+    slices: tuple[Rect, ...]
+    subpics: tuple[Rect, ...]
     subpic_ids: tuple[int, ...]
     subpic_slices: tuple[tuple[int, ...], ...]
 
@@ -44,7 +44,7 @@ class Partition:
         """NumTilesInPic."""
         return len(self.columns) * len(self.rows)
 
-    def samples(self, area: CtuRect) -> Rect:
+    def samples(self, area: Rect) -> Rect:
         """An area of CTUs in luma samples, clipped to the picture."""
         x, y = area.x * self.ctu, area.y * self.ctu
         return Rect(x, y, min(area.width * self.ctu, self.width - x), min(area.height * self.ctu, self.height - y))
@@ -79,8 +79,7 @@ class Partition:
 def partition_of(sps: Fields, pps: Fields) -> Partition:
     """The partition of the pictures that use a PPS and its SPS.
 
-    Raises:
-        BitstreamError: the two contradict each other, or slices or sub-pictures do not fit the picture.
+    BitstreamError where the two contradict each other, or slices or sub-pictures do not fit the picture.
     """
     ctb = ctb_size(sps)
     if not pps["pps_no_pic_partition_flag"] and pps["pps_log2_ctu_size_minus5"] != sps["sps_log2_ctu_size_minus5"]:
@@ -90,11 +89,11 @@ def partition_of(sps: Fields, pps: Fields) -> Partition:
         if not 8 <= size <= sps[f"sps_pic_{side}_max_in_luma_samples"]:
             raise BitstreamError(f"PPS: pps_pic_{side}_in_luma_samples = {size} does not fit the SPS (damaged stream)")
     columns, rows = tile_sizes(pps, ctb)
-    whole = CtuRect(0, 0, sum(columns), sum(rows))
+    whole = Rect(0, 0, sum(columns), sum(rows))
     subpics = _subpics(sps, whole)
     rectangular = bool(pps.get("pps_rect_slice_flag", 1))
     if not rectangular:
-        slices: list[CtuRect] = []
+        slices: list[Rect] = []
     elif pps["pps_no_pic_partition_flag"]:
         slices = [whole]
     elif pps["pps_single_slice_per_subpic_flag"]:
@@ -115,25 +114,25 @@ def partition_of(sps: Fields, pps: Fields) -> Partition:
     )
 
 
-def _holds(outer: CtuRect, inner: CtuRect) -> bool:
+def _holds(outer: Rect, inner: Rect) -> bool:
     return outer.x <= inner.x < outer.x + outer.width and outer.y <= inner.y < outer.y + outer.height
 
 
-def _subpics(sps: Fields, whole: CtuRect) -> list[CtuRect]:
+def _subpics(sps: Fields, whole: Rect) -> list[Rect]:
     last = sps.get("sps_num_subpics_minus1", 0)
     if not last:
         return [whole]
-    found: list[CtuRect] = []
+    found: list[Rect] = []
     for i in range(last + 1):
         if i and sps["sps_subpic_same_size_flag"]:
             first = found[0]
             across = max(whole.width // first.width, 1)
             x, y = i % across * first.width, i // across * first.height
-            area = CtuRect(x, y, first.width, first.height)
+            area = Rect(x, y, first.width, first.height)
         else:
             x = sps.get(f"sps_subpic_ctu_top_left_x[{i}]", 0)
             y = sps.get(f"sps_subpic_ctu_top_left_y[{i}]", 0)
-            area = CtuRect(
+            area = Rect(
                 x,
                 y,
                 sps.get(f"sps_subpic_width_minus1[{i}]", whole.width - x - 1) + 1,

@@ -6,7 +6,7 @@ from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.pps import deblocking_offsets
 from vcmpipe.bitstream.vvc.reference_lists import num_ref_entries, pred_weight_table, ref_pic_lists
-from vcmpipe.bitstream.vvc.sps import virtual_boundaries
+from vcmpipe.bitstream.vvc.sps import partition_constraints, virtual_boundaries
 
 
 def read_picture_header(payload: bytes, sets: ParameterSets) -> Fields:
@@ -62,9 +62,15 @@ def picture_header_structure(s: Bits, sets: ParameterSets) -> None:
     if sps["sps_partition_constraints_override_enabled_flag"]:
         override = s.u("ph_partition_constraints_override_flag", 1)
     if intra:
-        _intra_partitioning(s, sps, pps, override)
+        if override:
+            partition_constraints(s, "ph", "intra_slice_luma")
+            if sps.get("sps_qtbtt_dual_tree_intra_flag"):
+                partition_constraints(s, "ph", "intra_slice_chroma")
+        _cu_qp_subdivision(s, pps, "intra")
     if inter:
-        _inter_partitioning(s, pps, override)
+        if override:
+            partition_constraints(s, "ph", "inter_slice")
+        _cu_qp_subdivision(s, pps, "inter")
         _inter_tools(s, sps, pps)
     if pps.get("pps_qp_delta_info_in_ph_flag"):
         s.se("ph_qp_delta", -138, 138)
@@ -79,27 +85,6 @@ def picture_header_structure(s: Bits, sets: ParameterSets) -> None:
     if pps["pps_picture_header_extension_present_flag"]:
         for i in range(s.ue("ph_extension_length", 256)):
             s.u(f"ph_extension_data_byte[{i}]", 8)
-
-
-def _intra_partitioning(s: Bits, sps: Fields, pps: Fields, override: int) -> None:
-    if override:
-        _partition_constraints(s, "intra_slice_luma")
-        if sps.get("sps_qtbtt_dual_tree_intra_flag"):
-            _partition_constraints(s, "intra_slice_chroma")
-    _cu_qp_subdivision(s, pps, "intra")
-
-
-def _inter_partitioning(s: Bits, pps: Fields, override: int) -> None:
-    if override:
-        _partition_constraints(s, "inter_slice")
-    _cu_qp_subdivision(s, pps, "inter")
-
-
-def _partition_constraints(s: Bits, kind: str) -> None:
-    s.ue(f"ph_log2_diff_min_qt_min_cb_{kind}", 5)
-    if s.ue(f"ph_max_mtt_hierarchy_depth_{kind}", 10):
-        s.ue(f"ph_log2_diff_max_bt_min_qt_{kind}", 5)
-        s.ue(f"ph_log2_diff_max_tt_min_qt_{kind}", 5)
 
 
 def _cu_qp_subdivision(s: Bits, pps: Fields, kind: str) -> None:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields, flags
 from vcmpipe.bitstream.vvc.sps import MAX_SIDE, MAX_SUBPICS
 from vcmpipe.errors import BitstreamError
+from vcmpipe.frames.yuv import Rect
 
 MAX_SLICES = 1000
 MAX_TILE_COLUMNS, MAX_TILE_ROWS = 30, 990
-
-
-@dataclass(frozen=True, slots=True)
-class CtuRect:
-    """A rectangle of CTUs."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 def read_pps(payload: bytes) -> Fields:
@@ -74,7 +63,7 @@ def tile_sizes(pps: Fields, ctb: int) -> tuple[list[int], list[int]]:
     return found[0], found[1]
 
 
-def signalled_slices(pps: Fields, columns: list[int], rows: list[int]) -> list[CtuRect]:
+def signalled_slices(pps: Fields, columns: list[int], rows: list[int]) -> list[Rect]:
     """The rectangular slices that a PPS lists one by one, as CTU rectangles."""
     return _rectangular_slices(BitWriter("PPS", pps), columns, rows)
 
@@ -136,13 +125,13 @@ def _partitioning(s: Bits) -> None:
         s.u("pps_loop_filter_across_slices_enabled_flag", 1)
 
 
-def _rectangular_slices(s: Bits, columns: list[int], rows: list[int]) -> list[CtuRect]:
+def _rectangular_slices(s: Bits, columns: list[int], rows: list[int]) -> list[Rect]:
     """The listed slices, from pps_num_slices_in_pic_minus1 on, and where they lie."""
     last = s.ue("pps_num_slices_in_pic_minus1", MAX_SLICES - 1)
     deltas = s.u("pps_tile_idx_delta_present_flag", 1) if last > 1 else 0
     lefts = [sum(columns[:i]) for i in range(len(columns))]
     tops = [sum(rows[:i]) for i in range(len(rows))]
-    found: list[CtuRect] = []
+    found: list[Rect] = []
     tile, height = 0, 1
     while len(found) <= last:
         i = len(found)
@@ -166,11 +155,11 @@ def _rectangular_slices(s: Bits, columns: list[int], rows: list[int]) -> list[Ct
             heights = _slices_in_tile(s, i, rows[row])
         y = tops[row]
         for part in heights:
-            found.append(CtuRect(lefts[column], y, sum(columns[column : column + width]), part))
+            found.append(Rect(lefts[column], y, sum(columns[column : column + width]), part))
             y += part
         if len(found) > last + 1:
             raise BitstreamError(
-                f"{s.structure}: more slices in tiles than pps_num_slices_in_pic_minus1 says (damaged stream)"
+                f"{s.structure}: more slices in tiles than pps_num_slices_in_pic_minus1 states (damaged stream)"
             )
         if deltas and len(found) <= last:
             tile += s.se(f"pps_tile_idx_delta_val[{len(found) - 1}]")

@@ -27,7 +27,6 @@ class Slice:
         fields: the slice header's own elements.
         picture_header: the elements of its picture header, wherever that stood.
         index: its index among the picture's rectangular slices; for runs of tiles, its first tile.
-        header_bytes: bytes of payload up to the slice data, byte_alignment() included.
         data: slice_data() and the trailing bits, without emulation prevention.
     """
 
@@ -36,7 +35,6 @@ class Slice:
     fields: Fields = field(default_factory=dict)
     picture_header: Fields = field(default_factory=dict)
     index: int = 0
-    header_bytes: int = 0
     data: bytes = b""
 
     @property
@@ -46,15 +44,9 @@ class Slice:
 
 
 def read_slice(unit: NalUnit, sets: ParameterSets, picture_header: Fields | None) -> Slice:
-    """Parse a slice NAL unit's header.
+    """Parse a slice's header; BitstreamError for an element that cannot be.
 
-    Args:
-        unit: the NAL unit.
-        sets: the parameter sets in force.
-        picture_header: the picture header NAL unit sent for this picture, if there was one.
-
-    Raises:
-        BitstreamError: an element that cannot be, or no picture header.
+    ``picture_header`` is the one sent for this picture in a NAL unit of its own, if there was one.
     """
     payload = unit.payload()
     reader = BitReader(payload, "slice header")
@@ -66,8 +58,7 @@ def read_slice(unit: NalUnit, sets: ParameterSets, picture_header: Fields | None
     found.picture_header = picture_header
     found.index = _slice_header(reader, sets, picture_header, unit.type)
     reader.trailing("byte_alignment()")
-    found.header_bytes = reader.position // 8
-    found.data = payload[found.header_bytes :]
+    found.data = payload[reader.position // 8 :]
     if not found.data.strip(b"\0"):
         raise BitstreamError("slice_data(): the data ends behind the slice header (truncated stream)")
     return found
@@ -90,30 +81,13 @@ def slice_qp(piece: Slice, pps: Fields) -> int:
     return 26 + pps["pps_init_qp_minus26"] + delta
 
 
-def active_entries(s: Fields, sps: Fields, pps: Fields, lists: Fields) -> tuple[int, int]:
-    """NumRefIdxActive of both lists."""
-    kind = s.get("sh_slice_type", SLICE_I)
-    found = []
-    for i in range(2):
-        if kind == SLICE_I or (kind == SLICE_P and i):
-            found.append(0)
-        elif s.get("sh_num_ref_idx_active_override_flag", 1):
-            found.append(s.get(f"sh_num_ref_idx_active_minus1[{i}]", 0) + 1)
-        else:
-            default = pps[f"pps_num_ref_idx_default_active_minus1[{i}]"] + 1
-            found.append(min(default, num_ref_entries(lists, sps, pps, i)))
-    return found[0], found[1]
-
-
 def _slice_header(s: Bits, sets: ParameterSets, ph: Fields, nal_type: int) -> int:
     """The slice header up to byte_alignment(); returns the slice's index or first tile."""
-    if s.u("sh_picture_header_in_slice_header_flag", 1):
+    ph_here = s.u("sh_picture_header_in_slice_header_flag", 1)
+    if ph_here:
         own, s.fields = s.fields, ph
         picture_header_structure(s, sets)
         s.fields = own
-        ph_here = True
-    else:
-        ph_here = False
     pps, sps = sets.active(ph["ph_pic_parameter_set_id"])
     partition = sets.partition(ph["ph_pic_parameter_set_id"])
     index, tiles = _slice_address(s, sps, partition)
@@ -177,11 +151,13 @@ def _references(s: Bits, sps: Fields, pps: Fields, ph: Fields, nal_type: int, ki
         )
     entries = [num_ref_entries(lists, sps, pps, i) for i in range(2)]
     used = 2 if kind == SLICE_B else 1
-    if any(count > 1 for count in entries[:used]) and s.u("sh_num_ref_idx_active_override_flag", 1):
-        for i in range(used):
-            if entries[i] > 1:
-                s.ue(f"sh_num_ref_idx_active_minus1[{i}]", 14)
-    active = active_entries(s.fields, sps, pps, lists)
+    active = [0, 0]  # NumRefIdxActive of both lists
+    override = any(count > 1 for count in entries[:used]) and s.u("sh_num_ref_idx_active_override_flag", 1)
+    for i, count in enumerate(entries[:used]):
+        if override:
+            active[i] = s.ue(f"sh_num_ref_idx_active_minus1[{i}]", 14) + 1 if count > 1 else 1
+        else:
+            active[i] = min(pps[f"pps_num_ref_idx_default_active_minus1[{i}]"] + 1, count)
     if pps["pps_cabac_init_present_flag"]:
         s.u("sh_cabac_init_flag", 1)
     if ph.get("ph_temporal_mvp_enabled_flag") and not in_ph:
@@ -190,7 +166,7 @@ def _references(s: Bits, sps: Fields, pps: Fields, ph: Fields, nal_type: int, ki
             s.ue("sh_collocated_ref_idx", 14)
     weighted = "pps_weighted_pred_flag" if kind == SLICE_P else "pps_weighted_bipred_flag"
     if not pps.get("pps_wp_info_in_ph_flag") and pps[weighted]:
-        pred_weight_table(s, sps, pps, active, lists)
+        pred_weight_table(s, sps, pps, (active[0], active[1]), lists)
 
 
 def _quantization_and_filters(s: Bits, sps: Fields, pps: Fields) -> None:

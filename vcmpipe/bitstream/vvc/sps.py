@@ -71,8 +71,7 @@ def _seq_parameter_set(s: Bits) -> None:
     if s.u("sps_subpic_info_present_flag", 1):
         _subpictures(s)
     s.ue("sps_bitdepth_minus8", 8)
-    s.u("sps_entropy_coding_sync_enabled_flag", 1)
-    s.u("sps_entry_point_offsets_present_flag", 1)
+    flags(s, ("sps_entropy_coding_sync_enabled_flag", "sps_entry_point_offsets_present_flag"))
     s.u("sps_log2_max_pic_order_cnt_lsb_minus4", 4, 12)
     if s.u("sps_poc_msb_cycle_flag", 1):
         s.ue("sps_poc_msb_cycle_len_minus1", 27)
@@ -132,17 +131,18 @@ def _subpictures(s: Bits) -> None:
 def _partitioning(s: Bits) -> None:
     s.ue("sps_log2_min_luma_coding_block_size_minus2", 4)
     s.u("sps_partition_constraints_override_enabled_flag", 1)
-    _partition_constraints(s, "intra_slice_luma")
+    partition_constraints(s, "sps", "intra_slice_luma")
     if s.fields["sps_chroma_format_idc"] and s.u("sps_qtbtt_dual_tree_intra_flag", 1):
-        _partition_constraints(s, "intra_slice_chroma")
-    _partition_constraints(s, "inter_slice")
+        partition_constraints(s, "sps", "intra_slice_chroma")
+    partition_constraints(s, "sps", "inter_slice")
 
 
-def _partition_constraints(s: Bits, kind: str) -> None:
-    s.ue(f"sps_log2_diff_min_qt_min_cb_{kind}", 5)
-    if s.ue(f"sps_max_mtt_hierarchy_depth_{kind}", 10):
-        s.ue(f"sps_log2_diff_max_bt_min_qt_{kind}", 5)
-        s.ue(f"sps_log2_diff_max_tt_min_qt_{kind}", 5)
+def partition_constraints(s: Bits, prefix: str, kind: str) -> None:
+    """The limits of block partitioning in one kind of slice, in an SPS ("sps") or picture header ("ph")."""
+    s.ue(f"{prefix}_log2_diff_min_qt_min_cb_{kind}", 5)
+    if s.ue(f"{prefix}_max_mtt_hierarchy_depth_{kind}", 10):
+        s.ue(f"{prefix}_log2_diff_max_bt_min_qt_{kind}", 5)
+        s.ue(f"{prefix}_log2_diff_max_tt_min_qt_{kind}", 5)
 
 
 def _transforms(s: Bits) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout
-from vcmpipe.bitstream.geometry import Rect
 from vcmpipe.coding.search.posterior import Floats
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
+from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead, RegionPlan, limit_steps
 
 Ints = NDArray[np.int64]
@@ -302,7 +302,7 @@ class Canvas:
 
     def _regions(self, candidate: Candidate, layout: RegionLayout, expected: float) -> CodedSegment:
         try:
-            return self.coder.regions(RegionPlan(layout, candidate.qps, expected, expected))
+            return self.coder.regions(RegionPlan(layout, candidate.qps, expected))
         except TooDenseError:
             # Which region it was is unknown: one of those at the lowest QPs.
             for rect, qp in zip(layout.regions(), candidate.qps, strict=True):

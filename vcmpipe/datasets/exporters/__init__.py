@@ -1,6 +1,5 @@
 """Stores written in the layouts that others read."""
 
-from vcmpipe.datasets.exporters.registry import export_dataset
-from vcmpipe.datasets.exporters.report import ExportReport
+from vcmpipe.datasets.exporters.registry import ExportReport, export_dataset
 
 __all__ = ["ExportReport", "export_dataset"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vcmpipe.config import DatasetExportOptions
-from vcmpipe.datasets.exporters.report import ExportReport
+from vcmpipe.datasets.exporters.registry import ExportReport
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.samples import SPLITS, write_label_table
+from vcmpipe.datasets.samples import write_label_table
 from vcmpipe.errors import InputError
 from vcmpipe.process.progress import Progress
 
@@ -26,6 +26,6 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         objects=len(table),
         pictures=int(table["picture"].nunique()),
         left_out=0,
-        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        splits=samples.split_sizes(),
         rule=samples.rule,
     )

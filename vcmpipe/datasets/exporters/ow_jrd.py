@@ -1,7 +1,7 @@
 """A store in the layout in which DT-JRD's training scripts read OW-JRD: ``jsonfiles``, and crops in ``data``.
 
 What is written can be read again by ``vcmpipe dataset import ow-jrd``. Objects that are never recognised have no JRD;
-the layout has no word for that, so they are left out and counted.
+the layout cannot express that, so they are left out and counted.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from vcmpipe.config import DatasetExportOptions
-from vcmpipe.datasets.exporters.report import ExportReport
+from vcmpipe.datasets.exporters.registry import ExportReport
 from vcmpipe.datasets.importers import ow_jrd as layout
 from vcmpipe.datasets.importers.patterns import check_pattern, filled
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.samples import SPLITS, Samples, split_by_picture
+from vcmpipe.datasets.samples import SPLITS, Samples, check_free, split_by_picture
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.errors import InputError
-from vcmpipe.frames import png_bytes, yuv_to_rgb
+from vcmpipe.frames import png_bytes
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
@@ -56,8 +54,7 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         OutputError: The place cannot be written to.
     """
     out = Path(options.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} is there and not empty: name another folder, or remove it")
+    check_free(out)
     originals = check_pattern(options.originals or layout.ORIGINALS, "--originals", qp=False)
     versions = check_pattern(options.pattern or layout.VERSIONS, "--pattern", qp=True)
     if "*" in originals:
@@ -152,10 +149,10 @@ def _write_crops(recipe: _Recipe, table: pd.DataFrame, names: list[str], jobs: i
     columns = (table[key] for key in ("picture", "x1", "y1", "x2", "y2", "width", "height"))
     for name, picture, x1, y1, x2, y2, width, height in zip(names, *columns, strict=True):
         objects.setdefault(picture, []).append((name, tight(x1, y1, x2, y2, int(width), int(height))))
-    written = done = 0
+    written = 0
     tasks = ((recipe, picture, own) for picture, own in objects.items())
-    for count in run_everywhere(_crop_picture, tasks, jobs):
-        written, done = written + count, done + 1
+    for done, count in enumerate(run_everywhere(_crop_picture, tasks, jobs), 1):
+        written += count
         progress(done, len(objects))
     return written
 
@@ -163,21 +160,14 @@ def _write_crops(recipe: _Recipe, table: pd.DataFrame, names: list[str], jobs: i
 def _crop_picture(recipe: _Recipe, picture: str, objects: Sequence[tuple[str, Box]]) -> int:
     """Write the crops of one picture; one version is in memory at a time."""
     store, record = recipe.store, recipe.store.record(picture)
-    _write_all(recipe, store.source(picture, recipe.images).rgb, objects, recipe.originals, None)
-    for qp in record.qps.tolist():
-        rgb = yuv_to_rgb(store.samples_of(record, qp), store.manifest.colour, (record.width, record.height))
-        _write_all(recipe, rgb, objects, recipe.versions, qp)
+    for qp in (None, *record.qps.tolist()):
+        rgb = (store.source(picture, recipe.images) if qp is None else store.version(record, qp)).rgb
+        for name, (x1, y1, x2, y2) in objects:
+            path = recipe.folder / filled(recipe.originals if qp is None else recipe.versions, name, qp)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # The whole folder is published at the end: no file needs to be by itself.
+            path.write_bytes(png_bytes(rgb[y1:y2, x1:x2]))
     return len(objects) * (1 + len(record.qps))
-
-
-def _write_all(
-    recipe: _Recipe, rgb: NDArray[np.uint8], objects: Sequence[tuple[str, Box]], pattern: str, qp: int | None
-) -> None:
-    for name, (x1, y1, x2, y2) in objects:
-        path = recipe.folder / filled(pattern, name, qp)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The whole folder is published at the end: no file needs to be by itself.
-        path.write_bytes(png_bytes(rgb[y1:y2, x1:x2]))
 
 
 def tight(x1: float, y1: float, x2: float, y2: float, width: int, height: int) -> Box:

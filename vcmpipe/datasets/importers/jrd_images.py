@@ -1,6 +1,6 @@
 """Pictures with their 64 coded versions in folders, as the 8,471-picture set of DT-JRD has them.
 
-Where originals and versions are is told by patterns, ``original/{name}.*`` and ``distorted/{name}/{name}_{qp}.png``
+Patterns state where originals and versions are, ``original/{name}.*`` and ``distorted/{name}/{name}_{qp}.png``
 unless others are named. Labels come from a JSON file ``{"NAME_1": 41, ...}`` with an object's number after its
 picture's name, or with the picture's name alone; lists ``{train,val,test}_names.json`` beside it give the split.
 Without labels every picture is one sample whose label is not known.
@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from vcmpipe.config import DatasetImportOptions, parse_range
-from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.importers.ow_jrd import LABELS, NAMES, picture_of, read_labels, read_split
 from vcmpipe.datasets.importers.patterns import check_pattern, find_by_pattern, incomplete
 from vcmpipe.datasets.importers.reading import and_more, shown
+from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import SPLITS, Samples, make_table, split_by_picture
 from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size
@@ -37,7 +37,7 @@ def read(options: DatasetImportOptions) -> Imported:
     qps = parse_range(options.qps, low=0, high=63, what="--qps")
     pictures = find_by_pattern(folder, originals)
     if not pictures:
-        raise InputError(f"{folder} has no picture like {originals}: say how they are named with --originals")
+        raise InputError(f"{folder} has no picture like {originals}: give their names with --originals")
     labels, split = _labels(folder, options.labels, pictures)
     bare = set(pictures) - {_home(name, pictures) for name in labels}
     names = sorted([*labels, *bare])

@@ -2,9 +2,9 @@
 
 ``JRD_info.json`` has the labels, ``{train,val,test}_names.json`` an image-disjoint split, ``coco80_indices.json`` the
 class names, ``all_GT_classes.json`` the test labels once more, ``all_objects_infos.json`` each object's class (in
-BC-JRD's files ``objects_infos.json``, where it is called ``CategoryId``). The JSON files lie in ``jsonfiles`` or in the
+BC-JRD's files ``objects_infos.json``, where it is named ``CategoryId``). The JSON files lie in ``jsonfiles`` or in the
 folder itself; crops are below ``data/original`` and their 64 coded versions below ``data/distorted``. All but labels
-and split may be missing: then it is said.
+and split may be missing, which is reported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
 from vcmpipe.datasets.importers.patterns import check_pattern, filled, incomplete
 from vcmpipe.datasets.importers.reading import (
     and_more,
@@ -28,6 +27,7 @@ from vcmpipe.datasets.importers.reading import (
     shown,
     whole,
 )
+from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import SPLITS, Samples, make_table
 from vcmpipe.errors import InputError
 
@@ -64,8 +64,18 @@ def read(options: DatasetImportOptions) -> Imported:
     names = list(labels)
     crops = {name: filled(originals, name) for name in names}
     there = [name for name in names if (folder / crops[name]).is_file()]
-    missing = _missing(folder, names, there, originals, versions, classes, infos)
     found = set(there)
+    missing = []
+    if not classes:
+        missing.append(f"the class names ({CLASSES})")
+    if not infos:
+        missing.append(f"the classes and boxes of the objects ({OBJECTS})")
+    elif not any("x1" in info for info in infos.values()):
+        missing.append("the boxes of the objects")
+    if len(there) < len(names):
+        missing.append(f"the crops of {len(names) - len(there):,} of {len(names):,} objects ({originals})")
+    if lacking := incomplete(folder, versions, names, QPS):
+        missing.append(f"coded versions of {len(lacking):,} of {len(names):,} objects ({versions}, QP 0..63)")
     table = make_table(
         sample=names,
         picture=[picture_of(name) for name in names],
@@ -77,7 +87,7 @@ def read(options: DatasetImportOptions) -> Imported:
         **{side: [infos.get(name, {}).get(side, np.nan) for name in names] for side in _SIDES},
     )
     source = {"kind": "ow-jrd", "folder": folder.name, "versions": versions, "originals": originals}
-    return Imported(Samples(table, "ow-jrd", "vvc-qp", missing, root=str(folder.resolve()), source=source))
+    return Imported(Samples(table, "ow-jrd", "vvc-qp", tuple(missing), root=str(folder.resolve()), source=source))
 
 
 def read_labels(path: Path) -> dict[str, int]:
@@ -186,27 +196,3 @@ def _check_test_labels(folder: Path, labels: dict[str, int]) -> None:
     stated = [label for batch in batches for label in batch]
     if stated != [labels[name] for name in read_names(folder / NAMES.format(split="test"))]:
         raise InputError(f"{path} does not hold the labels that {LABELS} has for the test split: one of them is wrong")
-
-
-def _missing(
-    folder: Path,
-    names: list[str],
-    there: list[str],
-    originals: str,
-    versions: str,
-    classes: dict[int, str],
-    infos: dict[str, dict[str, Any]],
-) -> tuple[str, ...]:
-    lines = []
-    if not classes:
-        lines.append(f"the class names ({CLASSES})")
-    if not infos:
-        lines.append(f"the classes and boxes of the objects ({OBJECTS})")
-    elif not any("x1" in info for info in infos.values()):
-        lines.append("the boxes of the objects")
-    if len(there) < len(names):
-        lines.append(f"the crops of {len(names) - len(there):,} of {len(names):,} objects ({originals})")
-    lacking = incomplete(folder, versions, names, QPS)
-    if lacking:
-        lines.append(f"coded versions of {len(lacking):,} of {len(names):,} objects ({versions}, QP 0..63)")
-    return tuple(lines)

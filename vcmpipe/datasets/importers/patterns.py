@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,7 @@ def check_pattern(pattern: str, option: str, *, qp: bool) -> str:
         InputError: It lacks ``{name}`` or ``{qp}``, is absolute, or has ``..`` in it.
     """
     needed = ["{name}", "{qp}"] if qp else ["{name}"]
-    absent = [word for word in needed if word not in pattern]
+    absent = [field for field in needed if field not in pattern]
     if absent:
         raise InputError(f"{option} {pattern!r} lacks {absent[0]}: write it where that stands in the file names")
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
@@ -32,7 +32,7 @@ def filled(pattern: str, name: str, qp: int | None = None) -> str:
     """The path that a pattern means, with ``/``."""
     # One pass, so that a name that holds "{qp}" stays as it is.
     values = {"{name}": name, "{qp}": str(qp)}
-    return re.sub(r"\{name\}|\{qp\}", lambda word: values[word[0]], pattern)
+    return re.sub(r"\{name\}|\{qp\}", lambda field: values[field[0]], pattern)
 
 
 def find_by_pattern(folder: Path, pattern: str) -> dict[str, str]:
@@ -41,12 +41,12 @@ def find_by_pattern(folder: Path, pattern: str) -> dict[str, str]:
     Raises:
         InputError: Two files have one name.
     """
-    words = {"{name}": r"(?P<name>[^/]+?)", "*": r"[^/]*"}
+    forms = {"{name}": r"(?P<name>[^/]+?)", "*": r"[^/]*"}
     form, seen = "", False
     for part in re.split(r"(\{name\}|\*)", pattern):
         again = part == "{name}" and seen
         seen |= part == "{name}"
-        form += "(?P=name)" if again else words.get(part, re.escape(part))
+        form += "(?P=name)" if again else forms.get(part, re.escape(part))
     # Only below what is fixed: the coded versions beside the originals are many.
     fixed = PurePosixPath(re.split(r"\{name\}|\*", pattern)[0] + "x").parent
     found: dict[str, str] = {}
@@ -56,28 +56,22 @@ def find_by_pattern(folder: Path, pattern: str) -> dict[str, str]:
         if match is None or path.name.startswith(".") or not path.is_file() or not looks_like_picture(path):
             continue
         if match["name"] in found:
-            raise InputError(f"{folder}: {found[match['name']]} and {relative} are both called {match['name']!r}")
+            raise InputError(f"{folder}: {found[match['name']]} and {relative} are both named {match['name']!r}")
         found[match["name"]] = relative
     return found
 
 
 def incomplete(folder: Path, pattern: str, names: Iterable[str], qps: Sequence[int]) -> list[str]:
     """Those of some names that lack a coded version."""
-    listed = _lister(folder)
 
-    def whole(name: str) -> bool:
-        paths = (PurePosixPath(filled(pattern, name, qp)) for qp in qps)
-        return all(path.name in listed(str(path.parent)) for path in paths)
-
-    return [name for name in names if not whole(name)]
-
-
-def _lister(folder: Path) -> Callable[[str], frozenset[str]]:
-    """Lists folders, each once: asking for every one of a million files takes minutes."""
-
+    # Folders are listed, each once: asking for every one of a million files takes minutes.
     @lru_cache(maxsize=128)
-    def listed(below: str) -> frozenset[str]:
+    def listed(below: PurePosixPath) -> frozenset[str]:
         place = folder / below
         return frozenset(path.name for path in place.iterdir()) if place.is_dir() else frozenset()
 
-    return listed
+    def whole(name: str) -> bool:
+        paths = (PurePosixPath(filled(pattern, name, qp)) for qp in qps)
+        return all(path.name in listed(path.parent) for path in paths)
+
+    return [name for name in names if not whole(name)]

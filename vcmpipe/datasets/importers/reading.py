@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.pictures import looks_like_picture
 from vcmpipe.process import one_line
 
 
@@ -106,6 +107,44 @@ def finite(value: Any, what: str) -> float:
     return number
 
 
+def whole_numbers(text: Any, low: int, high: int, what: str, one: str) -> list[int]:
+    """A JSON list of whole numbers in a range, out of a cell of a table; not empty.
+
+    Raises:
+        InputError: It is something else; the message begins with ``what``, or with ``one`` for one of the numbers.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        values = None
+    if not isinstance(values, list) or not values:
+        raise InputError(f"{what} should be a list such as [33, 35], not {shown(text)}")
+    return [whole(value, low, high, one) for value in values]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, sorted by name as ``sort`` in the C locale does; hidden files are left out."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.is_file() and looks_like_picture(path)
+    )
+
+
+def pictures_by_stem(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their names without ending, sorted.
+
+    Raises:
+        InputError: Two have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in pictures_in(folder):
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{folder}: {other.name} and {path.name} have one name")
+    return found
+
+
 def shown(value: Any) -> str:
     """A value in a message: short, and on one line."""
     text = one_line(value if isinstance(value, str) else str(value)[:200])
@@ -121,4 +160,4 @@ def kind(value: Any) -> str:
 
 def and_more(count: int) -> str:
     """How many others have the same fault."""
-    return f" (and {count} more)" if count > 0 else ""
+    return f" (and {count:,} more)" if count > 0 else ""

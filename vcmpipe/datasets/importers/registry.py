@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.samples import SPLITS, check_free, write_samples
+from vcmpipe.datasets.samples import Samples, check_free, write_samples
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import IMPORTERS
 
 
 @dataclass(frozen=True)
-class ImportReport:
-    """What an import yielded.
+class Imported:
+    """What an importer hands over.
 
     Attributes:
-        out: The folder of samples.
-        name: The data set.
-        samples: Rows.
-        pictures: Pictures or clips that they belong to.
-        labelled: Samples with a label.
-        splits: Samples by split.
-        scale: What a label counts.
-        missing: What the data set should hold and does not, a line each.
+        samples: The table of samples.
+        companions: More tables by name, such as the answers of single subjects (``raters``).
     """
+
+    samples: Samples
+    companions: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import yielded; ``missing`` is what the data set should hold and does not, a line each."""
 
     out: str
     name: str
@@ -39,9 +43,6 @@ class ImportReport:
 
 def import_dataset(options: DatasetImportOptions) -> ImportReport:
     """Read a published data set and write it as a folder of samples.
-
-    Args:
-        options: Which data set, where it is, and where to write to.
 
     Raises:
         InputError: A file is missing, damaged, or contradicts another; the message names it.
@@ -60,7 +61,7 @@ def import_dataset(options: DatasetImportOptions) -> ImportReport:
         samples=len(samples),
         pictures=int(table["picture"].nunique()),
         labelled=int(table["label"].notna().sum()),
-        splits={split: int((table["split"] == split).sum()) for split in SPLITS},
+        splits=samples.split_sizes(),
         scale=samples.scale,
         missing=samples.missing,
     )

@@ -1,1 +1,1 @@
-"""Importers of data sets in which people judged pictures."""
+"""Importers of data sets in which human observers judged pictures."""

@@ -1,4 +1,4 @@
-"""CPL-Set: pictures and the same pictures at their critical perceptual level, which people just cannot tell apart.
+"""CPL-Set: pictures beside the same ones at their critical perceptual level: viewers just cannot tell them apart.
 
 ``Dataset/{train,valid}/{data_crop,label_crop}``: pristine pictures and their partners under the same names; ``test``
 likewise, where it is there.
@@ -11,12 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.importers.reading import and_more, shown
-from vcmpipe.datasets.samples import Samples, make_table
+from vcmpipe.datasets.importers.reading import and_more, pictures_by_stem, shown
+from vcmpipe.datasets.importers.registry import Imported
+from vcmpipe.datasets.samples import Samples, table_of
 from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size
-from vcmpipe.frames.pictures import looks_like_picture
 
 PAIRS = 882
 PARTS = {"train": "train", "valid": "val", "test": "test"}
@@ -53,20 +52,12 @@ def read(options: DatasetImportOptions) -> Imported:
             rows.append((f"{part}/{name}", PARTS[part], *size, *below))
     if not rows:
         raise InputError(f"{root} holds no pairs of pictures")
-    names, splits, widths, heights, paths, partners = zip(*rows, strict=True)
-    table = make_table(
-        sample=list(names),
-        picture=list(names),
-        split=list(splits),
-        width=list(widths),
-        height=list(heights),
-        path=list(paths),
-    )
+    table = table_of(("sample", "picture", "split", "width", "height", "path"), [(row[0], *row[:5]) for row in rows])
     missing = [f"the {part} pairs" for part in absent]
     if len(rows) < PAIRS:
         missing.append(f"{PAIRS - len(rows)} of {PAIRS} pairs")
     samples = Samples(table, "cpl-set", "none", tuple(missing), root=str(root.resolve()), source={"kind": "cpl-set"})
-    pairs = pd.DataFrame({"sample": names, "path": paths, "critical": partners})
+    pairs = pd.DataFrame([(row[0], *row[4:]) for row in rows], columns=["sample", "path", "critical"])
     return Imported(samples, {"pairs": pairs})
 
 
@@ -85,14 +76,6 @@ def paired(folder: Path, first: str, second: str) -> list[tuple[str, Path, Path]
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Pictures of a folder by their names without ending."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not there: pairs are in {PRISTINE} and {CRITICAL} in each part of CPL-Set")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file() or not looks_like_picture(path):
-            continue
-        if path.stem in found:
-            raise InputError(f"{folder}: {found[path.stem].name} and {path.name} have one name")
-        found[path.stem] = path
-    return found
+    return pictures_by_stem(folder)

@@ -10,18 +10,17 @@ one after the other. A file ``manifest.csv`` beside the parts names each picture
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.importers.reading import and_more, shown
-from vcmpipe.datasets.samples import Samples, make_table, split_by_picture
+from vcmpipe.datasets.importers.reading import and_more, pictures_by_stem, shown
+from vcmpipe.datasets.importers.registry import Imported
+from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size
-from vcmpipe.frames.pictures import looks_like_picture
 from vcmpipe.jnd.importers.jnd_manifest import LEVELS, MANIFEST, Entry, Labels, in_order, read_manifest, write_manifest
 from vcmpipe.process import one_line
 
@@ -56,17 +55,7 @@ def read(options: DatasetImportOptions) -> Imported:
                 rows.append((sample, entry.source, entry.split or drawn, label, level, *size, entry.name))
                 if version is not None:
                     coded.append((sample, entry.name, version))
-    samples_, pictures, splits, labels, levels, widths, heights, paths = zip(*rows, strict=True)
-    table = make_table(
-        sample=list(samples_),
-        picture=list(pictures),
-        split=list(splits),
-        label=np.array(labels, dtype=np.float64),
-        level=list(levels),
-        width=list(widths),
-        height=list(heights),
-        path=list(paths),
-    )
+    table = table_of(("sample", "picture", "split", "label", "level", "width", "height", "path"), rows)
     source = {"kind": "jnd-levels", "by": "name" if named else "position"}
     if any(entry.split is None for entry in entries):
         source["split_seed"] = str(options.seed)
@@ -104,32 +93,20 @@ def _by_position(folder: Path, scale: str) -> list[Entry]:
         for (part, name), values in zip(names, labels, strict=True):
             relative = f"{part}/{name}"
             entries.append(Entry(relative, str(Path(relative).with_suffix("")), PARTS[part], values))
-    _refuse_twice(entries, folder)
-    versions = {part: [_coded(folder, part, level, pictures[part]) for level in LEVELS] for part in parts}
-    placed = {f"{part}/{name}": (part, i) for part in parts for i, name in enumerate(pictures[part])}
-    return [
-        entry.with_coded([None if found is None else found[i] for found in versions[part]])
-        for entry in entries
-        for part, i in [placed[entry.name]]
-    ]
-
-
-def _refuse_twice(entries: Sequence[Entry], folder: Path) -> None:
-    """``train/1.png`` and ``train/1.jpg`` would be one source, and may not even be the same picture."""
-    seen: dict[str, str] = {}
-    for entry in entries:
-        if entry.source in seen:
-            raise InputError(f"{folder}: {seen[entry.source]} and {entry.name} have one name")
-        seen[entry.source] = entry.name
+    versions: dict[str, list[str | None]] = {entry.name: [] for entry in entries}
+    for part in parts:
+        for level in LEVELS:
+            listed = pictures[part]
+            found: Sequence[str | None] = _coded(folder, part, level, listed) or [None] * len(listed)
+            for name, version in zip(listed, found, strict=True):
+                versions[f"{part}/{name}"].append(version)
+    return [replace(entry, coded=tuple(versions[entry.name])) for entry in entries]
 
 
 def _pictures(folder: Path) -> list[str]:
-    """File names of the pictures in a folder, sorted as Python's and most shells' ``sort`` in the C locale do."""
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.is_file() and looks_like_picture(path)
-    )
+    """File names of the pictures in a folder, of which there must be some; see ``pictures_by_stem``."""
+    # ``1.png`` and ``1.jpg`` would be one source, and may not even be the same picture.
+    names = [path.name for path in pictures_by_stem(folder).values()]
     if not names:
         raise InputError(f"{folder} holds no pictures")
     return names
@@ -142,14 +119,14 @@ def _read_levels(path: Path, scale: str) -> list[Labels]:
         raise InputError(f"{path} cannot be read: {one_line(str(error))}") from error
     rows: list[Labels] = []
     for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words or (not rows and [word.upper() for word in words] == ["JND1", "JND2", "JND3"]):
+        cells = line.split()
+        if not cells or (not rows and [cell.upper() for cell in cells] == ["JND1", "JND2", "JND3"]):
             continue
-        if len(words) != len(LEVELS):
+        if len(cells) != len(LEVELS):
             raise InputError(
-                f"{path}, row {number}: {shown(line.strip())} has {len(words)} columns, not JND1 JND2 JND3"
+                f"{path}, row {number}: {shown(line.strip())} has {len(cells)} columns, not JND1 JND2 JND3"
             )
-        rows.append(in_order(words, scale, f"{path}, row {number}"))
+        rows.append(in_order(cells, scale, f"{path}, row {number}"))
     return rows
 
 

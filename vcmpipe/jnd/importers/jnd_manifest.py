@@ -9,16 +9,14 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vcmpipe.datasets.importers.reading import and_more, refuse_twice, shown
+from vcmpipe.datasets.importers.reading import and_more, pictures_in, refuse_twice, shown
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
-from vcmpipe.frames.pictures import looks_like_picture
 from vcmpipe.process import one_line, publish
 
 MANIFEST = "manifest.csv"
@@ -48,12 +46,8 @@ class Entry:
     labels: Labels
     coded: tuple[str | None, ...] = (None, None, None)
 
-    def with_coded(self, coded: Sequence[str | None]) -> Entry:
-        """The same with coded versions."""
-        return dataclasses.replace(self, coded=tuple(coded))
 
-
-def in_order(words: Sequence[str], scale: str, where: str) -> Labels:
+def in_order(cells: Sequence[str], scale: str, where: str) -> Labels:
     """The JNDs of one picture out of their texts; an empty one is not known.
 
     Raises:
@@ -61,18 +55,18 @@ def in_order(words: Sequence[str], scale: str, where: str) -> Labels:
     """
     low, high = RANGES[scale]
     values: list[float | None] = []
-    for level, word in zip(LEVELS, words, strict=True):
-        if not word.strip():
+    for level, cell in zip(LEVELS, cells, strict=True):
+        if not cell.strip():
             values.append(None)
             continue
         try:
-            value = float(word)
+            value = float(cell)
         except ValueError as error:
-            raise InputError(f"{where}: JND{level} is {shown(word)}: it must be a number") from error
+            raise InputError(f"{where}: JND{level} is {shown(cell)}: it must be a number") from error
         if not low <= value <= high:  # NaN is outside, too
-            raise InputError(f"{where}: JND{level} is {shown(word)}, outside the scale {scale}, {low}..{high}")
+            raise InputError(f"{where}: JND{level} is {shown(cell)}, outside the scale {scale}, {low}..{high}")
         if scale == "vvc-qp" and value != int(value):
-            raise InputError(f"{where}: JND{level} is {shown(word)}: a VVC QP is a whole number")
+            raise InputError(f"{where}: JND{level} is {shown(cell)}: a VVC QP is a whole number")
         values.append(value)
     known = [value for value in values if value is not None]
     if known != sorted(known, reverse=scale == "jpeg-qf"):
@@ -92,8 +86,8 @@ def read_manifest(folder: Path, scale: str) -> list[Entry]:
     path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-        heads = list(csv.DictReader(io.StringIO(text), strict=True).fieldnames or ())
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows, heads = list(reader), list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV: {one_line(str(error))}") from error
     absent = [name for name in _NEEDED if name not in heads]
@@ -169,8 +163,7 @@ def _refuse_left_out(folder: Path, entries: Sequence[Entry]) -> None:
     there = [
         (PurePosixPath(parent) / path.name).as_posix()
         for parent in sorted(beside)
-        for path in sorted((folder / parent).iterdir())
-        if not path.name.startswith(".") and path.is_file() and looks_like_picture(path)
+        for path in pictures_in(folder / parent)
     ]
     left = [name for name in there if name not in named]
     if left:

@@ -9,7 +9,6 @@ than k do not count at level k.
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.importers.reading import shown, whole
-from vcmpipe.datasets.samples import Samples, make_table, split_by_picture
+from vcmpipe.datasets.importers.reading import whole, whole_numbers
+from vcmpipe.datasets.importers.registry import Imported
+from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
 
 PICTURES = 50
@@ -62,16 +61,9 @@ def read(options: DatasetImportOptions) -> Imported:
                 rows.append((f"{picture}_{level}", picture, label, level))
     if not rows:
         raise InputError(f"{path} has no rows: a row has the number of a picture and its answers")
-    names, pictures, labels, levels = zip(*rows, strict=True)
-    table = make_table(
-        sample=list(names),
-        picture=list(pictures),
-        split=split_by_picture(pictures, options.seed),
-        label=list(labels),
-        level=list(levels),
-        width=WIDTH,
-        height=HEIGHT,
-    )
+    columns = ("sample", "picture", "label", "level", "split", "width", "height")
+    splits = split_by_picture([picture for _, picture, _, _ in rows], options.seed)
+    table = table_of(columns, [(*row, split, WIDTH, HEIGHT) for row, split in zip(rows, splits, strict=True)])
     missing = ["the pictures, as sources and coded"]
     if len(seen) < PICTURES:
         missing.append(f"{PICTURES - len(seen)} of {PICTURES} pictures' answers")
@@ -113,13 +105,7 @@ def _cells(path: Path) -> list[tuple[Any, Any]]:
 
 def _subjects(text: Any, where: str) -> list[list[int]]:
     """The answers subject by subject."""
-    try:
-        values = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{where}: the answers should be a list such as [29, 18], not {shown(text)}") from error
-    if not isinstance(values, list) or not values:
-        raise InputError(f"{where}: the answers should be a list such as [29, 18], not {shown(text)}")
-    points = [whole(value, 0, 100, f"{where}: an answer") for value in values]
+    points = whole_numbers(text, 0, 100, f"{where}: the answers", f"{where}: an answer")
     subjects = [[points[0]]]
     for before, value in pairwise(points):
         if value >= before:

@@ -8,17 +8,16 @@ guess of the literature (MAE 2.34, 2.46 and 2.32 for JND 1, 2 and 3 at 720p) is 
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from vcmpipe.config import DatasetImportOptions
-from vcmpipe.datasets.importers.imported import Imported
-from vcmpipe.datasets.importers.reading import finite, shown, whole
-from vcmpipe.datasets.samples import Samples, make_table, split_by_picture
+from vcmpipe.datasets.importers.reading import finite, whole, whole_numbers
+from vcmpipe.datasets.importers.registry import Imported
+from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
 
 RESOLUTIONS = ("1920x1080", "1280x720", "960x540", "640x360")
@@ -26,6 +25,9 @@ LEVELS = {"1st": 1, "2nd": 2, "3rd": 3}
 CLIPS = 220
 _COLUMNS = ("anchor", "jnd", "mean", "normality", "samples", "samples_no", "sequence_index", "standard_deviation")
 _NAME = re.compile(r"(\d{2,5})x(\d{2,5})_(1st|2nd|3rd)\.csv")
+
+
+Row = tuple[str, str, float, int, int, int]
 
 
 def read(options: DatasetImportOptions) -> Imported:
@@ -41,24 +43,23 @@ def read(options: DatasetImportOptions) -> Imported:
     files = [source] if source.is_file() else sorted(path for path in source.iterdir() if _NAME.fullmatch(path.name))
     if not files:
         raise InputError(f"{source} has no file like 1280x720_1st.csv: name the folder of VideoSet's CSV files")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     answers: list[pd.DataFrame] = []
     for path in files:
         name = _NAME.fullmatch(path.name)
         if name is None:
             raise InputError(f"{path}: its name should tell resolution and level, as 1280x720_1st.csv does")
         _read_file(path, int(name[1]), int(name[2]), LEVELS[name[3]], rows, answers)
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    table = make_table(**columns, split=split_by_picture(columns["picture"], options.seed))
+    splits = split_by_picture([row[1] for row in rows], options.seed)
+    columns = ("sample", "picture", "label", "level", "width", "height", "split")
+    table = table_of(columns, [(*row, split) for row, split in zip(rows, splits, strict=True)])
     samples = Samples(
         table, "videoset", "h264-qp", _missing(rows), source={"kind": "videoset", "split_seed": options.seed}
     )
     return Imported(samples, {"raters": pd.concat(answers, ignore_index=True)})
 
 
-def _read_file(
-    path: Path, width: int, height: int, level: int, rows: list[dict[str, Any]], answers: list[pd.DataFrame]
-) -> None:
+def _read_file(path: Path, width: int, height: int, level: int, rows: list[Row], answers: list[pd.DataFrame]) -> None:
     try:
         raw = pd.read_csv(path, dtype={"samples": str})
     except (OSError, ValueError) as error:  # pandas' ParserError and EmptyDataError are ValueErrors
@@ -76,41 +77,19 @@ def _read_file(
             raise InputError(f"{where}: clip {clip} is there twice")
         seen.add(clip)
         label = whole(record["jnd"], 0, 51, f"{where}: jnd")
-        values = _answers(record["samples"], where)
+        values = whole_numbers(record["samples"], 0, 51, f"{where}: samples", f"{where}: a sample")
         if len(values) != finite(record["samples_no"], f"{where}: samples_no"):
             raise InputError(f"{where}: samples_no is {record['samples_no']}, but there are {len(values)} samples")
         sample = f"{width}x{height}_{clip:03}_{level}"
-        rows.append(
-            {
-                "sample": sample,
-                "picture": f"{clip:03}",
-                "label": float(label),
-                "level": level,
-                "width": width,
-                "height": height,
-            }
-        )
+        rows.append((sample, f"{clip:03}", float(label), level, width, height))
         answers.append(
             pd.DataFrame({"sample": sample, "level": level, "rater": range(1, len(values) + 1), "value": values})
         )
 
 
-def _answers(text: Any, where: str) -> list[int]:
-    try:
-        values = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{where}: samples should be a list such as [33, 35], not {shown(text)}") from error
-    if not isinstance(values, list) or not values:
-        raise InputError(f"{where}: samples should be a list such as [33, 35], not {shown(text)}")
-    return [whole(value, 0, 51, f"{where}: a sample") for value in values]
-
-
-def _missing(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+def _missing(rows: list[Row]) -> tuple[str, ...]:
     lines = ["the clips, as sources and coded"]
-    there: dict[tuple[str, int], int] = {}
-    for row in rows:
-        key = f"{row['width']}x{row['height']}", row["level"]
-        there[key] = there.get(key, 0) + 1
+    there = Counter((f"{width}x{height}", level) for _, _, _, level, width, height in rows)
     for size in RESOLUTIONS:
         levels = [level for level in LEVELS.values() if (size, level) not in there]
         if levels:

@@ -39,9 +39,6 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 class SameConv2d(nn.Conv2d):
     """A convolution with TensorFlow's 'SAME' padding: (B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride)
-
     def forward(self, input: Tensor) -> Tensor:
         """Pads as the size asks for, then convolves."""
         top, bottom = same_padding(input.shape[-2], self.kernel_size[0], self.stride[0])
@@ -99,28 +96,16 @@ class ChannelAttention(nn.Module):
         return maps * weight[:, :, None, None]
 
 
-class LatBlock(nn.Sequential):
+def lat_block(inputs: int, outputs: int) -> nn.Sequential:
     """LATBlock of LASeR-JND: 3x3 convolution, batch normalisation, ReLU, channel attention."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            SameConv2d(inputs, outputs, 3),
-            batch_norm(outputs),
-            nn.ReLU(inplace=True),
-            ChannelAttention(outputs),
-        )
+    layers = SameConv2d(inputs, outputs, 3), batch_norm(outputs), nn.ReLU(inplace=True)
+    return nn.Sequential(*layers, ChannelAttention(outputs))
 
 
-class RecBlock(nn.Sequential):
+def rec_block(inputs: int, outputs: int) -> nn.Sequential:
     """RECBlock of LASeR-JND: 3x3 convolution, batch normalisation, ReLU, 2x2 maximum."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            SameConv2d(inputs, outputs, 3),
-            batch_norm(outputs),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(2),
-        )
+    layers = SameConv2d(inputs, outputs, 3), batch_norm(outputs), nn.ReLU(inplace=True)
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
 class FlattenHwc(nn.Module):
@@ -182,6 +167,11 @@ def initialise(modules: Iterable[nn.Module]) -> None:
                 nn.init.zeros_(module.bias)
 
 
+def channels_last(network: nn.Module) -> nn.Module:
+    """A network whose maps have their channels last, which the convolutions of a CPU and of tensor cores want."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 def last_layers(heads: nn.Module | Tensor) -> list[nn.Linear]:
     """The last layer of each of several ``dense`` heads."""
     assert isinstance(heads, nn.ModuleList)
@@ -202,7 +192,7 @@ def check_variant(model: str, variant: str, variants: Sequence[str]) -> None:
     """Refuse a variant that a model does not have.
 
     Raises:
-        InputError: It has none of that name; the nearest is said.
+        InputError: It has none of that name; the nearest is named.
     """
     if variant not in variants:
         close = difflib.get_close_matches(variant, variants, n=1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -23,6 +24,7 @@ from torch import nn
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
+from vcmpipe.thresholds.weights import fill, read_state
 
 if TYPE_CHECKING:
     import h5py
@@ -38,7 +40,7 @@ NAMES: dict[str, Kind] = {
     "JND3_output": "output",
 }
 """Layers that the published networks name."""
-_SAID: dict[Kind, str] = {
+_TITLES: dict[Kind, str] = {
     "conv": "convolution",
     "transposed": "transposed convolution",
     "norm": "batch normalisation",
@@ -47,10 +49,11 @@ _SAID: dict[Kind, str] = {
 }
 _NUMBERED = re.compile(r"(?:conv2d_transpose|conv2d|batch_normalization|dense)(?:_(\d+))?")
 # Name there, name here.
-_KERNEL = {"kernel": "weight", "bias": "bias"}
 _NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+_KERNEL = {"kernel": "weight", "bias": "bias"}
+_PARAMETERS: dict[Kind, dict[str, str]] = {kind: _NORM if kind == "norm" else _KERNEL for kind in get_args(Kind)}
 # There to here.
-_AXES: dict[Kind, tuple[int, ...]] = {"conv": (3, 2, 0, 1), "transposed": (3, 2, 0, 1), "dense": (1, 0)}
+_AXES = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}  # by the number of dimensions
 # What h5py raises for a damaged file differs from place to place.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
@@ -75,6 +78,18 @@ def is_keras(weights: Path) -> bool:
     return weights.suffix.lower() in SUFFIXES
 
 
+def load_weights(network: nn.Module, file: Path) -> None:
+    """Fill a network from a file, all of it.
+
+    Raises:
+        InputError: It is missing, damaged, or of another network: the first name that differs is given.
+    """
+    if is_keras(file):
+        load_keras(network, file)
+    else:
+        fill(network, read_state(file), str(file))
+
+
 def load_keras(network: nn.Module, weights: Path) -> None:
     """Fill a network from a file that Keras wrote.
 
@@ -86,14 +101,10 @@ def load_keras(network: nn.Module, weights: Path) -> None:
         InputError: The file is missing, damaged, no such file, or of another network: the first layer that differs is
             named.
     """
-    import h5py
-
     if not weights.is_file():
         raise InputError(f"{weights} is not there: name a file of weights")
     try:
-        with h5py.File(weights, "r") as file, torch.no_grad():
-            found = list(layers_of(file, str(weights)))
-            pairs = [pair for kind in get_args(Kind) for pair in _matched(network, found, kind, str(weights))]
+        with _pairs(network, weights) as pairs, torch.no_grad():
             for module, layer in pairs:
                 _fill(module, layer, str(weights))
     except _DAMAGE as error:
@@ -102,17 +113,21 @@ def load_keras(network: nn.Module, weights: Path) -> None:
 
 def fits(network: nn.Module, weights: Path) -> bool:
     """Whether a file has the layers of a network, which may be on the meta device; nothing is read but shapes."""
-    import h5py
-
     try:
-        with h5py.File(weights, "r") as file:
-            found = list(layers_of(file, str(weights)))
-            for kind in get_args(Kind):
-                for _ in _matched(network, found, kind, str(weights)):
-                    pass
+        with _pairs(network, weights):
+            return True
     except (InputError, *_DAMAGE):
         return False
-    return True
+
+
+@contextmanager
+def _pairs(network: nn.Module, weights: Path) -> Iterator[list[tuple[nn.Module, KerasLayer]]]:
+    """Modules and the layers of an open file that fill them, all of both."""
+    import h5py
+
+    with h5py.File(weights, "r") as file:
+        found = list(layers_of(file, str(weights)))
+        yield [pair for kind in get_args(Kind) for pair in _matched(network, found, kind, str(weights))]
 
 
 def layers_of(file: h5py.File, source: str) -> Iterator[KerasLayer]:
@@ -198,50 +213,37 @@ def _matched(
     other = f"{source} is of another network"
     for number, module in enumerate(modules, 1):
         if number > len(layers):
-            raise InputError(f"{other}: it lacks {_SAID[kind]} {number} of {len(modules)}")
+            raise InputError(f"{other}: it lacks {_TITLES[kind]} {number} of {len(modules)}")
         layer = layers[number - 1]
-        for there, here in _names(kind).items():
+        for there, here in _PARAMETERS[kind].items():
             if there not in layer.weights:
                 raise InputError(f"{other}, or damaged: the layer {layer.name} lacks its {there}")
-            due, given = _shape_there(module, kind, here), layer.weights[there].shape
+            due, given = _shape_there(module, here), layer.weights[there].shape
             if due != given:
                 shapes = ("x".join(map(str, shape)) for shape in (given, due))
                 raise InputError(
-                    f"{other}: {layer.name} ({_SAID[kind]} {number} of {len(modules)}) has the {there} "
+                    f"{other}: {layer.name} ({_TITLES[kind]} {number} of {len(modules)}) has the {there} "
                     f"{' where '.join(shapes)} is due"
                 )
         yield module, layer
     if len(layers) > len(modules):
-        raise InputError(f"{other}: it has {layers[len(modules)].name}, {_SAID[kind]} {len(modules) + 1}, one too many")
+        raise InputError(
+            f"{other}: it has {layers[len(modules)].name}, {_TITLES[kind]} {len(modules) + 1}, one too many"
+        )
 
 
-def _names(kind: Kind) -> dict[str, str]:
-    return _NORM if kind == "norm" else _KERNEL
-
-
-def _axes(kind: Kind, here: str) -> tuple[int, ...]:
-    """The axes of a weight there, in the order of here."""
-    if kind == "norm" or here == "bias":
-        return (0,)
-    return _AXES["dense" if kind == "output" else kind]
-
-
-def _shape_there(module: nn.Module, kind: Kind, here: str) -> tuple[int, ...]:
+def _shape_there(module: nn.Module, here: str) -> tuple[int, ...]:
     """The shape that a weight of a module has in Keras."""
     shape = getattr(module, here).shape
-    due = [0] * len(shape)
-    for side, axis in zip(shape, _axes(kind, here), strict=True):
-        due[axis] = int(side)
-    return tuple(due)
+    return tuple(int(shape[place]) for place in np.argsort(_AXES[len(shape)]))
 
 
 def _fill(module: nn.Module, layer: KerasLayer, source: str) -> None:
-    for there, here in _names(layer.kind).items():
+    for there, here in _PARAMETERS[layer.kind].items():
         value: NDArray[np.float32] = np.asarray(layer.weights[there][()], dtype=np.float32)
         if not np.isfinite(value).all():
             raise InputError(f"{source}: the {there} of {layer.name} holds numbers that are not finite")
-        axes = _axes(layer.kind, here)
-        getattr(module, here).copy_(torch.from_numpy(np.ascontiguousarray(value.transpose(axes))))
+        getattr(module, here).copy_(torch.from_numpy(np.ascontiguousarray(value.transpose(_AXES[value.ndim]))))
 
 
 def _text(name: str | bytes) -> str:

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from vcmpipe.jnd.models.blocks import (
     FlattenHwc,
-    LatBlock,
-    RecBlock,
     SameConv2d,
     SameConvTranspose2d,
     batch_norm,
@@ -25,7 +23,8 @@ from vcmpipe.jnd.models.blocks import (
     dense,
     initialise,
     last_layers,
-    ordered,
+    lat_block,
+    rec_block,
     resized_bgr,
 )
 
@@ -46,7 +45,7 @@ def levels(variant: str) -> int:
     """How many JNDs a variant answers with: 1, or 3.
 
     Raises:
-        InputError: There is no such variant; the nearest is said.
+        InputError: There is no such variant; the nearest is named.
     """
     check_variant(MODEL, variant, VARIANTS)
     return 3 if variant.startswith("mj_") else 1
@@ -89,56 +88,38 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(pictures))
 
 
-class _LatHead(nn.Module):
-    """One or three latents -> QPs (B, levels). Layers stand in the order in which Keras numbers the published ones."""
+class _Head(nn.Module):
+    """One or three latents or reconstructions -> QPs (B, levels).
 
-    def __init__(self, count: int) -> None:
+    Layers stand in the order in which Keras numbers the published ones.
+    """
+
+    def __init__(self, latent: bool, count: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(batch_norm(_LATENT) for _ in range(count))
-        self.stems = nn.ModuleList(LatBlock(_LATENT, 64) for _ in range(count))
-        self.trunk = nn.Sequential(
-            LatBlock(64, 128),
-            nn.MaxPool2d(2),
-            LatBlock(128, 256),
-            LatBlock(256, 512),
-            nn.MaxPool2d(2),
-            FlattenHwc(),
-        )
-        features = 512 * (SIZE[0] // 64) * (SIZE[1] // 64)
-        self.outputs = nn.ModuleList(dense(features, 256, 128, 1) for _ in range(count))
+        if latent:
+            self.norms = nn.ModuleList(batch_norm(_LATENT) for _ in range(count))
+            self.stems = nn.ModuleList(lat_block(_LATENT, 64) for _ in range(count))
+            trunk = [lat_block(64, 128), nn.MaxPool2d(2), lat_block(128, 256), lat_block(256, 512), nn.MaxPool2d(2)]
+            self.trunk = nn.Sequential(*trunk, FlattenHwc())
+            units: tuple[int, ...] = (512 * (SIZE[0] // 64) * (SIZE[1] // 64), 256, 128, 1)
+        else:
+            self.norms = nn.ModuleList(batch_norm(3) for _ in range(count))
+            self.stems = nn.ModuleList(rec_block(3, 512) for _ in range(count))
+            widths, units = (512, 256, 128, 64, 32), (512, 1)
+            blocks = [rec_block(inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
+            features = widths[-1] * (SIZE[0] // 32) * (SIZE[1] // 32)
+            self.trunk = nn.Sequential(*blocks, FlattenHwc(), nn.Linear(features, 512), nn.ReLU(inplace=True))
+        self.outputs = nn.ModuleList(dense(*units) for _ in range(count))
 
-    def forward(self, latents: list[Tensor]) -> Tensor:
-        features = self.trunk(_combined(self.norms, self.stems, latents))
+    def forward(self, seen: list[Tensor]) -> Tensor:
+        """The outputs see the product, element by element, of what each branch makes of its own input."""
+        branches = [stem(norm(each)) for norm, stem, each in zip(self.norms, self.stems, seen, strict=True)]
+        features = self.trunk(functools.reduce(torch.mul, branches))
         return torch.cat([output(features) for output in self.outputs], dim=1)
-
-
-class _RecHead(nn.Module):
-    """One or three reconstructions -> QPs (B, levels). Layers in order, as in the other head."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(batch_norm(3) for _ in range(count))
-        self.stems = nn.ModuleList(RecBlock(3, 512) for _ in range(count))
-        widths = (512, 256, 128, 64, 32)
-        blocks = [RecBlock(inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
-        features = widths[-1] * (SIZE[0] // 32) * (SIZE[1] // 32)
-        self.trunk = nn.Sequential(*blocks, FlattenHwc(), nn.Linear(features, 512), nn.ReLU(inplace=True))
-        self.outputs = nn.ModuleList(dense(512, 1) for _ in range(count))
-
-    def forward(self, pictures: list[Tensor]) -> Tensor:
-        features = self.trunk(_combined(self.norms, self.stems, pictures))
-        return torch.cat([output(features) for output in self.outputs], dim=1)
-
-
-def _combined(norms: nn.ModuleList, stems: nn.ModuleList, seen: list[Tensor]) -> Tensor:
-    """The product, element by element, of what each branch makes of its own input."""
-    branches = [stem(norm(each)) for norm, stem, each in zip(norms, stems, seen, strict=True)]
-    product: Tensor = functools.reduce(torch.mul, branches)
-    return product
 
 
 class Laser(nn.Module):
-    """A variant of LASeR-JND.
+    """A variant of LASeR-JND, with random weights.
 
     Attributes:
         variant: Its name.
@@ -157,7 +138,7 @@ class Laser(nn.Module):
         self._latent = variant.endswith("lat")
         decoder = not self._latent or self.end_to_end
         self.autoencoders = nn.ModuleList(Autoencoder(decoder) for _ in range(self.levels))
-        self.head: nn.Module = _LatHead(self.levels) if self._latent else _RecHead(self.levels)
+        self.head = _Head(self._latent, self.levels)
         initialise(self.head.modules())
 
     @property
@@ -165,19 +146,20 @@ class Laser(nn.Module):
         """Whether the picture is an output, too, and everything trains at once."""
         return self.variant.startswith("e2e_")
 
-    def forward(self, pictures: Tensor, *, in_order: bool = True) -> Tensor:
-        """The levels of pictures.
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The levels of pictures, as each head answers.
 
         Args:
             pictures: (B, 3, 352, 640) BGR 0..255, as ``prepare`` gives one.
-            in_order: False: the heads' own answers. Training takes these, since under the running maximum a head that
-                lies below the one before gets no gradient; and so does who predicts on a scale that falls
-                (``blocks.ordered``).
 
         Returns:
-            (B, levels) QPs on the scale of the labels, not clipped; they never fall from level to level.
+            (B, levels) QPs on the scale of the labels, neither clipped nor in order (see ``blocks.ordered``): under a
+            running maximum a head that lies below the one before would get no gradient.
         """
-        return self._answer(self._seen(pictures), in_order)
+        each = self._autoencoders()
+        seen = [autoencoder.encode(pictures) if self._latent else autoencoder(pictures) for autoencoder in each]
+        answer: Tensor = self.head(seen)
+        return answer
 
     def with_picture(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Levels (B, 1) and the reconstruction (B, 3, 352, 640) that ``e2e_*`` learn together."""
@@ -185,7 +167,7 @@ class Laser(nn.Module):
         (autoencoder,) = self._autoencoders()
         latent = autoencoder.encode(pictures)
         picture = autoencoder.decode(latent)
-        return self._answer([latent if self._latent else picture], True), picture
+        return self.head([latent if self._latent else picture]), picture
 
     def adopt(self, level: int, autoencoder: Autoencoder) -> None:
         """Take over the weights of an autoencoder that was trained by itself.
@@ -206,26 +188,12 @@ class Laser(nn.Module):
         """The last layer of each level; its bias is where the answers start."""
         return last_layers(self.head.outputs)
 
-    def _seen(self, pictures: Tensor) -> list[Tensor]:
-        """What the head looks at, of each autoencoder."""
-        each = self._autoencoders()
-        return [autoencoder.encode(pictures) if self._latent else autoencoder(pictures) for autoencoder in each]
-
     def _autoencoders(self) -> list[Autoencoder]:
         return [each for each in self.autoencoders if isinstance(each, Autoencoder)]
 
-    def _answer(self, seen: list[Tensor], in_order: bool) -> Tensor:
-        answer: Tensor = self.head(seen)
-        return ordered(answer) if in_order else answer
 
-
-def build(variant: str) -> Laser:
-    """A variant with random weights.
-
-    Raises:
-        InputError: There is no such variant; the nearest is said.
-    """
-    return Laser(variant)
+build = Laser
+"""Makes a variant with random weights."""
 
 
 def prepare(rgb: NDArray[np.uint8]) -> Tensor:

@@ -1,4 +1,4 @@
-"""MTJND: three just-noticeable differences of a picture, or where people look, learned together on VGG16.
+"""MTJND: three just-noticeable differences of a picture, or where human viewers look, learned together on VGG16.
 
 After "MTJND: Multi-Task Deep Learning Framework for Improved JND Prediction" (IEEE ICIP 2023). Three variants:
 ``mt_3ljnd`` answers with three levels, ``mt_1ljnd_va`` with one and a map of visual attention, ``mt_3ljnd_va`` with
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import VcmError
-from vcmpipe.jnd.models.blocks import FlattenHwc, check_variant, dense, initialise, last_layers, ordered, resized_bgr
+from vcmpipe.jnd.models.blocks import FlattenHwc, check_variant, dense, initialise, last_layers, resized_bgr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def levels(variant: str) -> int:
     """How many JNDs a variant answers with: 1, or 3.
 
     Raises:
-        InputError: There is no such variant; the nearest is said.
+        InputError: There is no such variant; the nearest is named.
     """
     check_variant(MODEL, variant, VARIANTS)
     return 3 if variant.startswith("mt_3") else 1
@@ -70,7 +70,7 @@ class AttentionDecoder(nn.Module):
 
 
 class Mtjnd(nn.Module):
-    """A variant of MTJND.
+    """A variant of MTJND, with random weights.
 
     Attributes:
         variant: Its name.
@@ -96,25 +96,22 @@ class Mtjnd(nn.Module):
         self.attention = AttentionDecoder() if variant.endswith("_va") else None
         initialise([*self.backbone.modules(), *self.heads.modules()])
 
-    def forward(self, pictures: Tensor, *, in_order: bool = True) -> Tensor:
-        """The levels of pictures.
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The levels of pictures, as each head answers.
 
         Args:
             pictures: (B, 3, 270, 480) BGR 0..1, as ``prepare`` gives one.
-            in_order: False: the heads' own answers. Training takes these, since under the running maximum a head that
-                lies below the one before gets no gradient; and so does who predicts on a scale that falls
-                (``blocks.ordered``).
 
         Returns:
-            (B, levels) QPs on the scale of the labels, not clipped; they never fall from level to level.
+            (B, levels) QPs on the scale of the labels, neither clipped nor in order; see ``Laser.forward``.
         """
-        return self._answer(self.backbone(pictures), in_order)
+        return self._levels(self.backbone(pictures))
 
-    def with_attention(self, pictures: Tensor, *, in_order: bool = True) -> tuple[Tensor, Tensor]:
+    def with_attention(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Levels as ``forward``'s, and logits (B, 1, 64, 120) of the map of visual attention that ``*_va`` learn."""
         assert self.attention is not None, f"{self.variant} has no map of attention"
         features = self.backbone(pictures)
-        return self._answer(features, in_order), self.attention(features)
+        return self._levels(features), self.attention(features)
 
     def freeze(self) -> None:
         """Keep the backbone through block3_conv3 as it is while the rest learns."""
@@ -124,19 +121,13 @@ class Mtjnd(nn.Module):
         """The last layer of each level; its bias is where the answers start."""
         return last_layers(self.heads)
 
-    def _answer(self, features: Tensor, in_order: bool) -> Tensor:
+    def _levels(self, features: Tensor) -> Tensor:
         flat = self.flatten(features)
-        answer = torch.cat([head(flat) for head in self.heads], dim=1)
-        return ordered(answer) if in_order else answer
+        return torch.cat([head(flat) for head in self.heads], dim=1)
 
 
-def build(variant: str) -> Mtjnd:
-    """A variant with random weights.
-
-    Raises:
-        InputError: There is no such variant; the nearest is said.
-    """
-    return Mtjnd(variant)
+build = Mtjnd
+"""Makes a variant with random weights."""
 
 
 def load_pretrained(network: Mtjnd) -> str:

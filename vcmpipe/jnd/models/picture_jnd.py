@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,15 @@ import numpy as np
 import torch
 
 from vcmpipe.datasets.scales import RANGES
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import laser, mtjnd, scale
 from vcmpipe.jnd.models.blocks import ordered
-from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_keras
+from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_weights
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
-from vcmpipe.thresholds.weights import card_path, digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import card_path, read_card
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -60,7 +62,7 @@ class JndPredictor:
         model: ``laser`` or ``mtjnd``, the module.
         variant: One of its variants.
         weights: ``.safetensors`` with its card, or ``.h5`` as published. Without a card those count as trained on
-            H.264 QPs 1 to 51; a card beside them says otherwise.
+            H.264 QPs 1 to 51; a card beside them may state another scale.
         device: Where the network runs: auto (a GPU where there is one), cpu, cuda, cuda:N.
 
     Raises:
@@ -78,24 +80,16 @@ class JndPredictor:
         self._model = model
         self._weights = weights
         self._network = _loaded(model, variant, weights).eval().to(self.device)
-        self._digest = digest_of(weights)
-
-    @property
-    def name(self) -> str:
-        """``laser:VARIANT:FILE``, or ``mtjnd:``."""
-        return f"{self._model.MODEL}:{self.variant}:{self._weights.name}"
-
-    @property
-    def digest(self) -> str:
-        """All that the answers depend on besides the picture."""
+        self.name = f"{model.MODEL}:{variant}:{weights.name}"
+        # All that the answers depend on besides the picture.
         line = scale.H264_TO_VVC, scale.JPEG_TO_VVC
-        return f"{self._model.MODEL} {self.variant} {self._digest} {self.scale} {self.range} {self.numbers} {line}"
+        self.digest = f"{model.MODEL} {variant} {file_digest(weights)} {self.scale} {self.range} {self.numbers} {line}"
 
     def picture(self, frame: Frame) -> PictureJnd:
         """The just-noticeable differences of a picture of any size."""
         batch = self._model.prepare(frame.rgb)[None].to(self.device)
         with torch.inference_mode():
-            answer = ordered(self._network(batch, in_order=False), falling=self.scale == "jpeg-qf")
+            answer = ordered(self._network(batch), falling=self.scale == "jpeg-qf")
         values = answer[0].double().cpu().numpy()
         if not np.isfinite(values).all():
             raise InputError(f"{self._weights} answers with no number for {frame.source}: its training failed")
@@ -111,7 +105,7 @@ class JndPredictor:
 
 
 def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[str, Any]:
-    """What the card says of a weight file, or what is known of published ones."""
+    """The card of a weight file, or what is known of published ones."""
     card = read_card(weights, model)
     if card is None:
         if not is_keras(weights) and weights.is_file():
@@ -141,19 +135,12 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
 
 def _loaded(model: ModuleType, variant: str, weights: Path) -> torch.nn.Module:
     """The network with its weights, on the CPU."""
-    with torch.device("meta"):  # no time and no memory for weights that are replaced at once
-        network: torch.nn.Module = model.build(variant)
-    if not is_keras(weights):
-        network = network.to_empty(device="cpu")
-        fill(network, read_state(weights), str(weights))
-        return network
-    if isinstance(network, mtjnd.Mtjnd):
-        network.attention = None  # the published files have none, and no prediction needs it
-    network = network.to_empty(device="cpu")
+    network = _empty(model, variant, weights).to_empty(device="cpu")
     try:
-        load_keras(network, weights)
+        load_weights(network, weights)
     except InputError as error:
-        fitting = [each for each in model.VARIANTS if _fits(model, each, weights)]
+        of_keras = is_keras(weights)
+        fitting = [each for each in model.VARIANTS if of_keras and fits(_empty(model, each, weights), weights)]
         if not fitting or variant in fitting:
             raise
         right = f"{model.MODEL}:{fitting[0]}"
@@ -161,33 +148,23 @@ def _loaded(model: ModuleType, variant: str, weights: Path) -> torch.nn.Module:
     return network
 
 
-def _fits(model: ModuleType, variant: str, weights: Path) -> bool:
+def _empty(model: ModuleType, variant: str, weights: Path) -> torch.nn.Module:
+    """The network without weights, which are loaded at once: on the meta device it takes no time and no memory."""
     with torch.device("meta"):
-        network = model.build(variant)
-    if isinstance(network, mtjnd.Mtjnd):
-        network.attention = None
-    return fits(network, weights)
+        network: torch.nn.Module = model.build(variant)
+    if isinstance(network, mtjnd.Mtjnd) and is_keras(weights):
+        network.attention = None  # the published files have none, and no prediction needs it
+    return network
 
 
-def laser_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> JndPredictor:
-    """Makes the predictor of ``laser:VARIANT:WEIGHTS``.
-
-    Raises:
-        InputError: Variant or weights are not named, or cannot be used.
-    """
-    return _predictor(laser, argument, **words)
-
-
-def mtjnd_predictor(argument: str, *, detector: Detector | None = None, **words: Any) -> JndPredictor:
-    """Makes the predictor of ``mtjnd:VARIANT:WEIGHTS``.
+def _predictor(
+    model: ModuleType, argument: str, *, detector: Detector | None = None, device: str = "auto"
+) -> JndPredictor:
+    """Make the predictor of ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS``; it needs no detector.
 
     Raises:
         InputError: Variant or weights are not named, or cannot be used.
     """
-    return _predictor(mtjnd, argument, **words)
-
-
-def _predictor(model: ModuleType, argument: str, **words: Any) -> JndPredictor:
     variant, _, weights = argument.partition(":")
     if not variant:
         raise InputError(
@@ -200,9 +177,11 @@ def _predictor(model: ModuleType, argument: str, **words: Any) -> JndPredictor:
             f"the predictor {model.MODEL}:{variant} needs weights: write {model.MODEL}:{variant}:FILE (.safetensors or "
             ".h5)"
         )
-    return JndPredictor(model, variant, Path(weights), **words)
+    return JndPredictor(model, variant, Path(weights), device)
 
 
+laser_predictor = partial(_predictor, laser)
+mtjnd_predictor = partial(_predictor, mtjnd)
 _OF_PICTURES = ("laser", "mtjnd")
 
 
@@ -212,17 +191,15 @@ def predicts_pictures(spec: str) -> bool:
 
 
 def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
-    """Makes a predictor of whole pictures, for what it says of a picture rather than of its objects.
-
-    Args:
-        spec: ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS``.
-        device: Where its network runs: auto, cpu, cuda, cuda:N.
+    """Make the predictor of whole pictures that ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS`` names.
 
     Raises:
         InputError: The name is of no such predictor, or its argument is wrong.
     """
     if not predicts_pictures(spec):
-        raise InputError(f"{spec!r} does not look at whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS")
+        raise InputError(
+            f"{spec!r} is no predictor of whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS"
+        )
     name, _, argument = spec.partition(":")
     made: JndPredictor = PREDICTORS.load(name)(argument, device=device)
     return made

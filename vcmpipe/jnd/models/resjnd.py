@@ -1,4 +1,4 @@
-"""ResJND: how far each pixel of a picture may move before people see it, read off what a network would change.
+"""ResJND: how far each pixel of a picture may move before a human viewer sees it, read off what a network would change.
 
 The network turns a pristine picture into one at its critical perceptual level; the root mean square of what it changes
 in a pixel's three colours is that pixel's just-noticeable difference (JND). After "ResJND" and its data set CPL-Set;
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vcmpipe.config import JndMapOptions
+from vcmpipe.detection.postprocess import file_digest
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
-from vcmpipe.thresholds.weights import digest_of, fill, read_card, read_state
+from vcmpipe.thresholds.weights import fill, read_card, read_state
 
 MODEL = "resjnd"
 CHANNELS = 128
@@ -32,7 +33,7 @@ TILE = JndMapOptions.tile
 
 
 class ResJnd(nn.Module):
-    """The network: 301,824 parameters, RGB pictures of any size.
+    """The network, with random weights (He et al. 2015, by a layer's outputs): 301,824 parameters, any size of picture.
 
     One pair of convolutions is passed 25 times, and each time what it was first given is added again.
     """
@@ -64,11 +65,6 @@ class ResJnd(nn.Module):
         return x + self.residual(x)
 
 
-def build() -> ResJnd:
-    """The network with random weights (He et al. 2015, by a layer's outputs)."""
-    return ResJnd()
-
-
 def load(weights: Path, device: str = "auto") -> ResJnd:
     """The network with weights, ready to answer.
 
@@ -78,10 +74,10 @@ def load(weights: Path, device: str = "auto") -> ResJnd:
 
     Raises:
         InputError: The file is missing, damaged, refused, or of another architecture; the first name that differs is
-            said.
+            given.
     """
     read_card(weights, MODEL)
-    network = build()
+    network = ResJnd()
     fill(network, read_state(weights), str(weights))
     # Channels last is about a quarter faster on a CPU, with the same answers to float rounding.
     return network.eval().to(pick_torch_device(device)).to(memory_format=torch.channels_last)
@@ -89,7 +85,7 @@ def load(weights: Path, device: str = "auto") -> ResJnd:
 
 def digest(weights: Path) -> str:
     """All that a map depends on besides the picture."""
-    return f"{MODEL} {digest_of(weights)}"
+    return f"{MODEL} {file_digest(weights)}"
 
 
 def jnd_map(

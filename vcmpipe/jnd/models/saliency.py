@@ -10,25 +10,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-HEIGHT = 64
-"""Of the small version, as in the paper; its width follows the aspect."""
 _MEAN = 3  # side of the box that the log amplitude is compared with
 _SIGMA = 2.5  # of the last smoothing, in samples of the small version: that of the authors' script
 _NOISE = 1e-9
 """Amplitudes below this part of the largest are rounding errors: their phase means nothing."""
 
 
-def saliency(rgb: NDArray[np.uint8], size: tuple[int, int] | None = None) -> NDArray[np.float32]:
+def saliency(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
     """The map of a picture.
 
     Args:
         rgb: (H, W, 3) uint8.
-        size: Height and width of the small version and the map; 64 rows and the picture's aspect where absent.
+        size: Height and width of the small version and the map; the paper has 64 rows.
 
     Returns:
         (height, width) float32 in 0..1, from the least salient point to the most; all 0 for a picture of one colour.
     """
-    height, width = size or (HEIGHT, max(round(HEIGHT * rgb.shape[1] / rgb.shape[0]), 1))
+    height, width = size
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (width, height), interpolation=cv2.INTER_AREA)
     spectrum = np.fft.fft2(grey.astype(np.float64))
     amplitude = np.abs(spectrum)

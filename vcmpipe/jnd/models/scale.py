@@ -1,4 +1,4 @@
-"""From the scales that people's labels count on, H.264 QPs and JPEG quality factors, to VVC QPs; no encoder is needed.
+"""From the scales that human JNDs count on, H.264 QPs and JPEG quality factors, to VVC QPs; no encoder is needed.
 
 ``identity`` takes the number as it is, which only serves as a baseline. ``affine`` is a line, fitted once to quality
 matches of photos through real encodes (``benchmarks/scale_conversion.py``). A match of the picture at hand is better

@@ -1,1 +1,1 @@
-"""Training of networks that know what people notice: LASeR-JND, MTJND and ResJND."""
+"""Training of networks that know what human viewers notice: LASeR-JND, MTJND and ResJND."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
-from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.frames import (
     ColourSpec,
@@ -33,7 +31,7 @@ from vcmpipe.frames import (
     yuv_to_rgb,
 )
 from vcmpipe.jnd.models.laser import SIZE
-from vcmpipe.jnd.reference_codecs import h264_decoded, h264_picture, jpeg_picture
+from vcmpipe.jnd.reference_codecs import codec_identity, h264_decoded, h264_picture, jpeg_picture
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.progress import Warn
@@ -46,36 +44,26 @@ COMPANION = "coded.parquet"
 _USED = ("train", "val")
 
 
-class Coded(Protocol):
-    """Gives coded versions."""
-
-    def read(self, path: str, label: float) -> Pixels:
-        """A picture as coded at a label, RGB, of the picture's size or the networks'."""
-        ...
-
-
 @dataclass(frozen=True)
 class Partners:
     """The data set's own.
 
     Attributes:
         root: Where paths start.
-        level: Which JND.
         paths: The coded version of each picture, both below the root.
     """
 
     root: Path
-    level: int
     paths: Mapping[str, str]
 
     def read(self, path: str, label: float) -> Pixels:
-        """See ``Coded``."""
+        """A picture as coded at its JND, RGB."""
         return read_picture(self.root / self.paths[path])
 
 
 @dataclass(frozen=True)
 class Made:
-    """Coded here: by the VVC encoder, x264 or JPEG, as the labels' scale says; kept at the networks' size.
+    """Coded here: by the VVC encoder, x264 or JPEG, as the labels' scale asks; kept at the networks' size.
 
     Attributes:
         root: The data set.
@@ -86,35 +74,27 @@ class Made:
     root: Path
     scale: str
     kept: Path
-    _cache: ContentCache = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_cache", ContentCache(self.kept))
 
     def read(self, path: str, label: float) -> Pixels:
-        """See ``Coded``."""
+        """A picture as coded at a label, RGB, of the networks' size."""
         file = self.root / path
         try:
             data = file.read_bytes()
         except OSError as error:
             raise InputError(f"{file} cannot be read: {error.strerror}") from error
-        # People noticed nothing at the label: what lies between two steps of the codec goes to the finer one.
+        # Viewers noticed nothing at the label: what lies between two steps of the codec goes to the finer one.
         step = math.ceil(label) if self.scale == "jpeg-qf" else math.floor(label)
         key = content_key("jnd-version", hashlib.sha256(data).digest(), str(step), str(SIZE), *_how(self.scale))
-        if (known := self._cache.get(key)) is not None:
+        cache = ContentCache(self.kept)
+        if (known := cache.get(key)) is not None:
             return decode_picture(known, self.kept)
         coded = _coded(Frame(0, decode_picture(data, file), str(file)), self.scale, step)
         small = cv2.resize(coded, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_LINEAR)
-        self._cache.put(key, png_bytes(np.asarray(small, dtype=np.uint8)))
+        cache.put(key, png_bytes(np.asarray(small, dtype=np.uint8)))
         return np.asarray(small, dtype=np.uint8)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "scale": self.scale, "kept": self.kept}
 
-    def __setstate__(self, state: dict[str, object]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-        self.__post_init__()
+Coded = Partners | Made
 
 
 @cache
@@ -123,9 +103,7 @@ def _how(scale: str) -> tuple[str, ...]:
     if scale == "vvc-qp":
         encoder = load_encoder("vvenc")
         return scale, encoder.name, encoder.build
-    if scale == "h264-qp":
-        return scale, ffmpeg_build(find_ffmpeg("encoder", "libx264"))
-    return scale, cv2.__version__
+    return codec_identity(scale)
 
 
 def _coded(frame: Frame, scale: str, step: int) -> Pixels:
@@ -162,7 +140,7 @@ def find_coded(pictures: PictureSet, data: Path, level: int, how: str, kept: Pat
     known = _listed(data, pictures, level)
     if how == "encode" or (how == "auto" and not known):
         if pictures.samples.scale == "none":
-            raise InputError(f"{pictures.samples.name} has no labels: nothing says at which QP to code its pictures")
+            raise InputError(f"{pictures.samples.name} has no labels: there is no QP to code its pictures at")
         return Made(pictures.root, pictures.samples.scale, kept), "encode"
     for path in paths:
         partner = known.get(path)
@@ -175,7 +153,7 @@ def find_coded(pictures: PictureSet, data: Path, level: int, how: str, kept: Pat
         if sizes[0] != sizes[1]:
             (a, b), (c, d) = sizes
             raise InputError(f"{path!r} has {a}x{b} pixels, as coded at its JND{level} ({partner!r}) {c}x{d}")
-    return Partners(pictures.root, level, known), "folders"
+    return Partners(pictures.root, known), "folders"
 
 
 def _listed(data: Path, pictures: PictureSet, level: int) -> dict[str, str]:

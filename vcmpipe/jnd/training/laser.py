@@ -13,17 +13,27 @@ from torch.nn import functional
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import laser
-from vcmpipe.jnd.models.keras_weights import fits, is_keras
+from vcmpipe.jnd.models.blocks import channels_last
+from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_weights
 from vcmpipe.jnd.training.coded import Coded, find_coded, make_all
-from vcmpipe.jnd.training.material import JndMaterial, JndPlan, Row, begin_at_medians, card, label_tensor, level_loss
+from vcmpipe.jnd.training.material import (
+    JndPlan,
+    Row,
+    begin_at_medians,
+    card,
+    jnd_material,
+    label_tensor,
+    level_loss,
+    levels_of,
+)
 from vcmpipe.jnd.training.pictures import PictureSet, open_pictures
-from vcmpipe.jnd.training.start import arranged, card_of, resolve, take
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.thresholds.weights import fill, read_state
+from vcmpipe.thresholds.weights import read_card, read_state
 from vcmpipe.training.engine import carry_out
 from vcmpipe.training.optimisers import adam
 from vcmpipe.training.recipe import Defaults, Recipe, Work, settings
 from vcmpipe.training.report import TrainReport
+from vcmpipe.training.start import resolve
 
 AUTOENCODER = "autoencoder"
 """The variant that a card of an autoencoder names: it serves all of them."""
@@ -43,7 +53,7 @@ def head_loss(plan: JndPlan, network: laser.Laser, batch: Any) -> tuple[Tensor, 
     """Mean absolute error of the QPs; ``e2e_*`` with a hundredth of the picture's mean squared error beside it."""
     if not network.end_to_end:
         pictures, labels = batch
-        return level_loss(plan, network(pictures, in_order=False), labels)
+        return level_loss(plan, network(pictures), labels)
     pictures, targets, labels = batch
     answers, given = network.with_picture(pictures)
     loss, figures = level_loss(plan, answers, labels)
@@ -78,21 +88,19 @@ def train_laser(options: TrainOptions, *, progress: Progress, warn: Warn, say: W
     stage = options.stage or "head"
     variant = _variant(options, stage)
     learned = _levels(options, stage, variant)
-    init, files = resolve(_init(options, stage, variant), pretrained=False, model="laser")
+    init, files = resolve(_init(options, stage, variant), "laser", several=True)
     check_start(files, stage, variant, learned)
-    pictures = open_pictures(options, learned)
+    pictures = open_pictures(options, learned, warn)
     # An autoencoder of pictures may learn from any; which JND they have is nothing to it.
     level = learned[0] if learned else 0
     how, coded = "", None
     if stage == "jnd" or (stage == "head" and variant.startswith("e2e_")):
         kept = Path(options.cache) if options.cache else Path(options.out) / "coded"
         coded, how = find_coded(pictures, Path(options.data), level, options.coded, kept)
-    if len(learned) > 1 and (wrong := pictures.out_of_order()):
-        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+    head_alone = stage == "head" and not variant.startswith("e2e_")
+    whole = None if head_alone else f"{variant} is trained whole in the stage {stage}"
     plan = JndPlan(
-        **settings(
-            options, _DEFAULTS, objects=pictures.digest, init=init, freeze=_freeze(options, stage, variant, init)
-        ),
+        **settings(options, _DEFAULTS, objects=pictures.digest, init=init, whole=whole),
         variant=variant,
         stage=stage,
         levels=list(learned),
@@ -102,19 +110,14 @@ def train_laser(options: TrainOptions, *, progress: Progress, warn: Warn, say: W
     make = partial(_itself, pictures) if stage == "autoencoder" else partial(_labelled, pictures)
     if coded is not None:
         make = partial(_beside_coded if stage == "jnd" else _all_at_once, pictures, coded, level)
-    recipe = Recipe(
-        defaults=_DEFAULTS,
-        monitors=("val_loss",),
-        load=fill,
-        loss=head_loss if stage == "head" else pictures_loss,
-        optimiser=adam,
-    )
+    loss = head_loss if stage == "head" else pictures_loss
+    recipe = Recipe(loss=loss, optimiser=adam)
 
     def prepare() -> None:
         if coded is not None:
             make_all(pictures, level, coded, say)
 
-    material = JndMaterial(pictures, make, judged=stage == "head")
+    material = jnd_material(pictures, make, judged=stage == "head")
     work = Work(plan, recipe, material, lambda: make_network(plan, files, pictures), card(plan), prepare)
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 
@@ -129,27 +132,27 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
     if plan.stage != "head":
         autoencoder = laser.Autoencoder()
         for file in files:
-            take(autoencoder, file)
-        return arranged(autoencoder)
+            load_weights(autoencoder, file)
+        return channels_last(autoencoder)
     network = laser.build(plan.variant)
     if len(files) == 1 and holds_head(files[0], plan.variant):
-        take(network, files[0])
+        load_weights(network, files[0])
     else:
         for number, file in enumerate(files):
             autoencoder = laser.Autoencoder()
-            take(autoencoder, file)
+            load_weights(autoencoder, file)
             network.adopt(number, autoencoder)
         begin_at_medians(network.output_layers(), pictures)
     if plan.freeze:
         network.freeze()
-    return arranged(network)
+    return channels_last(network)
 
 
 def check_start(files: list[Path], stage: str, variant: str, levels: tuple[int, ...]) -> None:
     """Refuse weights of another stage or level than the one before, and too few or too many of them.
 
     Raises:
-        InputError: They are; the message says which are needed.
+        InputError: They are; the message names those that are needed.
     """
     if not files or (stage == "head" and len(files) == 1 and holds_head(files[0], variant)):
         return
@@ -160,7 +163,7 @@ def check_start(files: list[Path], stage: str, variant: str, levels: tuple[int, 
     # Whoever trains everything at once may start anywhere.
     stages = ("autoencoder", "jnd") if stage != "head" or variant.startswith("e2e_") else ("jnd",)
     for number, file in enumerate(files):
-        known = card_of(file, laser.MODEL)
+        known = read_card(file, laser.MODEL)
         if not known:
             continue  # of somebody else: what it was trained on only he knows
         if known.get("stage") not in stages:
@@ -178,7 +181,7 @@ def holds_head(file: Path, variant: str) -> bool:
     if is_keras(file):
         with torch.device("meta"):
             return not fits(laser.Autoencoder(), file)
-    known = card_of(file, laser.MODEL)
+    known = read_card(file, laser.MODEL)
     if known:
         if known.get("stage") == "head" and known.get("variant") != variant:
             raise InputError(f"{file} holds the variant {known.get('variant')}, not {variant}")
@@ -199,11 +202,7 @@ def _levels(options: TrainOptions, stage: str, variant: str) -> tuple[int, ...]:
         if options.level is not None:
             raise InputError("--level is for the stages jnd and head: an autoencoder of pictures knows no JND")
         return ()
-    if stage == "head" and laser.levels(variant) > 1:
-        if options.level is not None:
-            raise InputError(f"--level is for variants that answer with one JND: {variant} learns all three")
-        return (1, 2, 3)
-    return (options.level or 1,)
+    return levels_of(options, variant, laser.levels(variant) if stage == "head" else 1)
 
 
 def _init(options: TrainOptions, stage: str, variant: str) -> str:
@@ -217,10 +216,3 @@ def _init(options: TrainOptions, stage: str, variant: str) -> str:
         each = "one for each JND, with commas" if laser.levels(variant) > 1 else "its folder"
         needs = f"the runs of the stage jnd ({each})"
     raise InputError(f"--init must be given for the stage {stage}: {needs}, or random")
-
-
-def _freeze(options: TrainOptions, stage: str, variant: str, init: str) -> bool:
-    possible = stage == "head" and not variant.startswith("e2e_")
-    if options.freeze == "yes" and not possible:
-        raise InputError(f"--freeze yes: {variant} is trained whole in the stage {stage}")
-    return possible and (init != "random" if options.freeze == "auto" else options.freeze == "yes")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from vcmpipe.config import TrainOptions
 from vcmpipe.datasets.scales import RANGES
+from vcmpipe.errors import InputError
 from vcmpipe.jnd.models.blocks import ordered
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.training.loading import Draw
-from vcmpipe.training.recipe import Plan
+from vcmpipe.training.recipe import Material, Plan
 
-Pixels = NDArray[np.uint8]
 Row = dict[Any, Any]
 
 
@@ -44,15 +47,14 @@ class JndPlan(Plan):
 
 
 class Examples(Dataset[tuple[Tensor, ...]]):
-    """What a network is shown of pictures: one example by row.
+    """What a network is shown of pictures: one example by row, the tensors that a loss takes.
 
-    Args:
-        rows: Rows of a ``PictureSet``.
-        make: Gives the example of a row; the tensors of it that a loss takes.
+    They are the same in training and validation.
     """
 
-    def __init__(self, rows: list[Row], make: Callable[[Row], tuple[Tensor, ...]]) -> None:
-        self.rows, self.make = rows, make
+    def __init__(self, make: Callable[[Row], tuple[Tensor, ...]], rows: pd.DataFrame, training: bool) -> None:
+        self.rows: list[Row] = rows.to_dict("records")
+        self.make = make
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,45 +63,35 @@ class Examples(Dataset[tuple[Tensor, ...]]):
         return self.make(self.rows[draw[0]])
 
 
-@dataclass(frozen=True)
-class JndMaterial:
-    """Pictures as ``Material``.
+def jnd_material(pictures: PictureSet, make: Callable[[Row], tuple[Tensor, ...]], *, judged: bool) -> Material:
+    """Pictures to learn from; ``judged``: QPs are learned, so that the median of each level is the baseline."""
+    samples = pictures.samples
+    card = {"name": samples.name, "scale": samples.scale, "source": dict(samples.source)}
+    baseline = partial(_median_error, pictures) if judged else None
+    return Material("pictures", pictures.split, partial(Examples, make), card, baseline)
 
-    Attributes:
-        pictures: What is learned from.
-        make: Gives the example of a row.
-        judged: Whether QPs are what is learned, so that a constant can be.
-    """
 
-    pictures: PictureSet
-    make: Callable[[Row], tuple[Tensor, ...]]
-    judged: bool
-    noun: str = "pictures"
-
-    def count(self, split: str) -> int:
-        """See ``Material``."""
-        return len(self.pictures.split(split))
-
-    def items(self, split: str, training: bool) -> Dataset[Any]:
-        """See ``Material``."""
-        return Examples(self.pictures.split(split).to_dict("records"), self.make)
-
-    def baseline(self) -> tuple[str, float] | None:
-        """See ``Material``: the median of each level."""
-        if not self.judged or not self.count("val"):
-            return None
-        return "always the median", float(np.abs(self.pictures.labels("val") - medians(self.pictures)).mean())
-
-    def describe(self) -> dict[str, Any]:
-        """See ``Material``."""
-        samples = self.pictures.samples
-        return {"name": samples.name, "scale": samples.scale, "source": dict(samples.source)}
+def _median_error(pictures: PictureSet) -> tuple[str, float]:
+    return "always the median", float(np.abs(pictures.labels("val") - medians(pictures)).mean())
 
 
 def medians(pictures: PictureSet) -> NDArray[np.float64]:
     """(levels,) of the training labels."""
     values: NDArray[np.float64] = np.median(pictures.labels("train"), axis=0)
     return values
+
+
+def levels_of(options: TrainOptions, variant: str, count: int) -> tuple[int, ...]:
+    """The JNDs that a variant with so many answers learns.
+
+    Raises:
+        InputError: ``--level`` is given where all three are learned.
+    """
+    if count == 1:
+        return (options.level or 1,)
+    if options.level is not None:
+        raise InputError(f"--level is for variants that answer with one JND: {variant} learns all three")
+    return (1, 2, 3)
 
 
 def label_tensor(row: Row, levels: tuple[int, ...] | list[int]) -> Tensor:
@@ -125,8 +117,8 @@ def level_loss(plan: JndPlan, answers: Tensor, labels: Tensor) -> tuple[Tensor, 
         labels: (B, levels).
     """
     loss = (answers.float() - labels).abs().mean(dim=0).sum()
-    said = ordered(answers.detach().float(), falling=plan.scale == "jpeg-qf").clamp(*RANGES[plan.scale])
-    errors = (said - labels).abs().mean(dim=0)
+    shown = ordered(answers.detach().float(), falling=plan.scale == "jpeg-qf").clamp(*RANGES[plan.scale])
+    errors = (shown - labels).abs().mean(dim=0)
     figures = {"error": errors.mean()}
     if len(plan.levels) > 1:
         figures |= {f"error_{level}": error for level, error in zip(plan.levels, errors, strict=True)}
@@ -134,7 +126,7 @@ def level_loss(plan: JndPlan, answers: Tensor, labels: Tensor) -> tuple[Tensor, 
 
 
 def card(plan: JndPlan) -> dict[str, Any]:
-    """What a card says of these models.
+    """What a card states of these models.
 
     Returns:
         Variant, stage, the scale and range of the answers, and how to name the predictor.

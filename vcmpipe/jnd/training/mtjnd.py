@@ -1,4 +1,4 @@
-"""How MTJND is trained (IEEE ICIP 2023): all levels at once, and where people look beside them."""
+"""How MTJND is trained (IEEE ICIP 2023): all levels at once, and where viewers look beside them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from torch.nn import functional
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import mtjnd
+from vcmpipe.jnd.models.blocks import channels_last
+from vcmpipe.jnd.models.keras_weights import load_weights
 from vcmpipe.jnd.models.saliency import saliency
-from vcmpipe.jnd.training.material import JndMaterial, JndPlan, Row, begin_at_medians, card, label_tensor, level_loss
+from vcmpipe.jnd.training.material import (
+    JndPlan,
+    Row,
+    begin_at_medians,
+    card,
+    jnd_material,
+    label_tensor,
+    level_loss,
+    levels_of,
+)
 from vcmpipe.jnd.training.pictures import PictureSet, open_pictures
-from vcmpipe.jnd.training.start import arranged, card_of, resolve, take
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.thresholds.weights import fill
+from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.engine import carry_out
 from vcmpipe.training.optimisers import adam
 from vcmpipe.training.recipe import Defaults, Recipe, Work, settings
 from vcmpipe.training.report import TrainReport
+from vcmpipe.training.start import resolve
 
 _DEFAULTS = Defaults(init="pretrained", epochs=500, batch=8, lr=1e-5, weight_decay=0.0)
 
@@ -31,9 +42,9 @@ def loss(plan: JndPlan, network: mtjnd.Mtjnd, batch: Any) -> tuple[Tensor, dict[
     """Mean absolute error of the QPs; ``*_va`` with the binary cross-entropy of the attention map beside it."""
     if network.attention is None:
         pictures, labels = batch
-        return level_loss(plan, network(pictures, in_order=False), labels)
+        return level_loss(plan, network(pictures), labels)
     pictures, maps, labels = batch
-    answers, logits = network.with_attention(pictures, in_order=False)
+    answers, logits = network.with_attention(pictures)
     qps, figures = level_loss(plan, answers, labels)
     entropy = functional.binary_cross_entropy_with_logits(logits.float(), maps)
     return qps + plan.attention_weight * entropy, figures | {"attention": entropy.detach()}
@@ -53,32 +64,24 @@ def train_mtjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: W
     """
     if options.variant is None:
         raise InputError(f"--variant must be given for mtjnd: {', '.join(mtjnd.VARIANTS)}")
-    several = mtjnd.levels(options.variant) > 1
-    if several and options.level is not None:
-        raise InputError(f"--level is for variants that answer with one JND: {options.variant} learns all three")
-    levels = (1, 2, 3) if several else (options.level or 1,)
-    init, files = resolve(options.init or _DEFAULTS.init, pretrained=True, model=options.model)
-    _check_start(files, options.variant)
-    pictures = open_pictures(options, levels)
-    if several and (wrong := pictures.out_of_order()):
-        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+    levels = levels_of(options, options.variant, mtjnd.levels(options.variant))
+    init, files = resolve(options.init or _DEFAULTS.init, options.model, pretrained=True)
+    for file in files:
+        known = (read_card(file, mtjnd.MODEL) or {}).get("variant", options.variant)
+        if known != options.variant:
+            raise InputError(f"{file} holds the variant {known}, not {options.variant}")
+    pictures = open_pictures(options, levels, warn)
     attention = options.variant.endswith("_va")
     plan = JndPlan(
-        **settings(
-            options,
-            _DEFAULTS,
-            objects=pictures.digest,
-            init=init,
-            freeze=init != "random" if options.freeze == "auto" else options.freeze == "yes",
-        ),
+        **settings(options, _DEFAULTS, objects=pictures.digest, init=init),
         variant=options.variant,
         stage="head",
         levels=list(levels),
         scale=pictures.samples.scale,
         attention_weight=options.attention_weight if attention else 0.0,
     )
-    recipe = Recipe(defaults=_DEFAULTS, monitors=("val_loss",), load=fill, loss=loss, optimiser=adam)
-    material = JndMaterial(pictures, partial(_example, pictures, attention), judged=True)
+    recipe = Recipe(loss=loss, optimiser=adam)
+    material = jnd_material(pictures, partial(_example, pictures, attention), judged=True)
     work = Work(plan, recipe, material, lambda: make_network(plan, files, pictures), card(plan))
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 
@@ -92,7 +95,7 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
     torch.manual_seed(plan.seed)
     network = mtjnd.build(plan.variant)
     if files:
-        take(network, files[0])
+        load_weights(network, files[0])
     else:
         if plan.init == "pretrained":
             mtjnd.load_pretrained(network)
@@ -101,7 +104,7 @@ def make_network(plan: JndPlan, files: list[Path], pictures: PictureSet) -> nn.M
         begin_at_medians(network.output_layers(), pictures)
     if plan.freeze:
         network.freeze()
-    return arranged(network)
+    return channels_last(network)
 
 
 def _begin_at_random(network: mtjnd.Mtjnd) -> None:
@@ -109,12 +112,3 @@ def _begin_at_random(network: mtjnd.Mtjnd) -> None:
     for layer in network.backbone.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-
-
-def _check_start(files: list[Path], variant: str) -> None:
-    if len(files) > 1:
-        raise InputError(f"--init names {len(files)} files of weights, and mtjnd starts from one")
-    for file in files:
-        known = card_of(file, mtjnd.MODEL).get("variant", variant)
-        if known != variant:
-            raise InputError(f"{file} holds the variant {known}, not {variant}")

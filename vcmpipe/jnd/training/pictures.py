@@ -1,4 +1,4 @@
-"""Pictures with the JNDs that people found in them, whatever data set they come from; each fault has its own words."""
+"""Pictures with the JNDs that human observers found in them, whatever data set they come from."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.config import TrainOptions
+from vcmpipe.datasets.importers.reading import and_more
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.samples import Samples
+from vcmpipe.datasets.samples import Samples, picture_files
 from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture
+from vcmpipe.process.progress import Warn
 from vcmpipe.training.objects import named_in
 
 
@@ -53,25 +55,16 @@ class PictureSet:
         text = self.table[["path", "split", *self.levels]].to_csv(index=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    @property
-    def falling(self) -> bool:
-        """Whether less is coarser on the labels' scale."""
-        return self.samples.scale == "jpeg-qf"
-
     def out_of_order(self) -> list[str]:
         """Pictures whose labels do not go from fine to coarse."""
         labels = self.table[list(self.levels)].to_numpy(dtype=np.float64)
-        steps = np.diff(labels, axis=1) * (-1 if self.falling else 1)
+        steps = np.diff(labels, axis=1) * (-1 if self.samples.scale == "jpeg-qf" else 1)
         wrong = np.flatnonzero((steps < 0).any(axis=1))
         return [str(self.table["path"].iloc[int(row)]) for row in wrong]
 
 
-def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:
-    """The pictures of a data set.
-
-    Args:
-        options: Say where it is, and which pictures to leave out.
-        levels: JND levels that every picture must have.
+def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = lambda message: None) -> PictureSet:
+    """The pictures of a data set; every one must have the ``levels``, and labels out of order are warned of.
 
     Raises:
         InputError: There is no such data set; a picture is not there, lacks a level, or has one twice; nothing is left.
@@ -83,7 +76,7 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:
     if table.empty:
         raise InputError(f"{options.data} holds no pictures to learn from")
     root = Path(options.images or samples.root or ".")
-    _check_paths(options.data, table, root, samples.missing)
+    picture_files(samples, table, options.images, "leave what has none out with --exclude")
     pictures = table.groupby("path", sort=False)["split"].first().reset_index()
     if levels:
         _check_levels(options.data, samples.scale, table)
@@ -92,29 +85,21 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...]) -> PictureSet:
         pictures = pictures.merge(labels[list(levels)], left_on="path", right_index=True, how="left")
     if options.limit is not None:
         pictures = pictures.groupby("split", group_keys=False, sort=False).head(options.limit)
-    return PictureSet(samples, pictures.reset_index(drop=True), root, levels)
-
-
-def _check_paths(data: str, table: pd.DataFrame, root: Path, missing: tuple[str, ...]) -> None:
-    lone = table["path"].isna()
-    if lone.all():
-        raise InputError(f"{data} holds no pictures, only labels: {'; '.join(missing) or 'it names no files'}")
-    if lone.any():
-        raise InputError(f"{data}: {_first(table['sample'][lone])} has no picture: leave it out with --exclude")
-    absent = [path for path in table["path"].unique() if not (root / path).is_file()]
-    if absent:
-        raise InputError(f"{_first(absent)} is not below {root}: say with --images where the pictures are")
+    found = PictureSet(samples, pictures.reset_index(drop=True), root, levels)
+    if len(levels) > 1 and (wrong := found.out_of_order()):
+        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+    return found
 
 
 def _check_levels(data: str, scale: str, table: pd.DataFrame) -> None:
     if scale == "none" or table["label"].isna().all():
         raise InputError(f"{data} has no labels: only the stage autoencoder can learn from it")
     if table["level"].isna().all():
-        raise InputError(f"{data} has no JND levels: its labels are of objects, not of what people see in pictures")
+        raise InputError(f"{data} has no JND levels: its labels are of objects, not of human viewers")
     twice = table.dropna(subset=["level"]).duplicated(["path", "level"])
     if twice.any():
         row = table.dropna(subset=["level"])[twice].iloc[0]
-        raise InputError(f"{data}: {row['path']!r} has level {row['level']} twice{_more(int(twice.sum()))}")
+        raise InputError(f"{data}: {row['path']!r} has level {row['level']} twice{and_more(int(twice.sum()) - 1)}")
 
 
 def _check_complete(data: str, paths: pd.Series, labels: pd.DataFrame, levels: tuple[int, ...]) -> None:
@@ -122,16 +107,8 @@ def _check_complete(data: str, paths: pd.Series, labels: pd.DataFrame, levels: t
         known = list(labels.index[labels[level].notna()]) if level in labels.columns else []
         lacking = paths[~paths.isin(known)]
         if len(lacking):
+            which = f"{str(lacking.iloc[0])!r}{and_more(len(lacking) - 1)}"
             raise InputError(
-                f"{data}: {_first(lacking)} lacks a label of level {level}, which is learned: leave it out with "
-                "--exclude, or choose another variant or --level"
+                f"{data}: {which} lacks a label of level {level}, which is learned: leave it out with --exclude, or "
+                "choose another variant or --level"
             )
-
-
-def _first(names: pd.Series | list[str]) -> str:
-    values = list(names)
-    return f"{str(values[0])!r}{_more(len(values))}"
-
-
-def _more(count: int) -> str:
-    return f" (and {count - 1:,} more)" if count > 1 else ""

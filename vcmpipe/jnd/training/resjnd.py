@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,23 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture
 from vcmpipe.jnd.models import resjnd
+from vcmpipe.jnd.models.blocks import channels_last
+from vcmpipe.jnd.models.keras_weights import load_weights
 from vcmpipe.jnd.pairs import PairSet, read_pairs
 from vcmpipe.jnd.training.material import Examples, Row
-from vcmpipe.jnd.training.start import arranged, card_of, resolve, take
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.thresholds.weights import fill
+from vcmpipe.thresholds.weights import read_card
 from vcmpipe.training.engine import carry_out
 from vcmpipe.training.objects import named_in
 from vcmpipe.training.optimisers import sgd_steps
-from vcmpipe.training.recipe import Defaults, Plan, Recipe, Work, settings
+from vcmpipe.training.recipe import Defaults, Material, Plan, Recipe, Work, settings
 from vcmpipe.training.report import TrainReport
+from vcmpipe.training.start import resolve
 
 _DEFAULTS = Defaults(init="random", epochs=200, batch=32, lr=0.1, weight_decay=1e-4)
 # Gradients of a summed error are large: as published, their norm is cut to this.
@@ -52,39 +52,11 @@ def _example(pairs: PairSet, row: Row) -> tuple[Tensor, ...]:
     return _tensor(pairs.root / row["path"]), _tensor(pairs.root / row["critical"])
 
 
-@dataclass(frozen=True)
-class PairMaterial:
-    """Pairs of patches as ``Material``."""
-
-    pairs: PairSet
-    noun: str = "pairs"
-
-    def _rows(self, split: str) -> list[Row]:
-        table = self.pairs.table
-        return table[table["split"] == split].to_dict("records")
-
-    def count(self, split: str) -> int:
-        """See ``Material``."""
-        return len(self._rows(split))
-
-    def items(self, split: str, training: bool) -> Dataset[Any]:
-        """See ``Material``."""
-        return Examples(self._rows(split), partial(_example, self.pairs))
-
-    def baseline(self) -> tuple[str, float] | None:
-        """See ``Material``: a network that changes nothing."""
-        rows = self._rows("val")
-        if not rows:
-            return None
-        errors = [
-            (first - second).abs().mean() * 255.0 for first, second in (_example(self.pairs, row) for row in rows)
-        ]
-        return "nothing changed", float(torch.stack(errors).mean())
-
-    def describe(self) -> dict[str, Any]:
-        """See ``Material``."""
-        samples = self.pairs.samples
-        return {"name": samples.name, "source": dict(samples.source)}
+def _unchanged_error(pairs: PairSet) -> tuple[str, float]:
+    """The error of a network that changes nothing."""
+    examples = (_example(pairs, row) for row in pairs.split("val").to_dict("records"))
+    errors = [(first - second).abs().mean() * 255.0 for first, second in examples]
+    return "nothing changed", float(torch.stack(errors).mean())
 
 
 def train_resjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
@@ -93,20 +65,18 @@ def train_resjnd(options: TrainOptions, *, progress: Progress, warn: Warn, say: 
     Raises:
         InputError: There are no pairs, patches are not of one size, or weights are of another network.
     """
-    if options.freeze == "yes":
-        raise InputError("--freeze yes: resjnd is trained whole")
-    init, files = resolve(options.init or _DEFAULTS.init, pretrained=False, model=options.model)
-    if len(files) > 1:
-        raise InputError(f"--init names {len(files)} files of weights, and resjnd starts from one")
+    init, files = resolve(options.init or _DEFAULTS.init, options.model)
     for file in files:
-        card_of(file, resjnd.MODEL)
+        read_card(file, resjnd.MODEL)
     pairs = _chosen(read_pairs(Path(options.data), Path(options.images) if options.images else None), options)
     size = one_size(pairs)
     digest = hashlib.sha256(pairs.table.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
-    plan = Plan(**settings(options, _DEFAULTS, objects=digest, init=init, freeze=False))
-    recipe = Recipe(defaults=_DEFAULTS, monitors=("val_loss",), load=fill, loss=loss, optimiser=sgd_steps, clip=CLIP)
-    about = {"patch": list(size)}
-    work = Work(plan, recipe, PairMaterial(pairs), lambda: make_network(plan, files), about)
+    plan = Plan(**settings(options, _DEFAULTS, objects=digest, init=init, whole="resjnd is trained whole"))
+    recipe = Recipe(loss=loss, optimiser=sgd_steps, clip=CLIP)
+    about = {"name": pairs.samples.name, "source": dict(pairs.samples.source)}
+    examples = partial(Examples, partial(_example, pairs))
+    material = Material("pairs", pairs.split, examples, about, partial(_unchanged_error, pairs))
+    work = Work(plan, recipe, material, lambda: make_network(plan, files), {"patch": list(size)})
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 
 
@@ -117,10 +87,10 @@ def make_network(plan: Plan, files: Sequence[Path]) -> nn.Module:
         InputError: They are of another network; nothing else is taken instead.
     """
     torch.manual_seed(plan.seed)
-    network = resjnd.build()
+    network = resjnd.ResJnd()
     for file in files:
-        take(network, file)
-    return arranged(network)
+        load_weights(network, file)
+    return channels_last(network)
 
 
 def one_size(pairs: PairSet) -> tuple[int, int]:
