@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vcmpipe.bench import Coded, PictureBench, Sweep, bench
+from vcmpipe.bench import Coded, SegmentBench, Sweep, bench
 from vcmpipe.config import BenchOptions
 from vcmpipe.errors import InputError
 
@@ -67,9 +67,9 @@ def test_points_that_differ_between_pictures_are_refused(
 ) -> None:
     import qpandhalf
 
-    def fickle(bench: PictureBench, sweep: Sweep) -> list[Coded]:
+    def fickle(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
         coder = bench.coder()
-        return [Coded(bench.frame.source, coder, coder.uniform([40])[0])]
+        return [Coded(bench.segment.name, coder, coder.uniform([40])[0])]
 
     monkeypatch.setattr(qpandhalf, "qp_and_half", fickle)
     chosen = replace(options(tmp_path, picture_folder, "qp-and-half"), limit=2)
