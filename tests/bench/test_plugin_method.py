@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vcmpipe.bench import bench
+from vcmpipe.bench import Coded, SegmentBench, Sweep, bench
 from vcmpipe.config import BenchOptions
 from vcmpipe.errors import InputError
 
@@ -58,6 +59,21 @@ def test_a_method_that_is_not_for_human_viewers_is_left_out(
     monkeypatch.setattr(qpandhalf.qp_and_half, "viewers", ("machine",), raising=False)
     chosen = options(tmp_path, picture_folder, "qp-and-half", viewer="human", human="constant:34")
     with pytest.raises(InputError, match="none of --methods qp-and-half codes for --viewer human"):
+        bench(chosen)
+
+
+def test_points_that_differ_between_pictures_are_refused(
+    plugin: None, tmp_path: Path, picture_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qpandhalf
+
+    def fickle(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+        coder = bench.coder()
+        return [Coded(bench.segment.name, coder, coder.uniform([40])[0])]
+
+    monkeypatch.setattr(qpandhalf, "qp_and_half", fickle)
+    chosen = replace(options(tmp_path, picture_folder, "qp-and-half"), limit=2)
+    with pytest.raises(InputError, match="method qp-and-half has not the same points in every picture"):
         bench(chosen)
 
 

@@ -191,6 +191,8 @@ def _run(
                 left_out.append(outcome)
             else:
                 outcomes.append(outcome)
+                if odd := outcome.cells.keys() ^ outcomes[0].cells.keys():
+                    raise InputError(f"method {min(odd, key=str).method} has not the same points in every picture")
             progress(len(outcomes) + len(left_out), count)
             if outcomes and outcome is outcomes[-1] and due(len(outcomes), count):
                 figures(interim(outcomes, pipeline.task))

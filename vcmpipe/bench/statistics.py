@@ -112,7 +112,7 @@ def _rates(observed: Observations, weights: Floats, average: Average) -> Floats:
     ``pictures``: mean bytes per picture. ``bpp``: mean of the pictures' bits per source pixel. ``classes``: bytes per
     picture averaged over the pictures of each class (of which they hold objects), then over the classes.
     """
-    own, sizes = weights / len(observed.names), observed.bits / 8
+    own, sizes, count = weights, observed.bits / 8, len(observed.names)
     if average == "bpp":
         sizes = observed.bits / observed.pixels
     elif average == "classes":
@@ -120,8 +120,8 @@ def _rates(observed: Observations, weights: Floats, average: Average) -> Floats:
         counts = weights @ member  # (1 + R, C)
         share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
         # What a picture weighs: a share of each of its classes, each class weighing the same.
-        own = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None]
-    rates: Floats = own @ sizes.T
+        own, count = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None], 1
+    rates: Floats = own @ sizes.T / count
     return rates
 
 
