@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 demo: install ## the built-in demo: a table here, a report in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
 
-test: install ## all tests but the slow ones
-	$(BIN)/python -m pytest
+test: install ## all tests but the slow ones, on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: install ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
