@@ -10,6 +10,7 @@ from vcmpipe.bitstream import CODECS, Codec, codec_of, count_pictures
 from vcmpipe.encoders.base import Encoder, Job
 from vcmpipe.errors import BitstreamError, InputError, ProcessError
 from vcmpipe.frames import yuv_bytes, yuv_bytes_8
+from vcmpipe.process.text import count
 
 _SECONDS_AT_LEAST = 120
 
@@ -60,9 +61,8 @@ def read_outputs(jobs: Sequence[Job], outputs: Sequence[Path], name: str, codec:
         except BitstreamError as error:
             raise ProcessError(f"{name} exited with 0 but wrote a damaged stream: {error}") from error
         if pictures != len(job.frames):
-            raise ProcessError(
-                f"{name} exited with 0 but wrote {pictures} pictures where {len(job.frames)} were to be coded"
-            )
+            wrote = f"{count(pictures, 'picture')} for {count(len(job.frames), 'frame')}"
+            raise ProcessError(f"{name} exited with 0 but wrote {wrote}")
         if codec_of(data) != codec:
             raise ProcessError(f"{name} wrote a {codec_of(data).upper()} stream where {codec.upper()} was expected")
         streams.append(data)
