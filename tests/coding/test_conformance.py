@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import StreamJoiner, inspect_stream
-from vcmpipe.coding.conformance import check_stream, paired, prove
+from vcmpipe.coding.conformance import check_segment, check_stream, paired
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.commands.decode import restored
@@ -54,7 +54,7 @@ def sidecar_of(make_segment) -> Callable[..., Sidecar]:
 
 
 def test_a_stream_that_keeps_its_map(coder, coded, requested, sidecar_of) -> None:
-    assert prove(coder, coded, requested) == Conformance(Verdict.YES, "regions")
+    assert check_segment(coder, coded, requested) == Conformance(Verdict.YES, "regions")
     check = check_stream(inspect_stream(coded.data), sidecar_of(requested.qp.tolist()))
     assert check.verdict == Verdict.YES and (check.pictures, check.ctus) == (1, 15)
     assert check.regions == len(coded.qps) > 1
@@ -66,18 +66,18 @@ def test_one_ctu_for_which_less_was_requested_is_found(coder, coded, requested, 
     check = check_stream(inspect_stream(coded.data), sidecar_of(better.tolist()))
     assert check.verdict == Verdict.NO
     assert [fault.reason for fault in check.faults] == ["QP 44 where 43 was requested"]
-    said = prove(coder, coded, QpMap(better, 32, 160, 96))
+    said = check_segment(coder, coded, QpMap(better, 32, 160, 96))
     assert said == Conformance(Verdict.NO, f"region {check.faults[0].region} has QP 44 where 43 was requested")
 
 
 def test_a_fresh_stream_is_held_to_what_the_encoder_was_given(coder, coded, requested) -> None:
     given = tuple(qp - 1 for qp in coded.qps)
-    said = prove(coder, replace(coded, qps=given), QpMap.uniform(63, 160, 96, 32))
+    said = check_segment(coder, replace(coded, qps=given), QpMap.uniform(63, 160, 96, 32))
     assert said == Conformance(
         Verdict.NO, f"region 0 has QP {coded.qps[0]} where the encoder was given {coded.qps[0] - 1}"
     )
     whole = coder.uniform([30])[0]
-    assert "other regions" in prove(coder, replace(coded, data=whole.data), requested).reason
+    assert "other regions" in check_segment(coder, replace(coded, data=whole.data), requested).reason
 
 
 def test_every_access_unit_of_a_segment_counts(make_frame, requested, coded) -> None:
@@ -89,10 +89,10 @@ def test_every_access_unit_of_a_segment_counts(make_frame, requested, coded) -> 
     writer = StreamJoiner("vvc")
     joined = b"".join(writer.add(one.data) for one in (fine, coarse))
     both = replace(fine, data=joined, units=read_units(joined))
-    assert prove(coder, both, requested) == Conformance(
+    assert check_segment(coder, both, requested) == Conformance(
         Verdict.NO, "picture 1: region 0 has QP 31 where 30 was requested"
     )
-    assert prove(coder, replace(both, data=fine.data), requested) == Conformance(Verdict.YES, "uniform")
+    assert check_segment(coder, replace(both, data=fine.data), requested) == Conformance(Verdict.YES, "uniform")
 
 
 def test_enabled_cu_level_deltas_are_a_fault(coded, requested, sidecar_of) -> None:
@@ -172,7 +172,7 @@ def test_where_maps_are_relative_nobody_can_tell(two_segments, video: bytes, mak
     frames = tuple(make_frame(64, 64, index=i) for i in range(5))
     coder = SegmentCoder(load_encoder("vvenc"), Segment(0, frames, "random-access"))
     whole = replace(coded, data=video, units=read_units(video), realisation="uniform")
-    said = prove(coder, whole, QpMap.uniform(32, 64, 64, 32))
+    said = check_segment(coder, whole, QpMap.uniform(32, 64, 64, 32))
     assert said.verdict == Verdict.UNKNOWN and said.reason == check.unknown[0].reason
     # A map of a segment that is intra only is absolute, whatever its slices are.
     intra = replace(sidecar, segments=[replace(one, structure="intra") for one in sidecar.segments])

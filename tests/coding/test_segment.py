@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import StreamJoiner, inspect_stream
-from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment import Segment, cut, presentation_order, read_units
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
@@ -77,7 +77,7 @@ def test_every_frame_comes_back_in_its_place(name: str, segment: Segment) -> Non
     assert all((each.frame.width, each.frame.height) == (161, 98) and each.psnr_y > 30 for each in decoded)
     # The second version of a frame is that frame's.
     assert np.array_equal(coder.of_frame(1)(30).rgb, decoded[1].frame.rgb)
-    assert prove(coder, coded, QpMap.uniform(30, *coder.padded_size)).verdict == Verdict.YES
+    assert check_segment(coder, coded, QpMap.uniform(30, *coder.padded_size)).verdict == Verdict.YES
 
 
 @pytest.mark.parametrize("form", ["slices", "subpictures"])
@@ -88,7 +88,7 @@ def test_regions_hold_in_every_frame(form: str, segment: Segment) -> None:
     assert len(coded.qps) > 1 and len(coded.region_bits) == len(coded.qps)
     for picture in inspect_stream(coded.data).pictures:
         assert [region.qp for region in picture.regions] == list(coded.qps)
-    assert prove(coder, coded, requested).verdict == Verdict.YES
+    assert check_segment(coder, coded, requested).verdict == Verdict.YES
     assert [each.frame.index for each in coder.decode(coded)] == [0, 1, 2]
     # A frame whose QPs are others is found out, wherever it stands.
     one = SegmentCoder(load_encoder("vvenc"), replace(segment, frames=segment.frames[:1]), form=form)
@@ -96,14 +96,14 @@ def test_regions_hold_in_every_frame(form: str, segment: Segment) -> None:
     joiner = StreamJoiner("vvc")
     rest = SegmentCoder(load_encoder("vvenc"), replace(segment, frames=segment.frames[1:]), form=form)
     mixed = joiner.add(rest.by_map(requested, "regions").data) + joiner.add(other.data)
-    found = prove(coder, replace(coded, data=mixed, units=read_units(mixed)), requested)
+    found = check_segment(coder, replace(coded, data=mixed, units=read_units(mixed)), requested)
     assert found.verdict == Verdict.NO
 
 
 def test_a_native_map_is_read_for_every_frame(segment: Segment) -> None:
     coder = SegmentCoder(load_encoder("kvazaar"), segment, ctu=64)
     coded = coder.native(two_levels(coder))
-    assert prove(coder, coded, two_levels(coder)).verdict == Verdict.YES
+    assert check_segment(coder, coded, two_levels(coder)).verdict == Verdict.YES
     fine, coarse = coder.uniform([27, 45])
     assert coarse.bits < coded.bits < fine.bits
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
@@ -147,7 +147,7 @@ def test_an_encoder_of_the_users_own_codes_by_its_masks(shimmed: Path, make_fram
     assert coded.realisation == "native"
     assert coded.native is not None and coded.native.qp.tolist() == [[27, 27, 45], [45, 45, 45]]
     assert "two levels" in coded.notes[0]
-    assert str(prove(coder, coded, requested)) == "yes (native)"
+    assert str(check_segment(coder, coded, requested)) == "yes (native)"
 
 
 def test_too_old_is_not_taken_and_the_reason_said(shimmed: Path) -> None:
@@ -196,5 +196,5 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
     coder = SegmentCoder(encoder, make_frame(192, 128))
     requested = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
     coded = coder.by_map(requested, "native" if encoder.capabilities.native_map else "uniform")
-    assert str(prove(coder, coded, requested)).startswith("yes")
+    assert str(check_segment(coder, coded, requested)).startswith("yes")
     assert coder.decode_still(coded)[1] > 22

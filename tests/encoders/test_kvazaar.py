@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.bitstream import inspect_stream
-from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import Capabilities, CodingMode, Job, load_encoder
@@ -34,7 +34,7 @@ def test_a_native_map_is_honoured_at_any_size(make_frame, size: tuple[int, int],
     assert (coded.realisation, coded.qps) == ("native", (27,))
     assert coded.notes == ("map resampled from CTU 32 to 64 (minimum)",)
     assert (coded.actual(requested).qp <= requested.qp).all()
-    assert str(prove(coder, coded, requested)) == "yes (native)"
+    assert str(check_segment(coder, coded, requested)) == "yes (native)"
     assert next(iter(decode_stream(coded.data))).spec == spec
     frame, psnr = coder.decode_still(coded)
     assert frame.rgb.shape == (size[1], size[0], 3) and psnr > 22
@@ -47,7 +47,7 @@ def test_auto_takes_the_map_where_it_is_cheaper(make_frame) -> None:
     assert coder.by_map(requested).realisation == "native"
     flat = QpMap.uniform(31, *coder.padded_size)
     whole = coder.by_map(flat)
-    assert (whole.realisation, str(prove(coder, whole, flat))) == ("uniform", "yes (uniform)")
+    assert (whole.realisation, str(check_segment(coder, whole, flat))) == ("uniform", "yes (uniform)")
     with pytest.raises(InputError, match="codes no regions"):
         coder.by_map(requested, "regions")
 
@@ -57,11 +57,11 @@ def test_a_map_that_is_not_honoured_is_found_out(make_frame) -> None:
     coded = coder.native(two_levels(coder))
     assert coded.native is not None
     turned = replace(coded, native=QpMap(coded.native.qp[:, ::-1].copy(), 64, 192, 128))
-    assert str(prove(coder, turned, turned.native)).startswith("no: ")
+    assert str(check_segment(coder, turned, turned.native)).startswith("no: ")
     ignored = replace(coded, data=coder.uniform([27])[0].data)
-    assert str(prove(coder, ignored, coded.native)).startswith("no: ")
+    assert str(check_segment(coder, ignored, coded.native)).startswith("no: ")
     flat = QpMap.uniform(30, 192, 128)
-    assert str(prove(coder, coder.native(flat), flat)).startswith("unknown")
+    assert str(check_segment(coder, coder.native(flat), flat)).startswith("unknown")
 
 
 def test_qps_that_hevc_has_not_become_the_nearest_with_a_note(make_frame) -> None:

@@ -41,7 +41,7 @@ from vcmpipe.measurement import MeasuredPredictor
 from vcmpipe.plugins import METHODS, QUALITY
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
-from vcmpipe.process.progress import Progress, Warn, tell
+from vcmpipe.process.progress import Progress, Warn, warn_of
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 from vcmpipe.sidecar import provenance
 
@@ -102,7 +102,7 @@ def bench(
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
-        tell(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
+        warn_of(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         result = _result(outcomes, left_out, setting, truth, options)
         gallery = make_gallery(result, outcomes, source, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)

@@ -79,7 +79,7 @@ def unit_faults(picture: PictureInfo, requested: QpMap) -> Iterator[MapFault]:
         yield MapFault(picture.index, None, "the regions do not cover the picture")
 
 
-def prove(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
+def check_segment(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
     """Compare a coded segment with its map, in each of its access units.
 
     One QP and regions stand in the slice headers. A native map does not: no decoder here gives the QPs of an HEVC

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.coding.conformance import prove
+from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.records import object_records, segment_record
 from vcmpipe.coding.segment import CodedSegment, Segment
@@ -258,18 +258,18 @@ def encode_segment(
         object_records(pipeline.detector, own.detections, own.thresholds, own.recognisable, again)
         for own, again in zip(objects, kept, strict=True)
     ]
-    conformance = proved(coder, coded, requested)
+    conformance = required_conformance(coder, coded, requested)
     record = segment_record(coder, coded, requested, records, psnr_y=psnr, conformance=conformance)
     return EncodedSegment(coded, record, requested)
 
 
-def proved(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
+def required_conformance(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
     """What is to be said of a segment's map.
 
     Raises:
         ProcessError: The headers say without doubt that the stream does not carry it; a native map is only measured.
     """
-    conformance = prove(coder, coded, requested)
+    conformance = check_segment(coder, coded, requested)
     if conformance.verdict == Verdict.NO and coded.realisation != "native":
         raise ProcessError(f"the stream does not carry its map ({conformance.reason}): try another encoder")
     return conformance

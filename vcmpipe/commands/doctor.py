@@ -204,7 +204,7 @@ def try_encoder(encoder: Encoder) -> Trial:
     import numpy as np
 
     from vcmpipe.bitstream import RegionLayout
-    from vcmpipe.coding.conformance import prove
+    from vcmpipe.coding.conformance import check_segment
     from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.frames import Frame
     from vcmpipe.qpmap import QpMap, RegionPlan
@@ -223,7 +223,7 @@ def try_encoder(encoder: Encoder) -> Trial:
         else:
             unknown = Conformance(Verdict.UNKNOWN, "it codes one QP per picture")
             return Trial(unknown, coder, coder.uniform([_QPS[0]])[0])
-        return Trial(prove(coder, coded, requested), coder, coded)
+        return Trial(check_segment(coder, coded, requested), coder, coded)
     except Exception as error:  # whatever is wrong with the encoder is the finding
         return Trial(Conformance(Verdict.UNKNOWN, _line(error)))
 

@@ -27,7 +27,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, FrameSource, open_source, refuse_as_output
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
-from vcmpipe.process.progress import Progress, Warn, tell
+from vcmpipe.process.progress import Progress, Warn, warn_of
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.sidecar import SegmentRecord, Sidecar, Verdict, check_sidecar_place, provenance, sidecar_path
 
@@ -98,7 +98,7 @@ def encode(
         stream.flush()
         sidecar = run.sidecar(out.name)
         sidecar_file.write_text(sidecar.to_json())
-    tell(warn, f"ROI files in {options.map_out}", notes)
+    warn_of(warn, f"ROI files in {options.map_out}", notes)
     run.warn_of_segments()
     return sidecar
 
@@ -218,9 +218,9 @@ class _Run:
     def warn_of_segments(self) -> None:
         """Say what the encoder could not be given, and where the stream does not carry its map."""
         notes = [f"{record.name}: {note}" for record in self._records for note in record.notes]
-        tell(self._warn, f"encoder {self._pipeline.encoder.name}", notes)
+        warn_of(self._warn, f"encoder {self._pipeline.encoder.name}", notes)
         doubts = [f"{r.name}: {r.conformance}" for r in self._records if r.conformance.verdict == Verdict.NO]
-        tell(self._warn, "maps that the stream does not carry", doubts)
+        warn_of(self._warn, "maps that the stream does not carry", doubts)
 
 
 def _check_places(options: EncodeOptions, out: Path, source: FrameSource) -> None:

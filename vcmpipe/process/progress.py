@@ -11,7 +11,7 @@ Warn = Callable[[str], None]
 """Called with one line that the user should know."""
 
 
-def tell(warn: Warn, what: str, notes: Sequence[str]) -> None:
+def warn_of(warn: Warn, what: str, notes: Sequence[str]) -> None:
     """One line for however many notes; the sidecar has them all."""
     if notes:
         more = f" (and {len(notes) - 1} more such notes)" if len(notes) > 1 else ""

@@ -181,7 +181,7 @@ class _Search(Generic[D]):
                 return
             self.attempt(choice.candidate)
 
-    def prove(self) -> None:
+    def check_segment(self) -> None:
         """Try the safest version: what is lost there and everywhere else cannot be kept.
 
         A version that could not be coded proves nothing.
@@ -209,10 +209,10 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
     """
     run = _Search(problem, limits)
     if problem.doubtful and limits.trials > 1:
-        run.prove()  # rather than spend every attempt on an object that none can keep
+        run.check_segment()  # rather than spend every attempt on an object that none can keep
     run.explore(_MARGIN_RESERVE if limits.margin and limits.trials > _MARGIN_RESERVE + 1 else 0)
     if run.best() is None:
-        run.prove()
+        run.check_segment()
     best, lowered = run.best(), None
     while best is not None and limits.margin:
         lowered = run.lower(best)

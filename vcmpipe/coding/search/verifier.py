@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, proved
+from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, required_conformance
 from vcmpipe.coding.records import object_records, segment_record
 from vcmpipe.coding.search.verified import Verified, VerifyRules, verify_segment
 from vcmpipe.coding.segment import Segment
@@ -81,7 +81,7 @@ class Verifier:
         if self.options.strict:
             _refuse_losses(segment, found, objects)
         count = len(constraints[0].reference)
-        conformance = proved(found.coder, found.coded, found.requested)
+        conformance = required_conformance(found.coder, found.coded, found.requested)
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
