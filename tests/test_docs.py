@@ -30,7 +30,8 @@ from vcmpipe.bench.result import (
 )
 from vcmpipe.cli.commands import COMMANDS
 from vcmpipe.cli.config_files import find_config
-from vcmpipe.cli.parser import CommonOptions, parse
+from vcmpipe.cli.options import CommonOptions
+from vcmpipe.cli.parser import parse
 from vcmpipe.coding.pipeline import parse_scale
 from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
 from vcmpipe.encoders import CodingMode, Job

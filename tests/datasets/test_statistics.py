@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from vcmpipe.cli.main import main
+from vcmpipe.commands.dataset_stats import statistics
 from vcmpipe.config import DatasetStatsOptions
 from vcmpipe.datasets.samples import Samples, make_table, write_label_table
-from vcmpipe.datasets.statistics import describe, not_monotone, statistics
+from vcmpipe.datasets.statistics import describe, not_monotone
 from vcmpipe.datasets.store import Store
 from vcmpipe.errors import InputError
 

@@ -64,7 +64,7 @@ def convert(options: config.DatasetConvertOptions, progress: Reporter) -> Result
 def stats(options: config.DatasetStatsOptions, progress: Reporter) -> Result[Any]:
     """Describe a data set."""
     from vcmpipe.cli import show_datasets
-    from vcmpipe.datasets.statistics import statistics
+    from vcmpipe.commands.dataset_stats import statistics
 
     report = statistics(options)
     return Result(report, show_datasets.described, [f"missing: {line}" for line in report.missing])

@@ -15,41 +15,16 @@ from typing import Any, NoReturn
 
 from vcmpipe import __version__
 from vcmpipe.cli.commands import COMMANDS, GROUPS
-from vcmpipe.config import option
+from vcmpipe.cli.options import SHORT, CommonOptions, Fields, flag_of, options_of
 from vcmpipe.errors import InputError
 
-SHORT = {"help": "-h", "input": "-i", "out": "-o"}
 # What options were called before.
 _RENAMED = {"audience": "viewer"}
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-Fields = dict[str, dataclasses.Field[Any]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CommonOptions:
-    """What every command takes besides its own options."""
-
-    help: bool = option(False, help="show this help and exit")
-    config: str | None = option(None, help="a YAML file of options, or the name of one in pipelines/", metavar="FILE")
-    print_config: bool = option(False, help="print all options as a YAML file for --config, and exit")
-
 
 class UsageError(InputError):
     """A word that is not understood; the help of the command says more."""
-
-
-def flag_of(name: str) -> str:
-    """``--map-out`` for ``map_out``."""
-    return "--" + name.replace("_", "-")
-
-
-def options_of(*options: Any) -> tuple[Fields, Fields]:
-    """The fields of option dataclasses: those with an option's name, and those that may stand without one, in order."""
-    fields = [field for each in options for field in dataclasses.fields(each)]
-    named = {field.name: field for field in fields if not field.metadata["positional"]}
-    bare = [field for field in fields if field.metadata["positional"]]
-    return named, {field.name: field for field in (*bare, *(f for f in fields if f.metadata["bare"]))}
 
 
 def parse(argv: Sequence[str]) -> tuple[str, Any]:

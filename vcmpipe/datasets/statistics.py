@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vcmpipe.config import DatasetStatsOptions, parse_shares
-from vcmpipe.datasets.label_table import is_store, load_samples
 from vcmpipe.datasets.samples import SPLITS, Samples
 from vcmpipe.datasets.store import Store
-from vcmpipe.datasets.subjects import RATERS, RATIOS, Satisfaction, read_raters, satisfaction
-from vcmpipe.errors import InputError
-from vcmpipe.process.folders import publish_folder
+from vcmpipe.datasets.subjects import Satisfaction
 
 # Areas in pixels at which COCO calls an object medium and large.
 SIZES = (("small, below 32x32", 0.0, 32.0**2), ("medium, below 96x96", 32.0**2, 96.0**2), ("large", 96.0**2, np.inf))
@@ -131,34 +126,6 @@ class Statistics:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return dataclasses.asdict(self)
-
-
-def statistics(options: DatasetStatsOptions) -> Statistics:
-    """Count and measure; with ``--out`` draw, too.
-
-    Raises:
-        InputError: There is no data set, or it is damaged, or the rule does not fit.
-        OutputError: The drawings cannot be written.
-    """
-    samples = load_samples(options.store, options.rule)
-    store = Store.open(options.store) if is_store(Path(options.store)) else None
-    found = describe(samples, options.store, store)
-    answers = read_raters(Path(options.store), samples)
-    if answers is not None:
-        ratios = RATIOS if options.ratios is None else parse_shares(options.ratios, "--ratios")
-        found = dataclasses.replace(found, satisfaction=satisfaction(samples, answers, ratios))
-    elif options.ratios is not None:
-        raise InputError(
-            f"{options.store} holds no answers of single subjects ({RATERS}), and only they tell how many a QP "
-            "satisfies: import videoset or mcl-jci, or leave --ratios out"
-        )
-    if options.out is not None:
-        from vcmpipe.datasets import drawings
-
-        with publish_folder(Path(options.out)) as folder:
-            for name, png in drawings.draw(samples, found).items():
-                (folder / name).write_bytes(png)
-    return found
 
 
 def describe(samples: Samples, path: str, store: Store | None = None) -> Statistics:

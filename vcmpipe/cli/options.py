@@ -1,0 +1,33 @@
+"""The options of a command as words of the command line, for the parser and the help."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from vcmpipe.config import option
+
+SHORT = {"help": "-h", "input": "-i", "out": "-o"}
+Fields = dict[str, dataclasses.Field[Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """What every command takes besides its own options."""
+
+    help: bool = option(False, help="show this help and exit")
+    config: str | None = option(None, help="a YAML file of options, or the name of one in pipelines/", metavar="FILE")
+    print_config: bool = option(False, help="print all options as a YAML file for --config, and exit")
+
+
+def flag_of(name: str) -> str:
+    """``--map-out`` for ``map_out``."""
+    return "--" + name.replace("_", "-")
+
+
+def options_of(*options: Any) -> tuple[Fields, Fields]:
+    """The fields of option dataclasses: those with an option's name, and those that may stand without one, in order."""
+    fields = [field for each in options for field in dataclasses.fields(each)]
+    named = {field.name: field for field in fields if not field.metadata["positional"]}
+    bare = [field for field in fields if field.metadata["positional"]]
+    return named, {field.name: field for field in (*bare, *(f for f in fields if f.metadata["bare"]))}
