@@ -26,7 +26,7 @@ def blamed_on(encoder: Encoder, source: str) -> Iterator[None]:
         reason = f"{encoder.name} exited with 0 but its stream cannot be used: {error}"
         raise ProcessError(f"{source}: {reason}") from error
     except ProcessError as error:
-        named = str(error) if str(error).startswith(source) else f"{source}: {error}"
+        named = str(error) if str(error).startswith(f"{source}: ") else f"{source}: {error}"
         raise ProcessError(named) from error
 
 
