@@ -1,4 +1,4 @@
-r"""A short real training of networks for people's eyes, on labels by a rule, against the constant.
+r"""A short real training of networks for human eyes, on labels by a rule, against the constant.
 
     python benchmarks/train_jnd.py --images coco-dev/images coco-extra/images --skip 40 --work WORK
 

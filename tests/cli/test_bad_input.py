@@ -133,7 +133,7 @@ WORDS = [
     (["--out", ""], 2, "--out is empty"),
     (["--out", "/"], 2, "no name for a stream"),
     (["--out", "a.json"], 2, "another ending"),
-    (["--out", "frames"], 1, "it is a folder"),
+    (["--out", "frames"], 2, "it is a folder"),
     (["--out", "frames/p1.png"], 2, "one of the inputs"),
     (["--out", "frames/p1.png/x.bin"], 1, "part of its path is a file"),
     (["--out", "x" * 300], 1, "File name too long"),
@@ -247,6 +247,8 @@ OTHERS = [
     (["decode", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
     (["decode", "--input", "s.y4m", "--out", "s.y4m"], 2, "the stream itself"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png"], 2, "is a file"),
+    (["decode", "--input", "s.bin", "--out", "new.mp4"], 2, "though its name ends in .mp4"),
+    (["decode", "--input", "s.bin", "--out", "new.png"], 2, "though its name ends in .png"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d.y4m"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "full"], 2, "full/picture_000000.png is there and was not written by"),
@@ -258,7 +260,7 @@ OTHERS = [
     (["extract", "--input", "s.bin", "--out", "x", "--region", "-1"], 2, "not -1"),
     (["extract", "--input", "s.bin", "--out", "x", "--picture", "9"], 2, "no picture 9"),
     (["extract", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
-    (["extract", "--input", "s.bin", "--out", "frames"], 1, "it is a folder"),
+    (["extract", "--input", "s.bin", "--out", "frames"], 2, "it is a folder"),
 ]
 
 

@@ -61,7 +61,7 @@ def test_the_sidecar_says_what_was_coded_and_what_was_bent(coded, tmp_path: Path
         assert any("within 25 of the smallest" in note for note in record.notes)
         assert (np.array(record.qp_map.actual) <= np.array(record.qp_map.requested)).all()
         assert np.array(record.qp_map.actual).max() == 49
-    assert len(notes) == 1 and notes[0].startswith("encoder kvazaar: p0.png: ") and "more such notes" in notes[0]
+    assert len(notes) == 1 and notes[0].startswith("encoder kvazaar: p0.png: ") and "more note" in notes[0]
     assert sum(record.bits for record in sidecar.segments) == 8 * out.stat().st_size
 
 

@@ -18,7 +18,7 @@ from vcmpipe.coding.conformance import check_stream
 from vcmpipe.coding.pipeline import parse_scale
 from vcmpipe.commands.decode import _rate
 from vcmpipe.decoding.decoder import decode_stream
-from vcmpipe.errors import OutputError, ProcessError, VcmError
+from vcmpipe.errors import ProcessError, VcmError
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.qpmap import read_csv
 from vcmpipe.sidecar import Sidecar, Verdict
@@ -204,7 +204,7 @@ def test_a_failure_in_the_middle_leaves_nothing(picture_folder: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("out", "kind", "named"),
-    [("b.json", InputError, "another ending"), ("frames", OutputError, "it is a folder")],
+    [("b.json", InputError, "another ending"), ("frames", InputError, "it is a folder")],
 )
 def test_outputs_that_cannot_be(
     picture_folder: Path, tmp_path: Path, out: str, kind: type[VcmError], named: str

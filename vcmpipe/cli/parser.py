@@ -168,7 +168,10 @@ def _unknown(flag: str, known: Iterable[str]) -> str:
 def _nearest(word: str, known: Iterable[str]) -> str:
     """What may have been meant: names that begin like it, or similar ones."""
     names = list(known)
-    near = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names, cutoff=0.7)
+    near = [name for name in names if name.startswith(word)]
+    if not near:  # the hyphens that all options share make none of them more alike
+        bare = {name.lstrip("-"): name for name in names}
+        near = [bare[each] for each in difflib.get_close_matches(word.lstrip("-"), bare, cutoff=0.7)]
     return f": did you mean {' or '.join(near[:3])}?" if near else ""
 
 

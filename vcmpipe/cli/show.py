@@ -322,9 +322,8 @@ def _verdict(screen: Screen, check: MapCheck) -> None:
         screen.put(f"map: conforms everywhere ({compared} compared)")
         return
     if check.verdict == Verdict.UNKNOWN:
-        screen.print(
-            f"map: cannot tell for {count(len(check.unknown), 'picture')}: no fault in the others ({compared})"
-        )
+        others = f": no fault in the others ({compared})" if check.ctus else ""
+        screen.print(f"map: cannot tell for {count(len(check.unknown), 'picture')}{others}")
         for doubt in check.unknown[:FAULTS]:
             screen.put(f"  picture {doubt.picture}: {doubt.reason}")
         return

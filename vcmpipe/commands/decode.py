@@ -17,6 +17,8 @@ from vcmpipe.decoding.decoder import DecodedPicture
 from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames import Y4mWriter, Yuv, is_decoded, rgb_to_yuv, scale_rgb, write_png, yuv_to_rgb
+from vcmpipe.frames.pictures import SUFFIXES
+from vcmpipe.frames.sources import VIDEO_SUFFIXES
 from vcmpipe.process import only_writer
 from vcmpipe.process.folders import publish_folder, safe_stem, same_file
 from vcmpipe.sidecar import FrameRecord, SegmentRecord, Sidecar, find_sidecar, mismatch
@@ -183,8 +185,9 @@ def _write_folder(
     pictures: Iterator[Restored], out: Path, names: list[str], progress: Callable[[int], None], own: Own
 ) -> int:
     """Write pictures as PNG files that all appear when the last one is there."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file: name a folder for PNG files, or a file ending in .y4m")
+    if not out.is_dir() and (out.exists() or out.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES):
+        what = "is a file" if out.exists() else f"would be a folder, though its name ends in {out.suffix}"
+        raise InputError(f"--out {out} {what}: name a folder for PNG files, or a file ending in .y4m")
     paths = [out / name for name in names]
     own(paths)
     with publish_folder(out, names) as folder:

@@ -131,7 +131,7 @@ def _list_pictures(folder: Path) -> tuple[Path, ...]:
 
 
 def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
-    """Raises InputError for an output file that is one of the inputs, or has the ending of a picture or a video.
+    """Raises InputError for an output file that is an input or a folder, or has the ending of a picture or a video.
 
     A link stands for what it leads to; all inputs that are there count, whatever the limit; the message names
     ``endings``, good ones.
@@ -144,7 +144,9 @@ def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
 
 
 def refuse_frame_endings(out: Path, endings: str) -> None:
-    """Refuses a file to be written with the name of a picture or a video; see ``refuse_as_output``."""
+    """Refuses a file to be written with the name of a folder, a picture or a video; see ``refuse_as_output``."""
+    if out.is_dir():
+        raise InputError(f"--out {one_line(str(out))}: it is a folder; name a file that ends in {endings}")
     for path in (out, Path(os.path.realpath(out))):
         if path.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES:
             raise InputError(

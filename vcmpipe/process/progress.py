@@ -14,5 +14,5 @@ Warn = Callable[[str], None]
 def warn_of(warn: Warn, what: str, notes: Sequence[str]) -> None:
     """One line for however many notes; the sidecar has them all."""
     if notes:
-        more = f" (and {len(notes) - 1} more such notes)" if len(notes) > 1 else ""
+        more = f" (and {len(notes) - 1} more note{'s' * (len(notes) > 2)})" if len(notes) > 1 else ""
         warn(f"{what}: {notes[0]}{more}")
