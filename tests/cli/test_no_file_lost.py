@@ -97,7 +97,24 @@ def test_a_sidecar_of_another_stream_stays(here: Path, pictures: Path, encode, v
     assert vcmpipe("decode", "--input", "t1.266", "--out", "back").code == 0
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', "// settings\n{}\n", "[" * 100_000, "\x89PNG\r\n"])
+def test_a_link_parts_no_stream_from_its_sidecar(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
+    assert encode("t.bin", "--form", "subpictures", "--realise", "regions").code == 0
+    (here / "link.bin").symlink_to("t.bin")
+    unchanged(lambda: encode("link.bin"), 2, "link.bin", "t.bin", "t.json")
+    unchanged(lambda: vcmpipe("extract", "--input", "t.bin", "--out", "link.bin"), 2, "the stream itself")
+    (here / "else").mkdir()
+    (here / "else" / "o.json").symlink_to("../t.json")
+    unchanged(lambda: encode("else/o.bin"), 2, "o.json", "t.bin", "another name")
+    # A stream and a sidecar behind links belong together.
+    (here / "else" / "t.bin").symlink_to("../t.bin")
+    (here / "else" / "t.json").symlink_to("../t.json")
+    assert encode("else/t.bin").code == 0
+    assert vcmpipe("inspect", "t.bin").code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', "// settings\n{}\n", "[" * 100_000, "\x89PNG\r\n", '{"stream":"\\q","sha256":"']
+)
 def test_a_json_file_of_the_users_stays(here: Path, pictures: Path, encode, unchanged, text: str) -> None:
     (here / "t.json").write_text(text)
     unchanged(lambda: encode("t.bin"), 2, "t.json", "not vcmpipe's")
