@@ -181,7 +181,8 @@ class _Run:
                 data = writer.add(segment.coded.data)
                 self._digest.update(data)
                 self._bytes += len(data)
-                self._records.append(joined(segment.record, len(self._records), segment.coded.bits - 8 * len(data)))
+                saved = segment.coded.bits - 8 * len(data)
+                self._records.append(joined(segment.record, segment.coded, len(self._records), saved))
                 yield data, segment
                 done += len(segment.record.frames)
                 progress(done, total)
