@@ -189,6 +189,7 @@ def test_inspect_says_that_a_sidecar_is_damaged(here: Path, pictures, encode, vc
         ("report", ["bench", "--images", "in", "--out", "report", "--limit", "1"]),
         ("deep/report", ["bench", "--images", "in", "--out", "deep/report", "--limit", "1"]),
         ("d", ["decode", "--input", "s.bin", "--out", "d"]),
+        ("x.bin", ["extract", "--input", "s.bin", "--out", "x.bin"]),
     ],
 )
 def test_a_second_run_to_one_output_is_refused(here, pictures, encode, vcmpipe, unchanged, target, words) -> None:

@@ -186,6 +186,8 @@ class _Run:
                 yield data, segment
                 done += len(segment.record.frames)
                 progress(done, total)
+        if not done:
+            raise InputError("there is no frame to code: give at least one")
 
     def _coded(self, item: tuple[Segment, tuple[sv.Detections, ...]]) -> EncodedSegment:
         with blamed_on(self._pipeline.encoder, item[0].source):
