@@ -77,7 +77,7 @@ def test_a_plugin_is_found_and_gets_argument_and_detector(plugin: None) -> None:
 
 
 @pytest.mark.parametrize(("text", "reason"), [("raise RuntimeError('no key')", "no key"), ("def f(:", "SyntaxError")])
-def test_a_plugin_that_fails_while_it_is_imported_is_named(plugin: None, tmp_path: Path, text: str, reason: str) -> None:
+def test_a_plugin_that_fails_at_import_is_named(plugin: None, tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "halves_plugin.py").write_text(text)
     with pytest.raises(InputError, match=rf"'halves' \(halves_plugin:Halves\) cannot be loaded: .*{reason}"):
         load_predictor("halves")

@@ -104,7 +104,8 @@ def check_sidecar_place(out: Path, *, written: bool) -> None:
             "give the stream another name"
         )
     elif (name := Path(stream).name) not in ("", out.name):
-        other = Path(os.path.realpath(beside)).with_name(name)
+        real = Path(os.path.realpath(beside)) if beside.is_symlink() else beside
+        other = real.with_name(name)
         # os.path.exists: a name from outside may be one that no file can have.
         if os.path.exists(other) and not same_file(other, out):  # noqa: PTH110
             raise InputError(
