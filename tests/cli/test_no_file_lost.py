@@ -73,6 +73,21 @@ def test_a_video_is_an_input_whatever_the_limit(here: Path, pictures: Path, enco
     unchanged(lambda: vcmpipe(*words), 2, "one of the inputs")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--detector", "w.bin"],
+        ["--detector", "torchvision:ssd@w.bin"],
+        ["--detector", "demo", "--verify", "--verify-with", "demo,onnx:./w.bin"],
+        ["--config", "w.bin"],
+    ],
+)
+def test_a_file_that_an_option_names_stays(here: Path, pictures, vcmpipe, unchanged, words: list[str]) -> None:
+    (here / "w.bin").write_text("score: 0.3")
+    named = next(word for word in reversed(words) if word.startswith("--"))
+    unchanged(lambda: vcmpipe("encode", "--input", "in", "--out", "w.bin", *words), 2, "--out w.bin", named)
+
+
 def test_maps_do_not_go_among_the_inputs(pictures: Path, vcmpipe, unchanged) -> None:
     words = ["encode", "--input", "in", "--out", "a.bin", "--map-out", "in", *CODE]
     unchanged(lambda: vcmpipe(*words), 2, "--map-out in holds the inputs")
