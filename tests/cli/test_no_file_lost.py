@@ -101,6 +101,14 @@ def test_predictions_and_extracts_take_no_pictures_place(pictures: Path, encode,
     unchanged(lambda: vcmpipe("extract", "--input", "a.bin", "--out", out), 2, out)
 
 
+def test_predictions_take_no_sidecars_place(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
+    assert encode("a.bin").code == 0
+    words = ["predict", "--input", "in", "--limit", 1, "--predictor", "constant", "--out"]
+    unchanged(lambda: vcmpipe(*words, "a.json"), 2, "a.json is the sidecar of a.bin")
+    assert vcmpipe(*words, "p.json").code == 0
+    assert vcmpipe(*words, "p.json").code == 0
+
+
 def test_a_sidecar_of_another_stream_stays(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
     assert encode("t1.bin").code == 0
     unchanged(lambda: encode("t1.266"), 2, "t1.json", "t1.bin", "another name")

@@ -112,3 +112,9 @@ def check_sidecar_place(out: Path, *, written: bool) -> None:
                 f"--out {out}: {beside} is the sidecar of {other}, which would no longer decode: give the stream "
                 f"another name, or move {other} and its sidecar away"
             )
+
+
+def refuse_sidecar(out: Path) -> None:
+    """Raise InputError for an output of another kind in the place of a sidecar, whose stream it would leave without."""
+    if out.is_file() and (stream := stream_of(out)) is not None:
+        raise InputError(f"--out {out} is the sidecar of {stream}: name another file")
