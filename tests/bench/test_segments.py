@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import supervision as sv
 
+from vcmpipe.bench.cached import cached_prediction
+from vcmpipe.bench.meter import Meter
 from vcmpipe.bench.methods import Point, Sweep
 from vcmpipe.bench.observations import observe
 from vcmpipe.bench.segments import Album, SegmentOutcome, Setting, SourceSegment, detect_sources, run_segment
@@ -16,6 +18,8 @@ from vcmpipe.config import BenchOptions
 from vcmpipe.frames import Frame
 from vcmpipe.plugins import METHODS
 from vcmpipe.process.content_cache import ContentCache
+from vcmpipe.tasks import Reference
+from vcmpipe.thresholds import Thresholds
 
 NAMES = ("plain", "roi", "frame", "jrd", "verified")
 
@@ -111,3 +115,17 @@ def test_a_segment_that_a_detector_fails_on_is_left_out(segments: list[Segment])
     found = list(detect_sources(guarded_detector(Failing()), None, segments))
     assert [type(each).__name__ for each in found] == ["LeftOut", "SourceSegment"]
     assert found[0].name == "f0.png" and "no second frame" in found[0].reason  # type: ignore[union-attr]
+
+
+def test_predictions_are_kept_by_the_frame_of_each_object(segments: list[Segment], setting: Setting) -> None:
+    class ByFrame:
+        name = digest = "by-frame"
+
+        def predict(self, frame: Frame, detections: sv.Detections, coder: object) -> Thresholds:
+            return Thresholds.from_qps(np.full(len(detections), 20 + frame.index))
+
+    one, none = setting.pipeline.detector.detect([segments[0].frames[0]])[0], sv.Detections.empty()
+    coder = setting.pipeline.coder(segments[0])
+    for found, qp in (((one, none), 20), ((none, one), 21)):
+        answer = cached_prediction(ByFrame(), coder, Reference.of(found), setting.cache, Meter())
+        assert answer.thresholds.decide("argmax", 0.1, 0, 0, 63).tolist() == [qp]

@@ -73,6 +73,21 @@ def test_a_video_is_an_input_whatever_the_limit(here: Path, pictures: Path, enco
     unchanged(lambda: vcmpipe(*words), 2, "one of the inputs")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--detector", "w.bin"],
+        ["--detector", "torchvision:ssd@w.bin"],
+        ["--detector", "demo", "--verify", "--verify-with", "demo,onnx:./w.bin"],
+        ["--config", "w.bin"],
+    ],
+)
+def test_a_file_that_an_option_names_stays(here: Path, pictures, vcmpipe, unchanged, words: list[str]) -> None:
+    (here / "w.bin").write_text("score: 0.3")
+    named = next(word for word in reversed(words) if word.startswith("--"))
+    unchanged(lambda: vcmpipe("encode", "--input", "in", "--out", "w.bin", *words), 2, "--out w.bin", named)
+
+
 def test_maps_do_not_go_among_the_inputs(pictures: Path, vcmpipe, unchanged) -> None:
     words = ["encode", "--input", "in", "--out", "a.bin", "--map-out", "in", *CODE]
     unchanged(lambda: vcmpipe(*words), 2, "--map-out in holds the inputs")
@@ -86,6 +101,14 @@ def test_predictions_and_extracts_take_no_pictures_place(pictures: Path, encode,
     unchanged(lambda: vcmpipe("extract", "--input", "a.bin", "--out", out), 2, out)
 
 
+def test_predictions_take_no_sidecars_place(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
+    assert encode("a.bin").code == 0
+    words = ["predict", "--input", "in", "--limit", 1, "--predictor", "constant", "--out"]
+    unchanged(lambda: vcmpipe(*words, "a.json"), 2, "a.json is the sidecar of a.bin")
+    assert vcmpipe(*words, "p.json").code == 0
+    assert vcmpipe(*words, "p.json").code == 0
+
+
 def test_a_sidecar_of_another_stream_stays(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
     assert encode("t1.bin").code == 0
     unchanged(lambda: encode("t1.266"), 2, "t1.json", "t1.bin", "another name")
@@ -97,7 +120,24 @@ def test_a_sidecar_of_another_stream_stays(here: Path, pictures: Path, encode, v
     assert vcmpipe("decode", "--input", "t1.266", "--out", "back").code == 0
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', "// settings\n{}\n", "[" * 100_000, "\x89PNG\r\n"])
+def test_a_link_parts_no_stream_from_its_sidecar(here: Path, pictures: Path, encode, vcmpipe, unchanged) -> None:
+    assert encode("t.bin", "--form", "subpictures", "--realise", "regions").code == 0
+    (here / "link.bin").symlink_to("t.bin")
+    unchanged(lambda: encode("link.bin"), 2, "link.bin", "t.bin", "t.json")
+    unchanged(lambda: vcmpipe("extract", "--input", "t.bin", "--out", "link.bin"), 2, "the stream itself")
+    (here / "else").mkdir()
+    (here / "else" / "o.json").symlink_to("../t.json")
+    unchanged(lambda: encode("else/o.bin"), 2, "o.json", "t.bin", "another name")
+    # A stream and a sidecar behind links belong together.
+    (here / "else" / "t.bin").symlink_to("../t.bin")
+    (here / "else" / "t.json").symlink_to("../t.json")
+    assert encode("else/t.bin").code == 0
+    assert vcmpipe("inspect", "t.bin").code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', "// settings\n{}\n", "[" * 100_000, "\x89PNG\r\n", '{"stream":"\\q","sha256":"']
+)
 def test_a_json_file_of_the_users_stays(here: Path, pictures: Path, encode, unchanged, text: str) -> None:
     (here / "t.json").write_text(text)
     unchanged(lambda: encode("t.bin"), 2, "t.json", "not vcmpipe's")
@@ -172,6 +212,7 @@ def test_inspect_says_that_a_sidecar_is_damaged(here: Path, pictures, encode, vc
         ("report", ["bench", "--images", "in", "--out", "report", "--limit", "1"]),
         ("deep/report", ["bench", "--images", "in", "--out", "deep/report", "--limit", "1"]),
         ("d", ["decode", "--input", "s.bin", "--out", "d"]),
+        ("x.bin", ["extract", "--input", "s.bin", "--out", "x.bin"]),
     ],
 )
 def test_a_second_run_to_one_output_is_refused(here, pictures, encode, vcmpipe, unchanged, target, words) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from vcmpipe.bitstream import StreamJoiner, inspect_stream
 from vcmpipe.coding.conformance import check_segment
+from vcmpipe.coding.records import joined, segment_record
 from vcmpipe.coding.segment import Segment, cut, presentation_order, read_units
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
@@ -17,7 +18,7 @@ from vcmpipe.encoders import CodingMode, Job, load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.qpmap import QpMap
-from vcmpipe.sidecar import Verdict
+from vcmpipe.sidecar import Conformance, Verdict
 
 MakeFrame = Callable[..., Frame]
 
@@ -138,3 +139,29 @@ def test_presentation_follows_picture_order_counts() -> None:
     pictures = [("IDR_W_RADL", 0), ("TRAIL", 8), ("TRAIL", 4), ("TRAIL", 2), ("IDR_N_LP", 0), ("TRAIL", None)]
     order = presentation_order([Picture(nal_type=kind, poc=poc) for kind, poc in pictures])  # type: ignore[misc]
     assert order == [0, 3, 2, 1, 4, 5]
+
+
+def test_every_frame_is_intra_in_the_encoder_as_it_comes(segment: Segment) -> None:
+    coded = SegmentCoder(load_encoder("vvenc"), segment, constant_qp=False).uniform([40])[0]
+    assert [(unit.presentation, unit.slice_type) for unit in coded.units] == [(0, "I"), (1, "I"), (2, "I")]
+
+
+def test_the_rate_model_counts_the_bits_of_a_frame(make_frame: MakeFrame) -> None:
+    frame = make_frame(161, 98)
+    still, several = (SegmentCoder(load_encoder("vvenc"), Segment(0, (frame,) * count)) for count in (1, 3))
+    one, three = (coder.rate_model(whole=coder.uniform([30])[0]).total(30) for coder in (still, several))
+    assert three == pytest.approx(one, rel=0.05)
+
+
+def test_parameter_sets_left_out_are_those_of_the_frame_decoded_first(segment: Segment) -> None:
+    coder = SegmentCoder(load_encoder("vvenc"), segment)
+    coded = coder.uniform([40])[0]
+    # As an encoder of random access may do: the second frame comes first.
+    units = tuple(replace(coded.units[place], presentation=at) for place, at in enumerate((1, 0, 2)))
+    coded = replace(coded, units=units)
+    requested = QpMap.uniform(40, *coder.padded_size)
+    unknown = Conformance(Verdict.UNKNOWN, "")
+    record = segment_record(coder, coded, requested, [[]] * 3, psnr_y=[40.0] * 3, conformance=unknown)
+    appended = joined(record, coded, 7, 80)
+    assert [old.bits - new.bits for old, new in zip(record.frames, appended.frames, strict=True)] == [0, 80, 0]
+    assert (appended.index, record.bits - appended.bits) == (7, 80)

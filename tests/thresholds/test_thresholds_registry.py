@@ -76,6 +76,13 @@ def test_a_plugin_is_found_and_gets_argument_and_detector(plugin: None) -> None:
     assert (predictor.argument, predictor.detector) == ("a:b", detector)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("text", "reason"), [("raise RuntimeError('no key')", "no key"), ("def f(:", "SyntaxError")])
+def test_a_plugin_that_fails_at_import_is_named(plugin: None, tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "halves_plugin.py").write_text(text)
+    with pytest.raises(InputError, match=rf"'halves' \(halves_plugin:Halves\) cannot be loaded: .*{reason}"):
+        load_predictor("halves")
+
+
 def test_a_broken_plugin_is_named(plugin: None) -> None:
     with pytest.raises(InputError, match=r"'broken' \(halves_plugin:Nothing\) cannot be loaded"):
         load_predictor("broken")

@@ -120,8 +120,8 @@ def cached_prediction(
     digest = getattr(predictor, "digest", None)
     key = None
     if digest is not None:
-        boxes = b"".join(own.xyxy.tobytes() + np.asarray(own.class_id).tobytes() for own in reference.detections)
-        key = content_key("prediction", digest, boxes, coder.source_digest, coder.description, _versions())
+        boxes = [own.xyxy.tobytes() + np.asarray(own.class_id).tobytes() for own in reference.detections]
+        key = content_key("prediction", digest, *boxes, coder.source_digest, coder.description, _versions())
         stored = _unpack(cache.get(key), "mass", "recognisable", "price")
         if stored is not None:
             try:

@@ -1,10 +1,10 @@
-"""The methods that are compared, each as the list of ways in which it codes one picture.
+"""The methods that are compared, each as the list of ways in which it codes one segment.
 
 A method is a function of ``SegmentBench`` and ``Sweep``, found by its name in ``vcmpipe.plugins.METHODS``: here, or in
 another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
 is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
 
-Two attributes are optional: ``blind``, True where it does not look at the picture before it codes it, and ``viewers``,
+Two attributes are optional: ``blind``, True where it does not look at the segment before it codes it, and ``viewers``,
 the values of ``--viewer`` for which it is a method of its own (default: all).
 """
 
@@ -196,7 +196,7 @@ Method = Callable[[SegmentBench, Sweep], list[Coded]]
 
 
 def is_blind(method: Method) -> bool:
-    """Whether a method codes a picture without looking at it."""
+    """Whether a method codes a segment without looking at it."""
     return getattr(method, "blind", False)
 
 

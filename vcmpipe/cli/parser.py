@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import typing
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn
 
@@ -69,6 +70,7 @@ def _command(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
 def _options(name: str, arguments: Iterable[str]) -> Any:
     """A command's options, of the files that are named and over them of the arguments."""
     from vcmpipe.cli.config_files import find_config, read_config
+    from vcmpipe.process.folders import same_file
 
     options = COMMANDS[name].options
     hints = typing.get_type_hints(options)
@@ -80,8 +82,9 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
         _print(command_help(name))
     printed = given.pop("print_config", False)
     values: dict[str, Any] = {}
-    for file in files:
-        texts = read_config(find_config(file))
+    configs = [find_config(file) for file in files]
+    for file, config in zip(files, configs, strict=True):
+        texts = read_config(config)
         if unknown := [key for key in texts if key not in hints]:
             raise UsageError(f"--config {file}: {_unknown(unknown[0], hints)}")
         values |= {key: _value(text, hints[key], f"{flag_of(key)} in {file}") for key, text in texts.items()}
@@ -100,6 +103,9 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     if missing:
         names = [f.name.upper() if f.metadata["positional"] else flag_of(f.name) for f in missing]
         raise UsageError(f"{' and '.join(names)} must be given")
+    out = values.get("out")
+    if isinstance(out, str) and any(same_file(Path(out), config) for config in configs):
+        raise UsageError(f"--out {out} is the file that --config names: name another file")
     return options(**values)
 
 

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 
 from vcmpipe.encoders.base import Capabilities, Encoder, Job
 from vcmpipe.frames import Yuv, yuv_bytes
@@ -104,6 +105,7 @@ class CachedEncoder:
 def samples_digest(frames: Sequence[Yuv]) -> str:
     """A digest of a segment's samples, frame after frame."""
     digest = hashlib.sha256()
-    for part in (f"{frames[0].width}x{frames[0].height}".encode(), *map(yuv_bytes, frames)):
+    # One frame at a time: they may be made on demand.
+    for part in chain([f"{frames[0].width}x{frames[0].height}".encode()], map(yuv_bytes, frames)):
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()

@@ -264,7 +264,7 @@ class SegmentCoder:
         return plan_regions(qp_map, self.rate_model(qp_map.ctu, whole), limits=limits)
 
     def rate_model(self, ctu: int | None = None, whole: CodedSegment | None = None) -> RateModel:
-        """Bits by CTU and QP, from the first frame's texture and from the whole segment where it was coded.
+        """Bits of a frame by CTU and QP, from the first one's texture, and from the whole segment where it was coded.
 
         No other trials: a plan, and so the stream, must not depend on what else was tried before. They would save less
         than 0.2 % (24 COCO pictures).
@@ -273,7 +273,10 @@ class SegmentCoder:
         if ctu not in self._textures:
             self._textures[ctu] = RateModel.from_texture(self.padded[0].y, ctu)
         texture = self._textures[ctu]
-        return texture if whole is None else texture.calibrated({whole.qps[0]: whole.content_bits})
+        if whole is None:
+            return texture
+        # What regions cost on top is counted per frame, too.
+        return texture.calibrated({whole.qps[0]: whole.content_bits / len(self.segment)})
 
     def samples(self, coded: CodedSegment) -> Iterator[Yuv]:
         """The decoded samples frame after frame, at the coded size (made even).

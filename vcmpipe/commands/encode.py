@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -181,10 +182,13 @@ class _Run:
                 data = writer.add(segment.coded.data)
                 self._digest.update(data)
                 self._bytes += len(data)
-                self._records.append(joined(segment.record, len(self._records), segment.coded.bits - 8 * len(data)))
+                saved = segment.coded.bits - 8 * len(data)
+                self._records.append(joined(segment.record, segment.coded, len(self._records), saved))
                 yield data, segment
                 done += len(segment.record.frames)
                 progress(done, total)
+        if not done:
+            raise InputError("there is no frame to code: give at least one")
 
     def _coded(self, item: tuple[Segment, tuple[sv.Detections, ...]]) -> EncodedSegment:
         with blamed_on(self._pipeline.encoder, item[0].source):
@@ -226,6 +230,11 @@ class _Run:
 def _check_places(options: EncodeOptions, out: Path, source: FrameSource) -> None:
     """Refuse outputs that would take the place of an input, or of a file that is nothing of ours."""
     refuse_as_output(out, source, ".bin, .266 or .vvc (.hevc or .265 for HEVC)")
+    for name, value in vars(options).items() if out.is_file() else ():
+        # Weights stand behind a kind, a name or another file: onnx:PATH, torchvision:NAME@PATH, PATH,PATH.
+        parts = [value, value.partition(":")[2], *re.split("[:@,]", value)] if isinstance(value, str) else []
+        if name != "out" and any(same_file(Path(part), out) for part in parts):
+            raise InputError(f"--out {out} is the file that --{name.replace('_', '-')} names: name another file")
     check_sidecar_place(out, written=True)
     if options.map_out and same_file(Path(options.map_out), source.path):
         raise InputError(f"--map-out {options.map_out} holds the inputs: name another folder")

@@ -13,7 +13,7 @@ from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.errors import InputError
 from vcmpipe.frames import refuse_frame_endings
 from vcmpipe.process.folders import same_file
-from vcmpipe.sidecar import check_sidecar_place, find_sidecar, mismatch
+from vcmpipe.sidecar import check_sidecar_place, find_sidecar, mismatch, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,18 @@ def extract(options: ExtractOptions) -> ExtractReport:
     Raises:
         BitstreamError: The stream is damaged, or has no such sub-picture.
         InputError: The sidecar beside the stream is damaged or of another stream; the output is the input, has a
-            picture's name, or would lie beside another stream's sidecar.
+            picture's name, would lie beside another stream's sidecar, or is being written by another run.
         OutputError: The output cannot be written.
     """
     stream, out = Path(options.input), Path(options.out)
     if same_file(stream, out):
         raise InputError(f"--out {out} is the stream itself: name another file")
     refuse_frame_endings(out, ".bin, .266 or .vvc")
-    check_sidecar_place(out, written=False)
     whole = read_stream(stream)
     path, sidecar = find_sidecar(stream, None)
-    with process.publish(out) as temporary:
+    # With the sidecar's place: no encode puts one there meanwhile.
+    with process.only_writer(out, sidecar_path(out)), process.publish(out) as temporary:
+        check_sidecar_place(out, written=False)
         with naming(stream):
             data = extract_subpicture(whole, options.region, picture=options.picture)
             if sidecar is not None and (reason := mismatch(whole, sidecar, path)):

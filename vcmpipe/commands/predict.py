@@ -21,6 +21,7 @@ from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.workers import worker_count
+from vcmpipe.sidecar import refuse_sidecar
 from vcmpipe.tasks import load_task
 from vcmpipe.thresholds import QP_COUNT, ThresholdPredictor, load_predictor, own_margin
 
@@ -131,6 +132,7 @@ def predict(
     source = open_source(options.input, limit=options.limit)
     if options.out:
         refuse_as_output(Path(options.out), source, ".json")
+        refuse_sidecar(Path(options.out))
     spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
     if predictor is None and predicts_pictures(spec):
         prediction = _of_pictures(picture_predictor(spec, device=options.device), source, options.margin or 0, progress)

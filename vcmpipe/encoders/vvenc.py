@@ -23,16 +23,19 @@ _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, 
 _CAPABILITIES = Capabilities(codec="vvc", qp_range=CODECS["vvc"].qp_range, native_map=False, regions=True)
 
 
-def parameters(mode: CodingMode) -> dict[str, str]:
+def parameters(mode: CodingMode, frames: int = 1) -> dict[str, str]:
     """VVenC's configuration keys for a coding mode (the keys are the same in FFmpeg and vvencapp)."""
     keys: dict[str, str] = {}
+    if mode.constant_qp or frames > 1:
+        # Of several frames every one is intra, as the structure says, in the encoder as it comes as well.
+        keys |= {"IntraPeriod": "1", "DecodingRefreshType": "idr"}
     if mode.ctu is not None:
         keys["CTUSize"] = str(mode.ctu)
     if mode.constant_qp:
         # GOPQPA, IntraQPOffset and BIM move the QP; MCTF filters the source before coding, even of intra pictures; STA
         # may change picture types.
         keys |= {"GOPQPA": "0", "MCTF": "0", "BIM": "0", "IntraQPOffset": "0", "STA": "0"}
-        keys |= {"accessunitdelimiter": "0", "IntraPeriod": "1", "DecodingRefreshType": "idr"}
+        keys["accessunitdelimiter"] = "0"
     if mode.region:
         keys |= {"TreatAsSubPic": "1", "threads": "0"}
     if not mode.alf:
@@ -78,7 +81,7 @@ class FfmpegVvenc:
         for job, path, output in zip(jobs, inputs, outputs, strict=True):
             argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
             argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
-            keys = parameters(job.mode)
+            keys = parameters(job.mode, len(job.frames))
             single = len(jobs) >= _ONE_THREAD_FROM or job.samples <= _ONE_THREAD_UP_TO
             threads = 1 if self.threads is None and single else self.threads
             if threads is not None:
@@ -152,7 +155,7 @@ class Vvencapp:
         argv = [str(self.binary), "--verbosity", "1", "--preset", job.mode.preset]
         argv += ["--input", str(source), "--size", f"{job.width}x{job.height}", "--format", "yuv420_10"]
         argv += ["--frames", str(len(job.frames)), "--qp", str(job.qp), "--qpa", "0" if job.mode.constant_qp else "1"]
-        keys = parameters(job.mode)
+        keys = parameters(job.mode, len(job.frames))
         if keys:
             argv += ["--additional", " ".join(f"{key}={value}" for key, value in keys.items())]
         return [*argv, "--output", str(output)]

@@ -47,8 +47,9 @@ class Registry:
             raise self.unknown(name, option=option)
         try:
             return known[name].load()
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"{self.kind} {name!r} ({known[name].value}) cannot be loaded: {error}") from error
+        except Exception as error:  # a module from outside may fail in any way while it is imported
+            reason = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{error!r}"
+            raise InputError(f"{self.kind} {name!r} ({known[name].value}) cannot be loaded: {reason}") from error
 
     def unknown(self, name: str, *more: str, option: str = "") -> InputError:
         """The error for a name that stands for nothing; ``more`` are further forms that can be written."""

@@ -1,6 +1,6 @@
 """The sidecar: one versioned document beside the stream; and where a result comes from."""
 
-from vcmpipe.sidecar.place import check_sidecar_place, find_sidecar, mismatch, sidecar_path
+from vcmpipe.sidecar.place import check_sidecar_place, find_sidecar, mismatch, refuse_sidecar, sidecar_path
 from vcmpipe.sidecar.records import (
     Conformance,
     FrameRecord,
@@ -29,5 +29,6 @@ __all__ = [
     "check_sidecar_place",
     "find_sidecar",
     "mismatch",
+    "refuse_sidecar",
     "sidecar_path",
 ]

@@ -64,7 +64,10 @@ def stream_of(path: Path) -> str | None:
     except (ValueError, RecursionError):
         # As to_json begins: what was cut is still known.
         cut = re.match(r'\{"stream":("(?:[^"\\]|\\.)*"),"sha256":"', text)
-        data = {"schema": None, "stream": json.loads(cut[1])} if cut else None
+        try:
+            data = {"schema": None, "stream": json.loads(cut[1])} if cut else None
+        except ValueError:  # an escape that JSON does not have
+            return None
     found = data.get("stream") if isinstance(data, dict) and "schema" in data else None
     return found if isinstance(found, str) else None
 
@@ -79,7 +82,13 @@ def check_sidecar_place(out: Path, *, written: bool) -> None:
     Raises:
         InputError: The file in the place of its sidecar is another stream's, or nothing of vcmpipe's.
     """
-    beside = sidecar_path(out)
+    beside, target = sidecar_path(out), Path(os.path.realpath(out))
+    # Of a link it is the file behind it that is replaced, and that may have a sidecar of its own.
+    own = sidecar_path(target)
+    if own.is_file() and not same_file(own, beside) and stream_of(own) is not None:
+        raise InputError(
+            f"--out {out} is a link to {target}, which would no longer belong to its sidecar {own}: name another file"
+        )
     if not beside.is_file():
         return
     stream = stream_of(beside)
@@ -95,10 +104,17 @@ def check_sidecar_place(out: Path, *, written: bool) -> None:
             "give the stream another name"
         )
     elif (name := Path(stream).name) not in ("", out.name):
-        other = beside.with_name(name)
+        real = Path(os.path.realpath(beside)) if beside.is_symlink() else beside
+        other = real.with_name(name)
         # os.path.exists: a name from outside may be one that no file can have.
         if os.path.exists(other) and not same_file(other, out):  # noqa: PTH110
             raise InputError(
                 f"--out {out}: {beside} is the sidecar of {other}, which would no longer decode: give the stream "
                 f"another name, or move {other} and its sidecar away"
             )
+
+
+def refuse_sidecar(out: Path) -> None:
+    """Raise InputError for an output of another kind in the place of a sidecar, whose stream it would leave without."""
+    if out.is_file() and (stream := stream_of(out)) is not None:
+        raise InputError(f"--out {out} is the sidecar of {stream}: name another file")

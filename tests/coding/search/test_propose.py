@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from vcmpipe.coding.search.canvas import Canvas, RateError
 from vcmpipe.coding.search.problem import SegmentProblem
+from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.scenes import render_scene
 from vcmpipe.encoders import load_encoder
@@ -32,9 +33,9 @@ class Everywhere:
         return width, height
 
 
-def canvas(scale: float = 0.5, step_limit: int | None = None) -> Canvas:
+def canvas(scale: float = 0.5, step_limit: int | None = None, frames: int = 1) -> Canvas:
     size = scaled_size(FRAME.width, FRAME.height, scale)
-    coder = SegmentCoder(load_encoder("vvenc"), FRAME, coded_size=size)
+    coder = SegmentCoder(load_encoder("vvenc"), Segment(0, (FRAME,) * frames), coded_size=size)
     return Canvas(scale, coder, BOXES, np.full(3, 60.0), dilate_px=8, step_limit=step_limit, errors=RateError())
 
 
@@ -98,6 +99,18 @@ def test_bits_that_were_measured_are_expected_again() -> None:
     assert after.bits[1] < after.bits[0]
     other = mine.code(mine.candidate(after, 1))
     assert other.bits == pytest.approx(after.bits[1], rel=0.2)
+
+
+def test_bits_are_expected_of_all_frames(half: Canvas) -> None:
+    maps = half.map_of(np.array([22, 30, 38]), np.array([35, 40, 45]), 50)[None]
+    layout = half.planned(maps[0])
+    three = canvas(frames=3)
+    for one, all_three in (
+        (half.uniform(np.array([30])), three.uniform(np.array([30]))),
+        (half.batch(maps, None), three.batch(maps, None)),
+        (half.batch(maps, layout), three.batch(maps, layout)),
+    ):
+        assert all_three.bits == pytest.approx(3 * one.bits)
 
 
 def test_samples_are_the_same_only_where_scale_regions_and_qps_are(half: Canvas) -> None:

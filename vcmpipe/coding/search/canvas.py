@@ -114,7 +114,7 @@ class Batch:
 
 
 class Canvas:
-    """One picture at one scale.
+    """One segment at one scale.
 
     Args:
         scale: The scale.
@@ -142,8 +142,10 @@ class Canvas:
         self.errors = errors
         self._step_limit = step_limit
         self.rate: RateModel = coder.rate_model()
+        # The model is of one frame, what is measured of all.
+        self._frames = len(coder.segment)
         # CTUs are numbered in raster order.
-        self.ctu_bits: Floats = self.rate.bits.reshape(-1, self.rate.bits.shape[2])
+        self.ctu_bits: Floats = self._frames * self.rate.bits.reshape(-1, self.rate.bits.shape[2])
         self.qp_range = coder.encoder.capabilities.qp_range
         self._cuts: dict[RegionLayout | None, Cut] = {}
         self._numbers: dict[Hashable, int] = {}
@@ -211,7 +213,7 @@ class Canvas:
                 np.add.at(bits, region, self.ctu_bits)
                 border = np.array([r.width * (r.y > 0) + r.height * (r.x > 0) for r in rects], np.float64)
                 per_sample = np.array([_OVERHEAD.border_bits(qp) for qp in range(bits.shape[1])])
-                bits = bits + _OVERHEAD.fixed_bits + border[:, None] * per_sample
+                bits = bits + self._frames * _OVERHEAD.fixed_bits + self._frames * border[:, None] * per_sample
             touched = tuple(np.unique(region[core]) for core in self.core)
             self._cuts[layout] = Cut(layout, region, bits, np.full(bits.shape, np.nan), touched)
         return self._cuts[layout]
@@ -221,7 +223,7 @@ class Canvas:
         maps = np.repeat(np.asarray(qps, np.int64)[:, None], self.core.shape[1], axis=1)
         own = np.repeat(np.asarray(qps, np.float64)[:, None], len(self.core), axis=1)
         numbers = np.array([self._number(("uniform", int(qp))) for qp in qps], np.int64)
-        bits = (self.ctu_bits.sum(axis=0)[qps] + _HEADER_BITS) * self.errors.factor("uniform")
+        bits = (self.ctu_bits.sum(axis=0)[qps] + self._frames * _HEADER_BITS) * self.errors.factor("uniform")
         return Batch(self.cut(None), maps, maps, bits, own, own, np.repeat(numbers[:, None], len(self.core), axis=1))
 
     def batch(self, maps: Ints, layout: RegionLayout | None) -> Batch:
@@ -237,7 +239,7 @@ class Canvas:
         factor = self.errors.factor(how)
         known = cut.measured[every, qps]
         pieces = np.where(np.isnan(known), factor * cut.bits[every, qps], known)
-        total = pieces.sum(axis=1) + factor * _HEADER_BITS
+        total = pieces.sum(axis=1) + factor * self._frames * _HEADER_BITS
         if layout is not None:
             for number, rect in enumerate(layout.regions() if self._refused else ()):
                 total[qps[:, number] <= self._refused.get(rect, -1)] = np.inf
