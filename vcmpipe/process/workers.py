@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -51,11 +51,26 @@ def _awaited(future: Future[R]) -> R:
 
 
 def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
-    """Results of ``work`` in the order of the items, with at most ``ahead`` items under way: memory stays bounded."""
+    """Results of ``work`` in the order of the items, with at most ``ahead`` items under way: memory stays bounded.
+
+    After a failure no later item is begun.
+    """
     waiting: list[Future[R]] = []
+    failed: list[int] = []
+
+    def attempt(number: int, item: T) -> R:
+        # Items before the one that failed still run: the first error in order is the one that is met.
+        if any(place < number for place in failed):
+            raise CancelledError
+        try:
+            return work(item)
+        except BaseException:
+            failed.append(number)
+            raise
+
     try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
+        for number, item in enumerate(items):
+            waiting.append(pool.submit(attempt, number, item))
             while len(waiting) >= ahead:
                 yield _awaited(waiting.pop(0))
         while waiting:
