@@ -88,7 +88,7 @@ def encode(
     with ExitStack() as outputs:
         outputs.enter_context(process.only_writer(out, beside))
         _check_places(options, out, source)
-        # The sidecar first: should the run be killed between the two, its digest tells that the stream is an older one.
+        # The sidecar first: should the run be killed between the two, its digest shows that the stream is an older one.
         sidecar_file, stream_file = outputs.enter_context(process.publish_together(beside, out))
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         stream = outputs.enter_context(stream_file.open("wb"))

@@ -1,7 +1,7 @@
 """Which VVC QP is as good as H.264 at a QP, or JPEG at a quality factor, on the picture at hand: real encodes decide.
 
 The answer is the largest VVC QP whose PSNR or XPSNR reaches that of the other codec's picture. Quality falls with QP,
-but not without exception, so that the QPs next to the answer are looked at, too.
+but not without exception, so that the QPs next to the answer are checked, too.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Measure = Literal["psnr", "xpsnr"]
 QP_RANGE = (0, 63)
 # dB that a QP costs, about: it chooses the next QP to try. After so many tries the gap is halved instead.
 _SLOPE = 0.6
-_GUESSES = 4
-# QPs beyond the first that falls short that are looked at.
+_SLOPE_STEPS = 4
+# QPs beyond the first that falls short that are checked.
 _BEYOND = 2
 
 
@@ -76,7 +76,7 @@ def largest_reaching(
         else:
             failed = qp
         step = int(over / _SLOPE)
-        qp = qp + (step or (1 if over >= 0 else -1)) if tries < _GUESSES else (passed + failed + 1) // 2
+        qp = qp + (step or (1 if over >= 0 else -1)) if tries < _SLOPE_STEPS else (passed + failed + 1) // 2
     for beyond in range(min(failed + _BEYOND, span[1]), failed, -1):
         if quality(beyond) >= target:
             return beyond

@@ -53,7 +53,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture; ``map_honoured`` is ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``."""
+    """A picture as schema 1 has it; ``map_honoured`` is ``yes (HOW)``, ``no: REASON`` or ``cannot tell: REASON``."""
 
     index: Count
     source: str

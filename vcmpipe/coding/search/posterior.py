@@ -2,7 +2,7 @@
 
 The unknown g of ``prior`` is a Gaussian process: a number that the objects of a picture share, a number of each object,
 a part of each object that changes smoothly with QP and coded size, and the chance of each encode. Every trial shows the
-strength of every object once; what is asked is the chance that an object's strength in another version is above its
+strength of every object once; what is wanted is the chance that an object's strength in another version is above its
 limit. The smooth part is made of weights on fixed bumps, so that all is linear algebra in tens of dimensions. How
 volatile an object is has to be learnt, too: one that surprised is expected to do so again (a Student-t process).
 """
@@ -19,7 +19,7 @@ from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 
 Floats = NDArray[np.float64]
 
-# Strengths are not told apart more finely than this: rounding of samples, of boxes, of scores.
+# Strengths are not distinguished more finely than this: rounding of samples, of boxes, of scores.
 _RESOLUTION = 0.03
 
 

@@ -1,7 +1,7 @@
 """The search for the cheapest version that keeps everything: pure logic, without pictures.
 
 A *problem* offers candidates, each with the bits that it should take and the chance that it keeps every object, and
-attempts one where it is asked to. The search knows nothing else, so that it can be tried on problems with known answers
+attempts one on request. The search knows nothing else, so that it can be tried on problems with known answers
 (``tests/verify/test_search.py``). It never calls a version verified that was not attempted, and never makes more
 attempts than it was given.
 """
