@@ -21,6 +21,7 @@ from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 from vcmpipe.config.training import TrainOptions
+from vcmpipe.config.video import SequenceOptions, SourceOptions
 from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "Options",
     "PipelineOptions",
     "PredictOptions",
+    "SequenceOptions",
+    "SourceOptions",
     "ThresholdOptions",
     "TrainOptions",
     "VerifyOptions",

@@ -7,19 +7,22 @@ from typing import Literal
 
 from vcmpipe.config.base import option
 from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.config.video import SequenceOptions, SourceOptions
+from vcmpipe.errors import InputError
 from vcmpipe.plugins import METHODS
 
 MAX_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions(PipelineOptions):
+class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions):
     """Compare methods with plain VVC: what each keeps and what it costs."""
 
     images: str | None = option(
         None,
         bare=True,
-        help="a folder of pictures, or demo for the built-in scenes; default: ./frames where it is there, else demo",
+        help="a folder of pictures, a video, a folder of videos, or demo for the built-in scenes; default: ./frames "
+        "where it is there, else demo",
     )
     annotations: str | None = option(
         None, help="ground truth in COCO's instances format; default: the detector's own view"
@@ -28,17 +31,22 @@ class BenchOptions(PipelineOptions):
     second_detector: str | None = option(
         None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
     )
-    predictor: str = option("measured", help="thresholds of the methods frame and jrd (as in encode)")
-    methods: str = option(
-        ",".join(METHODS.built_in), help="methods to compare, comma-separated: these, or a plugin's name"
+    predictor: str = option(
+        "measured", help="thresholds of the methods frame and jrd (as in encode); of a video, measured becomes auto"
     )
-    anchors: str = option(
-        "plain,plain-scaled", help="methods that the others are compared with, the one that counts most first"
+    methods: str = option(
+        ",".join(METHODS.built_in),
+        help="methods to compare, comma-separated: these, as far as they are for what is coded, or a plugin's name",
+    )
+    anchors: str | None = option(
+        None,
+        help="methods that the others are compared with, the one that counts most first; default: plain,plain-scaled, "
+        "of a video plain-whole,plain-default-whole",
     )
     average: Literal["pictures", "bpp", "classes"] = option(
         "pictures",
-        help="averaging rule of rates: bytes per picture, bits per pixel of each picture, or bytes per picture of each "
-        "class (of which it holds objects)",
+        help="averaging rule of rates: bytes per picture (of a video kbit/s), bits per pixel of each picture, or "
+        "either per class (of which a picture or segment holds objects)",
     )
     qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
     margins: str = option(
@@ -52,13 +60,12 @@ class BenchOptions(PipelineOptions):
         1000,
         low=0,
         high=MAX_RESAMPLES,
-        help="draws of the pictures that the 95 % intervals are made of; 0: no intervals",
+        help="draws of the pictures, or segments, that the 95 % intervals are made of; 0: no intervals",
     )
     seed: int = option(0, low=0, help="seed of these draws")
     gallery: int = option(8, low=0, help="megabytes of pictures in the report, lost objects first; 0: none")
     human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
-    limit: int | None = option(None, low=1, help="take the first N pictures by name")
     cache: str | None = option(
         None, help="the folder that keeps encodes and detections; default: the user's cache folder"
     )
@@ -67,6 +74,11 @@ class BenchOptions(PipelineOptions):
         super().__post_init__()
         known = METHODS.known()
         for option_name in ("methods", "anchors"):
-            for name in getattr(self, option_name).split(","):
+            for name in (getattr(self, option_name) or "plain").split(","):
                 if name not in known:
                     raise METHODS.unknown(name, option=f"--{option_name}")
+        if self.structure not in ("auto", "intra") and self.viewer != "machine":
+            raise InputError(
+                f"--structure {self.structure} with --viewer {self.viewer}: what humans see is predicted for pictures "
+                "coded one by one; leave one of the two out"
+            )

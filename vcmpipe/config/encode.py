@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vcmpipe.config.base import Options, option, parse_scales
 from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.config.video import SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
 
 
@@ -42,11 +44,18 @@ class VerifyOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(PipelineOptions, VerifyOptions):
+class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, VerifyOptions):
     """Code pictures or video into one VVC (or HEVC) stream, a QP per object."""
 
-    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
-    out: str = option(help="the bitstream to write; the sidecar goes beside it as NAME.json")
+    input: str = option(
+        bare=True, help="a folder, a picture, a video, its address, - for y4m on standard input, or demo"
+    )
+    out: str = option(
+        help="the stream: raw (.bin, .266, ...), .mp4 or .mkv, or - for standard output; NAME.json beside it"
+    )
+    qp: int | None = option(
+        None, low=0, high=63, help="code everything at this one QP, whatever is in it; needs no detector (none)"
+    )
     margin: int | None = option(
         None,
         low=-63,
@@ -60,7 +69,7 @@ class EncodeOptions(PipelineOptions, VerifyOptions):
     )
     check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
-    limit: int | None = option(None, low=1, help="code only the first N pictures")
+    audio: Literal["drop", "copy"] = option("drop", help="what becomes of a video's sound; copy: into .mp4 or .mkv")
     cache: str | None = option(None, help="a folder that keeps every encode by content, so that a second run is quick")
 
     def __post_init__(self) -> None:
@@ -74,3 +83,20 @@ class EncodeOptions(PipelineOptions, VerifyOptions):
             )
         if self.verify and not self.check:
             raise InputError("--no-check with --verify: looking is what verifies")
+        for name in ("verify", "human"):
+            if self.qp is not None and getattr(self, name):
+                raise InputError(f"--qp {self.qp} with --{name}: one QP is coded as it is; leave one of the two out")
+        if self.out == "-" and (self.json or self.audio == "copy"):
+            raise InputError("--out - writes the stream to standard output: leave --json and --audio out")
+        if self.detector == "none" and self.qp is None:
+            raise InputError("--detector none finds nothing to keep: say what to code everything at, by --qp")
+        if self.structure not in ("auto", "intra"):
+            if self.verify:
+                raise InputError(
+                    f"--structure {self.structure} with --verify: the search codes frames one by one; leave it out"
+                )
+            if self.viewer != "machine":
+                raise InputError(
+                    f"--structure {self.structure} with --viewer {self.viewer}: what humans see is predicted for "
+                    "pictures coded one by one; leave one of the two out"
+                )

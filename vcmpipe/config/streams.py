@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.config.base import Options, option
+from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions(Options):
-    """Decode a VVC or HEVC stream into PNG files or a .y4m video."""
+    """Decode a VVC or HEVC stream into PNG files, a .y4m video, or an H.264 preview that every player shows."""
 
-    input: str = option(bare=True, help="the bitstream")
-    out: str = option(help="a folder for PNG files, or a file ending in .y4m")
+    input: str = option(bare=True, help="the bitstream: raw, .mp4 or .mkv")
+    out: str = option(help="a folder for PNG files, a file ending in .y4m, or in .mp4 or .mkv for a preview")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream, if it is there")
     restore: bool = option(True, help="do not scale pictures back to the source size that the sidecar states")
+    overlay: bool = option(False, help="draw the sidecar's boxes with class and score; lost objects dashed, in orange")
     overwrite: bool = option(False, help="replace files of the same names that decode did not write itself, too")
 
 
@@ -22,7 +24,7 @@ class DecodeOptions(Options):
 class InspectOptions(Options):
     """Show a stream's headers, pictures and regions; check its QPs against the map."""
 
-    input: str = option(bare=True, help="the bitstream")
+    input: str = option(bare=True, help="the bitstream: raw, .mp4 or .mkv")
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream")
     verify_map: bool = option(
         False, help="compare the QPs in the stream with the sidecar's map; exit 1 where they differ or nobody can tell"
@@ -31,12 +33,27 @@ class InspectOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions(Options):
-    """Cut one region out into a stream of its own, without coding it again."""
+    """Cut a region, or a span of time, out into a stream of its own, without coding it again."""
 
-    input: str = option(bare=True, help="the bitstream: all-intra in regions, or with sub-pictures")
-    out: str = option(help="the stream to write")
-    region: int = option(0, help="the region's number, as inspect lists it")
-    picture: int | None = option(None, help="cut it out of this picture alone; default: of every picture")
+    input: str = option(
+        bare=True, help="the bitstream, raw, .mp4 or .mkv; for a region all-intra in regions, or with sub-pictures"
+    )
+    out: str = option(help="the stream to write; .mp4 and .mkv hold a span with its times")
+    time: str | None = option(
+        None,
+        metavar="FROM:TO",
+        help="cut out the segments shown in that span: seconds or HH:MM:SS from the first frame, either side may be "
+        "empty",
+    )
+    region: int | None = option(
+        None, help="the region's number, as inspect lists it; default: 0, or with --time the whole picture"
+    )
+    picture: int | None = option(None, help="cut the region out of this picture alone; default: of every picture")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.time is not None and self.region is None and self.picture is not None:
+            raise InputError(f"--picture {self.picture} with --time: it belongs to --region; leave one of the two out")
 
 
 @dataclass(frozen=True, kw_only=True)

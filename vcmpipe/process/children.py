@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ GRACE_SECONDS = 2.0
 """Time between SIGTERM and SIGKILL, and time that orphaned grandchildren get to close the pipes."""
 
 Process = subprocess.Popen[bytes]
+Piece = bytes | memoryview
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _CHUNK = 64 * 1024
@@ -129,18 +130,44 @@ def _start_failure(program: str, cwd: Path | None, error: OSError | ValueError) 
     return f"cannot be started: {reasons.get(code or 0) or one_line(str(error))}"
 
 
-def feed(process: Process, data: bytes) -> None:
-    """Writes a program's input from a thread of its own."""
+class Feeder(threading.Thread):
+    """Writes a program's input from a thread of its own, piece by piece where it is made on demand.
 
-    def write() -> None:
-        assert process.stdin is not None
-        # A program may exit without having read all of its input: its exit code says whether that was right.
-        with contextlib.suppress(OSError, ValueError):
-            process.stdin.write(data)
-        with contextlib.suppress(OSError, ValueError):
-            process.stdin.close()
+    Attributes:
+        error: what making the next piece raised; the input then ends there.
+    """
 
-    threading.Thread(target=write, daemon=True).start()
+    def __init__(self, process: Process, data: bytes | Iterable[Piece]) -> None:
+        super().__init__(daemon=True)
+        self._process, self._data = process, data
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Write everything and close the input."""
+        assert self._process.stdin is not None
+        pieces = iter([self._data] if isinstance(self._data, bytes) else self._data)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except BaseException as error:
+                self.error = error
+                break
+            if piece is None:
+                break
+            # A program may exit without having read all of its input: its exit code says whether that was right.
+            try:
+                self._process.stdin.write(piece)
+            except (OSError, ValueError):
+                break
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.close()
+
+
+def feed(process: Process, data: bytes | Iterable[Piece]) -> Feeder:
+    """Begin to write a program's input."""
+    feeder = Feeder(process, data)
+    feeder.start()
+    return feeder
 
 
 def has_exited(process: Process) -> bool:

@@ -8,8 +8,15 @@ long checks.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _wanted = threading.Event()
+_stop: Callable[[], object] | None = None
+_asked: float | None = None
+# Seconds within which interrupts are one wish.
+_ONE_WISH = 0.5
 
 
 def want() -> None:
@@ -26,3 +33,27 @@ def check() -> None:
     """Raise KeyboardInterrupt where the user wants to stop."""
     if _wanted.is_set():
         raise KeyboardInterrupt
+
+
+@contextmanager
+def ends_reading(stop: Callable[[], object]) -> Iterator[None]:
+    """Within the block the first interrupt only calls ``stop``, which ends an endless input; a later one interrupts."""
+    global _stop, _asked
+    _stop, _asked = stop, None
+    try:
+        yield
+    finally:
+        _stop = None
+
+
+def taken() -> bool:
+    """Whether an interrupt that came was taken for the wish to end the input; for the handler of signals."""
+    global _asked
+    if _stop is None:
+        return False
+    if _asked is None:
+        _asked = time.monotonic()
+        _stop()
+        return True
+    # Some programs send a signal twice: to us, and to the group that we are in.
+    return time.monotonic() - _asked < _ONE_WISH

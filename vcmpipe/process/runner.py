@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vcmpipe.errors import ProcessError
 from vcmpipe.process import children
-from vcmpipe.process.children import GRACE_SECONDS, Process, Reader, exit_reason, feed, has_exited
+from vcmpipe.process.children import GRACE_SECONDS, Piece, Process, Reader, exit_reason, feed, has_exited
 from vcmpipe.process.settings import Settings
 from vcmpipe.process.text import failure_line, file_argument
 
@@ -60,7 +60,7 @@ def run(
     argv: Sequence[str | Path],
     *,
     timeout: float,
-    input: bytes | None = None,
+    input: bytes | Iterable[Piece] | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     memory_limit: int | None = None,
@@ -72,7 +72,8 @@ def run(
         argv: program and arguments; no shell sees them. A file name that may begin with ``-`` goes through
             ``file_argument`` first.
         timeout: seconds after which the program and its children are ended (times ``VCMPIPE_TIMEOUT_FACTOR``).
-        input: bytes for its standard input; None gives it an empty one.
+        input: bytes for its standard input, or pieces of them that are made while it reads (from the beginning each
+            time that it is started); None gives it an empty one.
         cwd: its working directory.
         env: variables to set on top of the present environment.
         memory_limit: bytes of address space it gets (Linux); None takes ``VCMPIPE_MEMORY_LIMIT``, else no limit.
@@ -87,6 +88,7 @@ def run(
             bytes to stdout, or is still running after ``timeout`` seconds. One line with the reason, the short command
             and the last lines it wrote to stderr.
         InputError: an environment variable of vcmpipe's has no sensible value.
+        Exception: whatever making a piece of ``input`` raised.
     """
     settings = Settings.from_environment()
     arguments = [os.fspath(argument) for argument in argv]
@@ -134,20 +136,24 @@ def start_problem(path: Path) -> str | None:
     return None
 
 
-def _run_once(arguments: list[str], timeout: float, input: bytes | None = None, **options: Any) -> _Attempt:
+def _run_once(
+    arguments: list[str], timeout: float, input: bytes | Iterable[Piece] | None = None, **options: Any
+) -> _Attempt:
     process = children.start(arguments, has_input=input is not None, **options)
     assert process.stdout is not None and process.stderr is not None
     out = Reader(process.stdout, STDOUT_LIMIT, keep_last=False)
     err = Reader(process.stderr, STDERR_KEPT, keep_last=True)
-    stopped = False
+    stopped, feeder = False, None
     try:
         out.start()
         err.start()
         if input is not None:
-            feed(process, input)
+            feeder = feed(process, input)
         failure = _await(process, out, err, timeout)
     finally:
         stopped = children.finish(process, out, err)
+    if feeder is not None and feeder.error is not None:
+        raise feeder.error
     completed = Completed(out.value(), err.value().decode("utf-8", "replace"))
     code = process.returncode
     if failure is not None or code == 0:

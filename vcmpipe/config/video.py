@@ -1,0 +1,43 @@
+"""Options of commands that take video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vcmpipe.config.base import Options, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions(Options):
+    """Which frames of a source are taken, and when they are shown."""
+
+    limit: int | None = option(None, low=1, help="take only the first N pictures or frames")
+    start: float = option(0.0, low=0, metavar="SECONDS", help="skip the frames of a video that come before that time")
+    stride: int = option(1, low=1, help="take every Nth picture or frame")
+    fps: str | None = option(
+        None,
+        metavar="RATE",
+        help="frames per second, such as 25 or 30000/1001, of pictures, or instead of a video's own times",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceOptions(Options):
+    """How frames become segments, and how those of a segment refer to each other."""
+
+    structure: Literal["auto", "intra", "random-access", "low-delay"] = option(
+        "auto",
+        help="how frames may refer to each other; auto: random-access for a video and for pictures that are its "
+        "consecutive frames, else intra",
+    )
+    segment: float = option(
+        10.0, above=0, metavar="SECONDS", help="a segment, which is coded by itself, is at most that long"
+    )
+    scene_cuts: bool = option(True, help="do not begin a segment at every scene change")
+    seek_every: float | None = option(
+        None,
+        above=0,
+        metavar="SECONDS",
+        help="put further intra pictures into segments, for players that seek; default: the first picture alone",
+    )
