@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
 from vcmpipe.frames import Frame
+from vcmpipe.process import run
 from vcmpipe.sidecar import Conformance, FrameRecord, MapRecord, RegionRecord, SegmentRecord, Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +54,31 @@ def make_frame() -> Callable[..., Frame]:
         return Frame(index, textured(width, height, seed), f"picture_{index}.png")
 
     return make
+
+
+def moving(
+    width: int, height: int, count: int, *, cuts: tuple[int, ...] = (), rate: int = 10, depth: int = 8, **colour: Any
+) -> list[Frame]:
+    """Frames of a video with YUV planes: a square that moves over a texture, which changes at every cut."""
+    from vcmpipe.frames import ColourSpec, Planes
+
+    spec, frames, scene = ColourSpec(**colour), [], 0
+    for number in range(count):
+        scene += number in cuts
+        picture = textured(width, height, seed=scene)
+        x, y = (7 * number) % (width - 16), height // 3
+        picture[y : y + 16, x : x + 16] = (250, 240, 30)
+        planes = Planes.of_rgb(picture, spec)
+        if depth == 8:
+            planes = Planes(*((array >> 2).astype(np.uint8) for array in planes.arrays), spec)
+        frames.append(Frame(number, None, f"clip.mp4#{number}", Fraction(number, rate), planes=planes))
+    return frames
+
+
+@pytest.fixture
+def make_video() -> Callable[..., list[Frame]]:
+    """Makes the frames of a short video: ``make_video(width, height, count, cuts=(), depth=8, matrix=...)``."""
+    return moving
 
 
 @pytest.fixture
@@ -128,3 +157,34 @@ def bench_result(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BenchResult]:
     from bench_made import make_result
 
     return make_result
+
+
+_VVENC = "IntraPeriod={period}:GOPSize={gop}:{more}POC0IDR=1:GOPQPA=0:MCTF=0:BIM=0:STA=0:accessunitdelimiter=0"
+_CODING = {
+    "random-access": _VVENC.format(period=-1, gop=16, more="DecodingRefreshType=idr:"),
+    "low-delay": _VVENC.format(period=-1, gop=8, more="PicReordering=0:DecodingRefreshType=none:"),
+    "intra": _VVENC.format(period=1, gop=1, more="DecodingRefreshType=idr:"),
+    "leading": _VVENC.format(period=-1, gop=16, more="DecodingRefreshType=idr:").replace("POC0IDR=1:", ""),
+}
+
+
+@pytest.fixture(scope="session")
+def coded_segment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
+    """Codes moving shapes: ``coded_segment(kind, frames=20, size="128x96", start=0)``, each only once.
+
+    ``kind`` is a structure of VVenC's, ``leading`` (its first picture is not the first one shown), or ``hevc``.
+    """
+    folder = tmp_path_factory.mktemp("segments")
+
+    @functools.cache
+    def code(kind: str, frames: int = 20, size: str = "128x96", start: float = 0) -> bytes:
+        out = folder / "segment"
+        how = ["-pix_fmt", "yuv420p10le", "-c:v", "libvvenc", "-preset", "faster", "-qpa", "0", "-qp", "37"]
+        how += ["-vvenc-params", _CODING.get(kind, ""), "-f", "vvc"]
+        if kind == "hevc":
+            how = ["-pix_fmt", "yuv420p", "-c:v", "libkvazaar", "-kvazaar-params", "qp=37,period=0,gop=8", "-f", "hevc"]
+        source = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=10:d=60", "-ss", str(start), "-frames:v", str(frames)]
+        run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *source, *how, str(out)], timeout=60)
+        return out.read_bytes()
+
+    return code

@@ -202,14 +202,14 @@ def test_what_a_stream_leaves_open_has_defaults() -> None:
 
     assert colour_of(None) == ColourSpec("bt709", "limited", "left")
     for vui, expected in [
+        (Vui(9, 16, 9, True, 5), ColourSpec("bt2020", "full", primaries=9, transfer=16)),
         (Vui(2, 2, 2, False, None), ColourSpec()),
-        (Vui(9, 16, 9, True, 5), ColourSpec(range="full")),
-        (Vui(5, 6, 5, False, 1), ColourSpec("bt601", siting="centre")),
+        (Vui(5, 6, 5, False, 1), ColourSpec("bt601", siting="centre", primaries=5, transfer=6)),
     ]:
         assert colour_of(vui) == expected
 
 
-@pytest.mark.parametrize("fields", [("bt2020", "limited", "left"), ("bt709", "tv", "left"), ("bt709", "full", "top")])
+@pytest.mark.parametrize("fields", [("bt2100", "limited", "left"), ("bt709", "tv", "left"), ("bt709", "full", "top")])
 def test_unknown_names_are_refused(fields: tuple[str, str, str]) -> None:
     with pytest.raises(InputError, match="choose one of"):
         ColourSpec(*fields)  # type: ignore[arg-type]

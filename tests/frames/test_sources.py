@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,21 @@ def test_memory_does_not_grow_with_the_folder(tmp_path: Path) -> None:
 def test_importing_frames_loads_no_heavy_library() -> None:
     program = "import sys, vcmpipe.frames; print([m for m in ('cv2', 'av', 'torch', 'PIL.Image') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_pictures_with_a_rate(tmp_path: Path) -> None:
+    for n in range(10):
+        _picture(tmp_path / f"{n}.png", n)
+    source = open_source(tmp_path, start=0.3, stride=2, limit=3, fps="10")
+    assert isinstance(source, PictureSource) and source.info is not None and source.info.rate == 5
+    assert [(frame.index, frame.name, frame.timestamp) for frame in source] == [
+        (3, "3", Fraction(3, 10)),
+        (5, "5", Fraction(1, 2)),
+        (7, "7", Fraction(7, 10)),
+    ]
+    assert [frame.name for frame in open_source(tmp_path, stride=4)] == ["0", "4", "8"]
+    assert open_source(tmp_path).info is None
+    with pytest.raises(InputError, match="give their rate"):
+        open_source(tmp_path, start=1)
+    with pytest.raises(InputError, match="end before"):
+        open_source(tmp_path, start=1, fps="10")

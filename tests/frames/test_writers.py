@@ -3,13 +3,15 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
 
 from vcmpipe.errors import InputError, OutputError
-from vcmpipe.frames import ColourSpec, Y4mWriter, open_source, pad_yuv, read_picture, rgb_to_yuv, write_png
+from vcmpipe.frames import ColourSpec, Y4mWriter, is_decoded, open_source, pad_yuv, read_picture, rgb_to_yuv, write_png
+from vcmpipe.frames.samples import plane_array
 from vcmpipe.process import run
 
 
@@ -112,3 +114,40 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ):
         writer.write(yuv)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("siting", ["left", "centre", "topleft"])
+@pytest.mark.parametrize("full", [False, True])
+def test_y4m_of_8_bits(tmp_path: Path, siting, full: bool) -> None:
+    spec = ColourSpec("bt709", "full" if full else "limited", siting)
+    yuv, path = rgb_to_yuv(_rgb(33, 25), spec), tmp_path / "out.y4m"
+    with Y4mWriter(path, (33, 25), 25, spec, depth=8) as writer:
+        writer.write(yuv)
+    with av.open(str(path)) as container:
+        (picture,) = container.decode(video=0)
+    assert picture.format.name == "yuv420p"
+    read = [plane_array(plane, 8) for plane in picture.planes]
+    for plane, of, middle in zip(read, (yuv.y[:25, :33], yuv.u[:13, :17], yuv.v[:13, :17]), (0, 128, 128), strict=True):
+        expected = (of - 4.0 * middle) * (255 / 1023) + middle if full else of / 4
+        assert np.abs(plane - expected).max() <= 0.501
+    (frame,) = open_source(path)
+    assert np.abs(frame.rgb.astype(int) - _rgb(33, 25)).mean() < 3
+
+
+def test_the_longest_y4m_header_is_read(tmp_path: Path) -> None:
+    """FFmpeg refuses a header of more than 128 bytes."""
+    spec, path, size = ColourSpec("bt2020", "limited", "topleft"), tmp_path / "out.y4m", (16384, 10000)
+    with Y4mWriter(path, size, Fraction(240000, 1001), spec, aspect=Fraction(64, 45), decoded=True) as writer:
+        assert writer.count == 0
+    assert is_decoded(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.average_rate) == (*size, Fraction(240000, 1001))
+        assert stream.sample_aspect_ratio == Fraction(64, 45)
+
+
+def test_files_of_earlier_versions_are_known_again(tmp_path: Path) -> None:
+    (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W16 H16 F25:1 Ip A1:1 C420p10 XWRITER=vcmpipe-decode\n")
+    assert is_decoded(tmp_path / "a.y4m")
+    (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W16 H16 F25:1 Ip A1:1 C420p10\n")
+    assert not is_decoded(tmp_path / "a.y4m")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def test_another_vmaf_log_is_refused(text: str) -> None:
 
 def noisy(frame: Frame, sd: float) -> Frame:
     noise = np.random.default_rng(0).normal(0, sd, frame.rgb.shape)
-    return replace(frame, rgb=np.clip(frame.rgb + noise, 0, 255).astype(np.uint8))
+    return frame.with_rgb(np.clip(frame.rgb + noise, 0, 255).astype(np.uint8))
 
 
 def test_more_noise_is_worse_and_equal_is_best(make_frame: Callable[..., Frame]) -> None:

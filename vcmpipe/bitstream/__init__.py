@@ -1,4 +1,6 @@
-"""High-level syntax of coded streams, no decoder: VVC is read, merged, cut and inspected, HEVC read and inspected."""
+"""High-level syntax of coded streams, no decoder: VVC is read, merged, cut and inspected, HEVC read and inspected; in
+both, how a stream is to be shown is stated.
+"""
 
 from vcmpipe.bitstream.codecs import (
     CODECS,
@@ -9,9 +11,10 @@ from vcmpipe.bitstream.codecs import (
     count_pictures,
     inspect_stream,
     split_access_units,
+    with_presentation,
 )
 from vcmpipe.bitstream.geometry import RegionLayout
-from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo, ctu_qps
+from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo, ctu_qps, presentation_order
 from vcmpipe.bitstream.nal import AccessUnit, NalUnit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.bitstream.vvc import (
@@ -49,6 +52,8 @@ __all__ = [
     "extract_subpicture",
     "inspect_stream",
     "merge_regions",
+    "presentation_order",
     "split_access_units",
     "split_nal_units",
+    "with_presentation",
 ]

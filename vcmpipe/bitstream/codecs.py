@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
 from vcmpipe.bitstream import hevc, vvc
 from vcmpipe.bitstream.info import StreamInfo
 from vcmpipe.bitstream.nal import AccessUnit, NalUnit
+from vcmpipe.bitstream.presentation import Presentation
+from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 
 Codec = Literal["vvc", "hevc"]
@@ -29,6 +32,7 @@ class CodecSpec:
         group: the NAL units of a stream by access unit; raises BitstreamError where it is not one of the codec's.
         split: its access units with what their headers say; raises BitstreamError where there are none.
         inspect: all that headers say; raises BitstreamError where no picture can be read.
+        present: the stream whose parameter sets state how it is to be shown; see ``with_presentation``.
         joiner: makes what turns each of the streams to be joined, in order, into the bytes that continue the output.
         decoder_options: what FFmpeg's decoder needs in order to report damage.
     """
@@ -43,6 +47,7 @@ class CodecSpec:
     group: Callable[[bytes], list[list[NalUnit]]]
     split: Callable[[bytes], list[AccessUnit]]
     inspect: Callable[[bytes], StreamInfo]
+    present: Callable[[bytes, Presentation], bytes]
     joiner: Callable[[], Callable[[bytes], bytes]]
     decoder_options: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +67,8 @@ _HEVC = CodecSpec(
     group=hevc.group_access_units,
     split=hevc.split_access_units,
     inspect=hevc.inspect_stream,
-    joiner=lambda: hevc.joined,
+    present=hevc.presented,
+    joiner=lambda: hevc.StreamWriter().add,
     decoder_options={"err_detect": "crccheck+explode"},
 )
 _VVC = CodecSpec(
@@ -82,6 +88,7 @@ _VVC = CodecSpec(
     group=vvc.group_access_units,
     split=vvc.split_access_units,
     inspect=vvc.inspect_stream,
+    present=vvc.presented,
     joiner=lambda: vvc.StreamWriter().add,
 )
 CODECS: Mapping[str, CodecSpec] = {spec.name: spec for spec in (_HEVC, _VVC)}
@@ -110,6 +117,27 @@ def inspect_stream(data: bytes) -> StreamInfo:
         BitstreamError: no stream of a codec known here, or not one picture of it could be read.
     """
     return CODECS[codec_of(data)].inspect(data)
+
+
+def with_presentation(
+    data: bytes, *, rate: Fraction | None, sample_aspect: Fraction | None = None, vui: Vui | None = None
+) -> bytes:
+    """A stream whose every SPS states how it is to be shown; all else is copied byte for byte.
+
+    The level rises where rate and size need a higher one. A stream that has a rate, or several pictures, states no
+    still-picture profile: it states the profile that allows what that one does in more than one picture.
+
+    Args:
+        data: an Annex-B stream of any codec known here.
+        rate: frames per second; the nearest that two numbers of 32 bits can state. None: as the stream says.
+        sample_aspect: width of a sample by its height. None: as the stream says.
+        vui: the colour. None: as the stream says.
+
+    Raises:
+        BitstreamError: an SPS cannot be read, or no level holds such pictures at that rate.
+        InputError: a number that cannot be stated.
+    """
+    return CODECS[codec_of(data)].present(data, Presentation(rate, sample_aspect, vui))
 
 
 class StreamJoiner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vui import Vui
@@ -61,6 +62,8 @@ class PictureInfo:
         cu_qp_delta_possible: whether coding units may change the luma QP of any region (also where that is not known).
         chroma_qp_delta_possible: whether coding units may change the chroma QPs of any region.
         vui: the colour that its SPS states, if any.
+        rate: pictures per second that its SPS states, if any.
+        sample_aspect: width of a sample by its height that its SPS states, if any.
     """
 
     index: int
@@ -78,6 +81,8 @@ class PictureInfo:
     cu_qp_delta_possible: bool
     chroma_qp_delta_possible: bool
     vui: Vui | None
+    rate: Fraction | None = None
+    sample_aspect: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class ParameterSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """All of a stream; ``dataclasses.asdict`` gives something that JSON can hold.
+    """All of a stream; ``dataclasses.asdict`` gives something that JSON can hold, but for fractions.
 
     Attributes:
         bytes: its size.
@@ -110,6 +115,21 @@ class StreamInfo:
     problems: tuple[str, ...]
     codec: str
 
+    @property
+    def rate(self) -> Fraction | None:
+        """Pictures per second where all pictures state the same."""
+        return _common(picture.rate for picture in self.pictures)
+
+    @property
+    def sample_aspect(self) -> Fraction | None:
+        """Width of a sample by its height where all pictures state the same."""
+        return _common(picture.sample_aspect for picture in self.pictures)
+
+
+def _common(values: Iterable[Fraction | None]) -> Fraction | None:
+    different = set(values)
+    return different.pop() if len(different) == 1 else None
+
 
 def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
     """The slice QP at every CTU of a picture, rows by columns in raster order; None where no region lies."""
@@ -121,6 +141,19 @@ def ctu_qps(picture: PictureInfo) -> list[list[int | None]]:
         for line in found[down]:
             line[across] = [region.qp] * (across.stop - across.start)
     return found
+
+
+def presentation_order(pictures: Sequence[PictureInfo]) -> list[int]:
+    """The place of each picture, given in decoding order, in the order of presentation.
+
+    Picture order counts begin anew with every IDR picture; where one is not known, pictures are shown as they come.
+    """
+    sequence, keys = 0, []
+    for number, picture in enumerate(pictures):
+        sequence += picture.nal_type.startswith("IDR")
+        keys.append((sequence, number if picture.poc is None else picture.poc))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return [place for _, place in sorted(zip(order, range(len(order)), strict=True))]
 
 
 def stream_info(

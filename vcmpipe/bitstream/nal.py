@@ -100,6 +100,29 @@ class AccessUnit:
         return any(unit.type in getattr(unit.types, kind) for unit in self.nal_units)
 
 
+class SetsInForce:
+    """The parameter sets that an output holds, so that equal ones need not be sent again.
+
+    ``place`` tells kind and id of a parameter set, None for other NAL units. What a set hangs on has a lower kind.
+    """
+
+    def __init__(self, place: Callable[[NalUnit], tuple[int, int] | None]) -> None:
+        self._place = place
+        self._sets: dict[tuple[int, int], bytes] = {}
+
+    def repeats(self, unit: NalUnit) -> bool:
+        """Whether a NAL unit is a parameter set that is in force already; puts it in force otherwise."""
+        place = self._place(unit)
+        if place is None:
+            return False
+        if self._sets.get(place) == unit.data:
+            return True
+        # Decoders forget what hangs on a set when it changes.
+        self._sets = {known: data for known, data in self._sets.items() if known[0] <= place[0]}
+        self._sets[place] = unit.data
+        return False
+
+
 def unescape(data: bytes) -> bytes:
     """Remove the emulation prevention bytes: 00 00 03 -> 00 00."""
     # bytes.replace scans from left to right without overlap, just as the zero count restarts after each removed byte.
@@ -115,6 +138,17 @@ def escape(payload: bytes) -> bytes:
 def join_nal_units(units: Iterable[NalUnit]) -> bytes:
     """An Annex-B byte stream with a four-byte start code before every NAL unit."""
     return b"".join([part for unit in units for part in (START_CODE, unit.data)])
+
+
+def rewritten(stream: bytes, units: Iterable[NalUnit], change: Callable[[NalUnit], bytes]) -> bytes:
+    """A stream, whose NAL units ``units`` are, with other bytes for some of them; start codes and zeros stay."""
+    parts: list[bytes] = []
+    end = 0
+    for unit in units:
+        begin = end + unit.framing
+        parts += (stream[end:begin], change(unit))
+        end = begin + len(unit.data)
+    return b"".join([*parts, stream[end:]])
 
 
 def split_annex_b(data: bytes, codec: str, read: Callable[[bytes, int], NalUnit]) -> list[NalUnit]:

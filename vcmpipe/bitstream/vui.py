@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.frames.chroma import Siting
-from vcmpipe.frames.colour import ColourSpec, Matrix
+from vcmpipe.frames.colour import MATRIX_CODES, ColourSpec, Matrix
 
-_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601"}
+_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _SITINGS: dict[int, Siting] = {0: "left", 1: "centre", 2: "topleft"}
 
 
@@ -31,16 +31,11 @@ class Vui:
 
     @classmethod
     def of_colour(cls, colour: ColourSpec) -> Vui:
-        """The codes that state a colour.
-
-        Primaries are 1 (BT.709, which sRGB shares) and the transfer is 1 (BT.709): sRGB's own code 13 would be the
-        letter of it, but players treat pictures with it inconsistently, and none applies a curve between 1 and 13.
-        BT.601 is matrix 6.
-        """
+        """The codes that state a colour; BT.601 is matrix 6."""
         return cls(
-            colour_primaries=1,
-            transfer=1,
-            matrix=1 if colour.matrix == "bt709" else 6,
+            colour_primaries=colour.primaries,
+            transfer=colour.transfer,
+            matrix=MATRIX_CODES[colour.matrix],
             full_range=colour.range == "full",
             chroma_siting=next(code for code, name in _SITINGS.items() if name == colour.siting),
         )
@@ -49,9 +44,16 @@ class Vui:
 def colour_of(vui: Vui | None) -> ColourSpec:
     """What a stream states; what it leaves open, or states in a way not known here, is BT.709, limited, left.
 
-    Matrices 5 and 6 are BT.601; every other one (unspecified, BT.2020, ...) is read as BT.709.
+    Matrices 5 and 6 are BT.601, 9 is BT.2020; every other one (unspecified, ...) is read as BT.709. Primaries and
+    transfer are carried as they are, unspecified ones (2) as BT.709's.
     """
     if vui is None:
         return ColourSpec()
     siting = "left" if vui.chroma_siting is None else _SITINGS.get(vui.chroma_siting, "left")
-    return ColourSpec(_MATRICES.get(vui.matrix, "bt709"), "full" if vui.full_range else "limited", siting)
+    return ColourSpec(
+        _MATRICES.get(vui.matrix, "bt709"),
+        "full" if vui.full_range else "limited",
+        siting,
+        1 if vui.colour_primaries == 2 else vui.colour_primaries,
+        1 if vui.transfer == 2 else vui.transfer,
+    )

@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
 from vcmpipe.config.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.errors import BitstreamError
-from vcmpipe.frames.chroma import halve_columns, halve_rows
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
 from vcmpipe.frames.pictures import read_bytes
-from vcmpipe.frames.video import plane_array
-from vcmpipe.frames.yuv import Plane, Yuv
+from vcmpipe.frames.samples import even, plane_array, to_420
+from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line
 
 if TYPE_CHECKING:
@@ -96,6 +95,16 @@ def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator
     for number, unit in enumerate(units):
         _check_size(unit, f"{name}, picture {number}")
     return _decode(units, name, threads or min(4, os.cpu_count() or 1), spec)
+
+
+def shown_pictures(data: bytes) -> int:
+    """How many pictures ``decode_stream`` gives of a sound stream, by its headers.
+
+    Raises:
+        BitstreamError: no VVC or HEVC stream, or its headers are damaged.
+    """
+    units = CODECS[codec_of(data)].split(data)
+    return len(units) - _skipped(units)
 
 
 @dataclass(frozen=True)
@@ -226,30 +235,9 @@ def _to_yuv(picture: av.VideoFrame, spec: ColourSpec, name: str) -> Yuv:
             f"{name} is coded as {form.name}, which is not taken: encode YUV 4:2:0, 4:2:2, 4:4:4 or grey"
         )
     depth = form.components[0].bits
-    planes: list[Plane] = [
+    planes = [
         to_ten_bits(plane_array(plane, depth), depth, spec, chroma=number > 0)
         for number, plane in enumerate(picture.planes)
     ]
-    luma = _even(planes[0])
-    half = (luma.shape[0] // 2, luma.shape[1] // 2)
-    if grey:
-        return Yuv(luma, np.full(half, 512, np.uint16), np.full(half, 512, np.uint16))
-    return Yuv(luma, _quarter(planes[1], half, spec), _quarter(planes[2], half, spec))
-
-
-def _quarter(plane: Plane, half: tuple[int, int], spec: ColourSpec) -> Plane:
-    """A chroma plane at half of luma's resolution, whatever it had."""
-    if plane.shape == half:
-        return plane
-    values: NDArray[Any] = _even(plane) if plane.shape[1] > half[1] else _even(plane, columns=False)
-    values = values.astype(np.float32)
-    if values.shape[0] > half[0]:
-        values = halve_rows(values, spec.siting)
-    if values.shape[1] > half[1]:
-        values = halve_columns(values, spec.siting)
-    return np.ascontiguousarray(np.clip(np.rint(values), 0, 1023).astype(np.uint16))
-
-
-def _even(plane: Plane, *, columns: bool = True) -> Plane:
-    below, right = plane.shape[0] % 2, plane.shape[1] % 2 if columns else 0
-    return np.pad(plane, ((0, below), (0, right)), mode="edge") if below or right else plane
+    luma, u, v = to_420(planes, spec.siting, 10)
+    return Yuv(even(luma), u, v)

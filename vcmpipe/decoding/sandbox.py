@@ -57,6 +57,12 @@ def decode_isolated(data: bytes, *, threads: int | None = None) -> Iterator[Deco
     return _pictures(data, side_by_side, samples)
 
 
+def child_environment() -> dict[str, str]:
+    """What a child process of ours gets in its environment."""
+    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
+    return _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 def memory_needed(samples: int, threads: int) -> int:
     """Bytes of address space that a decoder gets for pictures of so many luma samples."""
     return _BASE + _PER_SAMPLE * samples * (threads + 1 if threads > 1 else 1)
@@ -69,15 +75,13 @@ def _largest(data: bytes) -> int:
 
 
 def _pictures(data: bytes, threads: int, samples: int) -> Iterator[DecodedPicture]:
-    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]
-    environment = _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     stall = _SECONDS_AT_LEAST + _SECONDS_PER_MEGAPIXEL * samples / 1e6
     limit = Settings.from_environment().memory_limit or memory_needed(samples, threads)
     error: VcmError | None = None
     complete = False
     try:
         with streaming(
-            [*_COMMAND, str(threads)], stall=stall, input=data, env=environment, memory_limit=limit
+            [*_COMMAND, str(threads)], stall=stall, input=data, env=child_environment(), memory_limit=limit
         ) as output:
             try:
                 while not complete and error is None:

@@ -32,6 +32,11 @@ _HORIZONTALLY_COSITED: dict[Siting, bool] = {"left": True, "centre": False, "top
 _VERTICALLY_COSITED: dict[Siting, bool] = {"left": False, "centre": False, "topleft": True}
 
 
+def cosited(siting: Siting) -> tuple[bool, bool]:
+    """Whether chroma lies on even columns, and on even rows (else half-way to the next)."""
+    return _HORIZONTALLY_COSITED[siting], _VERTICALLY_COSITED[siting]
+
+
 def halve_rows(plane: Floats, siting: Siting) -> Floats:
     """(2n, m) -> (n, m)."""
     first, taps = _DOWN_COSITED if _VERTICALLY_COSITED[siting] else _DOWN_MIDPOINT
@@ -57,6 +62,16 @@ def double_rows(plane: Floats, siting: Siting) -> Floats:
 def double_columns(plane: Floats, siting: Siting) -> Floats:
     """(n, m) -> (n, 2m)."""
     return _double_rows(plane.T, _UP_COSITED if _HORIZONTALLY_COSITED[siting] else _UP_MIDPOINT).T
+
+
+def centred(plane: Floats, siting: Siting) -> Floats:
+    """Half-resolution samples moved from where ``siting`` has them to the centre of their four luma samples."""
+    first, taps = _UP_MIDPOINT[1]
+    if _HORIZONTALLY_COSITED[siting]:
+        plane = _weigh(plane.T, first, taps, plane.shape[1], step=1).T
+    if _VERTICALLY_COSITED[siting]:
+        plane = _weigh(plane, first, taps, plane.shape[0], step=1)
+    return plane
 
 
 def _double_rows(plane: Floats, phases: tuple[_Taps, _Taps]) -> Floats:

@@ -16,14 +16,20 @@ from numpy.typing import NDArray
 from vcmpipe.config import WholeCodingOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Floats, Siting, double_columns, double_rows, halve
-from vcmpipe.frames.frame import check_rgb
+from vcmpipe.frames.limits import check_rgb
 from vcmpipe.frames.yuv import Plane, Yuv
 
-Matrix = Literal["bt709", "bt601"]
+Matrix = Literal["bt709", "bt601", "bt2020"]
 Range = Literal["limited", "full"]
 
 _STRIP = 512
-_KR_KB: dict[Matrix, tuple[float, float]] = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
+_KR_KB: dict[Matrix, tuple[float, float]] = {
+    "bt709": (0.2126, 0.0722),
+    "bt601": (0.299, 0.114),
+    "bt2020": (0.2627, 0.0593),
+}
+MATRIX_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
+"""H.273's MatrixCoefficients."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +37,20 @@ class ColourSpec:
     """How YUV numbers mean colours.
 
     Attributes:
-        matrix: ``bt709`` or ``bt601``.
+        matrix: ``bt709``, ``bt601`` or ``bt2020`` (its non-constant luminance).
         range: ``limited`` (luma 64..940, chroma 64..960 of 10 bits) or ``full`` (0..1023).
         siting: where chroma samples lie: ``left`` (on even columns, half-way between two rows: MPEG's default),
             ``centre`` (amid four luma samples: JPEG's), ``topleft`` (on even columns and even rows).
+        primaries: H.273's ColourPrimaries; 1, BT.709, which sRGB shares. Carried, never converted.
+        transfer: H.273's TransferCharacteristics, 1 for BT.709. Pictures have it, too: sRGB's own code 13 would be the
+            letter of it, but players treat pictures with it inconsistently, and none applies a curve between the two.
     """
 
     matrix: Matrix = WholeCodingOptions.matrix
     range: Range = WholeCodingOptions.range
     siting: Siting = WholeCodingOptions.siting
+    primaries: int = 1
+    transfer: int = 1
 
     def __post_init__(self) -> None:
         for name, value, kinds in (
@@ -49,6 +60,9 @@ class ColourSpec:
         ):
             if value not in kinds:
                 raise InputError(f"unknown colour {name} {value!r}: choose one of {', '.join(kinds)}")
+        for name, code in (("primaries", self.primaries), ("transfer", self.transfer)):
+            if not 0 <= code <= 255:
+                raise InputError(f"colour {name} {code} is not one of H.273's codes, 0..255")
 
 
 def rgb_to_yuv(rgb: NDArray[np.uint8], spec: ColourSpec) -> Yuv:
@@ -151,6 +165,8 @@ def to_ten_bits(plane: NDArray[np.unsignedinteger], depth: int, spec: ColourSpec
     """
     if depth == 10:
         return plane.astype(np.uint16)
+    if depth < 10 and spec.range == "limited":
+        return plane.astype(np.uint16) << np.uint16(10 - depth)
     values = plane.astype(np.float32)
     if spec.range == "limited":
         return _quantise(values, 2.0 ** (10 - depth), 0)

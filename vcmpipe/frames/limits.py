@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
 from vcmpipe.errors import InputError
 from vcmpipe.process import one_line
@@ -23,3 +26,9 @@ def check_size(width: int, height: int, source: str, least: int = MIN_SIDE) -> N
             f"{one_line(source)} states {width}x{height} pixels: the most is {MAX_SIDE} on a side and "
             f"{MAX_PIXELS // 1_000_000} million in all; make it smaller or cut it into tiles"
         )
+
+
+def check_rgb(rgb: NDArray[np.uint8]) -> None:
+    """Raise InputError for an array that is no RGB picture."""
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise InputError(f"a picture is uint8 of shape (height, width, 3), not {rgb.dtype} {rgb.shape}")

@@ -24,9 +24,9 @@ def psnr_y(first: Picture, second: Picture) -> float:
     a, b = _luma(first), _luma(second)
     if a.shape != b.shape:
         raise InputError(f"pictures of {a.shape[1]}x{a.shape[0]} and {b.shape[1]}x{b.shape[0]} cannot be compared")
-    difference = a.astype(np.int32) - b.astype(np.int32)
-    # Integers to the end: the sum does not depend on its order.
-    squares = int(np.sum(np.square(difference, dtype=np.int64)))
+    # Whole numbers far below 2^53, so that the sum is exact and does not depend on its order.
+    difference = np.subtract(a, b, dtype=np.float64).ravel()
+    squares = int(np.dot(difference, difference))
     if squares == 0:
         return PSNR_CAP
     return min(PSNR_CAP, float(10 * np.log10(1023.0**2 * a.size / squares)))

@@ -1,18 +1,25 @@
-"""Where pictures come from: a folder, one picture, or a video, read one by one as they are requested."""
+"""Where frames come from: pictures, videos, addresses and pipes, read one by one as they are requested."""
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.containers import is_address, open_video
 from vcmpipe.frames.frame import Frame, natural_key
+from vcmpipe.frames.info import VideoInfo
+from vcmpipe.frames.live import STDIN, LiveSource, open_live, open_pipe
 from vcmpipe.frames.pictures import SUFFIXES, looks_like_picture, picture_size, read_picture, unreadable
-from vcmpipe.frames.video import count_video, open_video, read_video
+from vcmpipe.frames.selection import Selection
+from vcmpipe.frames.video import count_video, read_video, video_info
 from vcmpipe.process import one_line
 from vcmpipe.process.folders import same_file
 
@@ -26,23 +33,39 @@ class PictureSource:
 
     Attributes:
         path: the folder or the one picture.
-        paths: the files.
+        paths: the files that are taken.
+        first: the number of the first of them among all.
+        stride: every how many one is taken.
+        fps: pictures per second of all of them, by which they have times; None: they have none.
+        notes: lines for the user about what reading found; pictures have none.
+        live: False: it can be read again and again.
     """
 
+    live: ClassVar[bool] = False
     path: Path
     paths: tuple[Path, ...]
+    first: int = 0
+    stride: int = 1
+    fps: Fraction | None = None
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @property
     def count(self) -> int:
         """The number of files."""
         return len(self.paths)
 
+    @property
+    def info(self) -> VideoInfo | None:
+        """With ``fps`` what a video would state; None without."""
+        return None if self.fps is None else VideoInfo(self.fps / self.stride)
+
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Frame:
         path = self.paths[index]
-        return Frame(index % len(self.paths), read_picture(path), str(path))
+        number = self.first + index % len(self.paths) * self.stride
+        return Frame(number, read_picture(path), str(path), None if self.fps is None else number / self.fps)
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[index] for index in range(len(self.paths)))
@@ -58,61 +81,113 @@ class VideoSource:
 
     Attributes:
         path: the file.
-        limit: the most frames to read, or None for all.
+        selection: which frames are taken.
+        notes: lines for the user about what the last reading found, such as times that go back; whole once it has
+            ended.
+        live: False: it can be read again and again.
     """
 
+    live: ClassVar[bool] = False
     path: Path
-    limit: int | None = None
+    selection: Selection = field(default_factory=Selection)
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @cached_property
     def count(self) -> int | None:
-        """What the header states (a damaged or edited file may hold another number), at most ``limit``."""
-        stated = count_video(self.path)
-        return stated if stated is None or self.limit is None else min(stated, self.limit)
+        """How many frames are taken by what the header states; a damaged or edited file may hold another number.
+
+        None where it states none. With a start it is an estimate by the average rate, None where that is not known.
+        """
+        stated, rate = count_video(self.path)
+        if stated is None or (self.selection.start and rate is None):
+            return None
+        left = max(stated - math.ceil(self.selection.start * (rate or 0)), 1)
+        taken = -(-left // self.selection.stride)
+        return taken if self.selection.limit is None else min(taken, self.selection.limit)
+
+    @cached_property
+    def info(self) -> VideoInfo:
+        """What the file states about itself, from its headers and its first frame; InputError where it has none."""
+        return video_info(self.path, self.selection)
 
     def __iter__(self) -> Iterator[Frame]:
-        return read_video(self.path, self.limit)
+        self.notes.clear()
+        return read_video(self.path, self.selection, self.notes)
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """Yields (width, height) per frame, by decoding them."""
         return ((frame.width, frame.height) for frame in self)
 
 
-FrameSource = PictureSource | VideoSource
-"""Frames in order; iterating again begins again. Nothing is kept: memory does not grow with their number."""
+FrameSource = PictureSource | VideoSource | LiveSource
+"""Frames in order; iterating again begins again, but for live ones. Memory does not grow with their number."""
 
 
-def open_source(path: str | os.PathLike[str], *, limit: int | None = None) -> FrameSource:
-    """Opens a folder of pictures, one picture, or a video.
+def open_source(
+    path: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    start: float = 0.0,
+    stride: int = 1,
+    fps: str | None = None,
+) -> FrameSource:
+    """Opens a folder of pictures, one picture, a video, an address, or y4m on standard input.
 
     In a folder the files that end like a picture (any case) are taken, hidden ones and sub-folders are not. A file is a
-    picture by its suffix or its first bytes, else a video. Names like ``-i.png`` or ``http:x.png`` are files.
+    picture by its suffix or its first bytes, else a video. Names like ``-i.png`` or ``http:x.png`` are files. ``-`` is
+    y4m on standard input; ``scheme://...`` is an address of one of the schemes rtsp, rtsps, http, https, srt and udp.
+
+    Frames keep their numbers and times in the source whatever is left out.
 
     Args:
-        path: the folder or file.
+        path: the folder, file or address, or ``-``.
         limit: the most frames to give, at least 1.
+        start: seconds; what comes before that time, in the source's own times, is left out. Pictures have times by
+            ``fps``.
+        stride: every how many frames one is given, counted from the first.
+        fps: frames per second of the source, such as ``25`` or ``30000/1001``: frame n of the source gets the time
+            n / fps, instead of what a video states.
 
     Raises:
-        InputError: nothing is there, it cannot be read, or the folder holds no pictures. A file that is damaged further
-            on raises when it is reached.
+        InputError: nothing is there, it cannot be read, or the folder holds no pictures; a number is out of its range.
+            A file that is damaged further on raises when it is reached.
     """
-    if limit is not None and limit < 1:
-        raise InputError(f"the number of frames to read is at least 1, not {limit}")
+    selection = Selection.of(limit, start, stride, fps)
+    if path == STDIN:
+        return open_pipe(None, selection)
+    if isinstance(path, str) and is_address(path):
+        return open_live(path, selection)
     path = Path(path)
     try:
         info = path.stat()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if stat.S_ISDIR(info.st_mode):
-        return PictureSource(path, _list_pictures(path)[:limit])
+        return _pictures(path, _list_pictures(path), selection)
     if not stat.S_ISREG(info.st_mode):
-        raise InputError(f"{one_line(str(path))} is neither a file nor a folder: copy its data into a file first")
+        raise InputError(
+            f"{one_line(str(path))} is neither a file nor a folder: copy its data into a file first, or give y4m to "
+            "standard input and name - as the input"
+        )
     if info.st_size == 0:
         raise InputError(f"{one_line(str(path))} is empty (0 bytes): copy it again")
     if looks_like_picture(path):
-        return PictureSource(path, (path,))
+        return _pictures(path, (path,), selection)
     open_video(path).close()
-    return VideoSource(path, limit)
+    return VideoSource(path, selection)
+
+
+def _pictures(path: Path, paths: tuple[Path, ...], selection: Selection) -> PictureSource:
+    if selection.start and selection.fps is None:
+        raise InputError(f"{one_line(str(path))}: pictures have no times to start at: give their rate, too (--fps 25)")
+    first = math.ceil(selection.start * (selection.fps or 0))
+    if first >= len(paths):
+        raise InputError(
+            f"{one_line(str(path))} has no picture from {float(selection.start):g} s on: with {selection.fps} pictures "
+            f"per second its {len(paths)} end before"
+        )
+    taken = paths[first :: selection.stride][: selection.limit]
+    return PictureSource(path, taken, first, selection.stride, selection.fps)
 
 
 def _list_pictures(folder: Path) -> tuple[Path, ...]:
@@ -130,16 +205,23 @@ def _list_pictures(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in sorted(pictures, key=natural_key))
 
 
-def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
-    """Raises InputError for an output file that is an input or a folder, or has the ending of a picture or a video.
+def refuse_inputs(out: Path, source: FrameSource) -> None:
+    """Raises InputError for an output file that is one of the inputs.
 
-    A link stands for what it leads to; all inputs that are there count, whatever the limit; the message names
-    ``endings``, good ones.
+    A link stands for what it leads to; all inputs that are there count, whatever the limit.
     """
-    if out.is_file():
+    if out.is_file() and not source.live:
         inputs = _list_pictures(source.path) if source.path.is_dir() else (source.path,)
         if any(same_file(out, path) for path in inputs):
             raise InputError(f"--out {one_line(str(out))} is one of the inputs: name another file")
+
+
+def refuse_as_output(out: Path, source: FrameSource, endings: str) -> None:
+    """Raises InputError for an output file that is an input or a folder, or has the ending of a picture or a video.
+
+    The message names ``endings``, good ones.
+    """
+    refuse_inputs(out, source)
     refuse_frame_endings(out, endings)
 
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import struct
-import zlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError, OutputError
+from vcmpipe.frames.chroma import Siting
 from vcmpipe.frames.colour import ColourSpec
-from vcmpipe.frames.frame import check_rgb
-from vcmpipe.frames.yuv import Yuv
+from vcmpipe.frames.limits import check_rgb
+from vcmpipe.frames.marks import PNG_HEAD, Y4M_MARK, png_mark
+from vcmpipe.frames.yuv import Yuv, eight_bits
 from vcmpipe.process import one_line, publish
 
-_PNG_HEAD = 33  # the signature and the chunk IHDR
-_PNG_TEXT = b"Software\0vcmpipe decode, sha256 "
-_PNG_MARK_SIZE = 12 + len(_PNG_TEXT) + 64
-_Y4M_MARK = "XWRITER=vcmpipe-decode"
+# How 8-bit y4m states where chroma lies; there are no such names for 10 bits.
+_SITED: dict[Siting, str] = {"left": "420mpeg2", "centre": "420jpeg", "topleft": "420paldv"}
 
 
 def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
@@ -41,43 +38,29 @@ def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
 def write_png(path: Path, rgb: NDArray[np.uint8], *, decoded: bool = False) -> None:
     """Writes (height, width, 3) uint8 RGB as a PNG file, whole or not at all; OutputError where it cannot be.
 
-    ``decoded`` marks the file as made from a stream; see ``is_decoded``.
+    ``decoded`` marks the file as made from a stream; see ``marks.is_decoded``.
     """
     data = png_bytes(rgb)
     if decoded:
-        data = data[:_PNG_HEAD] + _png_mark(data) + data[_PNG_HEAD:]
+        data = data[:PNG_HEAD] + png_mark(data) + data[PNG_HEAD:]
     with publish(path) as part:
         part.write_bytes(data)
 
 
-def is_decoded(path: Path) -> bool:
-    """Whether a file is one that ``decode`` wrote: a PNG unchanged since, or a y4m; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        head = file.read(_PNG_HEAD)
-        if head.startswith(b"YUV4MPEG2"):
-            return _Y4M_MARK in (head + file.readline(1024)).split(b"\n")[0].decode("latin-1").split(" ")
-        mark = file.read(_PNG_MARK_SIZE)
-        return mark[4:].startswith(b"tEXt" + _PNG_TEXT) and _png_mark(head + file.read()) == mark
-
-
-def _png_mark(data: bytes) -> bytes:
-    """The text chunk, after the first chunk of a PNG, that names the writer and the digest of all the rest."""
-    body = b"tEXt" + _PNG_TEXT + hashlib.sha256(data).hexdigest().encode()
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-
-
 class Y4mWriter:
-    """Writes YUV4MPEG2 with 10-bit 4:2:0 samples (``C420p10``), whole or not at all; a context manager.
+    """Writes YUV4MPEG2 with 4:2:0 samples of 10 or 8 bits, whole or not at all; a context manager.
 
-    The header states size, rate and range; y4m has no place for matrix and siting, so a comment that other readers skip
-    (``XVCMPIPE=bt709/limited/left``) tells them to ``open_source``.
+    The header states size, rate, sample aspect and range, and that frames are progressive; y4m has no place for matrix
+    and siting, so a comment that other readers skip (``XVCMPIPE=bt709/limited/left``) tells them to ``open_source``.
 
     Args:
         path: the file, there once the block has ended without an error.
         size: (width, height) of all pictures; may be odd.
         rate: pictures per second.
         spec: what the numbers mean.
-        decoded: whether the header marks the file as made from a stream; see ``is_decoded``.
+        depth: bits of a sample, 10 or 8 (rounded to the nearest).
+        aspect: width of a sample by its height.
+        decoded: whether the header marks the file as made from a stream; see ``marks.is_decoded``.
     """
 
     def __init__(
@@ -87,6 +70,8 @@ class Y4mWriter:
         rate: Fraction | int = 25,
         spec: ColourSpec | None = None,
         *,
+        depth: Literal[8, 10] = 10,
+        aspect: Fraction | int = 1,
         decoded: bool = False,
     ) -> None:
         if min(size) < 1:
@@ -95,11 +80,14 @@ class Y4mWriter:
         if rate <= 0:
             raise InputError(f"a video's rate is above 0 pictures per second, not {rate}")
         spec = spec or ColourSpec()
+        aspect = Fraction(aspect)
         self.path, self.size, self.count = path, size, 0
+        self._depth, self._full_range = depth, spec.range == "full"
+        samples = _SITED[spec.siting] if depth == 8 else "420p10"
         self._header = (
-            f"YUV4MPEG2 W{size[0]} H{size[1]} F{rate.numerator}:{rate.denominator} Ip A1:1 C420p10 XYSCSS=420P10 "
-            f"XCOLORRANGE={spec.range.upper()} XVCMPIPE={spec.matrix}/{spec.range}/{spec.siting}"
-            f"{f' {_Y4M_MARK}' if decoded else ''}\n"
+            f"YUV4MPEG2 W{size[0]} H{size[1]} F{rate.numerator}:{rate.denominator} Ip "
+            f"A{aspect.numerator}:{aspect.denominator} C{samples} XCOLORRANGE={spec.range.upper()} "
+            f"XVCMPIPE={spec.matrix}/{spec.range}/{spec.siting}{f' {Y4M_MARK}' if decoded else ''}\n"
         )
         self._exit = contextlib.ExitStack()
         self._file: BinaryIO | None = None
@@ -123,9 +111,13 @@ class Y4mWriter:
                 "y4m holds one size only; write PNG files instead"
             )
         half = (slice((height + 1) // 2), slice((width + 1) // 2))
+        kind = "<u2"
+        planes: tuple[NDArray[Any], ...] = yuv.planes
+        if self._depth == 8:
+            kind, planes = "u1", eight_bits(yuv, full_range=self._full_range)
         self._file.write(b"FRAME\n")
-        for plane in (yuv.y[:height, :width], yuv.u[half], yuv.v[half]):
-            self._file.write(np.ascontiguousarray(plane, dtype="<u2").data)
+        for plane, part in zip(planes, ((slice(height), slice(width)), half, half), strict=True):
+            self._file.write(np.ascontiguousarray(plane[part], dtype=kind).data)
         self.count += 1
 
     def __exit__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -91,6 +91,11 @@ class LazyFrames(Sequence[Yuv]):
     def __len__(self) -> int:
         return self._count
 
+    def __iter__(self) -> Iterator[Yuv]:
+        # A Sequence's own takes an IndexError from ``make`` for the end.
+        for place in range(self._count):
+            yield self[place]
+
     @overload
     def __getitem__(self, place: int) -> Yuv: ...
     @overload
@@ -149,20 +154,32 @@ def _extended(yuv: Yuv, right: int, below: int) -> Yuv:
     )
 
 
+def yuv_pieces(yuv: Yuv) -> Iterator[memoryview]:
+    """The planes Y, U, V one after the other, 16-bit little endian samples (FFmpeg's yuv420p10le), uncopied."""
+    for plane in yuv.planes:
+        yield np.ascontiguousarray(plane, dtype="<u2").data.cast("B")
+
+
 def yuv_bytes(yuv: Yuv) -> bytes:
-    """The planes Y, U, V one after the other, 16-bit little endian samples (FFmpeg's yuv420p10le)."""
-    return b"".join(np.ascontiguousarray(plane, dtype="<u2").tobytes() for plane in yuv.planes)
+    """The same as bytes."""
+    return b"".join(yuv_pieces(yuv))
 
 
 def yuv_bytes_8(yuv: Yuv, *, full_range: bool = False) -> bytes:
-    """The planes Y, U, V one after the other with 8 bits per sample (FFmpeg's yuv420p), rounded to the nearest.
+    """The planes Y, U, V one after the other with 8 bits per sample (FFmpeg's yuv420p); see ``eight_bits``."""
+    return b"".join(plane.tobytes() for plane in eight_bits(yuv, full_range=full_range))
+
+
+def eight_bits(yuv: Yuv, *, full_range: bool = False) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Y, U, V with 8 bits per sample, rounded to the nearest.
 
     Limited range differs from 10 bits by a power of two, full range by the ratio of the largest values (H.273).
     """
     scale = np.float32(255 / 1023 if full_range else 1 / 4)
-    planes = []
-    for number, plane in enumerate(yuv.planes):
-        middle = (512, 128) if number and full_range else (0, 0)
-        values = (plane.astype(np.float32) - middle[0]) * scale + middle[1]
-        planes.append(np.clip(np.rint(values), 0, 255).astype(np.uint8).tobytes())
-    return b"".join(planes)
+
+    def rounded(plane: Plane, *, chroma: bool) -> NDArray[np.uint8]:
+        middle = (512, 128) if chroma and full_range else (0, 0)
+        values: NDArray[np.float32] = (plane.astype(np.float32) - middle[0]) * scale + middle[1]
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+    return rounded(yuv.y, chroma=False), rounded(yuv.u, chroma=True), rounded(yuv.v, chroma=True)

@@ -14,7 +14,7 @@ from vcmpipe.encoders.ffmpeg import ffmpeg_build, find_ffmpeg
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import ColourSpec, Yuv, rgb_to_yuv, yuv_bytes_8
 from vcmpipe.frames.colour import to_ten_bits
-from vcmpipe.frames.video import plane_array
+from vcmpipe.frames.samples import plane_array
 
 H264_RANGE, JPEG_RANGE = RANGES["h264-qp"], RANGES["jpeg-qf"]
 _SECONDS = 60

@@ -10,6 +10,7 @@ import pytest
 
 from vcmpipe.bitstream import StreamJoiner, codec_of, count_pictures, inspect_stream, split_access_units
 from vcmpipe.bitstream.hevc.nal import split_nal_units
+from vcmpipe.bitstream.nal import join_nal_units
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import BitstreamError
 from vcmpipe.process import run
@@ -68,11 +69,15 @@ def test_sizes_may_change_on_the_way(still: bytes, moving: bytes) -> None:
     assert (picture.spec.matrix, picture.spec.range, picture.spec.siting) == ("bt601", "full", "centre")
 
 
-def test_joined_streams_keep_their_parameter_sets(still: bytes) -> None:
+def test_joined_streams_send_equal_parameter_sets_once(still: bytes, moving: bytes) -> None:
     joiner = StreamJoiner("hevc")
     joined = joiner.add(still) + joiner.add(still)
-    assert count_pictures(joined) == 2 and len(joined) == 2 * len(still)
+    assert count_pictures(joined) == 2 and len(joined) < 2 * len(still)
+    assert [unit.type_name for unit in split_nal_units(joined)].count("SPS") == 1
     assert len(list(decode_stream(joined))) == 2
+    headless = join_nal_units([unit for group in split_access_units(moving)[1:] for unit in group.nal_units])
+    with pytest.raises(BitstreamError, match="stream 2 of the joined ones: its first picture is TRAIL"):
+        joiner.add(b"\0\0\0\1\x46\x01\x10" + headless)
     with pytest.raises(BitstreamError, match="no HEVC stream"):
         joiner.add(b"\0\0\0\1\x00\x79\x00")
     with pytest.raises(BitstreamError):

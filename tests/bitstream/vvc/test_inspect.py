@@ -48,7 +48,7 @@ def test_an_ordinary_random_access_stream(sample):
 
 def test_json_can_hold_it(sample):
     info = inspect_stream(merge_regions(sample.streams, sample.layout))
-    loaded = json.loads(json.dumps(dataclasses.asdict(info)))
+    loaded = json.loads(json.dumps(dataclasses.asdict(info), default=str))
     assert loaded["pictures"][1]["regions"][2]["rect"] == {"x": 64, "y": 0, "width": 136, "height": 136}
 
 

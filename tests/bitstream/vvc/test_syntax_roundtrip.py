@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 
 import imageio_ffmpeg
 import pytest
@@ -10,7 +11,7 @@ from vcmpipe.bitstream import NalType, merge_regions, split_nal_units
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.picture_header import read_picture_header, write_picture_header
 from vcmpipe.bitstream.vvc.pps import write_pps
-from vcmpipe.bitstream.vvc.slice_header import read_slice, write_slice
+from vcmpipe.bitstream.vvc.slice_header import read_slice, read_slice_header, write_slice
 from vcmpipe.bitstream.vvc.sps import write_sps
 
 
@@ -96,3 +97,17 @@ def test_elements_have_the_values_that_ffmpeg_reads(variants, tmp_path):
         assert len(ours) == len(theirs) > 2, name
         for mine, other in zip(ours, theirs, strict=True):
             assert mine == other, name
+
+
+@pytest.mark.parametrize("usual", [3, 8, 20, 512])
+def test_a_header_is_the_same_read_without_its_slice(variants, usual, monkeypatch):
+    monkeypatch.setattr("vcmpipe.bitstream.vvc.slice_header._USUAL", usual)
+    for name, stream in variants.items():
+        sets, header = ParameterSets(), None
+        for unit in split_nal_units(stream):
+            sets.read(unit)
+            if unit.type == NalType.PH:
+                header = read_picture_header(unit.payload(), sets)
+            elif unit.is_slice:
+                whole = read_slice(unit, sets, header)
+                assert whole.data and read_slice_header(unit, sets, header) == replace(whole, data=b""), name

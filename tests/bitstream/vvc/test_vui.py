@@ -4,7 +4,7 @@ import av
 import pytest
 
 from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions, split_access_units
-from vcmpipe.bitstream.vvc.vui import vui_fields
+from vcmpipe.bitstream.vvc.vui import restated_vui
 from vcmpipe.errors import InputError
 
 BT601_FULL = Vui(colour_primaries=5, transfer=6, matrix=5, full_range=True, chroma_siting=1)
@@ -56,4 +56,4 @@ def test_without_a_vui_the_streams_is_kept(sample):
 @pytest.mark.parametrize("codes", [(256, 1, 1, False, 0), (1, -1, 1, False, 0), (1, 1, 1, False, 7)])
 def test_codes_out_of_range(codes):
     with pytest.raises(InputError, match="VUI"):
-        vui_fields(Vui(*codes))
+        restated_vui({}, Vui(*codes))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.hevc.nal import AUD, PPS, PREFIX_SEI, SPS, VPS, begins_picture, split_nal_units
-from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, display_size, set_id, vui_of
+from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, display_size, set_place
 from vcmpipe.bitstream.hevc.slice_header import slice_pps_id
+from vcmpipe.bitstream.hevc.vui import vui_of
 from vcmpipe.bitstream.nal import AccessUnit, NalUnit, attach_tail, join_nal_units
 from vcmpipe.bitstream.vui import colour_of
 from vcmpipe.errors import BitstreamError
@@ -46,18 +47,11 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                     size = display_size(sets.active(slice_pps_id(unit))[1])
             except BitstreamError:
                 pass  # a decoder may know more than this reader: the size stays unknown
-            number = set_id(unit)
-            if number is not None:
-                sent.append(((unit.type, number), join_nal_units([unit])))
+            place = set_place(unit)
+            if place is not None:
+                sent.append((place, join_nal_units([unit])))
         if any(unit.is_slice for unit in group):
             found.append(AccessUnit(tuple(group), size, colour, tuple(sent)))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no HEVC stream)")
     return found
-
-
-def joined(stream: bytes) -> bytes:
-    """A stream as it may stand behind others, as it is; BitstreamError where it does not begin with an IDR picture."""
-    if not split_access_units(stream)[0].is_a("idr"):
-        raise BitstreamError("a stream to be joined does not begin with an IDR picture")
-    return stream

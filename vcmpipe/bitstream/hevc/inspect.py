@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from vcmpipe.bitstream.hevc.access_units import group_access_units
 from vcmpipe.bitstream.hevc.nal import begins_picture
-from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, ctb_size, display_size, vui_of
+from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, ctb_size, display_size
 from vcmpipe.bitstream.hevc.slice_header import read_slice
+from vcmpipe.bitstream.hevc.vui import picture_rate, sample_aspect_of, vui_of
 from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, PictureOrder, RegionInfo, StreamInfo, stream_info
 from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.errors import BitstreamError
@@ -82,4 +83,6 @@ def _picture(group: list[NalUnit], sets: ParameterSets, order: PictureOrder, num
         cu_qp_delta_possible=deltas or not regions,
         chroma_qp_delta_possible=False,
         vui=vui_of(sps),
+        rate=picture_rate(sps),
+        sample_aspect=sample_aspect_of(sps),
     )

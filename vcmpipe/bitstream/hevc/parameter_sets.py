@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vcmpipe.bitstream.bits import BitReader, Fields, flags
 from vcmpipe.bitstream.hevc.nal import PPS, SPS, VPS
+from vcmpipe.bitstream.hevc.vui import sps_vui
 from vcmpipe.bitstream.nal import NalUnit
-from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 
 
@@ -26,8 +26,15 @@ def ctb_size(sps: Fields) -> int:
 
 
 def read_sps(payload: bytes) -> Fields:
-    """An SPS up to its colour description (clauses 7.3.2.2, E.2.1); elements have the standard's names."""
+    """An SPS up to the end of its VUI (clauses 7.3.2.2, E.2.1); elements have the standard's names."""
     bits = BitReader(payload, "SPS")
+    sps_in_front_of_vui(bits)
+    sps_vui(bits, bits.fields["sps_max_sub_layers_minus1"])
+    return bits.fields
+
+
+def sps_in_front_of_vui(bits: BitReader) -> None:
+    """An SPS up to vui_parameters_present_flag (clause 7.3.2.2)."""
     bits.u("sps_video_parameter_set_id", 4)
     layers = bits.u("sps_max_sub_layers_minus1", 3, 6)
     bits.u("sps_temporal_id_nesting_flag", 1)
@@ -69,9 +76,6 @@ def read_sps(payload: bytes) -> Fields:
             bits.u(f"lt_ref_pic_poc_lsb_sps[{number}]", poc_bits)
             bits.u(f"used_by_curr_pic_lt_sps_flag[{number}]", 1)
     flags(bits, ("sps_temporal_mvp_enabled_flag", "strong_intra_smoothing_enabled_flag"))
-    if bits.u("vui_parameters_present_flag", 1):
-        _vui(bits)
-    return bits.fields
 
 
 def _profile_tier_level(bits: BitReader, layers: int) -> None:
@@ -138,35 +142,6 @@ def reference_set(fields: Fields, index: int) -> list[tuple[int, int]]:
         raise BitstreamError(f"short_term_ref_pic_set_idx = {index}: the SPS has no such set (damaged stream)")
     count = fields[f"NumDeltaPocs[{index}]"]
     return [(fields[f"DeltaPoc[{index}][{j}]"], fields[f"UsedByCurrPic[{index}][{j}]"]) for j in range(count)]
-
-
-def _vui(bits: BitReader) -> None:
-    if bits.u("aspect_ratio_info_present_flag", 1) and bits.u("aspect_ratio_idc", 8) == 255:
-        bits.u("sar_width_and_height", 32)
-    if bits.u("overscan_info_present_flag", 1):
-        bits.u("overscan_appropriate_flag", 1)
-    if bits.u("video_signal_type_present_flag", 1):
-        bits.u("video_format", 3)
-        bits.u("video_full_range_flag", 1)
-        if bits.u("colour_description_present_flag", 1):
-            for name in ("colour_primaries", "transfer_characteristics", "matrix_coeffs"):
-                bits.u(name, 8)
-    if bits.u("chroma_loc_info_present_flag", 1):
-        bits.ue("chroma_sample_loc_type_top_field", 5)
-        bits.ue("chroma_sample_loc_type_bottom_field", 5)
-
-
-def vui_of(sps: Fields) -> Vui | None:
-    """The colour that an SPS states, or None."""
-    if "video_full_range_flag" not in sps and "chroma_sample_loc_type_top_field" not in sps:
-        return None
-    return Vui(
-        colour_primaries=sps.get("colour_primaries", 2),
-        transfer=sps.get("transfer_characteristics", 2),
-        matrix=sps.get("matrix_coeffs", 2),
-        full_range=bool(sps.get("video_full_range_flag", 0)),
-        chroma_siting=sps.get("chroma_sample_loc_type_top_field"),
-    )
 
 
 def read_pps(payload: bytes) -> Fields:
@@ -236,8 +211,16 @@ class ParameterSets:
             raise BitstreamError(f"a slice needs parameter set {pps_id}, which the stream did not send") from None
 
 
-def set_id(unit: NalUnit) -> int | None:
-    """The id of a parameter set of the base layer; None for other NAL units, and where it cannot be read."""
+def set_place(unit: NalUnit) -> tuple[int, int] | None:
+    """Kind and id of a parameter set of the base layer, which a later one of the same place replaces.
+
+    None for other NAL units, and where the id cannot be read.
+    """
+    number = _set_id(unit)
+    return None if number is None else (unit.type, number)
+
+
+def _set_id(unit: NalUnit) -> int | None:
     if unit.layer_id or unit.type not in (VPS, SPS, PPS) or len(unit.data) < 3:
         return None
     try:

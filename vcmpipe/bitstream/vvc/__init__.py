@@ -6,6 +6,7 @@ from vcmpipe.bitstream.vvc.extract import extract_subpicture
 from vcmpipe.bitstream.vvc.inspect import inspect_stream
 from vcmpipe.bitstream.vvc.merge import Form, merge_regions
 from vcmpipe.bitstream.vvc.nal import NalType, split_nal_units
+from vcmpipe.bitstream.vvc.presentation import presented
 
 __all__ = [
     "Form",
@@ -16,6 +17,7 @@ __all__ = [
     "group_access_units",
     "inspect_stream",
     "merge_regions",
+    "presented",
     "split_access_units",
     "split_nal_units",
 ]

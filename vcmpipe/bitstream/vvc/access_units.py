@@ -8,7 +8,7 @@ from vcmpipe.bitstream.vui import colour_of
 from vcmpipe.bitstream.vvc.nal import NalType, set_place, split_nal_units
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.picture_header import read_picture_header
-from vcmpipe.bitstream.vvc.slice_header import read_slice
+from vcmpipe.bitstream.vvc.slice_header import read_slice_header
 from vcmpipe.bitstream.vvc.sps import chroma_units, cropped_size
 from vcmpipe.bitstream.vvc.vui import vui_of
 from vcmpipe.errors import BitstreamError
@@ -65,7 +65,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                     header = read_picture_header(unit.payload(), sets)
                     size = display_size(header, sets)
                 elif unit.is_slice and size is None:
-                    size = display_size(read_slice(unit, sets, header).picture_header, sets)
+                    size = display_size(read_slice_header(unit, sets, header).picture_header, sets)
             except BitstreamError:
                 # A decoder may know more than this parser: the size stays unknown, inspect_stream says why.
                 continue

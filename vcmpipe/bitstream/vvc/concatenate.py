@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
-from vcmpipe.bitstream.vvc.nal import IDR_TYPES, NalType, is_repeated, make_nal, split_nal_units
+from vcmpipe.bitstream.vvc.nal import IDR_TYPES, NalType, make_nal, sets_in_force, split_nal_units
 from vcmpipe.errors import BitstreamError
 
 
@@ -17,7 +17,7 @@ class StreamWriter:
     """
 
     def __init__(self) -> None:
-        self._in_force: dict[tuple[int, int], bytes] = {}
+        self._sets = sets_in_force()
         self._begun = False
         self.streams = 0
 
@@ -39,7 +39,7 @@ class StreamWriter:
                 # Only behind an end of sequence does a CRA picture begin a coded video sequence of its own.
                 output.append(make_nal(NalType.EOS, b""))
             # Until its first picture a stream must bring what it uses, so only equal sets may be left out there.
-            output += [unit for unit in units if not is_repeated(unit, self._in_force)]
+            output += [unit for unit in units if not self._sets.repeats(unit)]
         except BitstreamError as error:
             raise BitstreamError(f"stream {self.streams} of the joined ones: {error}") from None
         self._begun = True

@@ -13,8 +13,9 @@ from vcmpipe.bitstream.vvc.nal import IDR_TYPES, RESERVED_VCL_TYPES, NalType
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.partition import Partition
 from vcmpipe.bitstream.vvc.picture_header import read_picture_header
-from vcmpipe.bitstream.vvc.slice_header import SLICE_TYPE_NAMES, Slice, read_slice, slice_qp
-from vcmpipe.bitstream.vvc.vui import vui_of
+from vcmpipe.bitstream.vvc.slice_header import SLICE_TYPE_NAMES, Slice, read_slice_header, slice_qp
+from vcmpipe.bitstream.vvc.timing import picture_rate
+from vcmpipe.bitstream.vvc.vui import sample_aspect_of, vui_of
 from vcmpipe.errors import BitstreamError
 
 
@@ -49,7 +50,7 @@ class _Inspector:
                 if unit.layer_id:
                     raise BitstreamError(f"nuh_layer_id = {unit.layer_id}: layers above 0 are not examined")
                 if unit.is_slice:
-                    slices.append((unit, read_slice(unit, self.sets, header)))
+                    slices.append((unit, read_slice_header(unit, self.sets, header)))
                 elif (fields := self.sets.read(unit)) is not None:
                     self.parameter_sets.setdefault(unit.data, ParameterSetInfo(unit.type_name, number, fields))
                 elif unit.type == NalType.PH:
@@ -70,6 +71,7 @@ class _Inspector:
         shown = (0, 0)
         poc: int | None = None
         vui: Vui | None = None
+        rate = sample_aspect = None
         regions: list[RegionInfo] = []
         try:
             if slices:
@@ -79,6 +81,7 @@ class _Inspector:
                 shown = display_size(header, self.sets)
                 width, height, ctu = partition.width, partition.height, partition.ctu
                 vui = vui_of(sps)
+                rate, sample_aspect = picture_rate(sps), sample_aspect_of(sps)
                 cycle = 1 << (sps["sps_log2_max_pic_order_cnt_lsb_minus4"] + 4)
                 msb = 0 if vcl.type in IDR_TYPES else None
                 poc = self.order.of(
@@ -108,6 +111,8 @@ class _Inspector:
             cu_qp_delta_possible=not regions or any(region.cu_qp_delta_possible for region in regions),
             chroma_qp_delta_possible=not regions or any(region.chroma_qp_delta_possible for region in regions),
             vui=vui,
+            rate=rate,
+            sample_aspect=sample_aspect,
         )
 
     def _regions(

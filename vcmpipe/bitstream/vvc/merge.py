@@ -16,7 +16,7 @@ from vcmpipe.bitstream.geometry import RegionLayout
 from vcmpipe.bitstream.nal import NalUnit, join_nal_units
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.bitstream.vvc.merge_sets import cropped_and_coloured, merged_pps, merged_sps, require_equal
-from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, is_repeated, make_nal, split_nal_units
+from vcmpipe.bitstream.vvc.nal import IRAP_TYPES, NalType, make_nal, sets_in_force, split_nal_units
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
 from vcmpipe.bitstream.vvc.picture_header import write_picture_header
 from vcmpipe.bitstream.vvc.pps import read_pps, write_pps
@@ -96,7 +96,7 @@ def merge_regions(
 def _restate(stream: bytes, layout: RegionLayout, display: tuple[int, int], vui: Vui | None) -> bytes:
     """Set the crop and the VUI of a stream; everything else is copied."""
     output: list[NalUnit] = []
-    in_force: dict[tuple[int, int], bytes] = {}
+    sets = sets_in_force()
     for unit in split_nal_units(stream):
         if unit.type == NalType.SPS:
             sps = read_sps(unit.payload())
@@ -111,7 +111,7 @@ def _restate(stream: bytes, layout: RegionLayout, display: tuple[int, int], vui:
             pps = read_pps(unit.payload())
             if pps["pps_conformance_window_flag"]:
                 raise BitstreamError("PPS: pps_conformance_window_flag = 1 is not supported here")
-        if not is_repeated(unit, in_force):
+        if not sets.repeats(unit):
             output.append(unit)
     if not any(unit.is_slice for unit in output):
         raise BitstreamError("region 0: the stream holds no coded picture (it was cut, or nothing was encoded)")

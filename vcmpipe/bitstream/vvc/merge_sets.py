@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from vcmpipe.bitstream.bits import Fields
 from vcmpipe.bitstream.geometry import RegionLayout
+from vcmpipe.bitstream.levels import level_for
 from vcmpipe.bitstream.vui import Vui
-from vcmpipe.bitstream.vvc.levels import level_for
 from vcmpipe.bitstream.vvc.pps import shortest_prefix
 from vcmpipe.bitstream.vvc.sps import chroma_units, ctb_size
-from vcmpipe.bitstream.vvc.vui import is_vui_element, vui_fields
+from vcmpipe.bitstream.vvc.timing import picture_rate
+from vcmpipe.bitstream.vvc.vui import is_vui_element, restated_vui
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.yuv import Rect
 
@@ -50,10 +51,8 @@ def cropped_and_coloured(sps: Fields, display: tuple[int, int], vui: Vui | None)
     if fields["sps_conformance_window_flag"]:
         offsets = zip(_CROP_SIDES, (0, right, 0, bottom), strict=True)
         fields |= {f"sps_conf_win_{side}_offset": offset for side, offset in offsets}
-    if vui is not None:
-        fields = {name: value for name, value in fields.items() if not is_vui_element(name)}
-        fields |= vui_fields(vui)
-    return fields
+    others = {name: value for name, value in fields.items() if not is_vui_element(name)}
+    return others | restated_vui(fields, vui)
 
 
 def merged_sps(
@@ -80,9 +79,7 @@ def merged_sps(
     fields["sps_pic_height_max_in_luma_samples"] = layout.height
     fields["general_level_idc"] = max(
         *(sps["general_level_idc"] for sps in regions),
-        level_for(
-            layout.width, layout.height, len(regions), len(layout.columns), len(layout.rows), _picture_rate(base)
-        ),
+        level_for(layout.width, layout.height, len(regions), len(layout.columns), len(layout.rows), picture_rate(base)),
     )
     for name in base:
         # Sublayers may state lower levels than the merged pictures need: without them the general level holds.
@@ -107,14 +104,6 @@ def _check_size(region: int, sps: Fields, area: Rect, ctu: int) -> None:
     for name in ("sps_conformance_window_flag", "sps_subpic_info_present_flag"):
         if sps[name]:
             raise BitstreamError(f"region {region}: SPS: {name} = 1 is not supported in the stream of a region")
-
-
-def _picture_rate(sps: Fields) -> float | None:
-    if not sps.get("time_scale") or not sps.get("num_units_in_tick"):
-        return None
-    top = sps["sps_max_sublayers_minus1"]
-    duration = sps.get(f"elemental_duration_in_tc_minus1[{top}]", 0) + 1
-    return sps["time_scale"] / sps["num_units_in_tick"] / duration
 
 
 def _subpicture_fields(layout: RegionLayout) -> Fields:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from vcmpipe.bitstream.nal import NalTypes, NalUnit, escape, split_annex_b
+from vcmpipe.bitstream.nal import NalTypes, NalUnit, SetsInForce, escape, split_annex_b
 from vcmpipe.errors import BitstreamError
 
 
@@ -59,19 +59,9 @@ def set_place(unit: NalUnit) -> tuple[int, int] | None:
     return unit.type, unit.data[2] >> _ID_SHIFTS[unit.type]
 
 
-def is_repeated(unit: NalUnit, in_force: dict[tuple[int, int], bytes]) -> bool:
-    """Whether a NAL unit is a parameter set that is in force already; puts it in force otherwise."""
-    place = set_place(unit)
-    if place is None or unit.type == NalType.PREFIX_APS:
-        return False
-    if in_force.get(place) == unit.data:
-        return True
-    if unit.type == NalType.SPS:
-        # Decoders forget the PPS that hang on an SPS when it changes.
-        for pps in [known for known in in_force if known[0] == NalType.PPS]:
-            del in_force[pps]
-    in_force[place] = unit.data
-    return False
+def sets_in_force() -> SetsInForce:
+    """The VPS, SPS and PPS of an output that begins. APS are always sent: pictures replace them all the time."""
+    return SetsInForce(lambda unit: None if unit.type == NalType.PREFIX_APS else set_place(unit))
 
 
 def make_nal(kind: int, payload: bytes, temporal_id: int = 0, layer_id: int = 0) -> NalUnit:

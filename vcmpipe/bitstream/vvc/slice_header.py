@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vcmpipe.bitstream.bits import BitReader, Bits, BitWriter, Fields
 from vcmpipe.bitstream.nal import NalUnit
@@ -14,6 +14,7 @@ from vcmpipe.bitstream.vvc.reference_lists import num_ref_entries, pred_weight_t
 from vcmpipe.errors import BitstreamError
 
 SLICE_B, SLICE_P, SLICE_I = 0, 1, 2
+_USUAL = 512  # bytes that hold a picture and slice header, but for those of many entry points
 SLICE_TYPE_NAMES = {SLICE_B: "B", SLICE_P: "P", SLICE_I: "I"}
 
 
@@ -27,7 +28,7 @@ class Slice:
         fields: the slice header's own elements.
         picture_header: the elements of its picture header, wherever that stood.
         index: its index among the picture's rectangular slices; for runs of tiles, its first tile.
-        data: slice_data() and the trailing bits, without emulation prevention.
+        data: slice_data() and the trailing bits, without emulation prevention; empty where only the header was read.
     """
 
     nal_type: int
@@ -43,20 +44,33 @@ class Slice:
         return self.fields.get("sh_slice_type", SLICE_I)
 
 
+def read_slice_header(unit: NalUnit, sets: ParameterSets, picture_header: Fields | None) -> Slice:
+    """A slice as ``read_slice`` reads it, but without its data: of a long slice only the first bytes are looked at."""
+    if len(unit.data) > _USUAL:
+        try:
+            return replace(_read(unit.type, unit.temporal_id, unit.payload(_USUAL), sets, picture_header), data=b"")
+        except BitstreamError:
+            pass  # a longer header, or a wrong one
+    return replace(read_slice(unit, sets, picture_header), data=b"")
+
+
 def read_slice(unit: NalUnit, sets: ParameterSets, picture_header: Fields | None) -> Slice:
     """Parse a slice's header; BitstreamError for an element that cannot be.
 
     ``picture_header`` is the one sent for this picture in a NAL unit of its own, if there was one.
     """
-    payload = unit.payload()
+    return _read(unit.type, unit.temporal_id, unit.payload(), sets, picture_header)
+
+
+def _read(kind: int, temporal_id: int, payload: bytes, sets: ParameterSets, picture_header: Fields | None) -> Slice:
     reader = BitReader(payload, "slice header")
-    found = Slice(unit.type, unit.temporal_id, reader.fields)
+    found = Slice(kind, temporal_id, reader.fields)
     if not payload or payload[0] & 0x80:
         picture_header = {}
     elif picture_header is None:
         raise BitstreamError("slice header: sh_picture_header_in_slice_header_flag is 0 but no picture header was sent")
     found.picture_header = picture_header
-    found.index = _slice_header(reader, sets, picture_header, unit.type)
+    found.index = _slice_header(reader, sets, picture_header, kind)
     reader.trailing("byte_alignment()")
     found.data = payload[reader.position // 8 :]
     if not found.data.strip(b"\0"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vcmpipe.bitstream.bits import Bits
+from fractions import Fraction
+
+from vcmpipe.bitstream.bits import Bits, Fields
+from vcmpipe.bitstream.presentation import rate_of, ticks
 
 
 def sps_timing_hrd(s: Bits, max_sublayers_minus1: int) -> None:
@@ -52,3 +55,32 @@ def _sublayer_hrd_parameters(s: Bits, i: str) -> None:
             s.ue(f"cpb_size_du_value_minus1[{i}][{j}]")
             s.ue(f"bit_rate_du_value_minus1[{i}][{j}]")
         s.u(f"cbr_flag[{i}][{j}]", 1)
+
+
+def picture_rate(sps: Fields) -> Fraction | None:
+    """Pictures per second, all sublayers shown, as an SPS states them."""
+    return rate_of(sps.get("num_units_in_tick", 0), sps.get("time_scale", 0), _duration(sps))
+
+
+def _duration(sps: Fields) -> int:
+    """Ticks per picture."""
+    return sps.get(f"elemental_duration_in_tc_minus1[{sps['sps_max_sublayers_minus1']}]", 0) + 1
+
+
+def timed(sps: Fields, rate: Fraction) -> Fields:
+    """An SPS that states a rate: one tick per picture, or as many as there are where it describes a HRD."""
+    if any(sps.get(f"general_{kind}_hrd_params_present_flag") for kind in ("nal", "vcl")):
+        units, scale = ticks(rate * _duration(sps))
+        return sps | {"num_units_in_tick": units, "time_scale": scale}
+    top = sps["sps_max_sublayers_minus1"]
+    units, scale = ticks(rate)
+    return sps | {
+        "sps_timing_hrd_params_present_flag": 1,
+        "num_units_in_tick": units,
+        "time_scale": scale,
+        "general_nal_hrd_params_present_flag": 0,
+        "general_vcl_hrd_params_present_flag": 0,
+        "sps_sublayer_cpb_params_present_flag": 0,
+        f"fixed_pic_rate_general_flag[{top}]": 1,
+        f"elemental_duration_in_tc_minus1[{top}]": 0,
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vcmpipe.bitstream.vvc.levels import level_for
+from vcmpipe.bitstream.levels import level_for
 from vcmpipe.errors import BitstreamError
 
 

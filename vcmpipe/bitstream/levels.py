@@ -1,8 +1,13 @@
-"""The level a picture needs (ITU-T H.266 tables A.1 and A.2)."""
+"""The level that a stream needs (ITU-T H.266 tables A.1 and A.2; H.265 tables A.8 and A.9 say the same up to 6.2)."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from vcmpipe.errors import BitstreamError
+
+UNLIMITED = 255
+"""general_level_idc of levels 15.5 (H.266) and 8.5 (H.265), which only still-picture profiles may state."""
 
 # general_level_idc, MaxLumaPs, MaxSlicesPerAu, MaxTilesPerAu, MaxTileCols, MaxLumaSr
 _LEVELS: tuple[tuple[int, int, int, int, int, int], ...] = (
@@ -23,7 +28,9 @@ _LEVELS: tuple[tuple[int, int, int, int, int, int], ...] = (
 )
 
 
-def level_for(width: int, height: int, slices: int, tile_columns: int, tile_rows: int, rate: float | None) -> int:
+def level_for(
+    width: int, height: int, slices: int, tile_columns: int, tile_rows: int, rate: float | Fraction | None
+) -> int:
     """The lowest general_level_idc whose limits hold a picture; BitstreamError where no level's do.
 
     Sizes are in luma samples; ``rate`` is in pictures per second, None where the stream does not state it.
@@ -41,5 +48,23 @@ def level_for(width: int, height: int, slices: int, tile_columns: int, tile_rows
             return idc
     raise BitstreamError(
         f"general_level_idc: no level of H.266 holds a {width}x{height} picture of {slices} slices in "
-        f"{tile_columns}x{tile_rows} tiles{'' if rate is None else f' at {rate:g} pictures per second'}"
+        f"{tile_columns}x{tile_rows} tiles{'' if rate is None else f' at {float(rate):g} pictures per second'}"
     )
+
+
+def least_level(sizes: tuple[int, int], rate: Fraction | None, stated: int, unit: int) -> int:
+    """The general_level_idc to state: what is stated, or a higher one where size and rate of pictures need it.
+
+    Args:
+        sizes: width and height of the pictures in luma samples.
+        rate: pictures per second, where known.
+        stated: general_level_idc as the encoder states it.
+        unit: what the number of a level is multiplied by in the codec's general_level_idc: 16 (H.266) or 30 (H.265).
+
+    Raises:
+        BitstreamError: no level holds such pictures.
+    """
+    if stated == UNLIMITED:
+        return stated
+    major, minor = divmod(level_for(*sizes, 1, 1, 1, rate), 16)
+    return max(stated, unit * major + minor)
