@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vcmpipe.bitstream import inspect_stream
 from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
+from vcmpipe.decoding.decoder import decode_stream
+from vcmpipe.encoders import CodingMode, Encoder, Job, load_encoder, search_encoders
+from vcmpipe.encoders.base import Structure
 from vcmpipe.encoders.command import CommandEncoder, at_least, identify
 from vcmpipe.encoders.description import read_description
 from vcmpipe.encoders.discovery import _DESCRIPTIONS
 from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE
 from vcmpipe.encoders.maps import WrittenMap
-from vcmpipe.errors import InputError
-from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.frames import ColourSpec, psnr_y, rgb_to_yuv
 from vcmpipe.qpmap import QpMap
 
 GOOD = """
@@ -26,6 +31,7 @@ codec = "vvc"
 qp_range = [0, 63]
 arguments = ["{input}", "{output}", "{width}", "{height}", "{qp}"]
 """
+LOW_DELAY = '\n[structures.low-delay]\narguments = ["--ld", "{rate}"]\n'
 MAP = '\n[map]\nform = "mask"\narguments = ["-mi", "{map}", "-qbg", "{background_qp}"]\n'
 
 
@@ -57,6 +63,17 @@ def script(path: Path, body: str) -> Path:
         (GOOD + MAP + "ctu = 48", "CTU size 48"),
         (GOOD + '[version]\narguments = []\npattern = "("', "version.pattern is no regular expression"),
         (GOOD + '[version]\narguments = []\npattern = "x"', "one group"),
+        (GOOD + "[structures.inter]\narguments = []", "structures.inter is not known"),
+        (GOOD + "[structures.low-delay]", "structures.low-delay.arguments is missing"),
+        (GOOD + '[structures.intra]\narguments = ["{structure}"]', "choose placeholders from"),
+        (GOOD + "[structures.random-access]\narguments = []\ngop = 0", "structures.random-access.gop is 0"),
+        (GOOD + '[structures.intra]\narguments = []\nfirst_only = "no"', "structures.intra.first_only is 'no'"),
+        (GOOD.replace('"{qp}"', '"{qp}", "{structure}", "{structure}"'), "'{structure}' twice"),
+        (GOOD + MAP + 'order = "display"', "map.order is 'display': choose one of presentation, coding"),
+        (
+            GOOD + "[structures.random-access]\narguments = []\ngop = 12" + MAP + 'order = "coding"',
+            "structures.random-access.gop is 12: maps in coding order need a power of two",
+        ),
         (GOOD + '[presets]\nfastest = "x"', "presets.fastest is not known"),
     ],
 )
@@ -83,13 +100,69 @@ def test_command_lines_of_the_shipped_ones(make_frame) -> None:
         assert argv[0] == f"/bin/{name}"
         assert (value["--input"], value["--input-res"], value["--qp"]) == ("/t/-i.yuv", "98x66", "30")
         assert (value["--preset"], value["--period"], value["--gop"]) == ("slow", "1", "0")
-        assert (value["--roi"], value["--range"], value["--colormatrix"]) == ("/t/map0.txt", "pc", "smpte170m")
+        # The map by its bare name: uvg266 aborts over long ones.
+        assert (value["--roi"], value["--range"], value["--colormatrix"]) == ("map0.txt", "pc", "smpte170m")
         assert not {"--vaq", "--set-qp-in-cu", "--bitrate"} & set(argv)
     argv = command("vtm", Job([yuv], 41, CodingMode(), ColourSpec()))
     assert argv[:3] == ["/bin/EncoderAppStatic", "-c", "/bin/encoder_intra_vtm.cfg"]
+    assert {"--TemporalSubsampleRatio=1", "--ProgressiveSource=1"} <= set(argv)
     assert {"--QP=41", "--SourceWidth=98", "--ConformanceWindowMode=1", "--InputFile=/t/-i.yuv"} <= set(argv)
     with pytest.raises(InputError, match="reads no QP maps"):
         command("vtm", job)
+
+
+def test_command_lines_of_sequences(make_frame) -> None:
+    yuv = rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())
+    job = Job([yuv] * 17, 30, CodingMode(), ColourSpec("bt2020", primaries=9, transfer=16), rate=Fraction(30000, 1001))
+    seeking = replace(job, structure="random-access", intra_period=40)
+    whole = replace(seeking, intra_period=None)
+    low_delay = replace(seeking, structure="low-delay")
+    for name in ("uvg266", "kvazaar"):
+        for given, period, gop in ((seeking, "48", "16"), (whole, "0", "16"), (low_delay, "0", "lp-g4d3t1")):
+            argv = command(name, given)
+            value = dict(itertools.pairwise(argv[1:]))
+            assert (value["--period"], value["--gop"], value["--intra-qp-offset"]) == (period, gop, "0")
+            assert (value["--input-fps"], value["--frames"]) == ("30000/1001", "17")
+            colour = (value["--colorprim"], value["--transfer"], value["--colormatrix"])
+            assert colour == ("bt2020", "undef", "bt2020nc")
+            assert argv.index("--gop") > argv.index("--preset"), "a preset chooses a group, too"
+    for given, period in ((seeking, "48"), (whole, "-1")):
+        argv = command("vtm", given)
+        assert argv[1:4] == ["-c", "/bin/encoder_randomaccess_vtm_gop16.cfg", f"--IntraPeriod={period}"]
+        assert {"--FrameRate=29.97003", "--IntraQPOffset=0", "--TemporalFilter=0"} <= set(argv)
+    assert command("vtm", low_delay)[1:3] == ["-c", "/bin/encoder_lowdelay_vtm.cfg"]
+    # One picture is intra in every structure; without a rate one has to be stated all the same.
+    still = command("uvg266", replace(seeking, frames=[yuv], rate=None))
+    assert (still[still.index("--gop") + 1], still[still.index("--input-fps") + 1]) == ("0", "25/1")
+
+
+def test_a_configuration_that_is_not_beside_the_program(tmp_path: Path, make_frame) -> None:
+    yuv = rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())
+    encoder = CommandEncoder(
+        read_description(_DESCRIPTIONS / "vtm.toml"), script(tmp_path / "EncoderAppStatic", ""), "x"
+    )
+    job = Job([yuv] * 2, 30, CodingMode(), structure="random-access")
+    with pytest.raises(InputError, match=r"random-access with encoder_randomaccess_vtm_gop16\.cfg, which is not in"):
+        encoder.encode([job])
+    (tmp_path / "encoder_randomaccess_vtm_gop16.cfg").touch()
+    with pytest.raises(ProcessError, match="wrote 0 pictures for 2 frames"):
+        encoder.encode([job])
+
+
+def test_a_description_without_structures_codes_intra_only(tmp_path: Path, make_frame) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    description = read_description(tmp_path / "mine.toml")
+    encoder = CommandEncoder(description, script(tmp_path / "mine", ""), "x")
+    assert encoder.capabilities.structures == ("intra",)
+    yuv = rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())
+    with pytest.raises(InputError, match="encoder mine does not code low-delay: it codes intra"):
+        encoder.encode([Job([yuv] * 2, 30, CodingMode(), structure="low-delay")])
+    (tmp_path / "mine.toml").write_text(GOOD + LOW_DELAY)
+    description = read_description(tmp_path / "mine.toml")
+    assert description.capabilities.structures == ("intra", "low-delay")
+    # Where {structure} does not stand, its arguments come last.
+    assert description.structure_arguments("low-delay") == (*description.arguments, "--ld", "{rate}")
+    assert description.structure_arguments("intra") == description.arguments
 
 
 # An encoder program of nobody's: it checks its mask, and lets kvazaar code with two QPs.
@@ -198,3 +271,43 @@ def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
     coded = coder.by_map(requested, "native" if encoder.capabilities.native_map else "uniform")
     assert str(check_segment(coder, coded, requested)).startswith("yes")
     assert coder.decode_still(coded)[1] > 22
+
+
+@pytest.mark.parametrize("structure", ["intra", "random-access", "low-delay"])
+@pytest.mark.parametrize("name", ["uvg266", "kvazaar", "vtm"])
+def test_sequences_of_the_real_thing_wherever_it_is_found(name: str, structure: Structure, moving) -> None:
+    try:
+        encoder = load_encoder(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    if not isinstance(encoder, CommandEncoder):
+        pytest.skip(f"{name}'s own program is not here, only {encoder.build}")
+    count, size = (3, (64, 64)) if name == "vtm" else (19, (130, 98))  # VTM takes seconds for a frame
+    frames = moving(count, *size)
+    job = Job(frames, 32, CodingMode(), ColourSpec(), structure, Fraction(10))
+    (stream,) = encoder.encode([job])
+    pictures = inspect_stream(stream).pictures
+    assert [picture.slice_types == "I" for picture in pictures][1:] == [structure == "intra"] * (count - 1)
+    assert pictures[0].nal_type.startswith("IDR") and pictures[0].regions[0].qp == 32
+    decoded = [picture.yuv for picture in decode_stream(stream)]
+    assert min(psnr_y(source, yuv) for source, yuv in zip(frames, decoded, strict=True)) > 27
+    if encoder.capabilities.native_map:
+        assert map_lands_in(encoder, replace(job, qp=24), 5)
+
+
+def map_lands_in(encoder: Encoder, job: Job, frame: int) -> bool:
+    """Whether the frame that has a map of its own is the one that differs most."""
+    width, height = job.width, job.height
+    flat, own = QpMap.uniform(44, width, height, 64), QpMap.uniform(24, width, height, 64)
+    maps = [flat] * len(job.frames)
+    maps[-1] = own  # the same smallest QP in both, which deltas count from
+    streams = []
+    for place in (None, frame):
+        if place is not None:
+            maps[place] = own
+        streams += encoder.encode([replace(job, qp=tuple(maps))])
+    before, after = ([picture.yuv for picture in decode_stream(stream)] for stream in streams)
+    gains = [
+        psnr_y(source, new) - psnr_y(source, old) for source, old, new in zip(job.frames, before, after, strict=True)
+    ]
+    return int(np.argmax(gains)) == frame

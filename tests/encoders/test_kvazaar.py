@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vcmpipe.bitstream import inspect_stream
+from vcmpipe.bitstream import inspect_stream, presentation_order
 from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import Capabilities, CodingMode, Job, load_encoder
-from vcmpipe.encoders.kvazaar import CAPABILITIES, metadata, parameters
+from vcmpipe.encoders.base import Structure
+from vcmpipe.encoders.kvazaar import CAPABILITIES, map_order, metadata, parameters
 from vcmpipe.errors import InputError
-from vcmpipe.frames import ColourSpec, Frame, Yuv, rgb_to_yuv, yuv_bytes_8
-from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map
+from vcmpipe.frames import ColourSpec, Frame, Yuv, psnr_y, rgb_to_yuv, yuv_bytes_8
+from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map, fit_maps
 
 
 def two_levels(coder: SegmentCoder, low: int = 27, high: int = 46) -> QpMap:
@@ -120,6 +122,92 @@ def test_the_command_line(make_frame, tmp_path: Path) -> None:
         "hevc_metadata=crop_right=2:crop_bottom=6:colour_primaries=1:transfer_characteristics=1:"
         "matrix_coefficients=6:video_full_range_flag=1:chroma_sample_loc_type=2"
     )
+
+
+@pytest.mark.parametrize("structure", ["intra", "random-access", "low-delay"])
+@pytest.mark.parametrize("frames", [1, 2, 5, 16, 17, 33])
+def test_sequences_of_any_length(moving, structure: Structure, frames: int) -> None:
+    sources = moving(frames, 98, 66)
+    job = Job(sources, 32, CodingMode(), ColourSpec(), structure, Fraction(10))
+    (stream,) = load_encoder("kvazaar").encode([job])
+    pictures = inspect_stream(stream).pictures
+    assert [picture.nal_type.startswith("IDR") for picture in pictures] == [
+        number == 0 or structure == "intra" for number in range(frames)
+    ]
+    assert presentation_order(pictures) == map_order(job)
+    decoded = [picture.yuv for picture in decode_stream(stream)]
+    assert min(psnr_y(source, yuv) for source, yuv in zip(sources, decoded, strict=True)) > 27
+
+
+@pytest.mark.parametrize(
+    ("structure", "qp", "offsets"),
+    [
+        ("random-access", 22, [0, 7, 5, 7, 4, 7, 5, 7, 1, 7, 5, 7, 4, 7, 5, 7, 1]),
+        ("random-access", 32, [0, 9, 8, 9, 6, 9, 8, 9, 3, 9, 8, 9, 6, 9, 8, 9, 1]),
+        ("random-access", 42, [0, 9, 8, 9, 7, 9, 8, 9, 4, 9, 8, 9, 7, 9, 8, 9, 1]),
+        ("low-delay", 22, [0, 5, 4, 5, 1, 5, 4, 5, 1, 5, 4, 5, 1, 5, 4, 5, 1]),
+        ("low-delay", 32, [0, 8, 7, 8, 1, 8, 7, 8, 1, 8, 7, 8, 1, 8, 7, 8, 1]),
+        ("intra", 32, [0] * 17),
+    ],
+)
+def test_only_the_cascade_moves_the_qp(moving, structure: Structure, qp: int, offsets: list[int]) -> None:
+    """The table of docs/encoders.md, whatever the preset."""
+    sources = moving(17, 64, 64)
+    jobs = [Job(sources, qp, CodingMode(preset), ColourSpec(), structure) for preset in ("faster", "medium")]
+    for stream in load_encoder("kvazaar").encode(jobs):
+        pictures = inspect_stream(stream).pictures
+        shown = sorted(zip(presentation_order(pictures), pictures, strict=True), key=lambda pair: pair[0])
+        assert [picture.regions[0].qp - qp for _, picture in shown] == offsets
+        assert not any(picture.cu_qp_delta_possible for picture in pictures)
+
+
+def test_intra_pictures_for_seeking(moving) -> None:
+    job = Job(moving(40, 64, 64), 38, CodingMode(), ColourSpec(), "random-access", intra_period=10)
+    (stream,) = load_encoder("kvazaar").encode([job])
+    pictures = inspect_stream(stream).pictures
+    intra = [(p.poc, p.nal_type) for p in pictures if p.slice_types == "I"]
+    assert intra == [(0, "IDR_W_RADL"), (16, "CRA"), (32, "CRA")]
+    assert presentation_order(pictures) == map_order(job)
+    assert len(list(decode_stream(stream))) == 40
+
+
+@pytest.mark.parametrize("structure", ["intra", "random-access", "low-delay"])
+def test_maps_reach_their_frames_on_top_of_the_cascade(moving, structure: Structure) -> None:
+    sources = moving(17, 192, 64)
+    encoder = load_encoder("kvazaar")
+    coarse, fine = QpMap(np.array([[34, 34, 24]]), 64, 192, 64), QpMap(np.array([[24, 34, 24]]), 64, 192, 64)
+    maps = tuple(fine if i == 11 else coarse for i in range(17))
+    jobs = [Job(sources, qp, CodingMode(), ColourSpec(), structure) for qp in (maps, coarse, 24, 34)]
+
+    def levels(stream: bytes, columns: slice) -> np.ndarray:
+        errors = [
+            np.square(source.y[:, columns].astype(float) - picture.yuv.y[:, columns]).mean()
+            for source, picture in zip(sources, decode_stream(stream), strict=True)
+        ]
+        return 10 * np.log10(1023**2 / np.array(errors))
+
+    own, same, low, high = encoder.encode(jobs)
+    left, middle, right = slice(0, 64), slice(64, 128), slice(128, 192)
+    assert int((levels(own, left) - levels(same, left)).argmax()) == 11
+    # An area without a delta is as at the map's smallest QP, one with 10 as at 10 more: the cascade stays.
+    assert np.abs(levels(same, right) - levels(low, right)).max() < 0.5
+    assert (
+        np.abs(levels(same, middle) - levels(high, middle)) < np.abs(levels(same, middle) - levels(low, middle))
+    ).all()
+
+
+def test_maps_that_do_not_fit_the_frames(moving) -> None:
+    encoder = load_encoder("kvazaar")
+    sources = moving(2, 64, 64)
+    one, far = QpMap.uniform(20, 64, 64, 64), QpMap.uniform(50, 64, 64, 64)
+    with pytest.raises(InputError, match="1 map for 2 frames"):
+        encoder.encode([Job(sources, (one,), CodingMode(), ColourSpec())])
+    # Each fits by itself; together they are further apart than a delta can say.
+    with pytest.raises(InputError, match="within 25"):
+        encoder.encode([Job(sources, (one, far), CodingMode(), ColourSpec())])
+    fitted, notes = fit_maps((one, far), CAPABILITIES.map_limits or MapLimits())
+    assert [item.minimum() for item in fitted] == [20, 45] and len(notes) == 1
+    assert len(encoder.encode([Job(sources, fitted, CodingMode(), ColourSpec())])) == 1
 
 
 def test_eight_bits() -> None:

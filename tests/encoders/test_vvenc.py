@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
-from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -14,10 +14,12 @@ import pytest
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import CodingMode, Job, load_encoder
-from vcmpipe.encoders.base import TooDenseError
+from vcmpipe.encoders.base import Structure, TooDenseError
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp, parameters
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.frames import ColourSpec, pad_yuv, psnr_y, rgb_to_yuv
+from vcmpipe.frames import ColourSpec, Yuv, pad_yuv, psnr_y, rgb_to_yuv
+
+FLAT = Yuv(np.full((64, 64), 512, np.uint16), *(np.full((32, 32), 512, np.uint16) for _ in range(2)))
 
 
 def yuv_of(make_frame, width: int, height: int, seed: int = 0):
@@ -38,7 +40,7 @@ def yuv_of(make_frame, width: int, height: int, seed: int = 0):
     ],
 )
 def test_switches_of_each_mode(mode: CodingMode, present: set[str], absent: set[str]) -> None:
-    keys = set(parameters(mode))
+    keys = set(parameters(Job([FLAT], 32, mode)))
     assert present <= keys and not absent & keys
 
 
@@ -68,7 +70,7 @@ def test_several_sizes_and_qps_in_one_process(make_frame) -> None:
 @pytest.mark.parametrize("qp", [0, 1, 31, 62, 63])
 def test_the_qp_in_the_stream_is_the_one_asked_for(make_frame, qp: int) -> None:
     frame = make_frame(64, 64)
-    smooth = replace(frame, rgb=cv2.GaussianBlur(frame.rgb, (0, 0), 2))
+    smooth = frame.with_rgb(cv2.GaussianBlur(frame.rgb, (0, 0), 2))
     yuv = pad_yuv(rgb_to_yuv(smooth.rgb, ColourSpec()), 8)
     (stream,) = load_encoder("vvenc").encode([Job([yuv], qp, CodingMode())])
     assert inspect_stream(stream).pictures[0].regions[0].qp == qp
@@ -156,3 +158,68 @@ def test_vvencapp_codes_the_same_as_ffmpeg(tmp_path: Path, make_frame) -> None:
     app = Vvencapp(script(tmp_path / "vvencapp", SHIM), "shim")
     jobs = [Job([yuv_of(make_frame, 64, 48)], qp, CodingMode(region=True, ctu=32)) for qp in (30, 40)]
     assert app.encode(jobs) == load_encoder("vvenc").encode(jobs)
+
+
+@pytest.mark.parametrize(
+    ("structure", "period", "given"),
+    [
+        ("intra", None, {"IntraPeriod": "1", "DecodingRefreshType": "idr"}),
+        ("random-access", None, {"IntraPeriod": "-1", "DecodingRefreshType": "cra", "GOPSize": "16", "POC0IDR": "1"}),
+        ("random-access", 20, {"IntraPeriod": "32", "DecodingRefreshType": "cra", "GOPSize": "16", "POC0IDR": "1"}),
+        ("low-delay", 20, {"IntraPeriod": "-1", "DecodingRefreshType": "none", "GOPSize": "8", "PicReordering": "0"}),
+    ],
+)
+def test_switches_of_each_structure(structure: Structure, period: int | None, given: dict[str, str]) -> None:
+    frames = [FLAT] * 3
+    keys = parameters(Job(frames, 32, CodingMode(), structure=structure, intra_period=period))
+    assert given.items() <= keys.items()
+    # One picture is an intra picture whatever the structure; and the encoder as it comes is not told its groups.
+    assert parameters(Job(frames[:1], 32, CodingMode(), structure=structure)) == parameters(
+        Job(frames[:1], 32, CodingMode())
+    )
+    default = parameters(Job(frames, 32, CodingMode(constant_qp=False), structure=structure))
+    assert ("GOPSize" in default) == (structure == "low-delay")
+
+
+@pytest.mark.parametrize("structure", ["random-access", "low-delay"])
+@pytest.mark.parametrize("count", [1, 2, 17, 18])
+def test_sequences_of_any_length(structure: Structure, count: int, make_video) -> None:
+    frames = [frame.planes.yuv() for frame in make_video(64, 48, count)]
+    (stream,) = load_encoder("vvenc").encode([Job(frames, 37, CodingMode(), structure=structure, rate=Fraction(10))])
+    pictures = inspect_stream(stream).pictures
+    assert sorted(picture.poc for picture in pictures) == list(range(count))
+    assert pictures[0].nal_type == "IDR_N_LP" and pictures[0].regions[0].qp == (34 if count > 1 else 37)
+    assert all(picture.slice_types != "I" for picture in pictures[1:])
+    shown = list(decode_stream(stream))
+    assert min(psnr_y(source, each.yuv) for source, each in zip(frames, shown, strict=True)) > 25
+
+
+def test_further_intra_pictures_are_there_to_seek(make_video) -> None:
+    frames = [frame.planes.yuv() for frame in make_video(64, 48, 40)]
+    job = Job(frames, 37, CodingMode(), structure="random-access", rate=Fraction(10), intra_period=10)
+    pictures = inspect_stream(load_encoder("vvenc").encode([job])[0]).pictures
+    assert [(p.poc, p.nal_type) for p in pictures if p.slice_types == "I"] == [
+        (0, "IDR_N_LP"),
+        (16, "CRA"),
+        (32, "CRA"),
+    ]
+
+
+def test_a_frame_that_cannot_be_made_ends_the_encoder(make_video) -> None:
+    frames = [frame.planes.yuv() for frame in make_video(64, 48, 4)]
+
+    class Broken(list):
+        def __iter__(self):
+            yield frames[0]
+            raise InputError("clip.mp4#1 is damaged")
+
+    with pytest.raises(InputError, match="is damaged"):
+        load_encoder("vvenc").encode([Job(Broken(frames), 37, CodingMode(), structure="random-access")])
+
+
+@pytest.mark.parametrize("qp", [0, 1, 63])
+def test_the_first_picture_is_finer_but_for_what_does_not_exist(qp: int, make_video) -> None:
+    frames = [frame.planes.yuv() for frame in make_video(64, 48, 3)]
+    job = Job(frames, qp, CodingMode(), structure="random-access")
+    pictures = inspect_stream(load_encoder("vvenc").encode([job])[0]).pictures
+    assert pictures[0].regions[0].qp == max(qp - 3, 0) and all(0 <= each.regions[0].qp <= 63 for each in pictures)

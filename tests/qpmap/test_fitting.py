@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from vcmpipe.errors import InputError
-from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map
+from vcmpipe.qpmap import KVAZAAR_SPAN, MapLimits, QpMap, fit_map, fit_maps
 from vcmpipe.qpmap.fitting import few_rectangles, rectangles, two_levels
 
 maps = arrays(np.int8, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 63))
@@ -73,3 +73,33 @@ def test_each_loss_has_its_name() -> None:
 def test_limits_that_make_no_sense(values: dict) -> None:
     with pytest.raises(InputError):
         MapLimits(**values)
+
+
+def test_maps_of_a_segment_share_a_span_and_the_levels_of_a_mask() -> None:
+    maps = [QpMap(np.array([[low, 40]]), 64, 128, 64) for low in (30, 20, 40)]
+    fitted, notes = fit_maps(maps, MapLimits(ctu=64, span=15))
+    assert [item.qp.tolist() for item in fitted] == [[[30, 35]], [[20, 35]], [[35, 35]]]
+    assert len(notes) == 1 and "within 15" in notes[0]
+    fitted, notes = fit_maps(maps, MapLimits(ctu=64, levels=2))
+    assert [item.qp.tolist() for item in fitted] == [[[20, 40]], [[20, 40]], [[40, 40]]]
+    assert fit_maps(fitted, MapLimits(ctu=64, levels=2)) == (fitted, ())
+    assert fit_maps(maps, MapLimits(ctu=32))[1] == ("maps resampled from CTU 64 to 32 (minimum)",)
+
+
+def test_rectangles_are_counted_in_each_frame() -> None:
+    maps = [QpMap(np.array([[20, 40, 30, 40, 20]]), 64, 320, 64), QpMap.uniform(40, 320, 64, 64)]
+    fitted, notes = fit_maps(maps, MapLimits(rectangles=1))
+    assert fitted[0].qp.tolist() == [[20] * 5] and fitted[1] == maps[1]
+    assert notes[0].startswith("frame 0: ")
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ([], "without maps"),
+        ([QpMap.uniform(30, 64, 64, 64), QpMap.uniform(30, 128, 64, 64)], "differ in size"),
+    ],
+)
+def test_maps_that_are_no_segments(maps: list[QpMap], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fit_maps(maps, MapLimits())

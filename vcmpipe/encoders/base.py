@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from vcmpipe.bitstream import CODECS, Codec
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 class TooDenseError(ProcessError):
     """A picture took more bits per pixel than the encoder has room for; a higher QP would do."""
+
+
+KEY_OFFSET = 3
+"""QP steps by which encoders may code a sequence's intra pictures finer than it: all its other frames live on them."""
+
+
+class IncompleteError(ProcessError):
+    """An encoder exited with 0 and wrote another number of pictures than it was given."""
 
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
@@ -92,22 +101,41 @@ class Job:
         frames: 1..N pictures of one size in presentation order. Width and height are multiples of 8, at least 8x16 or
             16x8; for encoders without regions any even numbers. They may be made on demand: an adapter
             takes one after another and holds none.
-        qp: One QP for the segment, or a map where the encoder reads maps, bent to its ``map_limits``.
+        qp: One QP for the segment; or, where the encoder reads maps, a map for all frames or one for each frame in
+            presentation order, bent to its ``map_limits``. A map is relative to the structure's own cascade: where a
+            frame is coded at more than the segment's QP, so is every CTU of it.
         mode: How to code it.
         colour: What the samples mean, for encoders that write it into the stream themselves.
         structure: How the frames may refer to each other; a single picture is intra in every structure.
+        rate: Frames per second; None where frames are not moments of a video.
+        intra_period: Frames from one intra picture to the next in random access, for who needs to seek inside the
+            segment; None: only the first frame is one. Adapters round it up to whole groups of pictures.
     """
 
     frames: Sequence[Yuv]
-    qp: int | QpMap
+    qp: int | QpMap | tuple[QpMap, ...]
     mode: CodingMode
     colour: ColourSpec | None = None
     structure: Structure = "intra"
+    rate: Fraction | None = None
+    intra_period: int | None = None
 
     @property
     def lowest_qp(self) -> int:
-        """The QP, or the map's smallest."""
-        return self.qp.minimum() if isinstance(self.qp, QpMap) else self.qp
+        """The QP, or the smallest of all maps."""
+        return self.qp if isinstance(self.qp, int) else min(qp_map.minimum() for qp_map in self.maps)
+
+    @property
+    def maps(self) -> tuple[QpMap, ...]:
+        """The map of each frame in presentation order; none where the segment has one QP."""
+        if isinstance(self.qp, QpMap):
+            return (self.qp,) * len(self.frames)
+        return () if isinstance(self.qp, int) else self.qp
+
+    @property
+    def coded_structure(self) -> Structure:
+        """The structure; a single picture is intra in every one."""
+        return self.structure if len(self.frames) > 1 else "intra"
 
     @property
     def width(self) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from vcmpipe import process
@@ -14,12 +15,40 @@ from vcmpipe.encoders.base import PRESETS, Capabilities, Job
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import encode_files, seconds_allowed
 from vcmpipe.encoders.maps import WrittenMap, write_map
+from vcmpipe.encoders.order import check_order, coding_order
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec
-from vcmpipe.qpmap import QpMap
 
-_MATRIX_NAMES = {"bt709": "bt709", "bt601": "smpte170m"}
+# Names of H.273's codes as x264 and those after it have them. What has no name there is stated as undefined.
+_PRIMARIES_NAMES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+}
+_TRANSFER_NAMES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    9: "log100",
+    10: "log316",
+    11: "iec61966-2-4",
+    12: "bt1361e",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+}
+_MATRIX_NAMES = {"bt709": "bt709", "bt601": "smpte170m", "bt2020": "bt2020nc"}
 _RANGE_NAMES = {"limited": "tv", "full": "pc"}
+# Frames per second that are stated where frames are not moments of a video.
+_NO_RATE = Fraction(25)
+_FOLDER = "{folder}/"
 
 
 @dataclass(frozen=True)
@@ -42,7 +71,7 @@ class CommandEncoder:
 
     def command(self, job: Job, source: Path, output: Path, written: WrittenMap | None) -> list[str]:
         """The command line that codes one job."""
-        if not isinstance(job.qp, QpMap):
+        if isinstance(job.qp, int):
             qp = background = job.qp
         elif written is not None:
             qp, background = written.qp, written.background
@@ -50,6 +79,8 @@ class CommandEncoder:
             raise InputError(f"encoder {self.name} reads no QP maps")
         colour = job.colour or ColourSpec()
         vui = Vui.of_colour(colour)
+        rate = (job.rate or _NO_RATE).limit_denominator(100_000)  # programs hold both numbers in 32 bits
+        structure = job.coded_structure
         values = {
             "input": process.file_argument(source),
             "output": process.file_argument(output),
@@ -58,35 +89,67 @@ class CommandEncoder:
             "height": job.height,
             "qp": qp,
             "preset": self.description.presets.get(job.mode.preset, job.mode.preset),
-            "map": process.file_argument(written.path) if written else "",
+            # Run where it lies: kvazaar's kin free a long name of a map twice when they end.
+            "map": written.path.name if written else "",
             "background_qp": background,
+            "rate": f"{float(rate):.8g}",
+            "rate_num": rate.numerator,
+            "rate_den": rate.denominator,
+            "intra_period": self.description.intra_period(structure, job.intra_period),
             "primaries": vui.colour_primaries,
             "transfer": vui.transfer,
             "matrix": vui.matrix,
             "full_range": int(vui.full_range),
             "siting": vui.chroma_siting or 0,
+            "primaries_name": _PRIMARIES_NAMES.get(vui.colour_primaries, "undef"),
+            "transfer_name": _TRANSFER_NAMES.get(vui.transfer, "undef"),
             "matrix_name": _MATRIX_NAMES[colour.matrix],
             "range_name": _RANGE_NAMES[colour.range],
             "folder": process.file_argument(self.binary.parent),
         }
         table = self.description.map
-        arguments = self.description.arguments + (table.arguments if table and written else ())
+        arguments = self.description.structure_arguments(structure) + (table.arguments if table and written else ())
         return [str(self.binary), *(argument.format_map(values) for argument in arguments)]
+
+    def _check_folder(self, job: Job) -> None:
+        """Refuse a job for which a file beside the program is missing: InputError."""
+        for argument in self.description.structure_arguments(job.coded_structure):
+            name = argument.removeprefix(_FOLDER)
+            if name != argument and "{" not in name and not (self.binary.parent / name).exists():
+                raise InputError(
+                    f"encoder {self.name} codes {job.coded_structure} with {process.one_line(name)}, which is not in "
+                    f"{process.one_line(str(self.binary.parent))}: put it beside the program"
+                )
+
+    def _map_order(self, job: Job) -> list[int] | None:
+        """The frames of a job in the order in which maps are read; None: as they are presented."""
+        table, structure = self.description.map, job.coded_structure
+        if table is None or table.order != "coding":
+            return None
+        return coding_order(len(job.frames), self.description.group(structure) if structure == "random-access" else 1)
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
         """Code the jobs, one process after another. See ``Encoder.encode``."""
+        for job in jobs:
+            self._check_folder(job)
         seconds = dict.fromkeys(PRESETS, float(self.description.seconds_per_megapixel))
         table = self.description.map
 
         def run(folder: Path, inputs: list[Path], outputs: list[Path]) -> None:
             for number, (job, source, output) in enumerate(zip(jobs, inputs, outputs, strict=True)):
                 written = None
-                if isinstance(job.qp, QpMap) and table is not None:
-                    written = write_map(job, table.form, folder / f"map{number}{table.ending}", self.capabilities)
+                if table is not None and job.maps:
+                    path = folder / f"map{number}{table.ending}"
+                    written = write_map(job, table.form, path, self.capabilities, self._map_order(job))
                 argv = self.command(job, source, output, written)
                 process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
 
-        return encode_files(self, jobs, run, depth=self.description.depth)
+        streams = encode_files(self, jobs, run, depth=self.description.depth)
+        for job, stream in zip(jobs, streams, strict=True):
+            order = self._map_order(job)
+            if isinstance(job.qp, tuple) and order is not None:
+                check_order(stream, order, self.name)
+        return streams
 
 
 def identify(description: Description, binary: Path) -> tuple[CommandEncoder | None, str]:

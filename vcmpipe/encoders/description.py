@@ -11,17 +11,28 @@ import msgspec
 from msgspec import Meta
 
 from vcmpipe.bitstream import Codec
-from vcmpipe.encoders.base import PRESETS, Capabilities
+from vcmpipe.encoders.base import PRESETS, Capabilities, Structure
 from vcmpipe.encoders.maps import MAP_FORMS, MapForm, limits_of
+from vcmpipe.encoders.order import whole_groups
 from vcmpipe.errors import InputError
 
 _JOB_PLACEHOLDERS = ("input", "output", "frames", "width", "height", "qp", "preset", "map", "background_qp", "folder")
-_COLOUR_PLACEHOLDERS = ("primaries", "transfer", "matrix", "full_range", "siting", "matrix_name", "range_name")
-PLACEHOLDERS = _JOB_PLACEHOLDERS + _COLOUR_PLACEHOLDERS
+_TIME_PLACEHOLDERS = ("rate", "rate_num", "rate_den", "intra_period")
+_COLOUR_PLACEHOLDERS = ("primaries", "transfer", "matrix", "full_range", "siting")
+_COLOUR_NAMES = ("primaries_name", "transfer_name", "matrix_name", "range_name")
+PLACEHOLDERS = _JOB_PLACEHOLDERS + _TIME_PLACEHOLDERS + _COLOUR_PLACEHOLDERS + _COLOUR_NAMES
 """What may stand in braces in an argument; docs/encoders.md says what each becomes."""
+STRUCTURE = "{structure}"
+"""The argument in whose place those of the structure stand."""
 
 _INPUT_DEPTHS = {"yuv420p": 8, "yuv420p10le": 10}
-_CHOICES = {"codec": get_args(Codec), "input": tuple(_INPUT_DEPTHS), "map.form": MAP_FORMS}
+MapOrder = Literal["presentation", "coding"]
+_CHOICES = {
+    "codec": get_args(Codec),
+    "input": tuple(_INPUT_DEPTHS),
+    "map.form": MAP_FORMS,
+    "map.order": get_args(MapOrder),
+}
 
 Argument = Annotated[str, Meta(pattern=r"\A[^\0]*\Z")]
 Qp = Annotated[int, Meta(ge=0, le=63)]
@@ -40,6 +51,7 @@ class MapTable(_Table, frozen=True):
         ending: Ending of the file's name.
         span: How far its QPs may be apart, or None.
         ctu: Samples of a side of its blocks.
+        order: The order of frames in which the program reads maps.
     """
 
     form: MapForm
@@ -47,9 +59,41 @@ class MapTable(_Table, frozen=True):
     ending: Annotated[str, Meta(pattern=r"\A\.[a-z0-9]{1,8}\Z")] = ".txt"
     span: Annotated[int, Meta(ge=1, le=63)] | None = None
     ctu: Annotated[int, Meta(ge=32, le=128)] = 64
+    order: MapOrder = "presentation"
 
     def __post_init__(self) -> None:
         _check_placeholders(self.arguments, ("map",))
+
+
+class StructureTable(_Table, frozen=True):
+    """How frames are told to refer to each other.
+
+    Attributes:
+        arguments: What stands in the command line of such a segment.
+        gop: Frames of a group of pictures, which intra periods are rounded up to. In random access they are taken to
+            be coded in halves (see ``order.coding_order``).
+        first_only: What ``{intra_period}`` becomes where only the first frame is to be intra.
+    """
+
+    arguments: tuple[Argument, ...]
+    gop: Annotated[int, Meta(ge=1, le=128)] = 1
+    first_only: Annotated[str, Meta(pattern=r"\A-?\d{1,9}\Z")] = "-1"
+
+    def __post_init__(self) -> None:
+        _check_placeholders(self.arguments, ())
+
+
+class StructureTables(_Table, frozen=True, rename="kebab"):
+    """The structures that a program codes; intra needs no table."""
+
+    intra: StructureTable | None = None
+    random_access: StructureTable | None = None
+    low_delay: StructureTable | None = None
+
+    def of(self, structure: Structure) -> StructureTable | None:
+        """The table of a structure."""
+        tables = {"intra": self.intra, "random-access": self.random_access, "low-delay": self.low_delay}
+        return tables[structure]
 
 
 class VersionProbe(_Table, frozen=True):
@@ -77,7 +121,9 @@ class Description(_Table, frozen=True):
         program: The program's file name, looked for in ``encoder_bin`` and on ``PATH``, or a path.
         codec: What it writes.
         qp_range: The lowest and the highest QP that it takes.
-        arguments: The command line behind the program, with placeholders.
+        arguments: The command line behind the program, with placeholders; ``{structure}`` by itself stands for the
+            arguments of the structure, which else come last.
+        structures: What is added by structure. A description without random-access and low-delay codes intra only.
         input: The raw pictures that it reads, as FFmpeg calls their format.
         map: How it reads QP maps, or None where it reads none.
         version: How its version is found, or None: the program's digest then stands for it.
@@ -91,13 +137,20 @@ class Description(_Table, frozen=True):
     qp_range: tuple[Qp, Qp]
     arguments: tuple[Argument, ...]
     input: Literal["yuv420p", "yuv420p10le"] = "yuv420p10le"
+    structures: StructureTables = StructureTables()
     map: MapTable | None = None
     version: VersionProbe | None = None
     presets: dict[str, Annotated[str, Meta(pattern=r"\A\S+\Z")]] = {}
     seconds_per_megapixel: Annotated[int, Meta(ge=1, le=100_000)] = 600
 
     def __post_init__(self) -> None:
-        _check_placeholders(self.arguments, ("input", "output", "width", "height", "qp"))
+        common = tuple(argument for argument in self.arguments if argument != STRUCTURE)
+        _check_placeholders(common, ("input", "output", "width", "height", "qp"))
+        if len(self.arguments) - len(common) > 1:
+            raise ValueError(f"arguments has {STRUCTURE!r} twice")
+        group = self.group("random-access")
+        if self.map is not None and self.map.order == "coding" and group & (group - 1):
+            raise ValueError(f"structures.random-access.gop is {group}: maps in coding order need a power of two")
         if self.qp_range[0] > self.qp_range[1]:
             raise ValueError(f"qp_range is {list(self.qp_range)}, expected [LOWEST, HIGHEST] within 0..63")
         if unknown := sorted(set(self.presets) - set(PRESETS)):
@@ -122,7 +175,35 @@ class Description(_Table, frozen=True):
         """
         table = self.map
         limits = limits_of(table.form, table.ctu, self.qp_range, table.span) if table else None
-        return Capabilities(self.codec, self.qp_range, limits is not None, (self.depth,), None, False, limits)
+        return Capabilities(
+            codec=self.codec,
+            qp_range=self.qp_range,
+            native_map=limits is not None,
+            bit_depths=(self.depth,),
+            map_limits=limits,
+            structures=tuple(one for one in get_args(Structure) if one == "intra" or self.structures.of(one)),
+        )
+
+    def structure_arguments(self, structure: Structure) -> tuple[str, ...]:
+        """The command line behind the program for a structure, without those of a map."""
+        table = self.structures.of(structure)
+        own = table.arguments if table else ()
+        if STRUCTURE not in self.arguments:
+            return self.arguments + own
+        place = self.arguments.index(STRUCTURE)
+        return self.arguments[:place] + own + self.arguments[place + 1 :]
+
+    def group(self, structure: Structure) -> int:
+        """Frames of a group of pictures."""
+        table = self.structures.of(structure)
+        return table.gop if table else 1
+
+    def intra_period(self, structure: Structure, wanted: int | None) -> str:
+        """What ``{intra_period}`` becomes."""
+        table = self.structures.of(structure)
+        if structure == "intra" or table is None:
+            return "1"
+        return table.first_only if wanted is None else str(whole_groups(wanted, table.gop))
 
 
 def read_description(path: Path) -> Description:

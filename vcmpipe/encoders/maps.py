@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from vcmpipe.encoders.base import Capabilities, Job
 from vcmpipe.errors import InputError
+from vcmpipe.process.text import count
 from vcmpipe.qpmap import (
     MAX_RECTANGLES,
     MapLimits,
     QpMap,
     fit_map,
+    fit_maps,
     write_csv,
     write_mask,
     write_rectangles,
@@ -39,23 +42,31 @@ def limits_of(form: MapForm, ctu: int | None, qp_range: tuple[int, int], span: i
     return MapLimits(ctu=ctu, qp_range=qp_range, span=span, **_FORM_LIMITS.get(form, {}))
 
 
-def write_map(job: Job, form: MapForm, path: Path, capabilities: Capabilities) -> WrittenMap:
-    """Write the map of a job, once for each of its frames; InputError where it exceeds the encoder's limits."""
-    limits = capabilities.map_limits
-    qp_map = job.qp
-    if limits is None or not isinstance(qp_map, QpMap):
+def write_map(
+    job: Job, form: MapForm, path: Path, capabilities: Capabilities, order: Sequence[int] | None = None
+) -> WrittenMap:
+    """Write the maps of a job, one for each of its frames; InputError where they exceed the encoder's limits.
+
+    ``order`` has the frames in the order in which the encoder reads maps; None: as they are presented.
+    """
+    limits, maps = capabilities.map_limits, job.maps
+    if limits is None or not maps:
         raise InputError("this encoder reads no QP maps")
-    if notes := fit_map(qp_map, limits).notes:
-        raise InputError(f"the map does not fit the encoder ({notes[0]}): bend it first (fit_map)")
-    maps = [qp_map] * len(job.frames)
-    low, high = qp_map.minimum(), int(qp_map.qp.max())
+    if len(maps) != len(job.frames):
+        raise InputError(f"{count(len(maps), 'map')} for {count(len(job.frames), 'frame')}: give each frame one")
+    notes = fit_map(job.qp, limits).notes if isinstance(job.qp, QpMap) else fit_maps(maps, limits)[1]
+    if notes:
+        raise InputError(f"the map does not fit the encoder ({notes[0]}): bend it first (fit_map, fit_maps)")
+    maps = tuple(maps[frame] for frame in order or range(len(maps)))
+    low, high = job.lowest_qp, max(int(one.qp.max()) for one in maps)
     if form == "rectangles":
-        write_rectangles(path, maps)
+        if any(background != high for background in write_rectangles(path, maps)):
+            raise InputError("maps as rectangles leave out their largest QP: give all frames of a segment the same one")
         return WrittenMap(path, high, high)
     if form == "mask":
-        write_mask(path, maps)
+        write_mask(path, maps, low)
     elif form == "csv":
         write_csv(path, maps)
     else:
-        write_roi(path, maps, low, binary=form == "roi-binary", ctu=qp_map.ctu, qp_range=limits.qp_range)
+        write_roi(path, maps, low, binary=form == "roi-binary", ctu=maps[0].ctu, qp_range=limits.qp_range)
     return WrittenMap(path, low, high)

@@ -12,32 +12,70 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import CODECS, RegionLayout, inspect_stream, merge_regions
-from vcmpipe.encoders.base import Capabilities, CodingMode, Job, TooDenseError
-from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, seconds_allowed
+from vcmpipe.encoders.base import KEY_OFFSET, Capabilities, CodingMode, IncompleteError, Job, TooDenseError
+from vcmpipe.encoders.files import encode_files, ffmpeg_inputs, piped, seconds_allowed
 from vcmpipe.errors import ProcessError
 from vcmpipe.frames import extend_yuv, lazy
 
 # Seconds allowed per megapixel and picture, by preset; VVenC needs about a tenth on one core of an ordinary machine.
 _SECONDS_PER_MEGAPIXEL = {"faster": 60, "fast": 90, "medium": 180, "slow": 480, "slower": 1200}
 
-_CAPABILITIES = Capabilities(codec="vvc", qp_range=CODECS["vvc"].qp_range, native_map=False, regions=True)
+_CAPABILITIES = Capabilities(
+    codec="vvc",
+    qp_range=CODECS["vvc"].qp_range,
+    native_map=False,
+    regions=True,
+    structures=("intra", "random-access", "low-delay"),
+)
+# Pictures of a group. 16 took 6 % fewer bytes than 32, VVenC's own choice, with a static camera (benchmarks/video.py).
+GOP = 16
+# The only length that it takes without reordering.
+_LOW_DELAY_GOP = 8
 
 
-def parameters(mode: CodingMode, frames: int = 1) -> dict[str, str]:
-    """VVenC's configuration keys for a coding mode (the keys are the same in FFmpeg and vvencapp)."""
+def structure_keys(job: Job) -> dict[str, str]:
+    """The keys by which the first picture of a segment, and no other, is an IDR picture, whatever the structure.
+
+    Random access could spare up to 1 % by leading pictures in front of it (POC0IDR=0); with it first in output order,
+    too, segments can be joined, cut and put into containers with nothing before their first picture.
+    """
+    if len(job.frames) == 1 or job.structure == "intra":
+        return {"IntraPeriod": "1", "DecodingRefreshType": "idr"}
+    if job.structure == "low-delay":
+        keys = {"GOPSize": str(_LOW_DELAY_GOP), "IntraPeriod": "-1", "POC0IDR": "1"}
+        return keys | {"PicReordering": "0", "DecodingRefreshType": "none"}
+    period = -1 if job.intra_period is None else -(-job.intra_period // GOP) * GOP
+    return {"GOPSize": str(GOP), "IntraPeriod": str(period), "POC0IDR": "1", "DecodingRefreshType": "cra"}
+
+
+def key_offset(job: Job) -> int:
+    """QP steps by which the intra pictures of a sequence are coded finer; none where all pictures are intra.
+
+    With segments of ten seconds 3 brought 0.2 to 1.3 dB for 1 to 15 % more bytes, at every QP more than they cost
+    (docs/benchmarks.md); JVET's random access has 3, too.
+    """
+    return min(KEY_OFFSET, job.lowest_qp) if job.coded_structure != "intra" else 0
+
+
+def parameters(job: Job) -> dict[str, str]:
+    """VVenC's configuration keys for a job (the keys are the same in FFmpeg and vvencapp)."""
+    mode, frames = job.mode, len(job.frames)
     keys: dict[str, str] = {}
-    if mode.constant_qp or frames > 1:
-        # Of several frames every one is intra, as the structure says, in the encoder as it comes as well.
-        keys |= {"IntraPeriod": "1", "DecodingRefreshType": "idr"}
+    # The encoder as it comes chooses its own groups and its own intra period; that all are intra has to be said.
+    if mode.constant_qp or (frames > 1 and job.structure != "random-access"):
+        keys |= structure_keys(job)
     if mode.ctu is not None:
         keys["CTUSize"] = str(mode.ctu)
     if mode.constant_qp:
         # GOPQPA, IntraQPOffset and BIM move the QP; MCTF filters the source before coding, even of intra pictures; STA
         # may change picture types.
-        keys |= {"GOPQPA": "0", "MCTF": "0", "BIM": "0", "IntraQPOffset": "0", "STA": "0"}
+        keys |= {"GOPQPA": "0", "MCTF": "0", "BIM": "0", "IntraQPOffset": str(-key_offset(job)), "STA": "0"}
         keys["accessunitdelimiter"] = "0"
     if mode.region:
         keys |= {"TreatAsSubPic": "1", "threads": "0"}
+        if frames > 1 and job.structure != "intra":
+            # Slices of one picture share their collocated picture, which VVenC chooses by the QP of each.
+            keys["TMVPMode"] = "0"
     if not mode.alf:
         keys["ALF"] = "0"
     return keys
@@ -66,7 +104,8 @@ class FfmpegVvenc:
 
     Attributes:
         threads: Threads of each encoder; None: VVenC's own number for few large pictures, one for small pictures and
-            where several run side by side. The bits are the same.
+            where several run side by side. The bits are the same (but with 0, which has VVenC work
+            without threads, in sequences).
     """
 
     binary: Path
@@ -81,7 +120,7 @@ class FfmpegVvenc:
         for job, path, output in zip(jobs, inputs, outputs, strict=True):
             argv += ["-map", f"{numbers[path]}:v", "-c:v", "libvvenc", "-preset", job.mode.preset]
             argv += ["-qpa", "0" if job.mode.constant_qp else "1", "-qp", str(job.qp)]
-            keys = parameters(job.mode, len(job.frames))
+            keys = parameters(job)
             single = len(jobs) >= _ONE_THREAD_FROM or job.samples <= _ONE_THREAD_UP_TO
             threads = 1 if self.threads is None and single else self.threads
             if threads is not None:
@@ -95,10 +134,16 @@ class FfmpegVvenc:
         """Code the jobs in one FFmpeg process. See ``Encoder.encode``.
 
         A whole picture that FFmpeg has no room for is coded again on a canvas of twice the height, which doubles the
-        room; the stream then shows the upper half. A region cannot be: it has to lie beside others.
+        room; the stream then shows the upper half. A region cannot be: it has to lie beside others. A sequence of which
+        pictures are missing is coded again from a file.
         """
         try:
             return self._encode(jobs)
+        except IncompleteError:
+            if all(len(job.frames) == 1 for job in jobs):
+                raise
+            # Where frames come more slowly than they are coded, FFmpeg takes it for the end that no picture is ready.
+            return self._encode(jobs, pipe=False)
         except TooDenseError:
             if any(_may_be_too_dense(job) and job.mode.region for job in jobs):
                 raise
@@ -126,12 +171,16 @@ class FfmpegVvenc:
         layout = RegionLayout.single(canvas.width, canvas.height, inspect_stream(stream).pictures[0].ctu)
         return merge_regions([stream], layout, display_size=(job.width, job.height))
 
-    def _encode(self, jobs: Sequence[Job]) -> list[bytes]:
+    def _encode(self, jobs: Sequence[Job], *, pipe: bool = True) -> list[bytes]:
         def run(_: Path, inputs: list[Path], outputs: list[Path]) -> None:
-            process.run(self.command(jobs, inputs, outputs), timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL))
+            process.run(
+                self.command(jobs, inputs, outputs),
+                timeout=seconds_allowed(jobs, _SECONDS_PER_MEGAPIXEL),
+                input=piped(jobs, inputs),
+            )
 
         try:
-            return encode_files(self, jobs, run)
+            return encode_files(self, jobs, run, pipe=pipe)
         except ProcessError as error:
             if error.returncode == _EXTERNAL_ERROR and any(_may_be_too_dense(job) for job in jobs):
                 raise TooDenseError(
@@ -154,8 +203,9 @@ class Vvencapp:
         """The command line that codes one job."""
         argv = [str(self.binary), "--verbosity", "1", "--preset", job.mode.preset]
         argv += ["--input", str(source), "--size", f"{job.width}x{job.height}", "--format", "yuv420_10"]
+        argv += ["--framerate", str(job.rate.numerator), "--framescale", str(job.rate.denominator)] if job.rate else []
         argv += ["--frames", str(len(job.frames)), "--qp", str(job.qp), "--qpa", "0" if job.mode.constant_qp else "1"]
-        keys = parameters(job.mode, len(job.frames))
+        keys = parameters(job)
         if keys:
             argv += ["--additional", " ".join(f"{key}={value}" for key, value in keys.items())]
         return [*argv, "--output", str(output)]

@@ -1,6 +1,6 @@
 """QP maps: from objects and their QPs to a QP per CTU, to regions, and to files that encoders read."""
 
-from vcmpipe.qpmap.fitting import FittedMap, MapLimits, fit_map
+from vcmpipe.qpmap.fitting import FittedMap, MapLimits, fit_map, fit_maps
 from vcmpipe.qpmap.formats import (
     KVAZAAR_SPAN,
     ROI_CTU,
@@ -34,6 +34,7 @@ __all__ = [
     "RoiReport",
     "build_map",
     "fit_map",
+    "fit_maps",
     "limit_steps",
     "parse_background",
     "plan_regions",

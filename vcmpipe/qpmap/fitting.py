@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,34 @@ def fit_map(wanted: QpMap, limits: MapLimits) -> FittedMap:
     if limits.rectangles is not None:
         lower(few_rectangles(values, limits.rectangles), f"to {limits.rectangles} rectangles on a background")
     return FittedMap(QpMap(values, result.ctu, result.width, result.height), tuple(notes))
+
+
+def fit_maps(wanted: Sequence[QpMap], limits: MapLimits) -> tuple[tuple[QpMap, ...], tuple[str, ...]]:
+    """Bend the maps of a segment's frames, all of one size, and say what was changed; see ``fit_map``.
+
+    An encoder runs at one QP, which the maps are relative to: the span, and the two levels of a mask, are those of all
+    frames together.
+    """
+    if not wanted:
+        raise InputError("a segment without maps: give one for each frame")
+    grids = [item if limits.ctu is None else item.resampled(limits.ctu) for item in wanted]
+    first = grids[0]
+    if any((item.width, item.height, item.ctu) != (first.width, first.height, first.ctu) for item in grids):
+        raise InputError("the maps of a segment differ in size: give each frame one of the same size and CTU")
+    notes = [f"maps resampled from CTU {wanted[0].ctu} to {first.ctu} (minimum)"] if first.ctu != wanted[0].ctu else []
+    # One tall picture of all frames.
+    tall = QpMap(
+        np.concatenate([item.qp for item in grids]), first.ctu, first.width, len(grids) * first.rows * first.ctu
+    )
+    together = fit_map(tall, replace(limits, step=None, rectangles=None))
+    notes += together.notes
+    each = MapLimits(step=limits.step, rectangles=limits.rectangles)
+    fitted = []
+    for number, values in enumerate(np.split(together.map.qp, len(grids))):
+        one = fit_map(QpMap(values, first.ctu, first.width, first.height), each)
+        fitted.append(one.map)
+        notes += [f"frame {number}: {note}" for note in one.notes]
+    return tuple(fitted), tuple(notes)
 
 
 def two_levels(qp: NDArray[np.int8]) -> NDArray[np.int8]:

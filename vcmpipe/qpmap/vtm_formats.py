@@ -51,8 +51,10 @@ def write_rectangles(path: str | Path, maps: Sequence[QpMap]) -> list[int]:
     return backgrounds
 
 
-def write_mask(path: str | Path, maps: Sequence[QpMap]) -> list[tuple[int, int]]:
+def write_mask(path: str | Path, maps: Sequence[QpMap], object_qp: int | None = None) -> list[tuple[int, int]]:
     """Writes binary masks: per picture a byte per luma sample in raster order, 255 where objects lie, else 0.
+
+    Objects lie where a map has ``object_qp``; None: its own smallest QP.
 
     Returns:
         The object QP and the background QP of each picture; equal where its map has only one.
@@ -68,7 +70,7 @@ def write_mask(path: str | Path, maps: Sequence[QpMap]) -> list[tuple[int, int]]
             raise InputError(
                 f"{path}: picture {number}'s map has {len(values)} QPs, a mask has two: bend it first (fit_map)"
             )
-        mask = (item.qp == values[0]).astype(np.uint8) * np.uint8(255)
+        mask = (item.qp == (values[0] if object_qp is None else object_qp)).astype(np.uint8) * np.uint8(255)
         full = mask.repeat(item.ctu, axis=0).repeat(item.ctu, axis=1)[: item.height, : item.width]
         parts.append(np.ascontiguousarray(full).tobytes())
         levels.append((int(values[0]), int(values[-1])))
