@@ -16,7 +16,7 @@ from vcmpipe.bitstream import StreamJoiner, inspect_stream
 from vcmpipe.coding.conformance import check_segment, check_stream, paired
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.commands.decode import restored
+from vcmpipe.commands.restoring import restored
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv, yuv_bytes
@@ -165,18 +165,30 @@ def test_pictures_are_paired_by_segment_and_presentation(two_segments) -> None:
     assert means[:5] == sorted(means[:5]) and means[5:] == sorted(means[5:]) and means[4] > means[0] + 100
 
 
-def test_where_maps_are_relative_nobody_can_tell(two_segments, video: bytes, make_frame, coded) -> None:
-    data, sidecar = two_segments
-    check = check_stream(inspect_stream(data), sidecar)
-    assert check.verdict == Verdict.UNKNOWN and not check.faults and len(check.unknown) == 10
-    frames = tuple(make_frame(64, 64, index=i) for i in range(5))
-    coder = SegmentCoder(load_encoder("vvenc"), Segment(0, frames, "random-access"))
-    whole = replace(coded, data=video, units=read_units(video), realisation="uniform")
-    said = check_segment(coder, whole, QpMap.uniform(32, 64, 64, 32))
-    assert said.verdict == Verdict.UNKNOWN and said.reason == check.unknown[0].reason
-    # A map of a segment that is intra only is absolute, whatever its slices are.
-    intra = replace(sidecar, segments=[replace(one, structure="intra") for one in sidecar.segments])
-    assert check_stream(inspect_stream(data), intra).verdict == Verdict.NO
+@pytest.mark.parametrize("structure", ["random-access", "low-delay"])
+def test_in_a_sequence_a_map_is_relative_to_the_frames(structure, make_video, make_segment) -> None:
+    coder = SegmentCoder(load_encoder("vvenc"), Segment(0, make_video(64, 64, 12), structure))
+    requested = QpMap.uniform(32, 64, 64, 32)
+    coded = coder.by_map(requested)
+    assert check_segment(coder, coded, requested) == Conformance(Verdict.YES, "uniform")
+    qps = {unit.slice_type: unit.qp for unit in coded.units}
+    assert qps["I"] == 29 and 32 < qps["B"] <= 42, "the first picture is finer, the others have their offsets"
+    (still,) = make_segment().frames
+    units = sorted(coded.units, key=lambda unit: unit.presentation)
+    frames = [replace(still, index=i, poc=unit.poc, bits=unit.bits) for i, unit in enumerate(units)]
+
+    def verdict(structure: str, qp: int) -> Verdict:
+        qp_map = MapRecord(32, [[qp, qp], [qp, qp]], [[qp, qp], [qp, qp]])
+        segment = make_segment(structure=structure, frames=frames, qp_map=qp_map)
+        sidecar = Sidecar("v.bin", "", len(coded.data), None, None, {}, {}, {}, [segment])
+        return check_stream(inspect_stream(coded.data), sidecar).verdict
+
+    assert verdict(structure, 32) == Verdict.YES
+    # An intra picture has no offset, and that of the others is limited; of pictures that are all intra it is none.
+    assert verdict(structure, 28) == verdict(structure, 20) == verdict("intra", 32) == Verdict.NO
+    # What the encoder was given counts, too.
+    coarse = replace(coded, qps=(40,))
+    assert check_segment(coder, coarse, QpMap.uniform(40, 64, 64, 32)).verdict == Verdict.NO
 
 
 def test_frames_of_another_order_do_not_belong(two_segments) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ from vcmpipe import DecodeOptions, EncodeOptions, InputError, decode, encode, lo
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.coding.conformance import check_stream
 from vcmpipe.coding.pipeline import parse_scale
-from vcmpipe.commands.decode import _rate
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import ProcessError, VcmError
 from vcmpipe.process.workers import in_order, worker_pool
@@ -110,22 +107,6 @@ def test_a_y4m_holds_the_decoders_own_samples(tmp_path: Path, make_frame) -> Non
     assert [(f.width, f.height) for f in frames] == [(121, 99)] * 2
     direct = next(iter(decode_stream(tmp_path / "b.bin"))).rgb()[:99, :121]
     assert np.abs(frames[0].rgb.astype(int) - direct).max() <= 2
-
-
-@pytest.mark.parametrize(
-    ("stamps", "rate"),
-    [
-        ([0.0, 0.08, 0.16], Fraction(25, 2)),
-        ([0.0, 1001 / 30000], Fraction(30000, 1001)),
-        ([0.0], 25),
-        ([None, None], 25),
-    ],
-)
-def test_a_videos_rate_comes_back_from_its_timestamps(make_segment, stamps: list[float | None], rate: Fraction) -> None:
-    (frame,) = make_segment().frames
-    segment = make_segment(frames=[replace(frame, timestamp=stamp) for stamp in stamps])
-    assert _rate(Sidecar("s", "", 1, None, None, {}, {}, {}, [segment])) == rate
-    assert _rate(None) == 25
 
 
 def test_pictures_of_several_sizes_do_not_fit_a_y4m(picture_folder: Path, tmp_path: Path) -> None:

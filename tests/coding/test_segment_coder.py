@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -88,7 +86,7 @@ def test_a_picture_one_ctu_wide_stays_whole(make_frame) -> None:
 def test_regions_that_the_encoder_has_no_room_for(make_frame) -> None:
     rgb = make_frame(136, 64).rgb.copy()
     rgb[:32, 128:] = np.random.default_rng(1).integers(0, 256, (32, 8, 3))
-    coder = SegmentCoder(load_encoder("vvenc"), replace(make_frame(136, 64), rgb=rgb))
+    coder = SegmentCoder(load_encoder("vvenc"), make_frame(136, 64).with_rgb(rgb))
     qp = np.full((2, 5), 50)
     qp[0, 4] = 2  # the last column is 8 samples wide: 256 bytes of room, less the headers
     requested = QpMap(qp, 32, 136, 64)

@@ -107,7 +107,7 @@ FRAME = ("segments", 1, "frames", 1)
         (_with([], "segments", 0, "frames"), "segments[0].frames: expected array of length >= 1;"),
         (_with("maybe", "segments", 0, "conformance", "verdict"), 'verdict is "maybe": invalid enum value'),
         (_with({}, "segments"), "segments: expected array, got object;"),
-        (_with({"matrix": 1}, "colour"), "colour: expected str, got int;"),
+        (_with({"matrix": []}, "colour"), "colour: expected int | str, got array;"),
         (_with("av1", "codec"), "codec is \"av1\": invalid enum value 'av1'"),
         (_with(3, "schema"), "has schema 3, this vcmpipe reads 1 and 2: update vcmpipe"),
         (_with(0, "schema"), "has schema 0, this vcmpipe reads 1 and 2: update vcmpipe"),

@@ -66,15 +66,17 @@ class CachedEncoder:
                 samples[id(job.frames)] = samples_digest(job.frames)
         keys = []
         for job in jobs:
-            qp = str(job.qp) if isinstance(job.qp, int) else repr((job.qp.ctu, job.qp.qp.tolist()))
+            maps = job.qp if isinstance(job.qp, tuple) else job.maps[:1]
+            qp = ";".join(repr((one.ctu, one.qp.tolist())) for one in maps) or str(job.qp)
             mode = json.dumps(asdict(job.mode), sort_keys=True)
             # A colour is part of the stream only where the encoder writes it.
             colour = [repr(job.colour)] if job.colour else []
             # A single picture is coded alike in every structure.
-            structure = [job.structure] if len(job.frames) > 1 else []
-            keys.append(
-                content_key("stream", self.name, self.build, mode, qp, samples[id(job.frames)], *colour, *structure)
-            )
+            structure = [f"{job.structure} {job.intra_period or ''}".strip()] if len(job.frames) > 1 else []
+            # Encoders state the rate in their streams.
+            rate = [f"rate {job.rate}"] if job.rate else []
+            of_job = (*colour, *structure, *rate)
+            keys.append(content_key("stream", self.name, self.build, mode, qp, samples[id(job.frames)], *of_job))
         found: dict[int, PricedStream] = {}
         for i, key in enumerate(keys):
             if data := self.cache.get(key):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.bitstream import PictureInfo, StreamInfo, inspect_stream
-from vcmpipe.coding.segment import presentation_order
+from vcmpipe.bitstream import PictureInfo, StreamInfo, inspect_stream, presentation_order
+from vcmpipe.encoders.base import KEY_OFFSET
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap import QpMap
-from vcmpipe.qpmap.qp_map import shifted
+from vcmpipe.qpmap.qp_map import QP_MAX, shifted
 from vcmpipe.sidecar import Conformance, SegmentRecord, Sidecar, Verdict
 
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 # dB by which two pictures must differ in an area, so that it can be said which of them the map's picture is like.
 _TELLING_DB = 0.5
-# The structure whose maps are absolute. In the others a map is relative to the QP of each frame, and a frame's QP to
-# its place in the hierarchy: what must hold there is not written yet.
+# The structure in which every frame has the QPs of the map. In the others intra pictures have at most those, and what
+# refers to them an offset to them by its place in the hierarchy, which encoders take from tables or formulas in QP.
 _ABSOLUTE = "intra"
-_RELATIVE = "the map of a segment of structure {} is relative to the QP of each frame"
+# The largest offset seen is 9 (VVenC, the highest layer of a group of 16).
+_LARGEST_OFFSET = 12
+# By how much the offsets of two regions of one frame may differ: formulas in QP do not round them alike.
+_OFFSET_SPREAD = 3
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,32 @@ class MapCheck:
         return Verdict.NO if self.faults else Verdict.UNKNOWN if self.unknown else Verdict.YES
 
 
-def unit_faults(picture: PictureInfo, requested: QpMap) -> Iterator[MapFault]:
-    """What in one access unit breaks an absolute map.
+def unit_faults(picture: PictureInfo, requested: QpMap, structure: str = _ABSOLUTE) -> Iterator[MapFault]:
+    """What in one access unit breaks a map.
 
     At every CTU each region that touches it must have at most the QP requested there, the regions must cover the
     picture, and no CU-level QP delta may be enabled. What is coded beyond the map is canvas of which it does not speak.
+    In random access and low delay a frame that is no intra picture may have an offset to it, about the same in all of
+    its regions.
     """
+    allowed = 0 if structure == _ABSOLUTE or set(picture.slice_types) == {"I"} else _LARGEST_OFFSET
+    offsets = []
     if picture.cu_qp_delta_possible:
         yield MapFault(picture.index, None, "CU-level QP deltas are enabled: the slice QP does not bind")
     covered = 0
     for region in picture.regions:
         rect = region.rect.within(requested.width, requested.height)
         covered += rect.width * rect.height
-        if rect.width and rect.height and region.qp > (wanted := requested.at(rect)):
-            yield MapFault(picture.index, region.index, f"QP {region.qp} where {wanted} was requested")
+        if not (rect.width and rect.height):
+            continue
+        offset = region.qp - (wanted := requested.at(rect))
+        if offset > allowed:
+            more = f" and {allowed} more are allowed" if allowed else ""
+            yield MapFault(picture.index, region.index, f"QP {region.qp} where {wanted} was requested{more}")
+        if region.qp < QP_MAX:  # where the offset ends
+            offsets.append(offset)
+    if allowed and offsets and max(offsets) - min(offsets) > _OFFSET_SPREAD:
+        yield MapFault(picture.index, None, f"regions whose QPs are {min(offsets)} to {max(offsets)} above the map's")
     if covered != requested.width * requested.height:
         yield MapFault(picture.index, None, "the regions do not cover the picture")
 
@@ -87,26 +102,25 @@ def check_segment(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) ->
     """
     if coded.realisation == "native":
         return _measured(coder, coded)
-    if coder.segment.structure != _ABSOLUTE:
-        return Conformance(Verdict.UNKNOWN, _RELATIVE.format(coder.segment.structure))
     within = shifted(requested, 0, coder.encoder.capabilities.qp_range)
     pictures = inspect_stream(coded.data).pictures
     for picture in pictures:
-        if reason := _fault(picture, coded, within):
+        if reason := _fault(picture, coded, within, coder.segment.structure):
             where = f"picture {picture.index}: " if len(pictures) > 1 else ""
             return Conformance(Verdict.NO, where + reason)
     return Conformance(Verdict.YES, coded.realisation)
 
 
-def _fault(picture: PictureInfo, coded: CodedSegment, requested: QpMap) -> str | None:
+def _fault(picture: PictureInfo, coded: CodedSegment, requested: QpMap, structure: str) -> str | None:
     """What is wrong with a fresh picture first: its map is broken, or it is not what the encoder was given."""
-    for fault in unit_faults(picture, requested):
+    for fault in unit_faults(picture, requested, structure):
         return str(fault)
     layout = coded.layout
     if [region.rect.within(layout.width, layout.height) for region in picture.regions] != list(layout.regions()):
         return "the stream has other regions than those requested"
+    finer = 0 if structure == _ABSOLUTE else KEY_OFFSET
     for region, qp in zip(picture.regions, coded.qps, strict=True):
-        if region.qp != qp:
+        if region.qp < qp - finer or (not finer and region.qp != qp):
             return f"region {region.index} has QP {region.qp} where the encoder was given {qp}"
     return None
 
@@ -118,8 +132,8 @@ def _measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
     second, and the bits must lie between.
     """
     assert coded.native is not None
-    qps = coded.native
-    low, high = qps.minimum(), int(qps.qp.max())
+    maps = coded.frame_maps or (coded.native,) * len(coder.segment)
+    low, high = min(each.minimum() for each in maps), max(int(each.qp.max()) for each in maps)
     if low == high:
         return Conformance(Verdict.UNKNOWN, "the map has one QP")
     fine, coarse = coder.uniform([low, high])
@@ -128,10 +142,10 @@ def _measured(coder: SegmentCoder, coded: CodedSegment) -> Conformance:
             Verdict.NO,
             f"{coded.bits} bits, where QP {low} everywhere takes {fine.bits} and QP {high} everywhere {coarse.bits}",
         )
-    by_sample = qps.qp.repeat(qps.ctu, axis=0).repeat(qps.ctu, axis=1)
     # Squared errors of the three at the smallest and at the largest QP, and the samples there.
     errors, samples = np.zeros((2, 3)), np.zeros((2, 1))
-    for source, *decoded in zip(coder.source, *map(coder.samples, (fine, coded, coarse)), strict=True):
+    for qps, source, *decoded in zip(maps, coder.source, *map(coder.samples, (fine, coded, coarse)), strict=True):
+        by_sample = qps.qp.repeat(qps.ctu, axis=0).repeat(qps.ctu, axis=1)
         for place, value in enumerate((low, high)):
             area = by_sample[: source.height, : source.width] == value
             samples[place] += np.count_nonzero(area)
@@ -165,10 +179,7 @@ def check_stream(info: StreamInfo, sidecar: Sidecar) -> MapCheck:
             doubt = f"an encoder's own map is not in the headers; when it was coded: {segment.conformance}"
             unknown.append(MapFault(picture.index, None, doubt))
             continue
-        if segment.structure != _ABSOLUTE:
-            unknown.append(MapFault(picture.index, None, _RELATIVE.format(segment.structure)))
-            continue
-        faults += unit_faults(picture, requested)
+        faults += unit_faults(picture, requested, segment.structure)
         regions += len(picture.regions)
         ctus += requested.rows * requested.cols
     return MapCheck(len(info.pictures), regions, ctus, faults, unknown)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,18 +27,21 @@ from vcmpipe.frames import ColourSpec, Frame, scaled_size
 from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import safe_stem
+from vcmpipe.process.replaced import Replaced
+from vcmpipe.process.stopwatch import Stopwatch
 from vcmpipe.process.workers import worker_count
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
-from vcmpipe.qpmap.qp_map import shifted, smaller
+from vcmpipe.qpmap.qp_map import QP_MAX, shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
 from vcmpipe.tasks import Reference, Task, load_task
-from vcmpipe.thresholds import ThresholdPredictor, load_predictor, own_margin
+from vcmpipe.thresholds import ThresholdPredictor, Thresholds, load_predictor, own_margin
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
+    from vcmpipe.encoders.base import Job
 
 # Pictures detected in one call of the detector.
 BATCH = 16
@@ -100,11 +103,13 @@ class Pipeline:
         scale: ``--scale``'s value.
         margin: ``--margin``'s value; None: the predictor's own.
         classes: ``--keep-classes``'s value; None: all.
+        qp: ``--qp``'s value: everything is coded at it.
         detector: Used instead of the one that the options name.
         predictor: Likewise.
         encoder: Likewise.
         human: Used instead of the human viewers' thresholds that the options name.
         cache: Keeps what takes long: JND maps.
+        watch: Counts what each part of the work takes.
         warn: Told, in one line, what the user should know.
     """
 
@@ -115,11 +120,13 @@ class Pipeline:
         scale: str = "1",
         margin: int | None = None,
         classes: str | None = None,
+        qp: int | None = None,
         detector: Detector | None = None,
         predictor: ThresholdPredictor | None = None,
         encoder: Encoder | None = None,
         human: HumanViewer | None = None,
         cache: ContentCache | None = None,
+        watch: Stopwatch | None = None,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.options = options
@@ -130,8 +137,12 @@ class Pipeline:
         )
         self.spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
         self.rule = MatchRule(reference_score=options.score, found_score=options.min_score, iou=options.iou)
+        self.qp = qp
+        self.watch = watch or Stopwatch()
         self.encoder = encoder or load_encoder(options.encoder)
-        self.detector_spec = resolve_detector_spec(options.detector)
+        # One QP for everything needs nobody to look for objects.
+        named = resolve_detector_spec(options.detector)
+        self.detector_spec = "none" if qp is not None and named == "auto" and options.detector is None else named
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.classes = frozenset(_class_names(classes, self.detector))
         self.task = self.task_of(self.detector)
@@ -148,9 +159,10 @@ class Pipeline:
         for_humans = options.viewer == "human"
         # A predictor that is not used needs no remark.
         remark = (lambda message: None) if for_humans else warn
-        self.predictor = predictor or load_predictor(options.predictor, self.detector, warn=remark)
+        name = options.predictor if qp is None else f"constant:{qp}"
+        self.predictor = predictor or load_predictor(name, self.detector, warn=remark)
         default = 0 if for_humans else own_margin(self.predictor)
-        self.margin = default if margin is None else margin
+        self.margin = 0 if qp is not None else default if margin is None else margin
 
     @property
     def human_name(self) -> str | None:
@@ -182,15 +194,34 @@ class Pipeline:
         return load_task(self.options.task, rule=self.rule, classes=frozenset(numbers) if self.classes else None)
 
     def objects(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[Objects, ...]:
-        """Per frame of a segment the objects to keep, and the QP that each bears."""
-        low, high = self.encoder.capabilities.qp_range
-        objects = []
+        """Per frame of a segment the objects to keep, and the QP that each bears.
+
+        See ``decide`` for what is different in a sequence of frames.
+        """
         wanted = self.task.reference(detections).detections
-        for place, (frame, kept) in enumerate(zip(coder.segment.frames, wanted, strict=True)):
-            thresholds = self.predictor.predict(frame, kept, coder.of_frame(place))
-            qps = thresholds.decide(self.options.decision, self.options.risk, self.margin, low, high)
-            objects.append(Objects(kept, qps, thresholds.recognisable))
-        return tuple(objects)
+        with self.watch.part("predict"):
+            thresholds = [
+                self.predictor.predict(frame, kept, coder.of_frame(place))
+                for place, (frame, kept) in enumerate(zip(coder.segment.frames, wanted, strict=True))
+            ]
+        together = Thresholds.concatenate(thresholds)
+        decided = np.split(
+            self.decide(together, len(thresholds), self.margin), np.cumsum([len(own) for own in wanted])[:-1]
+        )
+        parts = zip(wanted, decided, thresholds, strict=True)
+        return tuple(Objects(kept, qps, own.recognisable) for kept, qps, own in parts)
+
+    def decide(self, thresholds: Thresholds, frames: int, margin: int) -> NDArray[np.int64]:
+        """The QP that each object in a segment of so many frames bears, with a margin.
+
+        In a sequence of frames no object asks for a lower QP than all of them together bear (see
+        ``Thresholds.pooled_quantile``).
+        """
+        decision, risk = self.options.decision, self.options.risk
+        least, high = self.encoder.capabilities.qp_range
+        if frames > 1 and decision == "quantile":
+            least = min(max(thresholds.pooled_quantile(risk) + margin, least), high)
+        return thresholds.decide(decision, risk, margin, least, high)
 
     def qp_map(self, objects: Sequence[Objects], coder: SegmentCoder) -> QpMap:
         """The machine's map of a segment, of the objects in all of its frames, at the padded coded size."""
@@ -198,6 +229,22 @@ class Pipeline:
         boxes = self.task.footprint(Reference.of([each.detections for each in objects]))
         qps = np.concatenate([each.thresholds for each in objects])
         return coder.map_of(boxes[part], qps[part], self.policy)
+
+    def frame_maps(self, objects: Sequence[Objects], coder: SegmentCoder, requested: QpMap) -> tuple[QpMap, ...]:
+        """A map for each frame of a sequence, of its own objects, where the encoder can be given them; else none.
+
+        Outside objects all frames have one QP, the segment's background: it would cost bits to move it.
+        """
+        native = self.encoder.capabilities.native_map and self.options.realise in ("auto", "native")
+        if len(objects) < 2 or requested.is_uniform or self.human is not None or not native:
+            return ()
+        policy = replace(self.policy, background=str(int(requested.qp.max())), empty=None)
+        return tuple(
+            coder.map_of(
+                own.detections.xyxy[own.recognisable].astype(np.float64), own.thresholds[own.recognisable], policy
+            )
+            for own in objects
+        )
 
     def human_map(self, coder: SegmentCoder) -> QpMap | None:
         """The human viewers' map of a segment; None where it is coded for machines alone."""
@@ -212,6 +259,8 @@ class Pipeline:
 
     def requested(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[tuple[Objects, ...], QpMap]:
         """The objects of a segment's frames, and the map that its viewers request, at the padded coded size."""
+        if self.qp is not None:
+            return self.objects(coder, detections), QpMap.uniform(self.qp, *coder.padded_size, coder.ctu)
         human = self.human_map(coder)
         if human is None or self.options.viewer == "both":
             objects = self.objects(coder, detections)
@@ -226,11 +275,12 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class EncodedSegment:
-    """One segment through the whole pipeline: its stream, its record, and the map that was requested."""
+    """One segment through the whole pipeline: its stream, its record, the map that was requested, and itself."""
 
     coded: CodedSegment
     record: SegmentRecord
     requested: QpMap
+    source: Segment
 
 
 SegmentCoding = Callable[[Segment, "Sequence[sv.Detections]"], EncodedSegment]
@@ -242,14 +292,20 @@ def encode_segment(
     """Code one segment with the detections of its frames; with ``check`` the detector looks at the result."""
     coder = pipeline.coder(segment)
     objects, requested = pipeline.requested(coder, detections)
-    coded = coder.by_map(requested, pipeline.options.realise)
+    coded = coder.by_map(requested, pipeline.options.realise, pipeline.frame_maps(objects, coder, requested))
     psnr, found = [], []
+    largest = int(coded.actual(requested).qp.max()) - min(coded.qps)
+    units = sorted(coded.units, key=lambda unit: unit.presentation)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
-    for decoded in coder.decode(coded):
-        check_fidelity(decoded.psnr_y, (int(coded.actual(requested).qp.max()),))
-        psnr.append(decoded.psnr_y)
-        if check:
-            found += detect_named(pipeline.detector, [decoded.frame])
+    with pipeline.watch.part("decode and check"):
+        for unit, decoded in zip(units, coder.decode(coded), strict=True):
+            # A frame of a sequence has the map's QPs and an offset by its place in the hierarchy.
+            qp = min(coded.qps) if unit.qp is None else unit.qp
+            check_fidelity(decoded.psnr_y, (min(qp + largest, QP_MAX),))
+            psnr.append(decoded.psnr_y)
+            if check:
+                with pipeline.watch.part("detect"):
+                    found += detect_named(pipeline.detector, [decoded.frame])
     reference = pipeline.task.reference(detections)
     kept: list[list[bool | None]] = [[None] * len(own) for own in reference.detections]
     if check:
@@ -260,7 +316,7 @@ def encode_segment(
     ]
     conformance = required_conformance(coder, coded, requested)
     record = segment_record(coder, coded, requested, records, psnr_y=psnr, conformance=conformance)
-    return EncodedSegment(coded, record, requested)
+    return EncodedSegment(coded, record, requested, segment)
 
 
 def required_conformance(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
@@ -289,8 +345,22 @@ def write_maps(segment: EncodedSegment, folder: Path) -> tuple[str, ...]:
     return write_roi(f"{stem}.roi.txt", [segment.requested], base, span=KVAZAAR_SPAN).notes
 
 
-def detected(detector: Detector, frames: Iterable[Frame]) -> Iterator[tuple[Frame, sv.Detections]]:
-    """Frames with their detections, the detector being given a batch at a time."""
-    stream = iter(frames)
+def detected(
+    detector: Detector, frames: Iterable[Frame], watch: Stopwatch | None = None
+) -> Iterator[tuple[Frame, sv.Detections]]:
+    """Frames with their detections, the detector being given a batch at a time, and what it takes counted."""
+    stream, watch = iter(frames), watch or Stopwatch()
     while batch := list(islice(stream, BATCH)):
-        yield from zip(batch, detect_named(detector, batch), strict=True)
+        with watch.part("detect"):
+            found = detect_named(detector, batch)
+        yield from zip(batch, found, strict=True)
+
+
+def watched(encoder: Encoder, watch: Stopwatch) -> Encoder:
+    """An encoder whose calls are timed."""
+
+    def encode(jobs: Sequence[Job]) -> list[bytes]:
+        with watch.part("encode"):
+            return encoder.encode(jobs)
+
+    return cast("Encoder", Replaced(encoder, encode=encode))

@@ -71,7 +71,7 @@ def segment_record(
             FrameRecord(
                 index=frame.index,
                 source=Path(frame.source).name,
-                timestamp=frame.timestamp,
+                timestamp=None if frame.timestamp is None else float(frame.timestamp),
                 poc=unit.poc,
                 slice_type=unit.slice_type,
                 temporal_layer=unit.temporal_layer,

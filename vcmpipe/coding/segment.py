@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from vcmpipe.bitstream import NalType, PictureInfo, RegionLayout, inspect_stream, split_nal_units
+from vcmpipe.bitstream import (
+    NalType,
+    RegionLayout,
+    inspect_stream,
+    presentation_order,
+    split_nal_units,
+)
 from vcmpipe.encoders.base import Structure
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame
+from vcmpipe.frames import ColourSpec, Frame
+from vcmpipe.frames.spool import Spool
 from vcmpipe.qpmap import QpMap
 
 T = TypeVar("T")
@@ -26,6 +34,8 @@ class Segment:
         frames: 1..N frames in presentation order.
         structure: How frames may refer to each other.
         rate: Frames per second; None where frames are not moments of a video.
+        intra_period: See ``Job.intra_period``.
+        sample_aspect: Width of a sample by its height; None: unknown, as of pictures.
 
     Raises:
         InputError: There is no frame, or the frames differ in size.
@@ -35,10 +45,14 @@ class Segment:
     frames: Sequence[Frame]
     structure: Structure = "intra"
     rate: Fraction | None = None
+    intra_period: int | None = None
+    sample_aspect: Fraction | None = None
 
     def __post_init__(self) -> None:
         if not self.frames:
             raise InputError(f"segment {self.index} holds no frame: give at least one")
+        if isinstance(self.frames, Spool):
+            return  # which takes frames of one kind only
         size = (self.width, self.height)
         for frame in self.frames:
             if (frame.width, frame.height) != size:
@@ -55,37 +69,50 @@ class Segment:
     def __len__(self) -> int:
         return len(self.frames)
 
-    @property
+    @cached_property
     def source(self) -> str:
         """What messages call it: its first frame's source, and its last one's number where there are several."""
         first, last = self.frames[0], self.frames[-1]
         return first.source if first is last else f"{first.source}..{last.index}"
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The source without folders."""
         return Path(self.frames[0].source).name
 
-    @property
+    @cached_property
+    def colour(self) -> ColourSpec | None:
+        """What the samples mean, where the frames have planes of their own."""
+        planes = self.frames[0].planes
+        return None if planes is None else planes.colour
+
+    @cached_property
     def width(self) -> int:
         """Pixels in a row."""
         return self.frames[0].width
 
-    @property
+    @cached_property
     def height(self) -> int:
         """Rows."""
         return self.frames[0].height
 
 
 def cut(
-    frames: Iterable[tuple[Frame, T]], length: int = 1, structure: Structure = "intra"
+    frames: Iterable[tuple[Frame, T]],
+    length: int = 1,
+    structure: Structure = "intra",
+    *,
+    rate: Fraction | None = None,
+    sample_aspect: Fraction | None = None,
 ) -> Iterator[tuple[Segment, tuple[T, ...]]]:
     """Frames, each with what belongs to it, in segments of at most ``length``; one begins where the size changes."""
     held: list[tuple[Frame, T]] = []
     index = 0
 
     def segment() -> tuple[Segment, tuple[T, ...]]:
-        return Segment(index, tuple(frame for frame, _ in held), structure), tuple(own for _, own in held)
+        own = tuple(frame for frame, _ in held)
+        segment = Segment(index, own, structure, rate, sample_aspect=sample_aspect)
+        return segment, tuple(each for _, each in held)
 
     for frame, own in frames:
         if held and (len(held) == length or (frame.width, frame.height) != (held[0][0].width, held[0][0].height)):
@@ -129,7 +156,8 @@ class CodedSegment:
         qps: The QP requested of each region, in ``layout.regions()`` order.
         units: The access units in decoding order.
         realisation: How the QPs reached the stream.
-        native: The map that the encoder was given, where it reads maps itself.
+        native: The map that the encoder was given, where it reads maps itself; of one for each frame the smallest QPs.
+        frame_maps: Those of the frames, in presentation order, where they had maps of their own.
         notes: What the encoder could not be given as it was requested, a line each.
         requested: The map that was requested, where there was one.
     """
@@ -142,6 +170,7 @@ class CodedSegment:
     native: QpMap | None = None
     notes: tuple[str, ...] = ()
     requested: QpMap | None = None
+    frame_maps: tuple[QpMap, ...] = ()
 
     @property
     def bits(self) -> int:
@@ -186,16 +215,3 @@ def read_units(data: bytes) -> tuple[CodedUnit, ...]:
         )
         for place, picture in zip(places, pictures, strict=True)
     )
-
-
-def presentation_order(pictures: Sequence[PictureInfo]) -> list[int]:
-    """The place of each picture, given in decoding order, in the order of presentation.
-
-    Picture order counts begin anew with every IDR picture; where one is not known, pictures are shown as they come.
-    """
-    sequence, keys = 0, []
-    for number, picture in enumerate(pictures):
-        sequence += picture.nal_type.startswith("IDR")
-        keys.append((sequence, number if picture.poc is None else picture.poc))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return [place for _, place in sorted(zip(order, range(len(order)), strict=True))]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, reduce
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions
+from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions, with_presentation
 from vcmpipe.coding.cached_encoder import samples_digest
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.config import CodingOptions
@@ -23,6 +22,7 @@ from vcmpipe.frames import (
     ColourSpec,
     Frame,
     LazyFrames,
+    Planes,
     Yuv,
     crop_yuv,
     lazy,
@@ -32,8 +32,20 @@ from vcmpipe.frames import (
     scale_rgb,
     yuv_to_rgb,
 )
+from vcmpipe.frames.scaling import scale_yuv
 from vcmpipe.frames.yuv import Rect
-from vcmpipe.qpmap import MapPolicy, PlanLimits, QpMap, RateModel, RegionPlan, build_map, fit_map, plan_regions
+from vcmpipe.qpmap import (
+    MapPolicy,
+    PlanLimits,
+    QpMap,
+    RateModel,
+    RegionPlan,
+    build_map,
+    fit_map,
+    fit_maps,
+    plan_regions,
+)
+from vcmpipe.qpmap.qp_map import smaller
 
 Realisation = Literal["auto", "uniform", "regions", "native"]
 
@@ -41,6 +53,9 @@ Realisation = Literal["auto", "uniform", "regions", "native"]
 ALF_SETS = 8
 # Encoders side by side in one process: enough to fill the cores, few enough to bound memory.
 JOBS_PER_PROCESS = 8
+# What motion that cannot cross a region's border costs: regions of one QP took 1.1 to 1.4 times the bits of the whole
+# with a static camera.
+_SEQUENCE_COST = 1.25
 
 
 class SegmentCoder:
@@ -50,7 +65,7 @@ class SegmentCoder:
         encoder: The external encoder.
         segment: The source; a frame is a segment of one.
         coded_size: Width and height to code at; frames are scaled to it.
-        spec: Colour.
+        spec: The colour that RGB frames are coded with; planes keep their own.
         preset: The encoder's speed preset.
         ctu: CTU size of regions.
         form: How regions stand in the stream.
@@ -74,7 +89,7 @@ class SegmentCoder:
         self.size = coded_size or (self.segment.width, self.segment.height)
         if min(self.size) < 16:
             raise InputError(f"{self.segment.source}: coded at {self.size[0]}x{self.size[1]}, at least 16x16 is needed")
-        self.spec = spec or ColourSpec()
+        self.spec = self.segment.colour or spec or ColourSpec()
         self.form = form
         self.ctu = ctu
         self._whole = CodingMode(preset=preset, constant_qp=constant_qp)
@@ -87,13 +102,23 @@ class SegmentCoder:
 
     def _samples_of(self, place: int) -> Yuv:
         """A frame's samples at the coded size, made even."""
-        rgb = self.segment.frames[place].rgb
+        frame = self.segment.frames[place]
+        if frame.planes is not None:
+            return self._scaled(frame.planes.yuv(), self._whole_size, self.size) if self.scaled else frame.planes.yuv()
+        rgb = frame.rgb
         return rgb_to_yuv(rgb if not self.scaled else scale_rgb(rgb, self.size), self.spec)
+
+    def _scaled(self, yuv: Yuv, size: tuple[int, int], wanted: tuple[int, int]) -> Yuv:
+        return scale_yuv(yuv, wanted, of=size, siting=self.spec.siting)
+
+    @property
+    def _whole_size(self) -> tuple[int, int]:
+        return self.segment.width, self.segment.height
 
     @property
     def scaled(self) -> bool:
         """Whether the segment is coded at another size than it has."""
-        return self.size != (self.segment.width, self.segment.height)
+        return self.size != self._whole_size
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -111,8 +136,23 @@ class SegmentCoder:
         return f"{self.encoder.name}, {self.encoder.build}, {self._whole}, {self.size}, {self.spec}"
 
     def of_frame(self, place: int) -> FrameCoder:
-        """What predictors get as their coder: coded versions of the frame at a place."""
-        return FrameCoder(self, place)
+        """What predictors get as their coder: coded versions of the frame at a place, as a picture of its own.
+
+        A threshold is a QP of a picture. Coding a sequence at every QP for each of its frames would take its square.
+        """
+        if len(self.segment) == 1:
+            return FrameCoder(self)
+        alone = SegmentCoder(
+            self.encoder,
+            self.segment.frames[place],
+            coded_size=self.size,
+            spec=self.spec,
+            preset=self._whole.preset,
+            ctu=self.ctu,
+            form=self.form,
+            constant_qp=self._whole.constant_qp,
+        )
+        return FrameCoder(alone)
 
     def uniform(self, qps: Sequence[int]) -> list[CodedSegment]:
         """The whole segment at each of several QPs, many to a process; no QP is coded twice.
@@ -130,10 +170,19 @@ class SegmentCoder:
                 self.trials[qp] = CodedSegment(data, layout, (qp,), read_units(data), "uniform")
         return [self.trials[qp] for qp in within]
 
-    def _job(self, qp: int | QpMap) -> Job:
-        if self.encoder.capabilities.regions:
-            return Job(self.padded, qp, self._whole, structure=self.segment.structure)
-        return Job(self.source, qp, self._whole, self.spec, self.segment.structure)
+    def _job(self, qp: int | QpMap | tuple[QpMap, ...]) -> Job:
+        merged = self.encoder.capabilities.regions
+        return self._made(self.padded if merged else self.source, qp, self._whole, None if merged else self.spec)
+
+    def _made(
+        self,
+        frames: Sequence[Yuv],
+        qp: int | QpMap | tuple[QpMap, ...],
+        mode: CodingMode,
+        colour: ColourSpec | None = None,
+    ) -> Job:
+        segment = self.segment
+        return Job(frames, qp, mode, colour, segment.structure, segment.rate, segment.intra_period)
 
     def _whole_frames(self, stream: bytes) -> tuple[bytes, RegionLayout]:
         """The stream of whole frames with its crop and colours, and its layout."""
@@ -141,22 +190,38 @@ class SegmentCoder:
         coded = inspect_stream(stream).pictures[0]
         layout = RegionLayout.single(*self.padded_size, coded.ctu)
         if not self.encoder.capabilities.regions:
-            return stream, layout  # the encoder wrote them itself
+            # The encoder wrote them itself, but for some that write no colour.
+            return self._presented(stream, Vui.of_colour(self.spec) if coded.vui is None else None), layout
         shown = coded.display_width, coded.display_height
         # A stream that shows another size than was requested is refused there, by its sizes.
         canvas = layout
         if shown == self.padded_size:
             canvas = RegionLayout.single(coded.width, coded.height, coded.ctu)
-        return merge_regions([stream], canvas, display_size=self.size, vui=Vui.of_colour(self.spec)), layout
+        data = merge_regions([stream], canvas, display_size=self.size, vui=Vui.of_colour(self.spec))
+        return self._presented(data), layout
 
-    def native(self, qp_map: QpMap) -> CodedSegment:
-        """The segment by the encoder's own map, bent to what the encoder can say."""
+    def _presented(self, data: bytes, vui: Vui | None = None) -> bytes:
+        """The stream with the frame rate and the shape of samples, so that a player shows it as the source is shown."""
+        rate, aspect = self.segment.rate, self.segment.sample_aspect
+        return with_presentation(data, rate=rate, sample_aspect=aspect, vui=vui) if rate or aspect or vui else data
+
+    def native(self, qp_map: QpMap, frame_maps: Sequence[QpMap] = ()) -> CodedSegment:
+        """The segment by the encoder's own map, or one for each frame, bent to what the encoder can say."""
         limits = self.encoder.capabilities.map_limits
         if limits is None:
             raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
-        fitted = fit_map(qp_map, limits)
-        data, layout = self._whole_frames(self.encoder.encode([self._job(fitted.map)])[0])
-        return CodedSegment(data, layout, (fitted.map.minimum(),), read_units(data), "native", fitted.map, fitted.notes)
+        given: QpMap | tuple[QpMap, ...]
+        own: tuple[QpMap, ...] = ()
+        if frame_maps:
+            given, notes = fit_maps(frame_maps, limits)
+            own, smallest = given, reduce(smaller, given)
+        else:
+            fitted = fit_map(qp_map, limits)
+            given = smallest = fitted.map
+            notes = fitted.notes
+        data, layout = self._whole_frames(self.encoder.encode([self._job(given)])[0])
+        qps = (smallest.minimum(),)
+        return CodedSegment(data, layout, qps, read_units(data), "native", smallest, notes, frame_maps=own)
 
     def regions(self, plan: RegionPlan) -> CodedSegment:
         """The segment in regions, each coded on its own and merged into one stream."""
@@ -175,12 +240,16 @@ class SegmentCoder:
             for i, stream in zip(chunk, self.encoder.encode([jobs[i] for i in chunk]), strict=True):
                 self._pieces[keys[i]] = stream
         streams = [self._pieces[key] for key in keys]
-        data = merge_regions(streams, plan.layout, form=self.form, display_size=self.size, vui=Vui.of_colour(self.spec))
+        # Slices that a picture refers to may not end where its own do.
+        inter = len(self.segment) > 1 and self.segment.structure != "intra"
+        form = "subpictures" if inter else self.form
+        data = merge_regions(streams, plan.layout, form=form, display_size=self.size, vui=Vui.of_colour(self.spec))
+        data = self._presented(data)
         return CodedSegment(data, plan.layout, tuple(plan.qps), read_units(data), "regions")
 
     def _region_job(self, rect: Rect, qp: int, *, alf: bool) -> Job:
         frames = lazy(self.padded, lambda yuv: crop_yuv(yuv, rect))
-        return Job(frames, qp, replace(self._region, alf=alf), structure=self.segment.structure)
+        return self._made(frames, qp, replace(self._region, alf=alf))
 
     def map_of(self, boxes_xyxy: NDArray[np.floating], qps: NDArray[np.integer], policy: MapPolicy) -> QpMap:
         """The map of objects, given in source pixels, on the grid of the coded frames.
@@ -214,11 +283,12 @@ class SegmentCoder:
         ]
         return np.array(qps, dtype=np.int64)
 
-    def by_map(self, qp_map: QpMap, how: Realisation = "auto") -> CodedSegment:
+    def by_map(self, qp_map: QpMap, how: Realisation = "auto", frame_maps: Sequence[QpMap] = ()) -> CodedSegment:
         """The segment by a map: no sample gets a larger QP than the map asks for.
 
-        ``auto`` codes it at the map's smallest QP, by the map itself where the encoder reads maps, and in regions where
-        it can and the planner expects a gain; it keeps whichever took the fewest bits.
+        ``frame_maps``, one for each frame and nowhere below ``qp_map``, are for encoders that read maps. ``auto`` codes
+        it at the map's smallest QP, by the maps themselves where the encoder reads them, and in regions where it can
+        and the planner expects a gain; it keeps whichever took the fewest bits.
 
         Raises:
             InputError: ``native`` or ``regions`` was requested of an encoder without, or the map has another size.
@@ -228,12 +298,12 @@ class SegmentCoder:
             raise InputError(
                 f"the map is for {qp_map.width}x{qp_map.height} samples, frames are coded at {width}x{height}"
             )
-        return replace(self._by_map(qp_map, how), requested=qp_map)
+        return replace(self._by_map(qp_map, how, frame_maps), requested=qp_map)
 
-    def _by_map(self, qp_map: QpMap, how: Realisation) -> CodedSegment:
+    def _by_map(self, qp_map: QpMap, how: Realisation, frame_maps: Sequence[QpMap]) -> CodedSegment:
         can = self.encoder.capabilities
         if how == "native":
-            return self.native(qp_map)
+            return self.native(qp_map, frame_maps)
         if how == "regions":
             if not can.regions:
                 raise InputError(f"encoder {self.encoder.name} codes no regions: use --realise auto, native or uniform")
@@ -243,12 +313,18 @@ class SegmentCoder:
             return whole
         ways = [whole]
         if can.native_map:
-            ways.append(self.native(qp_map))
-        if can.regions and len((plan := self.plan(qp_map, whole)).qps) > 1:
+            ways.append(self.native(qp_map, frame_maps))
+        if can.regions and self._may_pay(plan := self.plan(qp_map, whole), whole):
             # A small region of low QP may be one that the encoder has no room for.
             with contextlib.suppress(TooDenseError):
                 ways.append(self.regions(plan))
         return min(ways, key=lambda coded: coded.bits)
+
+    def _may_pay(self, plan: RegionPlan, whole: CodedSegment) -> bool:
+        """Whether regions are worth a try: in a sequence what they cost is several times what the plan knows of."""
+        if len(plan.qps) < 2:
+            return False
+        return len(self.segment) == 1 or _SEQUENCE_COST * plan.estimated_bits * len(self.segment) < whole.content_bits
 
     def _at_minimum(self, qp_map: QpMap) -> CodedSegment:
         wanted = qp_map.minimum()
@@ -306,10 +382,15 @@ class SegmentCoder:
 
     def _restored(self, place: int, yuv: Yuv) -> Frame:
         """Samples at the coded size as a frame of the source's size."""
+        source = self.segment.frames[place]
+        if source.planes is not None:
+            whole = self._whole_size
+            restored = self._scaled(yuv, self.size, whole) if self.scaled else yuv
+            return source.with_planes(Planes.of_yuv(restored, self.spec, whole))
         rgb = yuv_to_rgb(yuv, self.spec, self.size)
         if self.scaled:
-            rgb = scale_rgb(rgb, (self.segment.width, self.segment.height))
-        return replace(self.segment.frames[place], rgb=rgb)
+            rgb = scale_rgb(rgb, self._whole_size)
+        return source.with_rgb(rgb)
 
     def decode(self, coded: CodedSegment) -> Iterator[DecodedFrame]:
         """The decoded frames in presentation order, at the source's size.
@@ -335,10 +416,9 @@ class DecodedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameCoder:
-    """Coded versions of one frame of a segment: what a predictor gets as its ``coder``."""
+    """Coded versions of a still picture: what a predictor gets as its ``coder``."""
 
     segment: SegmentCoder
-    place: int = 0
 
     def __call__(self, qp: int) -> Frame:
         """The frame coded at one QP and decoded, at the source's size."""
@@ -347,4 +427,4 @@ class FrameCoder:
     def many(self, qps: Sequence[int]) -> list[Frame]:
         """The frame coded at each QP and decoded, at the source's size."""
         versions = self.segment.uniform(qps)
-        return [next(islice(self.segment.decode(coded), self.place, None)).frame for coded in versions]
+        return [self.segment.decode_still(coded).frame for coded in versions]

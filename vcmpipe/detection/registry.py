@@ -46,6 +46,7 @@ def load_detector(
 
             - ``auto``: an ultralytics weight that is here or can be downloaded;
             - ``demo``: the toy detector for the built-in scenes;
+            - ``none``: nothing is detected, for coding at one QP;
             - ``onnx:PATH`` or a path that ends in ``.onnx``;
             - ``torchvision:NAME`` (downloaded weights) or ``torchvision:NAME@PATH`` (.safetensors or .pth);
             - ``ultralytics:NAME``, an ultralytics weight's name (``yolo11n``) or the path of a ``.pt`` file;
@@ -67,6 +68,8 @@ def load_detector(
     name, _, argument = spec.partition(":")
     if spec == "demo":
         return cast(Detector, DETECTORS.load(name)(min_score=min_score, jobs=jobs))
+    if spec == "none":
+        return cast(Detector, DETECTORS.load(name)())
     plugins = plugin_detectors()
     if name in plugins or (name == "torchvision" and argument):
         factory = cast(DetectorFactory, DETECTORS.load(name))
@@ -102,7 +105,7 @@ def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, mi
         raise InputError(f"detector {spec}: give an .onnx or .pt file, or torchvision:NAME@{spec} for a state dict")
     if path.suffix == ".pt" or os.sep in wanted:
         raise InputError(f"detector {spec}: there is no such file; {WAYS_FORWARD}")
-    known = ["auto", "demo", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
+    known = ["auto", "demo", "none", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
     close = difflib.get_close_matches(name, [*(entry.partition(":")[0] for entry in known), *store.AUTO_NAMES], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise InputError(f"unknown detector {spec!r}: known are {', '.join(known)}, and the name or path of a weight{hint}")

@@ -7,6 +7,7 @@ DETECTORS = Registry(
     "vcmpipe.detectors",
     {
         "demo": "vcmpipe.detection.demo:DemoDetector",
+        "none": "vcmpipe.detection.nothing:NoDetector",
         "onnx": "vcmpipe.detection.onnx:OnnxDetector",
         "torchvision": "vcmpipe.detection.torchvision:TorchvisionDetector",
         "ultralytics": "vcmpipe.detection.ultralytics:UltralyticsDetector",
@@ -33,6 +34,8 @@ METHODS = Registry(
     {
         "plain": "vcmpipe.bench.methods:plain",
         "plain-default": "vcmpipe.bench.methods:plain_default",
+        "plain-whole": "vcmpipe.bench.methods:plain_whole",
+        "plain-default-whole": "vcmpipe.bench.methods:plain_default_whole",
         "plain-scaled": "vcmpipe.bench.methods:plain_scaled",
         "frame": "vcmpipe.bench.methods:frame",
         "roi": "vcmpipe.bench.methods:roi",

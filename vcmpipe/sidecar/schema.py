@@ -39,11 +39,13 @@ class Sidecar:
         bytes: Size of the stream.
         kept: Objects found again in the coded frames, or None where that was not checked.
         lost: Objects not found again, or None.
-        colour: Matrix, range and siting.
-        configuration: Every option of the run.
+            colour: Matrix, range, siting, and the codes of primaries and transfer (H.273).
+            configuration: Every option of the run.
         provenance: Versions, encoder build, detector and predictor with their digests.
         segments: One record per segment, in stream order.
         codec: What the stream is coded with; see ``bitstream.codecs``.
+        source: What a video was: frame rate, sample aspect, rotation that was applied, interlace, bit depth, colour;
+            empty for pictures.
         schema: Version of this layout.
     """
 
@@ -52,11 +54,12 @@ class Sidecar:
     bytes: int
     kept: int | None
     lost: int | None
-    colour: dict[str, str]
+    colour: dict[str, str | int]
     configuration: dict[str, Any]
     provenance: dict[str, Any]
     segments: list[SegmentRecord]
     codec: Codec = "vvc"
+    source: dict[str, Any] = dataclasses.field(default_factory=dict)
     schema: int = SCHEMA
 
     @property

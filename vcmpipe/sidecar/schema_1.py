@@ -114,7 +114,7 @@ class Sidecar:
     bytes: Count
     kept: int | None
     lost: int | None
-    colour: dict[str, str]
+    colour: dict[str, str | int]
     configuration: dict[str, Any]
     provenance: dict[str, Any]
     pictures: list[Picture]

@@ -105,6 +105,15 @@ class Thresholds:
         below = np.cumsum(self.mass, axis=1)[:, :-1]  # P(JRD < q) for q = 1..63; for q = 0 it is 0
         return np.asarray((below <= risk + _TOLERANCE).sum(axis=1), np.int64)
 
+    def pooled_quantile(self, risk: float = ThresholdOptions.risk) -> int:
+        """The largest QP q, 0..63, at which an object that some QP keeps is lost with a mean probability of ``risk``.
+
+        What a sequence of frames can be coded at as a whole: with the smallest of all quantiles hardly any object would
+        be lost, but for that the one weakest of thousands decides. 63 where no object can be kept.
+        """
+        own = self.mass[self.recognisable]
+        return int(Thresholds(own.mean(axis=0)[None], np.ones(1, np.bool_)).quantile(risk)[0]) if len(own) else 63
+
     def argmax(self) -> NDArray[np.int64]:
         """Per object the most probable QP; of equals the smallest."""
         return np.asarray(self.mass.argmax(axis=1), np.int64)

@@ -104,7 +104,7 @@ def verify_segment(
     shown = segment
     if rules.blur:
         blurred = [
-            replace(frame, rgb=blur_outside(frame.rgb, constraints.footprint_in(place), rules.blur))
+            frame.with_rgb(blur_outside(frame.rgb, constraints.footprint_in(place), rules.blur))
             for place, frame in enumerate(segment.frames)
         ]
         shown = replace(segment, frames=tuple(blurred))

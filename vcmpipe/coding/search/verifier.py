@@ -103,7 +103,7 @@ class Verifier:
             conformance=conformance,
             verification=verification,
         )
-        return EncodedSegment(found.coded, record, found.requested)
+        return EncodedSegment(found.coded, record, found.requested, segment)
 
     def _constraint(self, detector: Detector, detections: Sequence[sv.Detections]) -> Constraint:
         task = self.pipeline.task_of(detector)
