@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow check lint types layers install lock clean
 
-demo: install ## the built-in demo: a table here, a report in demo-report/
+demo: install ## the built-in demo: tables here, a report and a video in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
+	$(BIN)/vcmpipe encode demo --out demo-report/video.mp4
+	$(BIN)/vcmpipe decode demo-report/video.mp4 --overlay --out demo-report/video-preview.mp4
 
 test: install ## all tests but the slow ones, on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile

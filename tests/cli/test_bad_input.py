@@ -11,11 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from vcmpipe import process
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.encoders import load_encoder
+from vcmpipe.errors import OutputError, ProcessError
+from vcmpipe.frames import ColourSpec, rgb_to_yuv, schedule, write_preview
 
 CODE = ["--predictor", "constant", "--no-check"]
 
@@ -105,7 +109,7 @@ def test_a_truncated_video(here: Path, frames: Path, vcmpipe, untouched) -> None
         data = (here / name).read_bytes()
         (here / name).write_bytes(data[: len(data) * (cut - 1) // cut - 11])
         with untouched():
-            vcmpipe("encode", "--input", name, "--out", "out.bin", *CODE).refused(2, name)
+            vcmpipe("encode", "--input", name, "--out", "out.bin", "--structure", "intra", *CODE).refused(2, name)
 
 
 WORDS = [
@@ -247,7 +251,7 @@ OTHERS = [
     (["decode", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
     (["decode", "--input", "s.y4m", "--out", "s.y4m"], 2, "the stream itself"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png"], 2, "is a file"),
-    (["decode", "--input", "s.bin", "--out", "new.mp4"], 2, "though its name ends in .mp4"),
+    (["decode", "--input", "s.bin", "--out", "new.avi"], 2, "though its name ends in .avi"),
     (["decode", "--input", "s.bin", "--out", "new.png"], 2, "though its name ends in .png"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d.y4m"], 1, "part of its path is a file"),
@@ -446,6 +450,16 @@ def test_a_place_that_may_not_be_written_to(here, frames, encoded, vcmpipe, smal
         vcmpipe(*words).refused(1, str(disk), "permission denied")
     benched("--out", disk / "report").refused(1, str(disk), "permission denied")
     assert leftovers() == [] and not (here / "a.bin").exists()
+
+
+@pytest.mark.parametrize("out", ["v.mp4", "new/v.mkv"])
+@pytest.mark.parametrize("ffmpeg", [None, Path(imageio_ffmpeg.get_ffmpeg_exe())], ids=["pyav", "ffmpeg"])
+def test_a_preview_on_a_full_disk(small_disk, out: str, ffmpeg: Path | None) -> None:
+    disk, rng, spec = small_disk(8_192), np.random.default_rng(0), ColourSpec()
+    noise = (rgb_to_yuv(rng.integers(0, 256, (96, 128, 3), dtype=np.uint8), spec) for _ in range(20))
+    with pytest.raises((OutputError, ProcessError), match=r"the disk is full|No space left on device"):
+        write_preview(disk / out, noise, (128, 96), schedule(20), spec, ffmpeg=ffmpeg)
+    assert list(disk.iterdir()) == []
 
 
 def test_a_full_disk(here, frames, encoded, vcmpipe, small_disk, leftovers, benched) -> None:

@@ -53,8 +53,8 @@ def unchanged(here: Path, contents):
         ("new.JPEG", ".bin, .266"),
         ("new.tiff", ".bin, .266"),
         ("new.y4m", ".bin, .266"),
-        ("new.mp4", ".bin, .266"),
-        ("new.mkv", ".bin, .266"),
+        ("movie.mp4", "was not written by vcmpipe"),
+        ("film.mkv", "is a link to"),
         ("picture.bin", ".bin, .266"),
     ],
 )
@@ -62,6 +62,8 @@ def test_a_stream_takes_no_pictures_place(here: Path, pictures: Path, vcmpipe, u
     (here / "alias.bin").symlink_to(pictures / "p3.png")
     (here / "picture.bin").symlink_to(here / "new.jpg")
     (here / "new.jpg").write_bytes(b"a picture")
+    (here / "movie.mp4").write_bytes(b"a video")
+    (here / "film.mkv").symlink_to(here / "movie.mp4")
     unchanged(lambda: vcmpipe("encode", "--input", "in", "--limit", 2, "--out", out, *CODE), 2, named)
 
 

@@ -65,7 +65,7 @@ def test_words_become_options(words: list[str], expected: dict[str, object]) -> 
         (["encode", "--input", "a"], "--out must be given"),
         (["train", "--out", "run"], "--data and MODEL must be given"),
         (["encode", "a", "--out", "b", "--inptu", "c"], "no option --inptu: did you mean --input?"),
-        (["encode", "a", "--out", "b", "--qp", "32"], "no option --qp: did you mean --qp-margin?"),
+        (["encode", "a", "--out", "b", "--qps", "32"], "no option --qps: did you mean --qp"),
         (["encode", "a", "--out", "b", "--map_out", "c"], "no option --map_out: did you mean --map-out"),
         (["encode", "a", "--out", "b", "--audience", "both"], "--audience is now --viewer"),
         (["encode", "-input", "a"], "no option -input: did you mean --input?"),

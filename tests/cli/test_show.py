@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from vcmpipe.bitstream import PictureInfo, Rect, RegionInfo, StreamInfo, Vui
-from vcmpipe.cli import show, show_doctor
+from vcmpipe.cli import show, show_doctor, show_encode
+from vcmpipe.cli.say import print_json
 from vcmpipe.coding.conformance import MapCheck, MapFault
 from vcmpipe.commands.doctor import (
     DecoderFinding,
@@ -87,7 +90,7 @@ def test_encoded(printed, picture) -> None:
         picture("[bold]a.png", "regions", [True, False], [27, 42]),
         picture("b.png", "uniform", [True], [30]),
     ]
-    show.encoded(_sidecar(pictures), Path("folder/out.bin"))
+    show_encode.encoded(_sidecar(pictures), Path("folder/out.bin"))
     lines = printed()
     rows = [line.split() for line in lines]
     assert ["[bold]a.png", "64x64", "of", "128x128", "2", "27-42", "2,000", "38.46", "1/2"] in rows
@@ -100,22 +103,35 @@ def test_encoded(printed, picture) -> None:
 
 
 def test_encoded_without_a_check_and_without_objects(printed, picture) -> None:
-    show.encoded(_sidecar([picture("a.png", "uniform", [None, None], [30])], checked=False), Path("out.bin"))
+    show_encode.encoded(_sidecar([picture("a.png", "uniform", [None, None], [30])], checked=False), Path("out.bin"))
     text = "\n".join(printed())
     assert "?/2" in text and "2; whether they are kept was not checked" in text
-    show.encoded(_sidecar([picture("a.png", "uniform", [], [30])]), Path("out.bin"))
+    show_encode.encoded(_sidecar([picture("a.png", "uniform", [], [30])]), Path("out.bin"))
     assert "0 of 0 kept, 0 lost" in "\n".join(printed())
 
 
 def test_encoded_frames_of_one_segment(printed, picture) -> None:
     segment = picture("clip.mp4#0", "regions", [True], [27, 42])
     frames = [replace(segment.frames[0], index=i, source=f"clip.mp4#{i}", bits=8_000 * (i + 1)) for i in range(3)]
-    show.encoded(_sidecar([replace(segment, frames=frames)]), Path("out.bin"))
+    show_encode.encoded(_sidecar([replace(segment, frames=frames)]), Path("out.bin"))
     lines = printed()
-    assert [line.split()[0] for line in lines if line.startswith("clip")] == [f"clip.mp4#{i}" for i in range(3)]
+    assert [line.split()[:2] for line in lines if line.startswith("clip")] == [["clip.mp4#0", "3"]]
     text = "\n".join(lines)
-    assert "3: 3 in 6 regions" in text and "6,000 bytes, 2,000 per picture, 0.977 bits a pixel" in text
-    assert "3 of 3 kept" in text
+    assert "3 in 1 segment, intra: 3 in 6 regions" in text
+    assert "6,000 bytes, 2,000 per frame, 0.977 bits a pixel" in text and "3 of 3 kept" in text
+
+
+def test_a_sequence_has_seconds_and_a_bit_rate(printed, picture) -> None:
+    segment = picture("clip.mp4#0", "uniform", [True], [30])
+    frames = [replace(segment.frames[0], timestamp=index / 10) for index in range(20)]
+    segment = replace(segment, structure="random-access", bits=16_000, frames=frames)
+    sidecar = replace(_sidecar([segment]), bytes=2_000)
+    show_encode.encoded(sidecar, Path("out.bin"), {"read": 0.01, "encode": 12.34})
+    lines = printed()
+    row = next(line for line in lines if line.startswith("clip"))
+    assert row.split() == ["clip.mp4#0", "20", "2.00", "30", "2,000", "8.0", "kbit/s", "38.46", "20/20"]
+    text = "\n".join(lines)
+    assert "2,000 bytes, 8.0 kbit/s, 100 per frame" in text and "encode 12.3 (some" in text and "read" not in text
 
 
 def test_what_a_search_lost_is_named_with_its_frame(picture) -> None:
@@ -124,7 +140,7 @@ def test_what_a_search_lost_is_named_with_its_frame(picture) -> None:
     promise = VerificationRecord(False, 1.0, 3, True, [], 0.0, [SecondRecord("other", "", [_object(False)])])
     lost = replace(segment, frames=[segment.frames[0], second], verification=promise)
     why = "no version keeps it together with the others"
-    assert show.unkept(_sidecar([segment, lost])) == [
+    assert show_encode.unkept(_sidecar([segment, lost])) == [
         f"clip.mp4#1: cat at 0,0,9,9 is lost: {why}",
         f"clip.mp4#0: cat at 0,0,9,9 is lost (for other): {why}",
     ]
@@ -132,7 +148,7 @@ def test_what_a_search_lost_is_named_with_its_frame(picture) -> None:
 
 @pytest.mark.parametrize(("count", "rows"), [(20, 20), (21, 0)])
 def test_encoded_lists_few_pictures_only(printed, picture, count: int, rows: int) -> None:
-    show.encoded(_sidecar([picture(f"{i}.png", "uniform", [], [30]) for i in range(count)]), Path("out.bin"))
+    show_encode.encoded(_sidecar([picture(f"{i}.png", "uniform", [], [30]) for i in range(count)]), Path("out.bin"))
     lines = printed()
     assert sum(".png" in line for line in lines) == rows
     assert any(line.startswith("pictures") and f"{count}:" in line for line in lines)
@@ -165,6 +181,34 @@ def test_inspected(printed) -> None:
     assert "63x61 (coded 64x64)" in text and "BT.709, limited range, chroma left" in text
     assert "problem: SPS: is damaged" in text
     assert "map" not in text and "more" not in text and "~" not in text and "sub-picture" not in text
+
+
+@pytest.mark.parametrize(
+    ("rate", "aspect", "lines"),
+    [
+        (None, None, ["frame rate      not stated", "picture size    63x61 (coded 64x64)"]),
+        (Fraction(25), Fraction(1), ["frame rate      25 per second", "picture size    63x61 (coded 64x64)"]),
+        (
+            Fraction(30000, 1001),
+            Fraction(16, 11),
+            ["frame rate      29.97 per second (30000/1001)", "picture size    63x61 (coded 64x64), samples 16:11"],
+        ),
+    ],
+)
+def test_inspected_shows_rate_and_shape(printed, rate, aspect, lines) -> None:
+    info = _info(2)
+    pictures = tuple(replace(picture, rate=rate, sample_aspect=aspect) for picture in info.pictures)
+    show.inspected(replace(info, pictures=pictures), None)
+    assert set(lines) <= set(printed())
+
+
+def test_json_has_a_rate_as_a_fraction(capsys) -> None:
+    (picture,) = _info(1).pictures
+    print_json(replace(picture, rate=Fraction(30000, 1001), sample_aspect=Fraction(2)))
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rate"], found["sample_aspect"]) == ("30000/1001", "2")
+    with pytest.raises(TypeError, match="set cannot be printed"):
+        print_json({"a": set()})
 
 
 def test_inspected_shows_the_first_pictures_of_many(printed) -> None:

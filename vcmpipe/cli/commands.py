@@ -14,24 +14,36 @@ from vcmpipe.process.text import count
 
 
 def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
-    from vcmpipe.cli import show
-    from vcmpipe.commands.encode import encode
+    from dataclasses import asdict
 
-    sidecar = encode(options, progress=progress, warn=warn, on_trial=lambda done: progress.note(count(done, "trial")))
+    from vcmpipe.cli import show_encode as show
+    from vcmpipe.commands.encode import STANDARD, encode
+    from vcmpipe.process.stopwatch import Stopwatch
+
+    watch = Stopwatch(lambda part, items: progress.note(f"{items:,} frames read") if part == "read" else None)
+    sidecar = encode(
+        options,
+        progress=progress,
+        warn=warn,
+        on_trial=lambda done: progress.note(count(done, "trial")),
+        watch=watch,
+    )
+    out = None if options.out == STANDARD else Path(options.out)
     notes = show.unkept(sidecar) if options.verify else []
     if sidecar.lost and not options.verify:
         margin = sidecar.configuration["margin"]
         other = "--viewer both" if options.viewer == "human" else "--background keep"
         lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
         notes = [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
-    return Result(sidecar, lambda report: show.encoded(report, Path(options.out)), notes)
+    seconds = {part: round(value, 3) for part, value in watch.seconds.items()}
+    return Result(asdict(sidecar) | {"seconds": seconds}, lambda _: show.encoded(sidecar, out, seconds), notes)
 
 
 def _decode(options: config.DecodeOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.cli import show
     from vcmpipe.commands.decode import decode
 
-    return Result(decode(options, progress=progress), show.decoded)
+    return Result(decode(options, progress=progress, warn=warn), show.decoded)
 
 
 def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
@@ -44,6 +56,8 @@ def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
     report = inspect(options)
     verdict = report.check.verdict if report.check else Verdict.YES
     found = {"map": asdict(report.check) | {"verdict": verdict, "belongs": report.belongs}} if report.check else {}
+    if report.container:
+        found["container"] = asdict(report.container)
     faults = []
     if report.faults:
         first, *others = report.faults
@@ -53,7 +67,12 @@ def _inspect(options: config.InspectOptions, progress: Reporter) -> Result[Any]:
     # That a stream carries a map it was not made for would say nothing.
     shown = report.check if report.belongs or verdict != Verdict.YES else None
     code = 1 if verdict != Verdict.YES else 2 if report.faults else 0
-    return Result(asdict(report.info) | found, lambda _: show.inspected(report.info, shown), faults=faults, code=code)
+    return Result(
+        asdict(report.info) | found,
+        lambda _: show.inspected(report.info, shown, report.container),
+        faults=faults,
+        code=code,
+    )
 
 
 def _extract(options: config.ExtractOptions, progress: Reporter) -> Result[Any]:
@@ -72,7 +91,7 @@ def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
     if result.left_out:
         first, *others = result.left_out
         more = f" (and {len(others)} more)" if others else ""
-        faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other pictures"]
+        faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other {result.item}s"]
     return Result(result, lambda report: show.benched(report, Path(options.out)), faults=faults)
 
 

@@ -20,6 +20,8 @@ from vcmpipe.process import interrupt
 
 
 def _interrupted(number: int, frame: Any) -> None:
+    if interrupt.taken():
+        return
     # Once: what follows is the cleaning up, and a second Ctrl-C in the middle of that would leave half of it.
     for each in _INTERRUPTS:
         signal.signal(each, signal.SIG_IGN)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
 
 from vcmpipe.process import one_line
@@ -27,4 +28,11 @@ def print_json(report: Any) -> None:
     """A report on stdout: a dataclass, by its own ``to_dict`` where it has one, or a dictionary."""
     if not isinstance(report, dict):
         report = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
-    print(json.dumps(report, indent=2))
+    print(json.dumps(report, indent=2, default=_plain))
+
+
+def _plain(value: object) -> str:
+    """What JSON has no form for: a fraction, such as a frame rate of 30000/1001."""
+    if isinstance(value, Fraction):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be printed as JSON")

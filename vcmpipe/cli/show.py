@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from vcmpipe.process.text import count
-from vcmpipe.sidecar import Sidecar, Verdict, sidecar_path
+from vcmpipe.sidecar import Verdict
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
     from vcmpipe.bench.tables import Table as Cells
     from vcmpipe.bitstream import PictureInfo, StreamInfo
     from vcmpipe.coding.conformance import MapCheck
+    from vcmpipe.coding.stored_streams import ContainerFacts
     from vcmpipe.commands.decode import DecodeReport
     from vcmpipe.commands.extract import ExtractReport
-    from vcmpipe.sidecar import FrameRecord, SegmentRecord
 
 # Columns where stdout is no terminal: what reads it wraps, if it wants to.
 WIDTH = 100
@@ -105,120 +105,16 @@ def print_facts(out: Screen, facts: Iterable[tuple[str, str]]) -> None:
         out.put(f"{name:<{wide}}  {value}".rstrip())
 
 
-def _size(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
+    """Width x height."""
     return f"{size[0]}x{size[1]}"
 
 
-def _span(values: Sequence[int]) -> str:
+def span_text(values: Sequence[int]) -> str:
     """The least and the greatest of some QPs."""
     if not values:
         return "-"
     return str(min(values)) if min(values) == max(values) else f"{min(values)}-{max(values)}"
-
-
-def encoded(sidecar: Sidecar, out: Path) -> None:
-    """What ``encode`` wrote, kept and lost."""
-    screen = console()
-    pictures = list(sidecar.placed())
-    each = sidecar.bytes / len(pictures) if pictures else 0.0
-    pixels = sum(segment.source_size[0] * segment.source_size[1] for segment, _ in pictures)
-    facts = [("stream", str(out)), ("sidecar", str(sidecar_path(out)))]
-    if maps := sidecar.configuration.get("map_out"):
-        facts.append(("maps", str(maps)))
-    facts += [
-        ("pictures", f"{len(pictures):,}: {_realisations(sidecar.segments)}"),
-        (
-            "size",
-            f"{sidecar.bytes:,} bytes, {each:,.0f} per picture, {8 * sidecar.bytes / max(pixels, 1):.3f} bits a pixel",
-        ),
-        ("objects", _objects(sidecar)),
-        *_verified(sidecar),
-    ]
-    if 0 < len(pictures) <= PICTURES:
-        heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
-        print_table(screen, heads, [_picture_row(*picture) for picture in pictures])
-        screen.print()
-    print_facts(screen, facts)
-
-
-def _realisations(segments: Sequence[SegmentRecord]) -> str:
-    """How many pictures were coded in each way; regions are counted once in every picture."""
-    ways = {"uniform": "at one QP", "native": "by the encoder's own map"}
-    parts = []
-    for name in dict.fromkeys(["uniform", *(segment.realisation for segment in segments)]):
-        own = [segment for segment in segments if segment.realisation == name]
-        if own:
-            regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
-            way = f"in {regions:,} regions" if name == "regions" else ways.get(name, name)
-            parts.append(f"{sum(len(segment.frames) for segment in own):,} {way}")
-    return ", ".join(parts) or "none"
-
-
-def _objects(sidecar: Sidecar) -> str:
-    total = sum(len(frame.objects) for frame in sidecar.frames)
-    if sidecar.kept is None or sidecar.lost is None:
-        return f"{total:,}; whether they are kept was not checked"
-    share = f" ({100 * sidecar.kept / total:.1f} %)" if total else ""
-    return f"{sidecar.kept:,} of {total:,} kept{share}, {sidecar.lost:,} lost"
-
-
-def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
-    """What a search says of all segments together."""
-    found = [segment.verification for segment in sidecar.segments if segment.verification]
-    if not found:
-        return []
-    good = sum(each.verified for each in found)
-    facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
-    trials = sum(each.trials for each in found)
-    facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
-    if short := sum(not each.margin for each in found):
-        facts.append(("margin", f"not reached in {count(short, 'picture')}"))
-    for views in zip(*(each.further for each in found), strict=True):
-        objects = [thing for view in views for thing in view.objects]
-        kept = sum(bool(thing.kept) for thing in objects)
-        facts.append((f"also {views[0].detector}", f"{kept:,} of {len(objects):,} kept"))
-    return facts
-
-
-def unkept(sidecar: Sidecar) -> list[str]:
-    """The objects that a search could not keep, a line each."""
-    lines = []
-    for segment in sidecar.segments:
-        found = segment.verification
-        if found is None:
-            continue
-        views = [(frame.source, "", frame.objects) for frame in segment.frames]
-        views += [(segment.name, f" (for {each.detector})", each.objects) for each in found.further]
-        for source, whose, objects in views:
-            for thing in objects:
-                if not thing.kept:
-                    place = ",".join(str(round(value)) for value in thing.bbox_xyxy)
-                    why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
-                    lines.append(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
-    return lines
-
-
-def _picture_row(segment: SegmentRecord, frame: FrameRecord) -> tuple[str, ...]:
-    size = _size(segment.coded_size)
-    if segment.source_size != segment.coded_size:
-        size = f"{size} of {_size(segment.source_size)}"
-    kept = [thing.kept for thing in frame.objects]
-    return (
-        frame.source,
-        size,
-        str(len(segment.regions)),
-        _span(_qps(segment)),
-        f"{frame.bits / 8:,.0f}",
-        "-" if frame.psnr_y is None else f"{frame.psnr_y:.2f}",
-        f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}",
-    )
-
-
-def _qps(segment: SegmentRecord) -> list[int]:
-    """The QPs of a segment: its regions', or those of an encoder's own map."""
-    if segment.realisation == "native":
-        return [qp for row in segment.qp_map.actual for qp in row]
-    return [region.qp for region in segment.regions]
 
 
 def decoded(report: DecodeReport) -> None:
@@ -230,18 +126,23 @@ def decoded(report: DecodeReport) -> None:
 def extracted(report: ExtractReport) -> None:
     """What ``extract`` wrote."""
     size, pictures = f"{report.width}x{report.height}", count(report.pictures, "picture")
-    print(f"{report.out}: region {report.region}, {size}, {pictures}, {report.bytes:,} bytes")
+    what = [] if report.region is None else [f"region {report.region}"]
+    if report.span is not None:
+        what.append(f"{report.span[0]:.3f} s to {report.span[1]:.3f} s")
+    print(f"{report.out}: {', '.join(what)}, {size}, {pictures}, {report.bytes:,} bytes")
 
 
-def inspected(info: StreamInfo, check: MapCheck | None) -> None:
-    """A stream's headers, pictures and regions, and whether it conforms to its map."""
+def inspected(info: StreamInfo, check: MapCheck | None, container: ContainerFacts | None = None) -> None:
+    """A stream's headers, pictures and regions, what it is in, and whether it conforms to its map."""
     screen = console()
     pictures = info.pictures
     facts = [
+        *([("container", _container(container))] if container else []),
         ("size", f"{info.bytes:,} bytes, {info.bytes / len(pictures):,.0f} per picture"),
         ("codec", info.codec.upper()),
         ("pictures", f"{len(pictures):,}: {_few(picture.nal_type for picture in pictures)}"),
         ("picture size", _few(_shown_size(picture) for picture in pictures)),
+        ("frame rate", _few(_rate(picture) for picture in pictures)),
         ("CTU", _few(str(picture.ctu) for picture in pictures)),
         ("colour", _few(_colour(picture) for picture in pictures)),
         ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
@@ -261,9 +162,24 @@ def inspected(info: StreamInfo, check: MapCheck | None) -> None:
         _verdict(screen, check)
 
 
+def _container(facts: ContainerFacts) -> str:
+    duration = "no times" if facts.duration is None else f"{facts.duration:.3f} s"
+    rate = "frame rate varies" if facts.rate is None else f"{facts.rate:.5g} frames per second"
+    return f"{facts.format.upper()}, {duration}" + ("" if facts.duration is None else f", {rate}")
+
+
 def _shown_size(picture: PictureInfo) -> str:
     coded, shown = (picture.width, picture.height), (picture.display_width, picture.display_height)
-    return _size(shown) if coded == shown else f"{_size(shown)} (coded {_size(coded)})"
+    text = size_text(shown) if coded == shown else f"{size_text(shown)} (coded {size_text(coded)})"
+    aspect = picture.sample_aspect
+    return text if aspect in (None, 1) else f"{text}, samples {aspect.numerator}:{aspect.denominator}"
+
+
+def _rate(picture: PictureInfo) -> str:
+    rate = picture.rate
+    if rate is None:
+        return "not stated"
+    return f"{float(rate):.6g} per second" + ("" if rate.denominator == 1 else f" ({rate})")
 
 
 def _few(values: Iterable[str]) -> str:
@@ -302,7 +218,7 @@ def _regions(screen: Screen, pictures: Sequence[PictureInfo]) -> None:
     heads += ["position", "region size", "QP", "region bits"]
     rows = []
     for picture in pictures:
-        shown = _size((picture.display_width, picture.display_height))
+        shown = size_text((picture.display_width, picture.display_height))
         own = [str(picture.index), picture.nal_type, shown, f"{picture.bits:,}"]
         if not picture.regions:
             rows.append([*own, *["-"] * (len(heads) - len(own))])
@@ -310,7 +226,7 @@ def _regions(screen: Screen, pictures: Sequence[PictureInfo]) -> None:
             rect = region.rect
             number = "-" if region.subpic_id is None else str(region.subpic_id)
             qp = f"{region.qp}{'~' if region.cu_qp_delta_possible else ''}"
-            place = [f"{rect.x},{rect.y}", _size((rect.width, rect.height)), qp, f"{region.bits:,}"]
+            place = [f"{rect.x},{rect.y}", size_text((rect.width, rect.height)), qp, f"{region.bits:,}"]
             rows.append([*own, str(region.index), *([number] if subpictures else []), *place])
             own = [""] * len(own)
     print_table(screen, heads, rows, labels=2)

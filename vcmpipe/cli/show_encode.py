@@ -1,0 +1,169 @@
+"""What ``encode`` prints: pictures or segments, what they cost, and what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vcmpipe.cli.show import PICTURES, console, print_facts, print_table, size_text, span_text
+from vcmpipe.process.text import count
+from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, sidecar_path
+
+
+def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | None = None) -> None:
+    """What was written, kept and lost, and what took how long; on stderr where stdout is the stream (``out`` None)."""
+    screen = console(stderr=out is None)
+    frames = list(sidecar.placed())
+    sequences = any(len(segment.frames) > 1 for segment in sidecar.segments)
+    pixels = sum(segment.source_size[0] * segment.source_size[1] for segment, _ in frames)
+    per_pixel = 8 * sidecar.bytes / max(pixels, 1)
+    facts = [("stream", "standard output; no sidecar")]
+    if out is not None:
+        facts = [("stream", str(out)), ("sidecar", str(sidecar_path(out)))]
+    if maps := sidecar.configuration.get("map_out"):
+        facts.append(("maps", str(maps)))
+    each = f"{sidecar.bytes / max(len(frames), 1):,.0f} per {'frame' if sequences else 'picture'}"
+    bit_rate = _bit_rate(sidecar.bytes, sidecar.segments) if sequences else "-"
+    rate = "" if bit_rate == "-" else f", {bit_rate}"
+    facts += [
+        _counts(sidecar, sequences),
+        ("size", f"{sidecar.bytes:,} bytes{rate}, {each}, {per_pixel:.3f} bits a pixel"),
+        ("objects", _objects(sidecar)),
+        *_verified(sidecar),
+    ]
+    if sequences and seconds:
+        parts = [f"{name} {value:.1f}" for name, value in seconds.items() if value >= 0.05]
+        facts.append(("seconds", f"{', '.join(parts)} (some of it side by side)"))
+    if sequences:
+        titles = ("segment", "frames", "seconds", "QP", "bytes", "bit rate", "PSNR-Y", "objects kept")
+        print_table(screen, titles, [_segment_row(segment) for segment in sidecar.segments], most=PICTURES)
+        screen.print()
+    elif 0 < len(frames) <= PICTURES:
+        heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
+        print_table(screen, heads, [_picture_row(*frame) for frame in frames])
+        screen.print()
+    print_facts(screen, facts)
+
+
+def _counts(sidecar: Sidecar, sequences: bool) -> tuple[str, str]:
+    total = sum(len(segment.frames) for segment in sidecar.segments)
+    ways = _realisations(sidecar.segments)
+    if not sequences:
+        return "pictures", f"{total:,}: {ways}"
+    structures = ", ".join(dict.fromkeys(segment.structure for segment in sidecar.segments))
+    return "frames", f"{total:,} in {count(len(sidecar.segments), 'segment')}, {structures}: {ways}"
+
+
+def _segment_row(segment: SegmentRecord) -> tuple[str, ...]:
+    psnr = [frame.psnr_y for frame in segment.frames if frame.psnr_y is not None]
+    span = _seconds(segment)
+    return (
+        segment.name,
+        str(len(segment.frames)),
+        "-" if span is None else f"{span:.2f}",
+        span_text(_qps(segment)),
+        f"{segment.bits / 8:,.0f}",
+        _bit_rate(segment.bits / 8, [segment]),
+        f"{sum(psnr) / len(psnr):.2f}" if psnr else "-",
+        _kept([thing for frame in segment.frames for thing in frame.objects]),
+    )
+
+
+def _seconds(segment: SegmentRecord) -> float | None:
+    """How long it is shown, its last frame as long as the others on average; None where its frames have no times."""
+    first, last = segment.frames[0].timestamp, segment.frames[-1].timestamp
+    if first is None or last is None or last <= first:
+        return None
+    return (last - first) * len(segment.frames) / (len(segment.frames) - 1)
+
+
+def _bit_rate(size: float, segments: Sequence[SegmentRecord]) -> str:
+    spans = [_seconds(segment) for segment in segments]
+    known = sum(span for span in spans if span is not None)
+    return "-" if None in spans or not known else f"{8 * size / known / 1000:,.1f} kbit/s"
+
+
+def _kept(things: Sequence[ObjectRecord]) -> str:
+    kept = [thing.kept for thing in things]
+    return f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}"
+
+
+def _realisations(segments: Sequence[SegmentRecord]) -> str:
+    """How many pictures were coded in each way; regions are counted once in every picture."""
+    ways = {"uniform": "at one QP", "native": "by the encoder's own map"}
+    parts = []
+    for name in dict.fromkeys(["uniform", *(segment.realisation for segment in segments)]):
+        own = [segment for segment in segments if segment.realisation == name]
+        if own:
+            regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
+            way = f"in {regions:,} regions" if name == "regions" else ways.get(name, name)
+            parts.append(f"{sum(len(segment.frames) for segment in own):,} {way}")
+    return ", ".join(parts) or "none"
+
+
+def _objects(sidecar: Sidecar) -> str:
+    total = sum(len(frame.objects) for frame in sidecar.frames)
+    if sidecar.configuration.get("detector") == "none":
+        return "none were looked for"
+    if sidecar.kept is None or sidecar.lost is None:
+        return f"{total:,}; whether they are kept was not checked"
+    share = f" ({100 * sidecar.kept / total:.1f} %)" if total else ""
+    return f"{sidecar.kept:,} of {total:,} kept{share}, {sidecar.lost:,} lost"
+
+
+def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
+    """What a search says of all segments together."""
+    found = [segment.verification for segment in sidecar.segments if segment.verification]
+    if not found:
+        return []
+    good = sum(each.verified for each in found)
+    facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
+    trials = sum(each.trials for each in found)
+    facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
+    if short := sum(not each.margin for each in found):
+        facts.append(("margin", f"not reached in {count(short, 'picture')}"))
+    for views in zip(*(each.further for each in found), strict=True):
+        objects = [thing for view in views for thing in view.objects]
+        kept = sum(bool(thing.kept) for thing in objects)
+        facts.append((f"also {views[0].detector}", f"{kept:,} of {len(objects):,} kept"))
+    return facts
+
+
+def unkept(sidecar: Sidecar) -> list[str]:
+    """The objects that a search could not keep, a line each."""
+    lines = []
+    for segment in sidecar.segments:
+        found = segment.verification
+        if found is None:
+            continue
+        views = [(frame.source, "", frame.objects) for frame in segment.frames]
+        views += [(segment.name, f" (for {each.detector})", each.objects) for each in found.further]
+        for source, whose, objects in views:
+            for thing in objects:
+                if not thing.kept:
+                    place = ",".join(str(round(value)) for value in thing.bbox_xyxy)
+                    why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
+                    lines.append(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
+    return lines
+
+
+def _picture_row(segment: SegmentRecord, frame: FrameRecord) -> tuple[str, ...]:
+    size = size_text(segment.coded_size)
+    if segment.source_size != segment.coded_size:
+        size = f"{size} of {size_text(segment.source_size)}"
+    return (
+        frame.source,
+        size,
+        str(len(segment.regions)),
+        span_text(_qps(segment)),
+        f"{frame.bits / 8:,.0f}",
+        "-" if frame.psnr_y is None else f"{frame.psnr_y:.2f}",
+        _kept(frame.objects),
+    )
+
+
+def _qps(segment: SegmentRecord) -> list[int]:
+    """The QPs of a segment: its regions', or those of an encoder's own map."""
+    if segment.realisation == "native":
+        return [qp for row in segment.qp_map.actual for qp in row]
+    return [region.qp for region in segment.regions]
