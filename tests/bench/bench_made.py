@@ -14,7 +14,8 @@ from vcmpipe.bench import BenchResult
 from vcmpipe.bench.methods import Point
 from vcmpipe.bench.observations import Observations, observe, picture_results
 from vcmpipe.bench.result import Costs
-from vcmpipe.bench.segments import Cell, SegmentOutcome
+from vcmpipe.bench.seeing import Cell
+from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import pseudo_truth

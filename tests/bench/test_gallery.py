@@ -13,7 +13,7 @@ import supervision as sv
 
 from vcmpipe.bench import bench, gallery
 from vcmpipe.bench.gallery import Gallery, data_uri, make_gallery
-from vcmpipe.bench.segments import Album
+from vcmpipe.bench.seeing import Album
 from vcmpipe.config import BenchOptions
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.tasks import DetectionTask
@@ -131,7 +131,7 @@ def test_frames_of_a_video_are_found_again(tmp_path: Path, make_frame) -> None:
             writer.write(rgb_to_yuv(make_frame(96, 64, seed).rgb, ColourSpec()))
     options = BenchOptions(
         images=str(tmp_path / "v.y4m"), detector="demo", predictor="constant:38", methods="plain", qps="40",
-        out=str(tmp_path / "out"), cache=str(tmp_path / "cache"), resamples=10,
+        out=str(tmp_path / "out"), cache=str(tmp_path / "cache"), resamples=10, structure="intra",
     )  # fmt: skip
     result = bench(options)
     assert [picture.name for picture in result.per_picture] == ["v.y4m#0", "v.y4m#1", "v.y4m#2"]

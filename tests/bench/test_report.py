@@ -17,7 +17,16 @@ from vcmpipe.bench.report import write_report
 from vcmpipe.errors import OutputError
 
 Make = Callable[..., BenchResult]
-FILES = ["classes.csv", "methods.csv", "pictures.csv", "points.csv", "report.html", "report.md", "result.json"]
+FILES = [
+    "classes.csv",
+    "methods.csv",
+    "pictures.csv",
+    "points.csv",
+    "report.html",
+    "report.md",
+    "result.json",
+    "sequences.csv",
+]
 
 
 class Page(HTMLParser):

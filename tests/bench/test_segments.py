@@ -7,10 +7,12 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench.cached import cached_prediction
+from vcmpipe.bench.looks import guarded_detector
 from vcmpipe.bench.meter import Meter
 from vcmpipe.bench.methods import Point, Sweep
 from vcmpipe.bench.observations import observe
-from vcmpipe.bench.segments import Album, SegmentOutcome, Setting, SourceSegment, detect_sources, run_segment
+from vcmpipe.bench.seeing import Album, Setting
+from vcmpipe.bench.segments import SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.segment import Segment
@@ -79,7 +81,9 @@ def test_every_frame_of_a_segment_is_judged(outcomes: list[SegmentOutcome], sett
     fine, coarse = (first.cells[Point("plain", f"QP {qp}")] for qp in (24, 40))
     assert fine.bits > coarse.bits and fine.psnr_y > coarse.psnr_y
     # What is cached is told apart by frame again.
-    again = run_segment(setting, SourceSegment(Segment(0, _frames(first)), first.reference, first.second, 0.0))
+    again = run_segment(
+        setting, SourceSegment(Segment(0, _frames(first)), first.names, first.reference, first.second, 0.0)
+    )
     for point, cell in again.cells.items():
         for one, other in zip(cell.detections, first.cells[point].detections, strict=True):
             assert np.array_equal(one.xyxy, other.xyxy) and np.array_equal(one.confidence, other.confidence)
@@ -109,8 +113,6 @@ def test_a_segment_that_a_detector_fails_on_is_left_out(segments: list[Segment])
             if any(frame.index == 1 for frame in frames):
                 raise RuntimeError("no second frame")
             return super().detect(frames)
-
-    from vcmpipe.bench.segments import guarded_detector
 
     found = list(detect_sources(guarded_detector(Failing()), None, segments))
     assert [type(each).__name__ for each in found] == ["LeftOut", "SourceSegment"]

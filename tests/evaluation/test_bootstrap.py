@@ -106,3 +106,18 @@ def test_not_reached_is_more_than_anything_that_was() -> None:
 def test_nan_without_a_code_has_the_reason_given() -> None:
     found = estimate(np.array([math.nan, 1.0, math.nan, 1.0]), nan="no_points")
     assert (found.value, found.reason, found.undefined) == (None, "no_points", {"no_points": pytest.approx(1 / 3)})
+
+
+def test_strata_keep_their_number_of_units() -> None:
+    strata = ["a", "a", "b", "c", "a", "d"]
+    rows = draw(6, 400, 0, strata=strata)
+    assert rows.shape == (401, 6) and (rows[0] == 1).all()
+    of_a, alone = np.array([0, 1, 4]), np.array([2, 3, 5])
+    assert (rows[:, of_a].sum(axis=1) == 3).all()
+    # Strata of one unit are drawn among each other.
+    assert (rows[:, alone].sum(axis=1) == 3).all() and rows[1:, alone].max() == 3
+    assert rows[1:].mean(axis=0) == pytest.approx(np.ones(6), abs=0.15)
+    assert (draw(6, 400, 0, strata=strata) == rows).all()
+    assert (draw(1, 5, 0, strata=["a"]) == 1).all()
+    with pytest.raises(InputError, match="strata"):
+        draw(3, 5, 0, strata=["a"])

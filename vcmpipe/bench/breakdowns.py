@@ -10,6 +10,7 @@ from typing import Any
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point
+from vcmpipe.bench.sequence_tables import by_sequence, mean_bd_rates
 from vcmpipe.bench.tables import Table, in_order
 from vcmpipe.config import BenchOptions
 
@@ -23,25 +24,30 @@ def classes(result: BenchResult) -> Table | None:
         return None
     anchor = result.anchors[0] if result.anchors else None
     others = [method.method for method in in_order(result) if method.method != anchor]
-    rows = []
+    rows, digits = [], 1 if result.sequences else 0
     for each in result.classes[:CLASSES]:
         cells = [
-            percent_cell(each.saved[name], signed=False) if name in each.saved else number_cell(each.rate_at[name])
+            percent_cell(each.saved[name], signed=False)
+            if name in each.saved
+            else number_cell(each.rate_at[name], digits)
             for name in others
         ]
-        own = [number_cell(each.rate_at[anchor])] if anchor else []
+        own = [number_cell(each.rate_at[anchor], digits)] if anchor else []
         rows.append((each.name, f"{each.pictures:,}", f"{each.objects:,}", *own, *cells))
-    heads = ("class", "pictures", "objects", *([f"{anchor}, bytes"] if anchor else []), *others)
-    what = f"the share of the bits of {anchor} that is saved" if anchor else "bytes per picture"
+    item, unit = result.item, "kbit/s" if result.sequences else "bytes"
+    heads = ("class", f"{item}s", "objects", *([f"{anchor}, {unit}"] if anchor else []), *others)
+    rate = "kbit/s" if result.sequences else "bytes per picture"
+    what = f"the share of the bits of {anchor} that is saved" if anchor else rate
     notes = [
-        f"Pictures with objects of the class, all objects in them counted; methods: {what} at retention {TARGET:g}.",
-        "A picture stands in every class of which it holds objects.",
+        f"{item.capitalize()}s with objects of the class, all objects in them counted; methods: {what} at retention "
+        f"{TARGET:g}.",
+        f"A {item} stands in every class of which it holds objects.",
     ]
     more = len(result.classes) - CLASSES
     notes.append(
         f"{more} more classes, and all intervals, are in classes.csv." if more > 0 else "Intervals are in classes.csv."
     )
-    return Table(heads, rows, notes=tuple(notes), title="By class of picture").plain()
+    return Table(heads, rows, notes=tuple(notes), title=f"By class of {item}").plain()
 
 
 def costs(result: BenchResult) -> Table | None:
@@ -56,9 +62,9 @@ def costs(result: BenchResult) -> Table | None:
         seconds = [f"{least}{fmt.number(getattr(cost, stage), 2)}" for stage in stages]
         rows.append((name, *seconds, fmt.number(cost.coded, 2), f"{100 * cost.cached:.0f} %"))
     notes = [
-        "Seconds of wall time per picture and operating point. Analysis is everything before the encode that is kept: "
-        "detect, predict and search.",
-        "coded: luma samples coded for all of it, in whole source pictures.",
+        f"Seconds of wall time per {result.image} and operating point. Analysis is everything before the encode that "
+        "is kept: detect, predict and search.",
+        f"coded: luma samples coded for all of it, in whole source {result.image}s.",
     ]
     if any(cost.cached > 0 for _, cost in found):
         notes.append("cached: the part of the seconds that is known from the run in which the cache was filled.")
@@ -83,11 +89,11 @@ def bits_split(result: BenchResult) -> Table | None:
         whole = sum(parts)
         rows.append((*row, *(f"{fmt.number(part)} ({100 * part / whole if whole else 0:.0f} %)" for part in parts)))
     notes = (
-        "Bytes per picture over the pictures whose bits can be told apart: those coded in regions, and those without "
-        "objects. A picture in one piece has no such split.",
+        f"Bytes per {result.image} over the {result.item}s whose bits can be told apart: those coded in regions, and "
+        f"those without objects. A {result.item} in one piece has no such split.",
         "objects: regions that touch an object's box; background: the other regions; headers: of the whole picture.",
     )
-    heads = ("method", "point", "pictures", "objects", "background", "headers")
+    heads = ("method", "point", f"{result.item}s", "objects", "background", "headers")
     return Table(heads, rows, 2, notes, "Where the bits go")
 
 
@@ -101,7 +107,7 @@ def second_detector(result: BenchResult) -> Table | None:
         f"The point of each method is its cheapest that keeps {TARGET:g}, else the one that keeps most.",
     )
     rows = [_retained(point, second=True) for point in _chosen(result)]
-    return Table((*_RETAINED, _SECOND), rows, 2, notes, "Under a second detector")
+    return Table((*_retained_heads(result), _SECOND), rows, 2, notes, "Under a second detector")
 
 
 def reserves(result: BenchResult) -> Table | None:
@@ -117,11 +123,15 @@ def reserves(result: BenchResult) -> Table | None:
         "A reserve asks for more than that an object is found: QP margin 2, that a version 2 QP steps coarser keeps "
         "everything, too; score margin 0.1, that each is found with a score 0.1 higher than needed.",
     )
-    heads = (*_RETAINED, *([_SECOND] * second), "trials")
+    heads = (*_retained_heads(result), *([_SECOND] * second), "trials")
     return Table(heads, rows, 2, notes, "The price of a reserve") if rows else None
 
 
-_RETAINED, _SECOND = ("method", "point", "bytes per picture", "retention"), "under the second detector"
+_SECOND = "under the second detector"
+
+
+def _retained_heads(result: BenchResult) -> tuple[str, ...]:
+    return "method", "point", f"bytes per {result.image}", "retention"
 
 
 def _retained(point: PointResult, *, second: bool) -> tuple[str, ...]:
@@ -137,11 +147,11 @@ def _chosen(result: BenchResult) -> list[PointResult]:
 
 
 def left_out(result: BenchResult) -> Table | None:
-    """Pictures that took no part; None where all did."""
+    """Pictures, or segments, that took no part; None where all did."""
     if not result.left_out:
         return None
     rows = [(one.name, one.reason) for one in result.left_out]
-    return Table(("picture", "reason"), rows, 2, title="Pictures left out")
+    return Table((result.item, "reason"), rows, 2, title=f"{result.item.capitalize()}s left out")
 
 
 def empty_pictures(result: BenchResult) -> Table | None:
@@ -149,19 +159,30 @@ def empty_pictures(result: BenchResult) -> Table | None:
     places = [i for i, picture in enumerate(result.per_picture) if not picture.objects]
     if not places:
         return None
-    rows = []
+    rows, frames = [], sum(result.per_picture[i].frames for i in places)
     for point in _chosen(result):
         column = list(result.points).index(point)
         bits = [result.per_picture[i].bits[column] for i in places]
-        rows.append((point.method, point.label, fmt.number(sum(bits) / 8 / len(bits))))
+        rows.append((point.method, point.label, fmt.number(sum(bits) / 8 / frames)))
     names = ", ".join(result.per_picture[i].name for i in places[:5]) + (" ..." if len(places) > 5 else "")
     notes = (f"{len(places):,}: {names}",)
-    return Table(("method", "point", "bytes per picture"), rows, 2, notes, "Pictures without objects")
+    heads = ("method", "point", f"bytes per {result.image}")
+    return Table(heads, rows, 2, notes, f"{result.item.capitalize()}s without objects")
 
 
 def tables(result: BenchResult) -> list[Table]:
     """All of these that have something to say."""
-    found = (second_detector, reserves, classes, bits_split, costs, empty_pictures, left_out)
+    found = (
+        by_sequence,
+        mean_bd_rates,
+        second_detector,
+        reserves,
+        classes,
+        bits_split,
+        costs,
+        empty_pictures,
+        left_out,
+    )
     return [table for make in found if (table := make(result)) is not None]
 
 

@@ -1,12 +1,12 @@
-"""What the bench caches between runs: what was found in coded pictures, how they look, and what predictors answered."""
+"""What the bench caches between runs: how coded pictures look to human viewers, and what predictors answered."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,82 +22,56 @@ from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
-    import supervision as sv
     from numpy.typing import NDArray
 
-    from vcmpipe.detection import Detector
     from vcmpipe.tasks import Reference
 
 
-def cached_detections(
-    coder: SegmentCoder, coded: CodedSegment, detectors: Sequence[Detector], cache: ContentCache
-) -> tuple[float, list[tuple[sv.Detections, ...]]]:
-    """Mean PSNR of a coded segment's luma at the coded size, in dB, and what each detector finds in its frames.
-
-    Boxes are in source pixels.
-    """
-    import supervision as sv
-
-    size = f"{coder.segment.width}x{coder.segment.height} {coder.size}"
-    keys = [
-        content_key("outcome", coded.data, size, coder.source_digest, detector.digest, _versions())
-        for detector in detectors
-    ]
-    stored = [_unpack(cache.get(key), "psnr", "frame", "xyxy", "confidence", "class_id") for key in keys]
-    psnr_y = next((float(values[0]) for values in stored if values is not None), 0.0)
-    if None in stored:
-        decoded, psnrs = zip(*coder.decode(coded), strict=True)
-        psnr_y = float(np.mean(psnrs))
-    found: list[tuple[sv.Detections, ...]] = []
-    for key, detector, values in zip(keys, detectors, stored, strict=True):
-        if values is not None:
-            all_frames = sv.Detections(values[2], confidence=values[3], class_id=values[4])
-            found.append(tuple(all_frames[values[1] == place] for place in range(len(coder.segment))))
-            continue
-        found.append(tuple(detector.detect(decoded)))
-        parts = {
-            name: np.concatenate([getattr(own, name) for own in found[-1]])
-            for name in ("xyxy", "confidence", "class_id")
-        }
-        frame = np.repeat(np.arange(len(decoded)), [len(own) for own in found[-1]])
-        cache.put(key, _pack(psnr=np.float64(psnr_y), frame=frame, **parts))
-    return psnr_y, found
-
-
-# Decoded segments that are held at once.
+# Decoders at work at once, each with a frame.
 _AT_ONCE = 8
 
 
 def cached_quality(
     segment: Segment, versions: Sequence[tuple[SegmentCoder, CodedSegment]], cache: ContentCache
-) -> list[Mapping[str, float]]:
-    """By ``HUMAN_QUALITIES`` how versions of a segment look to human viewers beside it, the mean of its frames."""
-    size = f"{segment.frames[0].rgb.shape}"
-    source = content_key(size, *(np.ascontiguousarray(frame.rgb).tobytes() for frame in segment.frames))
+) -> list[Mapping[str, tuple[float, ...]]]:
+    """By ``HUMAN_QUALITIES`` and frame how versions of a segment look to human viewers beside it.
+
+    Frames of a sequence are measured as stills, one by one.
+    """
+    samples = hashlib.sha256(f"{segment.width}x{segment.height}".encode())
+    for frame in segment.frames:
+        samples.update(np.ascontiguousarray(frame.rgb).data)
     keys = [
-        content_key("human quality", coded.data, source, f"{coder.size}", coder.description, _versions())
+        content_key(
+            "human quality",
+            coded.data,
+            samples.hexdigest(),
+            f"{coder.size}",
+            coder.description,
+            tool_versions(),
+            "of frames",
+        )
         for coder, coded in versions
     ]
-    known: dict[str, Mapping[str, float]] = {}
+    known: dict[str, Mapping[str, tuple[float, ...]]] = {}
     missing: dict[str, tuple[SegmentCoder, CodedSegment]] = {}
     for key, version in zip(keys, versions, strict=True):
-        stored = _unpack(cache.get(key), *HUMAN_QUALITIES)
-        if stored is not None:
-            known[key] = dict(zip(HUMAN_QUALITIES, map(float, stored), strict=True))
+        stored = unpack(cache.get(key), *HUMAN_QUALITIES)
+        if stored is not None and all(values.shape == (len(segment),) for values in stored):
+            known[key] = {n: tuple(map(float, values)) for n, values in zip(HUMAN_QUALITIES, stored, strict=True)}
         else:
             missing[key] = version
     todo = list(missing.items())
     for start in range(0, len(todo), _AT_ONCE):
         part = todo[start : start + _AT_ONCE]
-        decoded = [[each.frame.rgb for each in coder.decode(coded)] for _, (coder, coded) in part]
+        decoded = zip(*(coder.decode(coded) for _, (coder, coded) in part), strict=True)
         measured = [
-            QUALITY.load("human").human_quality(frame.rgb, versions)
-            for frame, versions in zip(segment.frames, zip(*decoded, strict=True), strict=True)
+            QUALITY.load("human").human_quality(frame.rgb, [each.frame.rgb for each in beside])
+            for frame, beside in zip(segment.frames, decoded, strict=True)
         ]
         for (key, _), found in zip(part, zip(*measured, strict=True), strict=True):
-            each = [asdict(one) for one in found]
-            known[key] = {name: float(np.mean([one[name] for one in each])) for name in HUMAN_QUALITIES}
-            cache.put(key, _pack(**{name: np.float64(value) for name, value in known[key].items()}))
+            known[key] = {name: tuple(getattr(one, name) for one in found) for name in HUMAN_QUALITIES}
+            cache.put(key, pack(**{name: np.array(values, np.float64) for name, values in known[key].items()}))
     return [known[key] for key in keys]
 
 
@@ -121,8 +95,8 @@ def cached_prediction(
     key = None
     if digest is not None:
         boxes = [own.xyxy.tobytes() + np.asarray(own.class_id).tobytes() for own in reference.detections]
-        key = content_key("prediction", digest, *boxes, coder.source_digest, coder.description, _versions())
-        stored = _unpack(cache.get(key), "mass", "recognisable", "price")
+        key = content_key("prediction", digest, *boxes, coder.source_digest, coder.description, tool_versions())
+        stored = unpack(cache.get(key), "mass", "recognisable", "price")
         if stored is not None:
             try:
                 mass, recognisable, (seconds, samples, unknown) = stored
@@ -142,21 +116,23 @@ def cached_prediction(
     spent = meter["predict"]
     if key is not None:
         price = np.array([spent.seconds, spent.samples, spent.unknown])
-        cache.put(key, _pack(mass=answer.mass, recognisable=answer.recognisable, price=price))
+        cache.put(key, pack(mass=answer.mass, recognisable=answer.recognisable, price=price))
     return Prediction(answer, spent)
 
 
-def _versions() -> str:
+def tool_versions() -> str:
+    """The versions of what results depend on, as part of keys."""
     return ",".join(f"{name}={version}" for name, version in sorted(provenance.versions().items()))
 
 
-def _pack(**values: NDArray[np.generic] | np.generic) -> bytes:
+def pack(**values: NDArray[np.generic] | np.generic) -> bytes:
+    """Arrays as an entry."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **values)
     return buffer.getvalue()
 
 
-def _unpack(data: bytes | None, *names: str) -> list[NDArray[np.generic]] | None:
+def unpack(data: bytes | None, *names: str) -> list[NDArray[np.generic]] | None:
     """The arrays of an entry; None where it is not there or damaged, so that it is made again."""
     if data is None:
         return None

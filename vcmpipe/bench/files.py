@@ -61,7 +61,7 @@ def method_records(result: BenchResult) -> list[Record]:
             record |= _figure(f"rate_at_{key}", found)
         for anchor in result.anchors:
             against = method.against.get(anchor)
-            for part in ("saved", "bd_rate"):
+            for part in ("saved", "bd_rate", *(["mean_bd_rate"] if result.sequences else [])):
                 for key in _keys(result, anchor, part):
                     found = getattr(against, part)[key] if against else Estimate()
                     record |= _figure(f"{part}_{key}_{anchor}", found)
@@ -96,6 +96,8 @@ def picture_records(result: BenchResult) -> Iterator[Record]:
         for place, point in enumerate(result.points):
             yield {
                 "picture": picture.name,
+                "sequence": picture.sequence,
+                "frames": picture.frames,
                 "width": picture.width,
                 "height": picture.height,
                 "classes": ";".join(picture.classes),
@@ -107,6 +109,35 @@ def picture_records(result: BenchResult) -> Iterator[Record]:
                 "psnr_y": picture.psnr_y[place],
                 **{name: getattr(picture, name)[place] for name in HUMAN_QUALITIES if getattr(picture, name)},
             }
+
+
+def sequence_records(result: BenchResult) -> Iterator[Record]:
+    """A record per sequence and operating point; the BD-rates are those of the point's method."""
+    measured = [name for name in QUALITIES if any(name in point.qualities for point in result.points)]
+    for sequence in result.sequences:
+        for point, found in zip(result.points, sequence.points, strict=True):
+            record: Record = {
+                "sequence": sequence.name,
+                "width": sequence.width,
+                "height": sequence.height,
+                "segments": sequence.segments,
+                "frames": sequence.frames,
+                "frame_rate": sequence.rate,
+                "objects": sequence.objects,
+                "method": point.method,
+                "label": point.label,
+                "bytes": found.bytes,
+                "kbps": found.kbps,
+                "psnr_y": found.psnr_y,
+                "kept": found.kept,
+            }
+            for name in measured:
+                record |= _figure(name, found.qualities[name], why=False)
+            for anchor in result.anchors:
+                against = sequence.bd_rate.get(point.method, {}).get(anchor, {})
+                for name in measured:
+                    record |= _figure(f"bd_rate_{name}_{anchor}", against.get(name, Estimate()))
+            yield record
 
 
 def _figure(name: str, found: Estimate, *, why: bool = True) -> Record:

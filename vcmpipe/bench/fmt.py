@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vcmpipe.bench.result import Average
+from vcmpipe.bench.result import Average, BenchResult
 from vcmpipe.evaluation import Estimate
 from vcmpipe.evaluation.bootstrap import LEAST_DEFINED
 
@@ -31,10 +31,15 @@ QUALITY_TITLES = {
 }
 # Shares have three digits, decibels and VMAF's points fewer.
 QUALITY_DIGITS = {"xpsnr": 2, "vmaf": 1}
-RATE_TITLES: dict[Average, str] = {
+_RATE_TITLES: dict[Average, str] = {
     "pictures": "bytes per picture",
     "bpp": "bits per pixel, mean of pictures",
     "classes": "bytes per picture, mean of classes",
+}
+_SEQUENCE_RATE_TITLES: dict[Average, str] = {
+    "pictures": "kbit/s",
+    "bpp": "bits per pixel, mean of frames",
+    "classes": "kbit/s, mean of classes",
 }
 # Shares below this are not worth a word in a table; files have them all.
 _SHARE = 0.01
@@ -45,9 +50,19 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def rate(value: float | None, average: Average) -> str:
+def rate_title(result: BenchResult) -> str:
+    """What a bench's rates are."""
+    return (_SEQUENCE_RATE_TITLES if result.sequences else _RATE_TITLES)[result.average]
+
+
+def rate_digits(result: BenchResult) -> int:
+    """Digits behind the point that a rate is shown with."""
+    return 4 if result.average == "bpp" else 1 if result.sequences else 0
+
+
+def rate(value: float | None, result: BenchResult) -> str:
     """A rate in its unit's digits."""
-    return number(value, 4 if average == "bpp" else 0)
+    return number(value, rate_digits(result))
 
 
 def percent(found: Estimate, *, signed: bool = True) -> str:

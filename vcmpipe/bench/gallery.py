@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcmpipe.bench.methods import Point, is_blind
-from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
-from vcmpipe.bench.segments import SegmentOutcome, Setting, Version
+from vcmpipe.bench.methods import Point, codes, is_blind
+from vcmpipe.bench.result import ANCHOR, TARGET, BenchResult, PointResult, chosen_point, key_of
+from vcmpipe.bench.seeing import Setting, Version
+from vcmpipe.bench.segments import SegmentOutcome
+from vcmpipe.coding.segment import Segment
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 from vcmpipe.tasks import Task
 
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 
 # Methods that look at pictures and are shown, the cheapest first; the anchor comes with them.
 _METHODS = 3
-# Pictures at most, however small they are.
-_PICTURES = 60
+# Pictures at most, however small they are; of sequences fewer, as all frames before the one that is shown are decoded.
+_PICTURES, _SEGMENTS = 60, 12
 # The longest side that is shown: as wide as a picture ever gets on the page, at twice the resolution.
 _SIDE = 960
 _SOURCE_QUALITY, _DECODED_QUALITY = 80, 85
@@ -84,40 +87,56 @@ class ShownPicture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The pictures that are shown, those with lost objects first; ``of`` so many, ``held`` of which were in memory."""
+    """The pictures that are shown, those with lost objects first; ``of`` so many, ``held`` of which were in memory.
+
+    Of a segment one frame is shown; ``item`` is what there are so many of.
+    """
 
     pictures: Sequence[ShownPicture] = field(default_factory=tuple)
     of: int = 0
     held: int = 0
+    item: str = "picture"
 
 
 def make_gallery(
-    result: BenchResult, outcomes: Sequence[SegmentOutcome], source: FrameSource, setting: Setting, megabytes: int
+    result: BenchResult,
+    outcomes: Sequence[SegmentOutcome],
+    sources: Sequence[FrameSource],
+    setting: Setting,
+    megabytes: int,
 ) -> Gallery:
     """Choose pictures, read and decode them again and pack them, until the megabytes in the page are used up.
 
-    Of the outcomes, those that kept their versions can be shown.
+    Of the outcomes, those that kept their versions can be shown; of a segment, its frame with the most objects.
     """
     points = _points(result, setting)
     held = [outcome for outcome in outcomes if outcome.versions]
     if not points or not megabytes:
-        return Gallery(of=len(outcomes))
+        return Gallery(of=len(outcomes), item=result.item)
     room = megabytes * 1_000_000
-    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))[:_PICTURES]
+    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))
+    chosen = chosen[: _SEGMENTS if result.sequences else _PICTURES]
     shown: list[ShownPicture] = []
-    for outcome, frame in _frames(source, chosen):
+    for outcome, frame in _frames(sources, chosen, setting.pipeline.task):
         picture = _shown(outcome, frame, points, setting)
         size = len(picture.image) + sum(len(version.image) for version in picture.versions)
         if size > room:
             break
         room -= size
         shown.append(picture)
-    return Gallery(shown, len(outcomes), len(held))
+    return Gallery(shown, len(outcomes), len(held), result.item)
 
 
 def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
-    """The operating points to show: of the cheapest methods that look at pictures, and of the anchor."""
-    chosen = {method.method: point for method in result.methods if (point := chosen_point(result, method.method))}
+    """The operating points to show: of the cheapest methods that look at pictures, and of the anchor.
+
+    What was coded in one go has no streams of its segments to show.
+    """
+    chosen = {
+        method.method: point
+        for method in result.methods
+        if "sequences" not in codes(setting.methods[method.method]) and (point := chosen_point(result, method.method))
+    }
 
     def cost(name: str) -> tuple[bool, float]:
         found = result.method(name)
@@ -125,26 +144,45 @@ def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
         return rate is None, rate if rate is not None else chosen[name].rate.value or 0.0
 
     looking = sorted((name for name in chosen if not is_blind(setting.methods[name])), key=cost)[:_METHODS]
-    anchors = [name for name in result.anchors if name in chosen][:1]
+    anchors = [name for name in (*result.anchors, ANCHOR) if name in chosen][:1]
     names = list(dict.fromkeys([*looking, *anchors])) or sorted(chosen, key=cost)[:1]
     return [chosen[name] for name in names]
 
 
 def _worst_first(outcome: SegmentOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
-    cell = outcome.cells[Point(point.method, point.label)]
-    states = [state for _, state, _ in _states(outcome.reference[0], cell.detections[0], task)]
+    cell, place = outcome.cells[Point(point.method, point.label)], _shown_place(outcome, task)
+    states = [state for _, state, _ in _states(outcome.reference[place], cell.detections[place], task)]
     return -states.count("lost"), -states.count("new"), outcome.name
 
 
-def _frames(source: FrameSource, outcomes: Sequence[SegmentOutcome]) -> Iterator[tuple[SegmentOutcome, Frame]]:
+def _shown_place(outcome: SegmentOutcome, task: Task) -> int:
+    """The place of the frame that stands for a segment: the first of those with the most objects."""
+    counts = [len(own) for own in task.reference(outcome.reference).detections]
+    return counts.index(max(counts))
+
+
+def _frames(
+    sources: Sequence[FrameSource], outcomes: Sequence[SegmentOutcome], task: Task
+) -> Iterator[tuple[SegmentOutcome, Frame]]:
     """The source pictures again, in the order of the outcomes."""
-    if isinstance(source, PictureSource):
-        places = {path.name: place for place, path in enumerate(source.paths)}
-        yield from ((outcome, source[places[outcome.name]]) for outcome in outcomes)
-        return
-    wanted = {outcome.name for outcome in outcomes}
-    frames = {name: frame for frame in source if (name := Path(frame.source).name) in wanted}
-    yield from ((outcome, frames[outcome.name]) for outcome in outcomes)
+    names = [outcome.names[_shown_place(outcome, task)] for outcome in outcomes]
+    # Pictures are read when their turn comes, frames of videos while the video is read once.
+    pictures = {
+        path.name: (source, place)
+        for source in sources
+        if isinstance(source, PictureSource)
+        for place, path in enumerate(source.paths)
+    }
+    wanted, frames = set(names) - set(pictures), dict[str, Frame]()
+    for source in sources:
+        if not isinstance(source, PictureSource) and wanted - set(frames):
+            frames |= {name: frame for frame in source if (name := Path(frame.source).name) in wanted}
+    for outcome, name in zip(outcomes, names, strict=True):
+        if name in pictures:
+            source, place = pictures[name]
+            yield outcome, source[place]
+        else:
+            yield outcome, frames[name]
 
 
 def _states(
@@ -172,18 +210,23 @@ def _states(
 
 def _shown(outcome: SegmentOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
     versions, pipeline, names = [], setting.pipeline, setting.pipeline.detector.classes
+    place, count = _shown_place(outcome, pipeline.task), len(outcome.names)
     for point in points:
         key = Point(point.method, point.label)
         version = outcome.versions[key]
-        decoded = next(pipeline.coder(frame, version.size).decode(version.coded)).frame
+        # The frames before it are decoded, too; what they were does not matter.
+        coder = pipeline.coder(Segment(0, (frame,) * count), version.size)
+        decoded = next(islice(coder.decode(version.coded), place, None)).frame
         things = [
-            _thing(detections, place, state, names.get(class_id, str(class_id)), frame)
-            for (detections, place), state, class_id in _states(
-                outcome.reference[0], outcome.cells[key].detections[0], pipeline.task
+            _thing(detections, number, state, names.get(class_id, str(class_id)), frame)
+            for (detections, number), state, class_id in _states(
+                outcome.reference[place], outcome.cells[key].detections[place], pipeline.task
             )
         ]
         versions.append(_version(point, version, data_uri(decoded.rgb, _DECODED_QUALITY), things))
-    return ShownPicture(outcome.name, (frame.width, frame.height), data_uri(frame.rgb, _SOURCE_QUALITY), versions)
+    return ShownPicture(
+        outcome.names[place], (frame.width, frame.height), data_uri(frame.rgb, _SOURCE_QUALITY), versions
+    )
 
 
 def _thing(detections: sv.Detections, place: int, state: str, name: str, frame: Frame) -> Thing:

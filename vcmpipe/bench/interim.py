@@ -24,7 +24,12 @@ def due(done: int, total: int | None) -> bool:
 
 
 def interim(outcomes: Sequence[SegmentOutcome], task: Task) -> Table:
-    """By method the bytes per picture that keep ``TARGET`` of the objects, of the pictures so far, at least one."""
+    """By method the bytes per picture that keep ``TARGET`` of the objects, of the pictures so far, at least one.
+
+    Of sequences: bytes per frame, of the segments so far.
+    """
+    item, image = ("segment", "frame") if outcomes[0].sequence else ("picture", "picture")
+    frames = sum(len(outcome.names) for outcome in outcomes)
     references = [task.reference(outcome.reference) for outcome in outcomes]
     objects = sum(len(own) for own in references)
     points: dict[str, list[tuple[float, float]]] = {}
@@ -33,7 +38,7 @@ def interim(outcomes: Sequence[SegmentOutcome], task: Task) -> Table:
         kept = sum(
             int(task.compare(own, cell.detections).kept.sum()) for own, cell in zip(references, cells, strict=True)
         )
-        size = sum(cell.bits for cell in cells) / 8 / len(cells)
+        size = sum(cell.bits for cell in cells) / 8 / frames
         points.setdefault(point.method, []).append((size, kept / objects if objects else np.nan))
     sizes = {method: float(rate_at(Curves.of(*np.array(own).T), TARGET)[0][0]) for method, own in points.items()}
     first, anchor = next(iter(sizes.items()))
@@ -43,7 +48,7 @@ def interim(outcomes: Sequence[SegmentOutcome], task: Task) -> Table:
         needs = fmt.REASONS["not_reached"] if np.isnan(size) else fmt.number(size)
         rows.append((method, needs, "anchor" if method == first else fewer))
     title = (
-        f"So far, {count(len(outcomes), 'picture')} with {count(objects, 'object')}: bytes per "
-        f"picture that keep {100 * TARGET:g} % of the objects"
+        f"So far, {count(len(outcomes), item)} with {count(objects, 'object')}: bytes per "
+        f"{image} that keep {100 * TARGET:g} % of the objects"
     )
-    return Table(("method", "bytes per picture", f"fewer than {first}"), rows, title=title)
+    return Table(("method", f"bytes per {image}", f"fewer than {first}"), rows, title=title)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.process.content_cache import content_key
+from vcmpipe.process.replaced import Replaced
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -46,6 +47,11 @@ class Account:
     def seconds(self) -> float:
         """What the stage costs without a cache: its own work, and its encodes at the time that they really took."""
         return max(self.wall - self.waited, 0.0) + self.charged
+
+    def part(self, share: float) -> Account:
+        """A share of it, 0..1; encodes whose time is not known stay so in every share."""
+        scaled = {each.name: getattr(self, each.name) * share for each in fields(self)}
+        return Account(**scaled | {"unknown": self.unknown, "samples": round(self.samples * share)})
 
     def add(self, other: Account) -> None:
         """Add another account to this one."""
@@ -88,16 +94,6 @@ class Meter:
         """Charge a stage, by default the one that runs, with what was spent for it."""
         with self._lock:
             self[stage or self.running or "encode"].add(spent)
-
-
-class Replaced:
-    """Something with a method replaced; whatever else it has is its own: a predictor may have been made for it."""
-
-    def __init__(self, inner: object, **methods: Callable[..., Any]) -> None:
-        vars(self).update(methods, _inner=inner)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(vars(self)["_inner"], name)
 
 
 def metered_encoder(encoder: Encoder, meter: Meter) -> Encoder:

@@ -4,8 +4,9 @@ A method is a function of ``SegmentBench`` and ``Sweep``, found by its name in `
 another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
 is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
 
-Two attributes are optional: ``blind``, True where it does not look at the segment before it codes it, and ``viewers``,
-the values of ``--viewer`` for which it is a method of its own (default: all).
+Three attributes are optional: ``blind``, True where it does not look at the segment before it codes it; ``viewers``,
+the values of ``--viewer`` for which it is a method of its own (default: all); and ``codes``, what it codes:
+``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
     from vcmpipe.coding.pipeline import Pipeline
 
 VIEWERS = ("machine", "human", "both")
+Coding = Literal["pictures", "segments", "sequences"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point, the same for every picture: a method, and the label that sets the point apart."""
+    """One operating point, the same for every segment: a method, and the label that sets the point apart."""
 
     method: str
     label: str
@@ -148,9 +150,7 @@ class SegmentBench:
 
     def decided(self, thresholds: Thresholds, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes and QPs of the objects that can be kept, at a margin."""
-        options = self.pipeline.options
-        low, high = self.pipeline.encoder.capabilities.qp_range
-        qps = thresholds.decide(options.decision, options.risk, margin, low, high)
+        qps = self.pipeline.decide(thresholds, len(self.segment), margin)
         part = thresholds.recognisable
         return self.pipeline.task.footprint(self.reference)[part], qps[part]
 
@@ -200,6 +200,11 @@ def is_blind(method: Method) -> bool:
     return getattr(method, "blind", False)
 
 
+def codes(method: Method) -> Sequence[Coding]:
+    """What a method codes."""
+    return getattr(method, "codes", ("pictures", "segments"))
+
+
 def viewers_of(method: Method) -> Sequence[str]:
     """The values of ``--viewer`` for which a method differs from that for machines, and from the others."""
     return getattr(method, "viewers", VIEWERS)
@@ -225,19 +230,31 @@ def _at_qps(coder: SegmentCoder, sweep: Sweep, more: str = "") -> list[Coded]:
 
 @_trait(blind=True)
 def plain(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The encoder at one QP for all pictures, nothing that moves the QP, every coding tool on."""
+    """The encoder at one QP for everything, nothing that moves the QP, every coding tool on."""
     return _at_qps(bench.coder(), sweep)
 
 
 @_trait(blind=True)
 def plain_default(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for all pictures."""
+    """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for everything."""
     return _at_qps(bench.coder(constant_qp=False), sweep)
+
+
+@_trait(blind=True, codes=("sequences",))
+def plain_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The same as ``plain`` over a whole sequence in one go, with an intra picture every ``INTRA_PERIOD`` frames."""
+    return plain(bench, sweep)
+
+
+@_trait(blind=True, codes=("sequences",))
+def plain_default_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The encoder as it comes over a whole sequence in one go, its groups and intra pictures its own choice."""
+    return plain_default(bench, sweep)
 
 
 @_trait(blind=True)
 def plain_scaled(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """One QP and one scale for all pictures; its envelope is the best that an operator without a detector can do."""
+    """One QP and one scale for everything; its envelope is the best that an operator without a detector can do."""
     return [coded for scale in sweep.scales for coded in _at_qps(bench.coder(scale), sweep, f" at {scale:g}")]
 
 
@@ -289,7 +306,8 @@ def jrd(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     return _by_thresholds(bench, sweep, bench.pipeline.predictor)
 
 
-@_trait(viewers=("machine", "both"))
+# In a sequence it would code every frame, as a picture, at 21 QPs.
+@_trait(viewers=("machine", "both"), codes=("pictures",))
 def jrd_measured(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The same with thresholds measured on the picture itself, whatever ``--predictor`` says."""
     return _by_thresholds(bench, sweep, MeasuredPredictor(detector=bench.detector))
@@ -312,7 +330,7 @@ VERIFIED = {
 }
 
 
-@_trait(viewers=("machine",))
+@_trait(viewers=("machine",), codes=("pictures",))
 def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
     points = []

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bench.result import PictureResult
+from vcmpipe.bench.truth import truth_name
 from vcmpipe.evaluation import ApTable, GroundTruth, ap_table, pseudo_truth
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.bench.methods import Point
-    from vcmpipe.bench.segments import Cell, SegmentOutcome
+    from vcmpipe.bench.seeing import Cell
+    from vcmpipe.bench.segments import SegmentOutcome
     from vcmpipe.detection import Detector
     from vcmpipe.tasks import Reference, Task
 
@@ -51,6 +53,10 @@ class Observations:
         second: The same under the second detector.
         human: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to human viewers; empty where not requested.
         tables: By truth (``truth``, ``source``) and point what average precision is counted from.
+        annotated: (A) the places of the frames that ``truth`` has, in the order of its tables.
+        sequence: (N) the sequence of each segment, by its place in ``sequences``; 0 where there are none.
+        sequences: Their names; none where pictures are compared.
+        rate: (N) frames per second of each segment's sequence; 1 where there are none.
     """
 
     names: Sequence[str]
@@ -66,12 +72,21 @@ class Observations:
     objects: Kept
     second: Kept | None
     tables: Mapping[str, Sequence[ApTable]]
+    annotated: NDArray[np.int64]
+    sequence: NDArray[np.int64]
+    sequences: Sequence[str]
+    rate: NDArray[np.float64]
     human: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) frames of each segment."""
+        return np.bincount(self.frames, minlength=len(self.names))
 
     @property
     def pixels(self) -> NDArray[np.int64]:
         """(N,) pixels of the sources, of all frames."""
-        return np.asarray(self.sizes.prod(axis=1) * np.bincount(self.frames, minlength=len(self.names)))
+        return np.asarray(self.sizes.prod(axis=1) * self.lengths)
 
     @property
     def methods(self) -> list[str]:
@@ -100,13 +115,17 @@ def observe(
     own = pseudo_truth(_by_frame(outcomes, wanted), detector.classes, score=0.0)
     found = [_by_frame(outcomes, [cell.detections for cell in row]) for row in cells]
     tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
+    annotated: list[int] = []
     if truth is not None:
-        tables["truth"] = [ap_table(truth, each, detector.classes) for each in found]
+        names = [truth_name(truth, name) for name in own.images]
+        annotated = [place for place, name in enumerate(names) if name is not None]
+        tables["truth"] = [ap_table(truth, in_truth(truth, each), detector.classes) for each in found]
     classes, members = _classes(wanted, detector.classes)
     second = None
     if outcomes[0].second is not None:
         sources = [task.reference(outcome.second) for outcome in outcomes if outcome.second is not None]
         second = _kept(sources, [[cell.second for cell in row if cell.second is not None] for row in cells], task)
+    sequences = list(dict.fromkeys(outcome.sequence for outcome in outcomes))
     return Observations(
         names=[outcome.name for outcome in outcomes],
         frames=np.repeat(np.arange(len(outcomes)), [len(outcome.names) for outcome in outcomes]),
@@ -121,6 +140,10 @@ def observe(
         objects=_kept(references, [[cell.detections for cell in row] for row in cells], task),
         second=second,
         tables=tables,
+        annotated=np.array(annotated, dtype=np.int64),
+        sequence=np.array([sequences.index(outcome.sequence) for outcome in outcomes], dtype=np.int64),
+        sequences=[name for name in sequences if name],
+        rate=np.array([float(outcome.rate or 1) for outcome in outcomes]),
         human={
             name: np.array([[cell.quality[name] for cell in row] for row in cells])
             for name in (cells[0][0].quality if cells else ())
@@ -132,6 +155,11 @@ def _by_frame(outcomes: Sequence[SegmentOutcome], found: Sequence[Sequence[sv.De
     """What is found in each frame, by its name."""
     pairs = zip(outcomes, found, strict=True)
     return {name: each for outcome, own in pairs for name, each in zip(outcome.names, own, strict=True)}
+
+
+def in_truth(truth: GroundTruth, found: Mapping[str, sv.Detections]) -> dict[str, sv.Detections]:
+    """What is found in the frames that the ground truth has, by what it calls them."""
+    return {known: each for name, each in found.items() if (known := truth_name(truth, name)) is not None}
 
 
 def _kept(references: list[Reference], found: list[list[tuple[sv.Detections, ...]]], task: Task) -> Kept:
@@ -175,6 +203,8 @@ def picture_results(observed: Observations) -> list[PictureResult]:
             bits=tuple(observed.bits[:, i].tolist()),
             kept=tuple(observed.objects.kept[:, i].tolist()),
             psnr_y=tuple(observed.psnr_y[:, i].tolist()),
+            frames=int(observed.lengths[i]),
+            sequence=observed.sequences[observed.sequence[i]] if observed.sequences else "",
             **{name: tuple(values[:, i].tolist()) for name, values in observed.human.items()},
         )
         for i, name in enumerate(observed.names)

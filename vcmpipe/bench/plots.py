@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vcmpipe.bench import fmt
-from vcmpipe.bench.result import RETENTIONS, Average, BenchResult, PointResult
+from vcmpipe.bench.result import RETENTIONS, BenchResult, PointResult
 from vcmpipe.bench.styles import Style, mark, styles
 from vcmpipe.bench.tables import qualities
 from vcmpipe.drawing.page import INK, MUTED, canvas, for_page, series_colour, short, ticks_at, titled
@@ -31,13 +31,13 @@ def _draw(result: BenchResult, quality: str, title: str) -> str:
         axes = figure.add_axes((0.115, 0.135, 0.625, 0.79))
         titled(axes, title[:1].upper() + title[1:])
         axes.set_xscale("log")
-        axes.set_xlabel(f"{fmt.RATE_TITLES[result.average]} (log scale)")
+        axes.set_xlabel(f"{fmt.rate_title(result)} (log scale)")
         for place, (method, style) in enumerate(styles(result)):
             own = [p for p in result.points if p.method == method and _drawable(p, quality)]
-            hints |= _series(axes, place, style, own, quality, result.average)
+            hints |= _series(axes, place, style, own, quality, result)
         _limits(axes, result, quality)
         _legend(axes, result)
-        described = f"{fmt.RATE_TITLES[result.average]} against {title}, a line and markers per method"
+        described = f"{fmt.rate_title(result)} against {title}, a line and markers per method"
         return for_page(figure, quality, described, hints)
 
 
@@ -46,7 +46,7 @@ def _drawable(point: PointResult, quality: str) -> bool:
 
 
 def _series(
-    axes: Any, place: int, style: Style, own: Sequence[PointResult], quality: str, average: Average
+    axes: Any, place: int, style: Style, own: Sequence[PointResult], quality: str, result: BenchResult
 ) -> dict[str, str]:
     """Draw a method's points; returns their hints."""
     hints: dict[str, str] = {}
@@ -62,7 +62,7 @@ def _series(
         name = f"{quality}-{place}-{number}"
         found = point.qualities[quality]
         more = fmt.interval(found, lambda end: f"{end:.{digits}f}")
-        cost = fmt.rate(rate, average)
+        cost = fmt.rate(rate, result)
         hints[name] = f"{point.method}, {point.label}: {cost} at {value:.{digits}f}{f' ({more})' if more else ''}"
         # Whiskers on the envelope alone: elsewhere they would hide more than they say.
         if (rate, value) in shown and found.low is not None and found.high is not None:

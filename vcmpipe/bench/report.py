@@ -14,12 +14,21 @@ from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
 
 PAGE = Path(__file__).with_name("page")
-REPORT = ("result.json", "points.csv", "methods.csv", "classes.csv", "pictures.csv", "report.md", "report.html")
+REPORT = (
+    "result.json",
+    "points.csv",
+    "methods.csv",
+    "classes.csv",
+    "pictures.csv",
+    "sequences.csv",
+    "report.md",
+    "report.html",
+)
 """The files of a report."""
 
 
 def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = None) -> None:
-    """Write ``report.html``, ``report.md``, four CSV files and ``result.json`` into a folder.
+    """Write ``report.html``, ``report.md``, five CSV files and ``result.json`` into a folder.
 
     The same result gives the same bytes. Each file is published whole; older ones of these names are replaced.
 
@@ -38,6 +47,7 @@ def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = No
         files.as_csv(files.method_records(result)),
         files.as_csv(files.class_records(result)),
         files.as_csv(list(files.picture_records(result))),
+        files.as_csv(list(files.sequence_records(result))),
         as_markdown(result),
         as_html(result, gallery or Gallery()),
     )
@@ -114,6 +124,7 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
         environment.get_template("page.html.jinja").render(
             style=Markup(style),
             script=Markup((PAGE / "script.js").read_text(encoding="utf-8")),
+            item=result.item,
             headline=tables.headline(result),
             setting=tables.setting(result),
             cautions=tables.cautions(result),
@@ -145,8 +156,10 @@ def _summaries(result: BenchResult) -> list[Table]:
 def gallery_note(gallery: Gallery) -> str:
     """What is shown of how many."""
     count = len(gallery.pictures)
-    text = f"{count:,} of {gallery.of:,} pictures" if count < gallery.of else f"All {gallery.of:,} pictures"
-    text += ", those with lost objects first."
+    item = gallery.item
+    text = f"{count:,} of {gallery.of:,} {item}s" if count < gallery.of else f"All {gallery.of:,} {item}s"
+    text += ", those with lost objects first"
+    text += ", each by its frame with the most objects." if item == "segment" else "."
     if gallery.held < gallery.of:
         text += f" They are chosen among the first {gallery.held:,} that could be held in memory."
     return (

@@ -1,6 +1,7 @@
 """What a bench found: points, methods against their anchors, classes, pictures; every figure with its interval.
 
-These are the fields of ``result.json``; ``docs/formats.md`` describes each.
+These are the fields of ``result.json``; ``docs/formats.md`` describes each. Where sequences are compared, what is said
+of ``pictures`` here is said of their segments, and what is given per picture is per frame.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Literal
 from vcmpipe.evaluation import Estimate
 
 ANCHOR = "plain"
+# Methods that others are compared with where nobody says which: those that a user would have without vcmpipe.
+ANCHORS, SEQUENCE_ANCHORS = "plain,plain-scaled", "plain-whole,plain-default-whole"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
@@ -87,10 +90,14 @@ class PointResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A method against one anchor, in percent: by retention the bits it saves, by quality its BD-rate."""
+    """A method against one anchor, in percent: by retention the bits it saves, by quality its BD-rate.
+
+    ``mean_bd_rate`` is, by quality, the mean of the BD-rates of the sequences that have one; empty without sequences.
+    """
 
     saved: Mapping[str, Estimate]
     bd_rate: Mapping[str, Estimate]
+    mean_bd_rate: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,8 @@ class ClassResult:
 class PictureResult:
     """One picture: its size, the objects to keep and their classes, and lists in the order of ``BenchResult.points``.
 
-    ``xpsnr`` and ``vmaf`` are empty where they were not requested.
+    ``xpsnr`` and ``vmaf`` are empty where they were not requested. A segment has its first frame's name, the number of
+    its frames, and the name of its sequence.
     """
 
     name: str
@@ -165,14 +173,63 @@ class PictureResult:
     psnr_y: tuple[float, ...]
     xpsnr: tuple[float, ...] = ()
     vmaf: tuple[float, ...] = ()
+    frames: int = 1
+    sequence: str = ""
+
+
+@dataclass(frozen=True)
+class SequencePoint:
+    """A sequence at one operating point.
+
+    Attributes:
+        bytes: All of its segments', headers included.
+        kbps: Kilobits per second at its rate.
+        psnr_y: Mean PSNR of its frames' luma at the coded size, in dB.
+        kept: Objects found again.
+        qualities: As in ``PointResult``; those over AP have no intervals.
+    """
+
+    bytes: int
+    kbps: float
+    psnr_y: float
+    kept: int
+    qualities: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class SequenceResult:
+    """One sequence.
+
+    Attributes:
+        segments: Those that took part; ``frames`` and ``objects`` are in them.
+        rate: Frames per second.
+        points: In the order of ``BenchResult.points``.
+        bd_rate: By method, anchor and quality.
+    """
+
+    name: str
+    width: int
+    height: int
+    segments: int
+    frames: int
+    rate: float
+    objects: int
+    points: Sequence[SequencePoint]
+    bd_rate: Mapping[str, Mapping[str, Mapping[str, Estimate]]]
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.frames / self.rate
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A picture that takes no part, for any method, and why."""
+    """A picture that takes no part, for any method, and why; or a segment of so many frames."""
 
     name: str
     reason: str
+    frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -191,6 +248,9 @@ class BenchResult:
         classes: That with the most pictures first.
         left_out: Pictures that took no part.
         seconds: Wall time.
+        frames: Of all pictures, or segments, together.
+        sequences: Where pictures are compared there are none.
+        conditions: How sequences were coded, in sentences.
     """
 
     pictures: int
@@ -210,6 +270,24 @@ class BenchResult:
     seconds: float
     configuration: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    frames: int = 0
+    sequences: Sequence[SequenceResult] = ()
+    conditions: Sequence[str] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The method that the report is about: of pictures ``plain``, of sequences the first anchor."""
+        return self.anchors[0] if self.sequences and self.anchors else ANCHOR
+
+    @property
+    def item(self) -> str:
+        """What is coded by itself: a picture or a segment."""
+        return "segment" if self.sequences else "picture"
+
+    @property
+    def image(self) -> str:
+        """What a figure per picture is of: a picture or a frame."""
+        return "frame" if self.sequences else "picture"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain dictionaries and lists."""

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from vcmpipe.bench.conditions import conditions
+from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
+from vcmpipe.bench.looks import DetectionError, guarded_detector
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Method, Sweep, viewers_of
-from vcmpipe.bench.observations import Observations, observe, picture_results
-from vcmpipe.bench.result import BenchResult, Costs, LeftOut, MethodResult
-from vcmpipe.bench.segments import (
-    Album,
-    DetectionError,
-    SegmentOutcome,
-    Setting,
-    SourceSegment,
-    detect_sources,
-    guarded_detector,
-    run_segment,
-)
+from vcmpipe.bench.methods import Method, Sweep, codes, viewers_of
+from vcmpipe.bench.observations import Observations, in_truth, observe, picture_results
+from vcmpipe.bench.result import ANCHORS, SEQUENCE_ANCHORS, BenchResult, Costs, LeftOut, MethodResult
+from vcmpipe.bench.seeing import Album, Setting
+from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, detect_sources, run_segment
+from vcmpipe.bench.sequence_figures import sequence_results
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.tables import Table
-from vcmpipe.bench.truth import check_truth, known_frames
+from vcmpipe.bench.truth import check_truth
+from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.pipeline import Pipeline
@@ -36,7 +33,6 @@ from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, load_ground_truth
-from vcmpipe.frames import Frame, FrameSource, PictureSource, open_source
 from vcmpipe.measurement import MeasuredPredictor
 from vcmpipe.plugins import METHODS, QUALITY
 from vcmpipe.process.content_cache import ContentCache, cache_folder
@@ -57,15 +53,16 @@ def bench(
     figures: Callable[[Table], None] = lambda so_far: None,
     **parts: Any,
 ) -> BenchResult:
-    """Compare methods over a folder of pictures (or the demo's scenes) and write the report to ``options.out``.
+    """Compare methods over pictures (or the demo's scenes) or sequences and write the report to ``options.out``.
 
-    A picture on which a detector fails is left out for every method and named in the result; the others are done.
+    A picture on which a detector fails, or a segment of a sequence, is left out for every method and named in the
+    result; the others are done.
 
     Args:
         options: What to compare, on what.
-        progress: Called after every picture.
+        progress: Called after every picture or segment, with the frames done.
         warn: Called with what the user should know.
-        figures: Called with the figures so far after 1, 2, 4, 8, ... pictures.
+        figures: Called with the figures so far after 1, 2, 4, 8, ... pictures or segments.
         **parts: ``detector``, ``second_detector``, ``predictor``, ``encoder`` objects to use instead of those that the
             options name.
 
@@ -90,40 +87,55 @@ def bench(
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
     truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
-    source = open_source(options.images, limit=options.limit)
+    inputs = open_inputs(options, encoder, warn)
     if options.human_quality:
-        _check_human_quality(source)
+        _check_human_quality(inputs)
+    if inputs.sequences:
+        options = _for_sequences(options, warn)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
-    setting = _setting(options, sweep, cache, warn, parts)
+    setting = _setting(options, inputs, sweep, cache, warn, parts)
     pipeline = setting.pipeline
     if truth is not None:
-        check_truth(truth, source, pipeline.detector.classes)
+        check_truth(truth, inputs.sources, pipeline.detector.classes, warn)
 
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out), REPORT) as folder:
-        outcomes, left_out = _run(setting, known_frames(truth, source), source.count, progress, figures)
+        outcomes, left_out = _run(setting, inputs, progress, figures)
         warn_of(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
-        result = _result(outcomes, left_out, setting, truth, options)
-        gallery = make_gallery(result, outcomes, source, setting, options.gallery)
+        result = _result(outcomes, left_out, setting, inputs, truth, options)
+        gallery = make_gallery(result, outcomes, inputs.sources, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
     return result
 
 
-def _check_human_quality(source: FrameSource) -> None:
+def _check_human_quality(inputs: Inputs) -> None:
     """What it lacks is better known before hours of encoding."""
     measure = QUALITY.load("human")
     find_ffmpeg("filter", measure.XPSNR, measure.VMAF)
-    for number, (width, height) in enumerate(source.sizes()):
-        if min(width, height) < measure.SMALLEST:
-            name = source.paths[number].name if isinstance(source, PictureSource) else f"frame {number}"
-            raise InputError(
-                f"{name} has {width}x{height} pixels: VMAF needs {measure.SMALLEST} a side; "
-                "leave it out, or --human-quality"
-            )
+    for source in inputs.sources:
+        for number, (width, height) in enumerate(source.sizes()):
+            if min(width, height) < measure.SMALLEST:
+                raise InputError(
+                    f"{frame_name(source, number)} has {width}x{height} pixels: VMAF needs {measure.SMALLEST} a side; "
+                    "leave it out, or --human-quality"
+                )
 
 
-def _setting(options: BenchOptions, sweep: Sweep, cache: ContentCache, warn: Warn, parts: dict[str, Any]) -> Setting:
+def _for_sequences(options: BenchOptions, warn: Warn) -> BenchOptions:
+    """The options with defaults that are meant for pictures replaced."""
+    if options.predictor == BenchOptions.predictor:
+        warn(
+            f"--predictor {options.predictor} would code every frame as a picture at 21 QPs: auto is taken for video "
+            "(measured:18:58:2 measures nevertheless)"
+        )
+        options = replace(options, predictor="auto")
+    return options
+
+
+def _setting(
+    options: BenchOptions, inputs: Inputs, sweep: Sweep, cache: ContentCache, warn: Warn, parts: dict[str, Any]
+) -> Setting:
     """Detectors, predictors and methods, loaded once."""
     jobs = worker_count(options.jobs)
 
@@ -136,15 +148,27 @@ def _setting(options: BenchOptions, sweep: Sweep, cache: ContentCache, warn: War
     wants_second = options.second_detector is not None or "second_detector" in parts
     second = guarded("second_detector", options.second_detector) if wants_second else None
     pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
-    methods = _methods(options, pipeline, warn)
+    methods = _methods(options, inputs, pipeline, warn)
     album = Album(ALBUM if options.gallery else 0)
     return Setting(pipeline, second, methods, sweep, cache, album, options.human_quality)
 
 
-def _methods(options: BenchOptions, pipeline: Pipeline, warn: Warn) -> dict[str, Method]:
-    """The methods by name, without those that would be the same as another one."""
+def _methods(options: BenchOptions, inputs: Inputs, pipeline: Pipeline, warn: Warn) -> dict[str, Method]:
+    """The methods by name, without those for something else and those that would be the same as another one.
+
+    Raises:
+        InputError: One was named that is for something else, or none is left.
+    """
     methods = {name: METHODS.load(name, option="--methods") for name in options.methods.split(",")}
     chosen = options.methods != BenchOptions.methods
+    for name in [name for name, method in methods.items() if not _fits(method, inputs)]:
+        del methods[name]
+        if chosen and inputs.sequences:
+            raise InputError(f"--methods {name} works on pictures, one by one: leave it out, or --structure intra")
+        if chosen:
+            raise InputError(f"--methods {name} codes sequences: leave it out, or name a video with --images")
+        if inputs.sequences:
+            warn(f"{name} works on pictures, one by one: it is left out for a video")
     for name in [name for name, method in methods.items() if options.viewer not in viewers_of(method)]:
         del methods[name]
         if chosen:
@@ -159,14 +183,36 @@ def _methods(options: BenchOptions, pipeline: Pipeline, warn: Warn) -> dict[str,
     return methods
 
 
+def _fits(method: Method, inputs: Inputs) -> bool:
+    """Whether a method codes what there is to code."""
+    return bool({"segments", "sequences"} & set(codes(method))) if inputs.sequences else "pictures" in codes(method)
+
+
+def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftOut]:
+    """The pictures or segments with what is found in them."""
+    detectors = setting.pipeline.detector, setting.second
+    if not inputs.sequences:
+        yield from detect_sources(*detectors, map(Segment.still, inputs.frames()))
+    in_one_go = any("sequences" in codes(method) for method in setting.methods.values())
+    for sequence in inputs.sequences:
+        part = Part(sequence.name, sequence.rate)
+        found: Iterable[SourceSegment | LeftOut]
+        if in_one_go:
+            # All segments are needed at once; their frames are on the disk.
+            segments = list(sequence.segments())
+            found = list(detect_sources(*detectors, segments))
+            taken = [None if isinstance(each, LeftOut) else each.found for each in found]
+            part = replace(part, whole=WholeSequence(setting, segments, taken))
+        else:
+            found = detect_sources(*detectors, sequence.segments())
+        for each in found:
+            yield each if isinstance(each, LeftOut) else replace(each, part=part)
+
+
 def _run(
-    setting: Setting,
-    frames: Iterable[Frame],
-    count: int | None,
-    progress: Progress,
-    figures: Callable[[Table], None],
+    setting: Setting, inputs: Inputs, progress: Progress, figures: Callable[[Table], None]
 ) -> tuple[list[SegmentOutcome], list[LeftOut]]:
-    """Every picture under every method, and those that a detector failed on.
+    """Every picture or segment under every method, and those that a detector failed on.
 
     Raises:
         DetectionError: It failed on all of them.
@@ -180,25 +226,32 @@ def _run(
             with blamed_on(pipeline.encoder, source.segment.source):
                 return run_segment(setting, source)
         except DetectionError as error:
-            return LeftOut(source.segment.name, str(error))
+            return LeftOut(source.segment.name, str(error), len(source.segment))
 
     outcomes: list[SegmentOutcome] = []
     left_out: list[LeftOut] = []
-    with worker_pool(pipeline.jobs) as pool:
-        sources = detect_sources(pipeline.detector, setting.second, map(Segment.still, frames))
-        for outcome in in_order(pool, work, sources, ahead=2 * pipeline.jobs):
+    item, count, done = "segment" if inputs.sequences else "picture", inputs.count, 0
+    workers, ahead = pipeline.jobs, 2 * pipeline.jobs
+    if inputs.sequences:
+        # The encoder has threads of its own, and every segment under way lies on the disk.
+        workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
+        ahead = workers + 1
+    with worker_pool(workers) as pool:
+        for outcome in in_order(pool, work, _sources(setting, inputs), ahead=ahead):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
+                done += outcome.frames
             else:
                 outcomes.append(outcome)
+                done += len(outcome.names)
                 if odd := outcome.cells.keys() ^ outcomes[0].cells.keys():
-                    raise InputError(f"method {min(odd, key=str).method} has not the same points in every picture")
-            progress(len(outcomes) + len(left_out), count)
-            if outcomes and outcome is outcomes[-1] and due(len(outcomes), count):
+                    raise InputError(f"method {min(odd, key=str).method} has not the same points in every {item}")
+            progress(done, count)
+            if outcomes and outcome is outcomes[-1] and due(len(outcomes), None if inputs.sequences else count):
                 figures(interim(outcomes, pipeline.task))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
-        raise DetectionError(f"no picture could be looked at{first}")
+        raise DetectionError(f"no {item} could be looked at{first}")
     return outcomes, left_out
 
 
@@ -206,20 +259,23 @@ def _result(
     outcomes: Sequence[SegmentOutcome],
     left_out: Sequence[LeftOut],
     setting: Setting,
+    inputs: Inputs,
     truth: GroundTruth | None,
     options: BenchOptions,
 ) -> BenchResult:
     """All figures."""
     pipeline = setting.pipeline
     observed = observe(outcomes, pipeline.detector, pipeline.task, truth)
-    anchors = tuple(name for name in dict.fromkeys(options.anchors.split(",")) if name in setting.methods)
+    wanted = options.anchors or (SEQUENCE_ANCHORS if observed.sequences else ANCHORS)
+    anchors = tuple(name for name in dict.fromkeys(wanted.split(",")) if name in setting.methods)
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
     accuracy: Mapping[str, float | None] = {}
     if truth is not None:
         sources = {
             name: own for outcome in outcomes for name, own in zip(outcome.names, outcome.reference, strict=True)
         }
-        accuracy = pipeline.task.accuracy(truth, sources, pipeline.detector.classes)
+        accuracy = pipeline.task.accuracy(truth, in_truth(truth, sources), pipeline.detector.classes)
+    sequences, methods = sequence_results(observed, figures.methods, anchors, options.resamples, options.seed)
     second = {"second_detector": provenance.of_detector(setting.second)} if setting.second else {}
     return BenchResult(
         pictures=len(outcomes),
@@ -232,7 +288,7 @@ def _result(
         average=options.average,
         anchors=anchors,
         points=figures.points,
-        methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in figures.methods],
+        methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in methods],
         classes=figures.classes,
         per_picture=picture_results(observed),
         left_out=left_out,
@@ -240,15 +296,19 @@ def _result(
         configuration=asdict(options) | {"detector": pipeline.detector_spec},
         provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name)
         | second,
+        frames=int(observed.lengths.sum()),
+        sequences=sequences,
+        conditions=conditions(setting, inputs),
     )
 
 
 def _costs(method: MethodResult, outcomes: Sequence[SegmentOutcome], observed: Observations) -> Costs:
-    """A method's mean time per picture and operating point.
+    """A method's mean time per picture, or frame, and operating point.
 
     Looking at the source and predicting are done once for all points of a picture, as they would be for one; the rest
     is shared out among the points.
     """
+    frames = int(observed.lengths.sum())
     points = sum(point.method == method.method for point in observed.points) or 1
     shares: dict[Stage, int] = {"detect": 1, "predict": 1, "search": points, "encode": points}
     total = {stage: Account() for stage in shares}
@@ -256,12 +316,12 @@ def _costs(method: MethodResult, outcomes: Sequence[SegmentOutcome], observed: O
     for outcome in outcomes:
         for stage, account in outcome.accounts[method.method].items():
             total[stage].add(account)
-            coded += account.samples / (outcome.width * outcome.height * len(outcome.names)) / shares[stage]
-    seconds = {stage: spent.seconds / shares[stage] / len(outcomes) for stage, spent in total.items()}
+            coded += account.samples / (outcome.width * outcome.height) / shares[stage]
+    seconds = {stage: spent.seconds / shares[stage] / frames for stage, spent in total.items()}
     everything = sum(account.seconds for account in total.values())
     return Costs(
         **seconds,
-        coded=coded / len(outcomes),
+        coded=coded / frames,
         cached=sum(account.cached for account in total.values()) / everything if everything else 0.0,
         unknown=sum(account.unknown for account in total.values()),
     )

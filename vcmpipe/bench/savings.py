@@ -125,7 +125,7 @@ def _strips(result: BenchResult) -> str | None:
             rows.append((place, style, point, bits[:, column] / base, lost[:, column]))
     if not rows:
         return None
-    title = f"Picture by picture, bytes relative to {anchor.method}"
+    title = f"{result.item.capitalize()} by {result.item}, bytes relative to {anchor.method}"
     with _rows("pictures", _FRAME + 0.1 + 0.52 * len(rows), title) as (figure, axes):
         axes.set_xscale("log", base=2)
         ratios = np.concatenate([row[3] for row in rows])
@@ -137,7 +137,7 @@ def _strips(result: BenchResult) -> str | None:
             _text(axes, _NAMES, -number + 0.13, point.method, **_BOLD)
             _text(axes, _NAMES, -number - 0.2, point.label, fontsize=TYPE * 0.85, color=MUTED)
         axes.set_ylim(-len(rows) + 0.45, 0.55)
-        described = f"{title}: a dot per picture; hollow where an object is lost; a bar at the median"
+        described = f"{title}: a dot per {result.item}; hollow where an object is lost; a bar at the median"
         return for_page(figure, "pictures", described, {})
 
 

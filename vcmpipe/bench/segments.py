@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 
-from vcmpipe.bench.cached import cached_detections, cached_quality
-from vcmpipe.bench.meter import Account, Replaced, Stage
-from vcmpipe.bench.methods import Method, Point, SegmentBench, Sweep, is_blind
+from vcmpipe.bench.looks import DetectionError
+from vcmpipe.bench.meter import Account, Stage
+from vcmpipe.bench.methods import Point, SegmentBench, codes, is_blind
 from vcmpipe.bench.result import LeftOut
-from vcmpipe.bench.split import Bits, split_bits
-from vcmpipe.coding.pipeline import BATCH, Pipeline
-from vcmpipe.coding.segment import CodedSegment, Segment
-from vcmpipe.detection.reason import reason
-from vcmpipe.errors import VcmError
-from vcmpipe.frames import Frame
-from vcmpipe.process.content_cache import ContentCache
+from vcmpipe.bench.seeing import Cell, Setting, Version, see
+from vcmpipe.bench.split import split_bits
+from vcmpipe.bench.whole import WholeSequence
+from vcmpipe.coding.pipeline import BATCH
+from vcmpipe.coding.segment import Segment
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -28,35 +26,33 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
 
 
-class DetectionError(VcmError):
-    """A detector failed on one picture; exit code 1."""
+@dataclass(frozen=True)
+class Part:
+    """Where a segment belongs: the sequence's name, its frames per second, and all of it for whole methods."""
+
+    sequence: str
+    rate: Fraction
+    whole: WholeSequence | None = None
 
 
-def guarded_detector(detector: Detector) -> Detector:
-    """A detector whose failures are told apart from all others: it raises ``DetectionError`` alone."""
+@dataclass(frozen=True)
+class SourceSegment:
+    """A source segment and what is found in it.
 
-    def detect(frames: Sequence[Frame]) -> list[sv.Detections]:
-        try:
-            found = detector.detect(frames)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise DetectionError(f"the detector {detector.name} failed: {reason(error)}") from error
-        if len(found) != len(frames):
-            answers = f"{len(found)} answers for {len(frames)} pictures"
-            raise DetectionError(f"the detector {detector.name} failed: {answers}")
-        return found
-
-    return cast("Detector", Replaced(detector, detect=detect))
-
-
-class SourceSegment(NamedTuple):
-    """A source segment, what the detector, and the second one if there is one, find in its frames, and the seconds."""
+    Attributes:
+        segment: The source.
+        names: Of its frames: their sources without folders.
+        found: Per frame what the detector finds; ``second``, what the second one finds, if there is one.
+        seconds: What detecting took.
+        part: Of which sequence it is; None where pictures are compared.
+    """
 
     segment: Segment
+    names: tuple[str, ...]
     found: tuple[sv.Detections, ...]
     second: tuple[sv.Detections, ...] | None
     seconds: float
+    part: Part | None = None
 
 
 def detect_sources(
@@ -71,7 +67,7 @@ def detect_sources(
                 try:
                     yield from _detect(detector, second, [segment])
                 except DetectionError as error:
-                    yield LeftOut(segment.name, str(error))
+                    yield LeftOut(segment.name, str(error), len(segment))
 
 
 def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -87,65 +83,33 @@ def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
 
 
 def _detect(detector: Detector, second: Detector | None, batch: list[Segment]) -> list[SourceSegment]:
-    started = time.monotonic()
-    frames = [frame for segment in batch for frame in segment.frames]
-    found = iter(detector.detect(frames))
-    seconds = (time.monotonic() - started) / len(frames)
-    others = iter(second.detect(frames)) if second else None
-    return [
-        SourceSegment(
-            segment,
-            tuple(islice(found, len(segment))),
-            tuple(islice(others, len(segment))) if others else None,
-            seconds * len(segment),
+    frames = chain.from_iterable(segment.frames for segment in batch)
+    names: list[str] = []
+    found: list[sv.Detections] = []
+    others: list[sv.Detections] = []
+    seconds = 0.0
+    # So many at a time: those of a sequence are on the disk.
+    while part := list(islice(frames, BATCH)):
+        names += [Path(frame.source).name for frame in part]
+        started = time.monotonic()
+        found += detector.detect(part)
+        seconds += time.monotonic() - started
+        if second is not None:
+            others += second.detect(part)
+    sources, place = [], 0
+    for segment in batch:
+        own = slice(place, place + len(segment))
+        place = own.stop
+        sources.append(
+            SourceSegment(
+                segment,
+                tuple(names[own]),
+                tuple(found[own]),
+                None if second is None else tuple(others[own]),
+                seconds * len(segment) / len(names),
+            )
         )
-        for segment in batch
-    ]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One segment at one operating point.
-
-    Attributes:
-        psnr_y: Mean PSNR of its frames' luma at the coded size, in dB.
-        detections: Per frame what the detector finds; ``second``, what the second one finds, where there is one.
-        split: Bits of objects, background and headers, where they can be told apart.
-        trials: Encodes that were tried to find it, where there was a search.
-        quality: By ``HUMAN_QUALITIES`` how it looks to human viewers; empty where that was not requested.
-    """
-
-    bits: int
-    psnr_y: float
-    detections: tuple[sv.Detections, ...]
-    second: tuple[sv.Detections, ...] | None = None
-    split: Bits | None = None
-    trials: int | None = None
-    quality: Mapping[str, float] = field(default_factory=dict)
-
-
-class Version(NamedTuple):
-    """A coded segment that the gallery may show, and the (width, height) that it was coded at."""
-
-    coded: CodedSegment
-    size: tuple[int, int]
-
-
-class Album:
-    """Coded segments that are kept for the gallery, up to a number of bytes; safe to be filled by several threads."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-
-    def take(self, versions: dict[Point, Version]) -> dict[Point, Version]:
-        """What may be kept of one segment: all or nothing."""
-        size = sum(len(version.coded.data) for version in versions.values())
-        with self._lock:
-            if size > self._limit:
-                return {}
-            self._limit -= size
-            return versions
+    return sources
 
 
 @dataclass(frozen=True)
@@ -159,6 +123,8 @@ class SegmentOutcome:
         accounts: By method the time it took, for all of its points.
         versions: The coded segments, where they were kept for the gallery.
         notes: What the encoder could not do as requested.
+        sequence: The sequence that it is a segment of; empty where pictures are compared.
+        rate: Frames per second of that sequence.
     """
 
     names: tuple[str, ...]
@@ -170,24 +136,13 @@ class SegmentOutcome:
     accounts: dict[str, dict[Stage, Account]] = field(default_factory=dict)
     versions: dict[Point, Version] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sequence: str = ""
+    rate: Fraction | None = None
 
     @property
     def name(self) -> str:
         """What reports call it."""
         return self.names[0]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is the same for all segments; ``human_quality``: whether to measure how versions look to human viewers."""
-
-    pipeline: Pipeline
-    second: Detector | None
-    methods: Mapping[str, Method]
-    sweep: Sweep
-    cache: ContentCache
-    album: Album
-    human_quality: bool = False
 
 
 def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
@@ -204,25 +159,23 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
     accounts: dict[str, dict[Stage, Account]] = {}
     notes: list[str] = []
     for name, method in setting.methods.items():
+        if "sequences" in codes(method):
+            assert source.part is not None and source.part.whole is not None, f"{name} codes sequences"
+            own, accounts[name] = source.part.whole.cells(name, segment)
+            cells |= own
+            continue
         meter = bench.begin()
-        with meter.stage("encode"):
-            points = method(bench, setting.sweep)
+        seen = see(setting, bench, name)
         if not is_blind(method):
             meter.add(Account(charged=source.seconds), "detect")
         accounts[name] = meter.accounts
-        detectors = [bench.pipeline.detector, *([setting.second] if setting.second else [])]
-        qualities: list[Mapping[str, float]] = [{} for _ in points]
-        if setting.human_quality:
-            qualities = cached_quality(segment, [(one.coder, one.coded) for one in points], setting.cache)
-        for (label, coder, coded, trials), quality in zip(points, qualities, strict=True):
-            point = Point(name, label)
-            psnr_y, (found, *others) = cached_detections(coder, coded, detectors, setting.cache)
-            split = split_bits(coder, coded, pipeline.task.footprint(reference))
-            cells[point] = Cell(coded.bits, psnr_y, found, others[0] if others else None, split, trials, quality)
-            versions[point] = Version(coded, coder.size)
+        for each in seen:
+            label, coder, coded, _ = each.made
+            cells[each.point] = each.cell(0, split_bits(coder, coded, pipeline.task.footprint(reference)))
+            versions[each.point] = Version(coded, coder.size)
             notes += [f"{segment.source}, {name} {label}: {note}" for note in coded.notes]
     return SegmentOutcome(
-        tuple(Path(frame.source).name for frame in segment.frames),
+        source.names,
         segment.width,
         segment.height,
         source.found,
@@ -231,4 +184,6 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
         accounts,
         setting.album.take(versions),
         tuple(notes),
+        source.part.sequence if source.part else "",
+        source.part.rate if source.part else None,
     )

@@ -1,4 +1,7 @@
-"""From observations to figures: averaging, intervals, comparisons. One draw of the pictures serves every figure."""
+"""From observations to figures: averaging, intervals, comparisons. One draw of the pictures serves every figure.
+
+Where sequences are compared their segments are drawn, each sequence's by themselves.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +42,9 @@ class Rows:
     """Figures of every point in every draw; the first row is the set of pictures itself.
 
     Attributes:
-        weights: (1 + R, N) how often each picture counts.
+        weights: (1 + R, N) how often each picture or segment counts.
         rates: (1 + R, P) by the averaging rule.
-        sizes: (1 + R, P) mean bytes per picture.
+        sizes: (1 + R, P) mean bytes per picture or frame.
         qualities: By name (1 + R, P); NaN where there was nothing to keep.
     """
 
@@ -80,22 +83,29 @@ def summarise(
 
 
 def rows_of(observed: Observations, average: Average, resamples: int, seed: int) -> Rows:
-    """Draw the pictures and compute every point's rate and qualities in every draw."""
-    weights = draw(len(observed.names), resamples, seed)
+    """Draw the pictures, or the segments of each sequence, and compute every point's figures in every draw."""
+    strata = observed.sequence if observed.sequences else None
+    return weighted(observed, draw(len(observed.names), resamples, seed, strata=strata), average)
+
+
+def weighted(observed: Observations, weights: Floats, average: Average) -> Rows:
+    """Every point's rate and qualities under (1 + R, N) weights of the pictures or segments."""
+    lengths = observed.lengths
     qualities = {"retention": _share(weights, observed.objects.kept, observed.objects.total)}
     if observed.second is not None:
         qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)
     for truth, names in (("truth", ("ap", "ap50")), ("source", ("ap_source", "ap50_source"))):
         if truth in observed.tables:
-            both = [table.values(weights[:, observed.frames]) for table in observed.tables[truth]]
+            frames = observed.frames[observed.annotated] if truth == "truth" else observed.frames
+            both = [table.values(weights[:, frames]) for table in observed.tables[truth]]
             for i, name in enumerate(names):
                 qualities[name] = np.array([value[i] for value in both]).reshape(-1, len(weights)).T
     for name, values in observed.human.items():
-        qualities[name] = weights @ values.T / len(observed.names)
+        qualities[name] = weights @ (values * lengths).T / (weights @ lengths)[:, None]
     return Rows(
         weights,
         _rates(observed, weights, average),
-        _rates(observed, weights, "pictures"),
+        weights @ (observed.bits / 8).T / (weights @ lengths)[:, None],
         {name: qualities[name] for name in QUALITIES if name in qualities},
     )
 
@@ -109,28 +119,39 @@ def _share(weights: Floats, kept: NDArray[np.int64], total: NDArray[np.int64]) -
 def _rates(observed: Observations, weights: Floats, average: Average) -> Floats:
     """(1 + R, P) rates: every picture counts once, or every class does.
 
-    ``pictures``: mean bytes per picture. ``bpp``: mean of the pictures' bits per source pixel. ``classes``: bytes per
-    picture averaged over the pictures of each class (of which they hold objects), then over the classes.
+    ``pictures``: mean bytes per picture; of sequences kbit/s, all bits over all seconds. ``bpp``: mean of the
+    pictures', or frames', bits per source pixel. ``classes``: bytes per picture, or kbit/s, of the pictures or
+    segments of each class (of which they hold objects), averaged over the classes.
     """
-    own, sizes, count = weights, observed.bits / 8, len(observed.names)
+    sizes, length = rated(observed)
     if average == "bpp":
-        sizes = observed.bits / observed.pixels
-    elif average == "classes":
-        member = (observed.members > 0).astype(np.float64)
-        counts = weights @ member  # (1 + R, C)
-        share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
-        # What a picture weighs: a share of each of its classes, each class weighing the same.
-        own, count = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None], 1
-    rates: Floats = own @ sizes.T / count
+        # Bits of a segment per pixel of one of its frames, over frames.
+        sizes, length = observed.bits / observed.sizes.prod(axis=1), observed.lengths.astype(np.float64)
+    if average != "classes":
+        rates: Floats = weights @ sizes.T / (weights @ length)[:, None]
+        return rates
+    member = (observed.members > 0).astype(np.float64)
+    counts = weights @ (member * length[:, None])  # (1 + R, C)
+    share = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
+    # What a picture weighs: a share of each of its classes, each class weighing the same.
+    own = weights * (share @ member.T) / (counts > 0).sum(axis=1)[:, None]
+    rates = own @ sizes.T
     return rates
+
+
+def rated(observed: Observations) -> tuple[Floats, Floats]:
+    """(P, N) sizes and (N,) lengths whose quotient is a rate: bytes and pictures, or kilobits and seconds."""
+    if observed.sequences:
+        return observed.bits / 1000, observed.lengths / observed.rate
+    return observed.bits / 8, np.ones(len(observed.names))
 
 
 def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[PointResult]:
     """Every operating point with its intervals."""
     results = []
     kept = [quality for quality in ("retention", "ap", "ap50") if quality in rows.qualities]
-    curves = {(anchor, quality): _curves(observed, rows, anchor, quality) for anchor in anchors for quality in kept}
-    pixels = int(observed.pixels.sum())
+    curves = {(anchor, quality): curves_of(observed, rows, anchor, quality) for anchor in anchors for quality in kept}
+    pixels, lengths = int(observed.pixels.sum()), observed.lengths
     for place, point in enumerate(observed.points):
         saved: dict[str, dict[str, Estimate]] = {}
         for (anchor, quality), curve in curves.items():
@@ -145,31 +166,33 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
                 rate=estimate(rows.rates[:, place]),
                 bytes_per_picture=estimate(rows.sizes[:, place]),
                 bpp=int(observed.bits[place].sum()) / pixels,
-                psnr_y=float(observed.psnr_y[place].mean()),
+                psnr_y=float(np.average(observed.psnr_y[place], weights=lengths)),
                 kept=int(observed.objects.kept[place].sum()),
                 total=int(observed.objects.total.sum()),
                 qualities={name: estimate(values[:, place]) for name, values in rows.qualities.items()},
                 saved=saved,
-                split=_split(observed.split[place]),
+                split=_split(observed.split[place], lengths),
                 trials=float(observed.trials[place].mean()) if observed.trials[place].any() else None,
             )
         )
     return results
 
 
-def _split(bits: NDArray[np.int64]) -> Split:
-    known = bits[bits[:, 0] >= 0]
-    if not len(known):
+def _split(bits: NDArray[np.int64], lengths: NDArray[np.int64]) -> Split:
+    known = bits[:, 0] >= 0
+    if not known.any():
         return Split(0, None, None, None)
-    objects, background, headers = (float(part) for part in known.mean(axis=0) / 8)
-    return Split(len(known), objects, background, headers)
+    objects, background, headers = (float(part) for part in bits[known].sum(axis=0) / lengths[known].sum() / 8)
+    return Split(int(known.sum()), objects, background, headers)
 
 
 def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[MethodResult]:
     """Every method at the retentions of interest and against every anchor."""
     methods = observed.methods
     curves = {
-        (method, quality): _curves(observed, rows, method, quality) for method in methods for quality in rows.qualities
+        (method, quality): curves_of(observed, rows, method, quality)
+        for method in methods
+        for quality in rows.qualities
     }
     results = []
     for method in methods:
@@ -193,12 +216,13 @@ def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -
 def class_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[ClassResult]:
     """Every class by itself: its pictures, with all objects in them, compared at TARGET."""
     methods = observed.methods
+    size, length = rated(observed)
     results = []
     for column, name in enumerate(observed.classes):
         member = observed.members[:, column] > 0
         weights = rows.weights[:, member]
         with np.errstate(invalid="ignore"):
-            sizes = weights @ observed.bits[:, member].T / 8 / weights.sum(axis=1)[:, None]
+            sizes = weights @ size[:, member].T / (weights @ length[member])[:, None]
         share = _share(weights, observed.objects.kept[:, member], observed.objects.total[member])
         curves = {}
         for method in methods:
@@ -226,6 +250,7 @@ def _places(observed: Observations, method: str) -> list[int]:
     return [place for place, point in enumerate(observed.points) if point.method == method]
 
 
-def _curves(observed: Observations, rows: Rows, method: str, quality: str) -> Curves:
+def curves_of(observed: Observations, rows: Rows, method: str, quality: str) -> Curves:
+    """A method's points in every draw."""
     places = _places(observed, method)
     return Curves.of(rows.rates[:, places], rows.qualities[quality][:, places])

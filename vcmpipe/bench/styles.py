@@ -29,6 +29,8 @@ class Style:
 # The anchors are neutral, the methods that use a detector are coloured.
 STYLES = {
     ANCHOR: Style("#24292f", "#f0f3f6", "o"),
+    "plain-whole": Style("#4b5563", "#d3d9e0", "H", ":"),
+    "plain-default-whole": Style("#8b7355", "#cdb591", "h", ":"),
     "plain-default": Style("#6e7781", "#9aa4af", "s", "--"),
     "plain-scaled": Style("#a8487f", "#e08fc0", "D", "-."),
     "frame": Style("#0072b2", "#56b4e9", "^"),

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
-from vcmpipe.bench.result import ANCHOR, RETENTIONS, TARGET, BenchResult, Comparison, MethodResult, key_of
+from vcmpipe.bench.result import RETENTIONS, TARGET, BenchResult, Comparison, MethodResult, key_of
 from vcmpipe.process.text import count
 
+# Segments below which intervals say little.
+_FEW_SEGMENTS = 10
 _KEYS = tuple(key_of(retention) for retention in RETENTIONS)
 _AT = tuple(f"at {key}" for key in _KEYS)
 
@@ -44,7 +46,7 @@ class Table:
 
 def in_order(result: BenchResult) -> list[MethodResult]:
     """The methods, the anchor first."""
-    return sorted(result.methods, key=lambda method: method.method != ANCHOR)
+    return sorted(result.methods, key=lambda method: method.method != result.anchor)
 
 
 def qualities(result: BenchResult) -> list[tuple[str, str]]:
@@ -55,12 +57,16 @@ def qualities(result: BenchResult) -> list[tuple[str, str]]:
 
 def rates(result: BenchResult) -> Table:
     """What every method needs at the retentions of interest."""
-    digits = 4 if result.average == "bpp" else 0
+    digits = fmt.rate_digits(result)
     rows = [(m.method, *(number_cell(m.rate_at[key], digits) for key in _KEYS)) for m in in_order(result)]
     notes = (
         "At a retention of 0.95 the detector finds 0.95 of the objects again. Below a figure stands its interval.",
     )
-    return Table(("method", *_AT), rows, notes=notes, title=fmt.RATE_TITLES[result.average].capitalize())
+    return Table(("method", *_AT), rows, notes=notes, title=_capital(fmt.rate_title(result)))
+
+
+def _capital(text: str) -> str:
+    return text if text.startswith("kbit") else text.capitalize()
 
 
 def saved(result: BenchResult, anchor: str) -> Table:
@@ -106,13 +112,13 @@ def points(result: BenchResult) -> Table:
     """One row per operating point, in the order of the methods."""
     measured = qualities(result)
     order = {method.method: place for place, method in enumerate(in_order(result))}
-    own_rate = result.average != "pictures"
+    own_rate = result.average != "pictures" or bool(result.sequences)
     anchor = result.anchors[0] if result.anchors else None
     rows = []
     for point in sorted(result.points, key=lambda point: order.get(point.method, len(order))):
         row = [point.method, point.label, number_cell(point.bytes_per_picture)]
         if own_rate:
-            row.append(number_cell(point.rate, 4 if result.average == "bpp" else 0))
+            row.append(number_cell(point.rate, fmt.rate_digits(result)))
         row += [fmt.number(point.bpp, 3), fmt.number(point.psnr_y, 2), f"{point.kept:,}/{point.total:,}"]
         row += [number_cell(point.qualities[name], fmt.QUALITY_DIGITS.get(name, 3)) for name, _ in measured]
         if anchor:
@@ -126,7 +132,7 @@ def points(result: BenchResult) -> Table:
         )
     if anchor:
         notes.append(f"saved: of the bits that {anchor} needs to keep as many objects as this point does.")
-    heads = ["method", "point", "bytes per picture", *([fmt.RATE_TITLES[result.average]] if own_rate else [])]
+    heads = ["method", "point", f"bytes per {result.image}", *([fmt.rate_title(result)] if own_rate else [])]
     heads += ["bpp", "PSNR-Y", "kept", *(title for _, title in measured), *(["saved"] if anchor else [])]
     return Table(tuple(heads), rows, labels=2, notes=tuple(notes), title="Operating points")
 
@@ -141,28 +147,30 @@ def headline(result: BenchResult) -> str:
     if not reached:
         return f"No method keeps {share} of the objects at any of its points."
     least, best = min(reached, key=lambda pair: pair[0])
-    unit = fmt.RATE_TITLES[result.average]
-    needs = f"{fmt.rate(least, result.average)} {unit}"
-    anchor = next((size for size, method in reached if method.method == ANCHOR), None)
-    if best.method == ANCHOR and len(result.methods) > 1:
-        return f"To keep {share} of the objects no method needs fewer bits than {ANCHOR} ({needs})."
-    if best.method == ANCHOR or anchor is None:
+    needs, name = f"{fmt.rate(least, result)} {fmt.rate_title(result)}", result.anchor
+    anchor = next((size for size, method in reached if method.method == name), None)
+    if best.method == name and len(result.methods) > 1:
+        return f"To keep {share} of the objects no method needs fewer bits than {name} ({needs})."
+    if best.method == name or anchor is None:
         return f"To keep {share} of the objects {best.method} needs {needs}."
-    found = best.against[ANCHOR].saved[key] if ANCHOR in best.against else None
+    found = best.against[name].saved[key] if name in best.against else None
     more = fmt.interval(found, lambda value: f"{value:.1f} %", " in ") if found else ""
     return (
         f"To keep {share} of the objects {best.method} needs {needs}, {100 * (1 - least / anchor):.1f} % fewer than "
-        f"{ANCHOR} ({fmt.rate(anchor, result.average)}){f'; 95 % interval {more}' if more else ''}."
+        f"{name} ({fmt.rate(anchor, result)}){f'; 95 % interval {more}' if more else ''}."
     )
 
 
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
     text = f"{count(result.pictures, 'picture')}, {count(result.objects, 'object')} to keep"
+    if result.sequences:
+        what = f"{count(len(result.sequences), 'sequence')} of {count(result.pictures, 'segment')}"
+        text = f"{what} and {count(result.frames, 'frame')}, {count(result.objects, 'object')} to keep in all frames"
     if result.truth is None:
         return f"{text}; no annotations: everything is measured against the source's detections"
-    source = f", on the source pictures AP {fmt.number(result.source_ap, 3)}, AP50 {fmt.number(result.source_ap50, 3)}"
-    return f"{text}; ground truth {result.truth}{source}"
+    own = f"AP {fmt.number(result.source_ap, 3)}, AP50 {fmt.number(result.source_ap50, 3)}"
+    return f"{text}; ground truth {result.truth}, on the source {result.image}s {own}"
 
 
 def cautions(result: BenchResult) -> list[str]:
@@ -175,11 +183,11 @@ def cautions(result: BenchResult) -> list[str]:
         more = f", and {len(result.left_out) - 1:,} more" if len(result.left_out) > 1 else ""
         of = result.pictures + len(result.left_out)
         lines.append(
-            f"{len(result.left_out):,} of {of:,} pictures were left out for every method: {first.name} ({first.reason})"
-            f"{more}."
+            f"{len(result.left_out):,} of {of:,} {result.item}s were left out for every method: {first.name} "
+            f"({first.reason}){more}."
         )
     if result.empty:
-        which = "1 picture holds" if result.empty == 1 else f"{result.empty:,} pictures hold"
+        which = f"1 {result.item} holds" if result.empty == 1 else f"{result.empty:,} {result.item}s hold"
         lines.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
     if 0 < result.objects < 100:
         weight = 1 / result.objects
@@ -189,12 +197,30 @@ def cautions(result: BenchResult) -> list[str]:
     resamples = result.configuration.get("resamples")
     if resamples:
         lines.append(
-            f"Intervals are those that hold 95 % of {resamples:,} draws of the pictures (seed "
+            f"Intervals are those that hold 95 % of {resamples:,} draws of the {_drawn(result)} (seed "
             f"{result.configuration.get('seed')}), the same draws for every method."
         )
-        if any(point.total and point.kept == point.total for point in result.points):
+        if not result.sequences and any(point.total and point.kept == point.total for point in result.points):
             lines.append(
                 f"Where all {result.objects:,} objects are kept no draw loses one; of other objects up to "
                 f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
             )
+    if result.sequences:
+        if 0 < result.pictures < _FEW_SEGMENTS:
+            lines.append(
+                f"{count(result.pictures, 'segment')} are few: what happens in one of them moves everything, and "
+                "frames of a segment are too much alike to count as so many."
+            )
+        lines.append(
+            "Figures pool the objects of all frames, and weigh rates by duration: all bits over all seconds. Figures "
+            "of each sequence, and the mean of their BD-rates, are below."
+        )
+        lines += result.conditions
     return lines
+
+
+def _drawn(result: BenchResult) -> str:
+    if not result.sequences:
+        return "pictures"
+    alone = any(sequence.segments == 1 for sequence in result.sequences) and len(result.sequences) > 1
+    return "segments of each sequence" + (", sequences of one segment being drawn among each other" if alone else "")

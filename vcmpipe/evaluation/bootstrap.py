@@ -55,7 +55,14 @@ class Interval:
     high: float | None
 
 
-def draw(units: int, resamples: int, seed: int | np.random.Generator, groups: ArrayLike | None = None) -> Floats:
+def draw(
+    units: int,
+    resamples: int,
+    seed: int | np.random.Generator,
+    groups: ArrayLike | None = None,
+    *,
+    strata: ArrayLike | None = None,
+) -> Floats:
     """How often each unit counts: once in the first row, as it was drawn (with replacement) in the others.
 
     Args:
@@ -64,12 +71,15 @@ def draw(units: int, resamples: int, seed: int | np.random.Generator, groups: Ar
         seed: The same seed gives the same draws; a generator goes on where it stands.
         groups: (N,) what each unit belongs to, such as the sequence of a frame. Groups are then drawn instead, each
             with all of its units: draws differ in their number of units.
+        strata: (N,) what each unit is drawn within, such as the sequence of a segment: every draw has as many units of
+            each stratum as there are. Of a stratum with one unit nothing can be drawn; those with one are drawn among
+            each other ("collapsed strata": Cochran, Sampling Techniques, 1977, section 5A.12).
 
     Returns:
         (1 + resamples, N) weights.
 
     Raises:
-        InputError: The groups are not one per unit.
+        InputError: The groups or strata are not one per unit.
     """
     if groups is not None:
         names, member = np.unique(np.asarray(groups), return_inverse=True)
@@ -77,9 +87,23 @@ def draw(units: int, resamples: int, seed: int | np.random.Generator, groups: Ar
             raise InputError(f"groups of the shape {member.shape} do not go with {units} units")
         drawn: Floats = draw(len(names), resamples, seed)[:, member]
         return drawn
+    if strata is not None:
+        return _stratified(units, resamples, np.random.default_rng(seed), np.asarray(strata))
     rows = np.ones((1 + resamples, units))
     if units and resamples:
         rows[1:] = np.random.default_rng(seed).multinomial(units, np.full(units, 1.0 / units), resamples)
+    return rows
+
+
+def _stratified(units: int, resamples: int, random: np.random.Generator, strata: NDArray[np.generic]) -> Floats:
+    _, member, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    if member.shape != (units,):
+        raise InputError(f"strata of the shape {member.shape} do not go with {units} units")
+    member = np.where(sizes[member] > 1, member, -1)
+    rows = np.ones((1 + resamples, units))
+    for stratum in np.unique(member):
+        places = np.flatnonzero(member == stratum)
+        rows[:, places] = draw(len(places), resamples, random)
     return rows
 
 
