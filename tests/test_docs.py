@@ -21,11 +21,14 @@ from vcmpipe.bench.result import (
     QUALITIES,
     BenchResult,
     ClassResult,
+    Comparison,
     Costs,
     LeftOut,
     MethodResult,
     PictureResult,
     PointResult,
+    SequencePoint,
+    SequenceResult,
     Split,
 )
 from vcmpipe.cli.commands import COMMANDS
@@ -241,7 +244,8 @@ def test_every_column_of_the_bench_is_described(bench_result: Callable[..., Benc
         for column in records[0]:
             assert described_in(text, column, result.anchors[::-1]), f"{make.__name__}: {column}"
     described = set(spans(ROOT / "docs" / "formats.md"))
-    for kind in (BenchResult, PointResult, MethodResult, Costs, ClassResult, PictureResult, LeftOut, Estimate, Split):
+    kinds = (BenchResult, PointResult, MethodResult, Costs, ClassResult, PictureResult, LeftOut, Estimate, Split)
+    for kind in (*kinds, Comparison, SequenceResult, SequencePoint):
         assert {field.name for field in dataclasses.fields(kind)} <= described, kind.__name__
 
 
