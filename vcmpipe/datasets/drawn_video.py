@@ -20,7 +20,7 @@ SEED = 910_000
 _NOISE = 1.5
 
 
-def drawn_frames(seconds: float = 2.0, seed: int = SEED) -> Iterator[NDArray[np.uint8]]:
+def drawn_frames(seconds: float = 1.5, seed: int = SEED) -> Iterator[NDArray[np.uint8]]:
     """The frames, (288, 384, 3) uint8 RGB: ``seconds`` of panning over the seed's scene, and as many of the next one.
 
     Every frame has sensor noise of its own. The same arguments give the same frames.
@@ -39,7 +39,7 @@ def drawn_frames(seconds: float = 2.0, seed: int = SEED) -> Iterator[NDArray[np.
             yield np.clip(np.rint(view), 0, 255).astype(np.uint8)
 
 
-def write_drawn_video(path: Path, seconds: float = 2.0, seed: int = SEED) -> Path:
+def write_drawn_video(path: Path, seconds: float = 1.5, seed: int = SEED) -> Path:
     """Write the frames as y4m with 8 bits; OutputError where it cannot be written."""
     spec = ColourSpec()
     with Y4mWriter(path, SIZE, RATE, spec, depth=8) as writer:
