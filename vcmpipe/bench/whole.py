@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import SegmentBench
-from vcmpipe.bench.seeing import Cell, Seen, Setting, see
+from vcmpipe.bench.operating_points import Cell, CodedPoint, Setting, code_points
 from vcmpipe.coding.segment import Segment
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
+from vcmpipe.frames.on_demand import OnDemand
 from vcmpipe.frames.spool import Spool
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 INTRA_PERIOD = 64
 
 
-class Chained(Sequence[Frame]):
+class Chained(OnDemand[Frame]):
     """The frames of several segments, one after the other; they stay where they are, on the disk."""
 
     def __init__(self, parts: Sequence[Sequence[Frame]]) -> None:
@@ -38,18 +39,8 @@ class Chained(Sequence[Frame]):
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __iter__(self) -> Iterator[Frame]:
-        for place in range(len(self)):
-            yield self[place]
-
-    @overload
-    def __getitem__(self, place: int) -> Frame: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Frame]: ...
-    def __getitem__(self, place: int | slice) -> Frame | Sequence[Frame]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def item(self, place: int) -> Frame:
+        """The frame at a place."""
         number = bisect_right(self._starts, place) - 1
         last, self._at = self._at, number
         if last != number and isinstance(spool := self._parts[last], Spool):
@@ -61,7 +52,7 @@ class Chained(Sequence[Frame]):
 class _Run:
     """One method over the whole sequence: its points, and its accounts."""
 
-    seen: list[Seen]
+    seen: list[CodedPoint]
     accounts: dict[Stage, Account]
 
 
@@ -124,4 +115,4 @@ class WholeSequence:
             for each in (found if found is not None else [sv.Detections.empty()] * len(segment))
         ]
         bench = SegmentBench(pipeline, whole, pipeline.task.reference(everything), self.setting.cache)
-        return _Run(see(self.setting, bench, name, parts), bench.meter.accounts)
+        return _Run(code_points(self.setting, bench, name, parts), bench.meter.accounts)

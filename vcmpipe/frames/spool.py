@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
 from vcmpipe.errors import InputError, OutputError
 from vcmpipe.frames.colour import ColourSpec
 from vcmpipe.frames.frame import Frame
+from vcmpipe.frames.on_demand import OnDemand
 from vcmpipe.frames.planes import Planes
 
 
@@ -22,7 +22,7 @@ class _Place(NamedTuple):
     timestamp: Fraction | None
 
 
-class Spool(Sequence[Frame]):
+class Spool(OnDemand[Frame]):
     """Frames of one size, depth and colour, kept as planes in a file without a name; the last one read stays at hand.
 
     Pictures become 10-bit planes. A frame is read anew whenever it is asked for, so that what it holds (its RGB) goes
@@ -89,18 +89,8 @@ class Spool(Sequence[Frame]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def __iter__(self) -> Iterator[Frame]:
-        for place in range(len(self)):
-            yield self[place]
-
-    @overload
-    def __getitem__(self, place: int) -> Frame: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Frame]: ...
-    def __getitem__(self, place: int | slice) -> Frame | Sequence[Frame]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def item(self, place: int) -> Frame:
+        """The frame at a place."""
         last = self._last  # read once: another thread may replace it
         if last is None or last[0] != place:
             last = self._last = (place, self._read(place))

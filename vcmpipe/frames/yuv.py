@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.on_demand import OnDemand
 
 Plane = NDArray[np.uint16]
 
@@ -78,7 +78,7 @@ class Rect:
         return rows, slice(self.x // ctu, -(-(self.x + self.width) // ctu))
 
 
-class LazyFrames(Sequence[Yuv]):
+class LazyFrames(OnDemand[Yuv]):
     """Frames that are made on demand, so that a segment is never held as a whole; the last one is kept.
 
     ``make`` makes the frame at a place in 0..count - 1, the same one every time.
@@ -91,19 +91,8 @@ class LazyFrames(Sequence[Yuv]):
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[Yuv]:
-        # A Sequence's own takes an IndexError from ``make`` for the end.
-        for place in range(self._count):
-            yield self[place]
-
-    @overload
-    def __getitem__(self, place: int) -> Yuv: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Yuv]: ...
-    def __getitem__(self, place: int | slice) -> Yuv | Sequence[Yuv]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(self._count))]
-        place = range(self._count)[place]
+    def item(self, place: int) -> Yuv:
+        """The frame at a place."""
         last = self._last  # read once: another thread may replace it
         if last is None or last[0] != place:
             last = self._last = (place, self._make(place))
