@@ -290,6 +290,8 @@ def test_standard_input_is_a_y4m(video: Path, tmp_path: Path) -> None:
         ({"out": "b.hevc"}, ".hevc is for HEVC"),
         ({"detector": "none"}, "say what to code everything at"),
         ({"qp": 30, "verify": True}, "--qp 30 with --verify"),
+        ({"qp": 30, "margin": -4}, "--qp 30 with --margin"),
+        ({"qp": 30, "predictor": "constant:20"}, "--qp 30 with --predictor"),
         ({"structure": "random-access", "verify": True}, "--structure random-access with --verify"),
         ({"audio": "copy", "qp": 30, "out": "b.bin"}, "--audio"),
         ({"qp": 30, "fps": "0"}, "rate '0'"),
@@ -305,6 +307,19 @@ def test_what_cannot_be_done(options: dict[str, object], message: str, video: Pa
     with pytest.raises(InputError, match=message):
         encode(EncodeOptions(**settings))  # type: ignore[arg-type]
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_is_odd_about_a_source_is_said_and_written_down(tmp_path: Path) -> None:
+    argv = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.5", "-c:v", "mpeg4"]
+    turned = ["-display_rotation", "90", "-i", str(tmp_path / "a.mp4"), "-c", "copy", str(tmp_path / "b.mp4")]
+    subprocess.run([*argv, "-aspect", "2:1", str(tmp_path / "a.mp4")], check=True)
+    subprocess.run([FFMPEG, "-v", "error", *turned], check=True)
+    said: list[str] = []
+    sidecar = encode(EncodeOptions(input=str(tmp_path / "b.mp4"), out=str(tmp_path / "c.mp4"), qp=40), warn=said.append)
+    assert any("rotated by" in line for line in said) and any("2:3" in line or "2/3" in line for line in said)
+    assert sidecar.source["rotation"] in (90, 270) and sidecar.source["sample_aspect"] == "2/3"
+    assert sidecar.segments[0].source_size == (48, 64)
+    assert inspect_stream(read_stream(tmp_path / "c.mp4").data).sample_aspect == Fraction(2, 3)
 
 
 def test_frames_in_memory(make_video: MakeVideo) -> None:

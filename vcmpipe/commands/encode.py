@@ -97,15 +97,15 @@ def encode(
     Raises:
         VcmError: Input, a tool, or the output fails, or ``--strict`` is not met; nothing is left behind.
     """
-    with _with_input(options, warn) as given:
-        return _encode(given, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)
+    with _with_demo(options, warn) as (given, path):
+        return _encode(given, path, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)
 
 
 @contextmanager
-def _with_input(options: EncodeOptions, warn: Warn) -> Iterator[EncodeOptions]:
-    """The options with the built-in drawn video where the input is ``demo`` and nothing here is called so."""
+def _with_demo(options: EncodeOptions, warn: Warn) -> Iterator[tuple[EncodeOptions, str]]:
+    """The options and what to read: the built-in drawn video for ``demo``, if nothing here is called so."""
     if options.input != DEMO or Path(DEMO).exists():
-        yield options
+        yield options, options.input
         return
     from vcmpipe.datasets.drawn_video import write_drawn_video
 
@@ -113,11 +113,12 @@ def _with_input(options: EncodeOptions, warn: Warn) -> Iterator[EncodeOptions]:
         warn("the built-in drawn video; its detector is demo")
         video = write_drawn_video(folder / f"{DEMO}.y4m")
         detector = options.detector or (DEMO if options.qp is None else None)
-        yield dataclasses.replace(options, input=str(video), detector=detector)
+        yield dataclasses.replace(options, detector=detector), str(video)
 
 
 def _encode(
     options: EncodeOptions,
+    path: str,
     progress: Progress,
     warn: Warn,
     on_trial: Callable[[int], None],
@@ -130,16 +131,15 @@ def _encode(
         raise InputError(
             f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
         )
-    source = open_source(
-        options.input, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps
-    )
+    source = open_source(path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps)
     _check_places(options, out, source)
-    encoder: Encoder = parts.get("encoder") or load_encoder(options.encoder)
+    given: Encoder | None = parts.get("encoder")
+    encoder = given or load_encoder(options.encoder)
     if out is not None:
         check_ending(out, encoder.capabilities.codec)
     if options.cache:
         cache = parts["cache"] = ContentCache(Path(options.cache), warn)
-        encoder = parts.get("encoder") or CachedEncoder(encoder, cache)
+        encoder = given or CachedEncoder(encoder, cache)
     parts["encoder"] = encoder
     run = _Run(options, warn, on_trial, verify_with, watch, parts)
     cutting = run.cutting_of(source)
@@ -189,10 +189,12 @@ def _begin(
 
 @contextmanager
 def _readable(source: FrameSource, warn: Warn) -> Iterator[Iterable[Frame]]:
-    """The frames of a source, one without end until the first interrupt; then what there is to say of it."""
+    """The frames of a source, one without end until the first interrupt; warns of what is odd about it."""
+    name = source.name if isinstance(source, LiveSource) else str(source.path)
+    for note in source.info.notes if source.info else ():
+        warn(f"{name}: {note}")
     with interrupt.ends_reading(source.stop) if isinstance(source, LiveSource) else nullcontext():
         yield source
-    name = source.name if isinstance(source, LiveSource) else str(source.path)
     if isinstance(source, LiveSource) and source.ended_by is not None:
         warn(f"{name}: {source.ended_by}; what came before is coded")
     for note in source.notes:
@@ -228,7 +230,7 @@ def encode_frames(
     Raises:
         VcmError: A frame, an option or a tool fails.
     """
-    for name in ("input", "out", "limit", "map_out", "cache"):
+    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache"):
         if name in options:
             raise InputError(f"encode_frames takes no {name!r}, which is about files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}

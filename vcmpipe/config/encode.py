@@ -83,8 +83,9 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, VerifyOptio
             )
         if self.verify and not self.check:
             raise InputError("--no-check with --verify: looking is what verifies")
-        for name in ("verify", "human"):
-            if self.qp is not None and getattr(self, name):
+        # What would choose QPs, were there not one for everything.
+        for name in ("verify", "human", "predictor", "margin"):
+            if self.qp is not None and getattr(self, name) != getattr(EncodeOptions, name):
                 raise InputError(f"--qp {self.qp} with --{name}: one QP is coded as it is; leave one of the two out")
         if self.out == "-" and (self.json or self.audio == "copy"):
             raise InputError("--out - writes the stream to standard output: leave --json and --audio out")
