@@ -13,8 +13,8 @@ import supervision as sv
 from vcmpipe.bench import BenchResult
 from vcmpipe.bench.methods import Point
 from vcmpipe.bench.observations import Observations, observe, picture_results
+from vcmpipe.bench.operating_points import Cell
 from vcmpipe.bench.result import Costs
-from vcmpipe.bench.seeing import Cell
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.config import BenchOptions

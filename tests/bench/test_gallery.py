@@ -13,7 +13,7 @@ import supervision as sv
 
 from vcmpipe.bench import bench, gallery
 from vcmpipe.bench.gallery import Gallery, data_uri, make_gallery
-from vcmpipe.bench.seeing import Album
+from vcmpipe.bench.operating_points import Album
 from vcmpipe.config import BenchOptions
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.tasks import DetectionTask

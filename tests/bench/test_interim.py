@@ -10,7 +10,7 @@ import supervision as sv
 
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.methods import Point
-from vcmpipe.bench.seeing import Cell
+from vcmpipe.bench.operating_points import Cell
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.cli import show
 from vcmpipe.tasks import DetectionTask

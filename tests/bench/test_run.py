@@ -11,7 +11,7 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.looks import DetectionError, cached_looks, guarded_detector
+from vcmpipe.bench.coded_detections import DetectionError, cached_detections, guarded_detector
 from vcmpipe.bench.methods import codes
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
@@ -258,12 +258,12 @@ def test_a_damaged_cache_is_made_again(options: BenchOptions, tmp_path: Path, ma
     coder = SegmentCoder(counting_encoder, make_frame(128, 96))
     coded = coder.uniform([40])[0]
     detector = SharpnessDetector()
-    (first,) = cached_looks(coder, coded, [detector], cache)
+    (first,) = cached_detections(coder, coded, [detector], cache)
     (entry,) = [path for path in (tmp_path / "other").rglob("*") if path.is_file()]
     whole = entry.read_bytes()
     for damage in (b"", b"PK\x03\x04 no archive", whole[: len(whole) // 2], whole[:-40] + bytes(40), b"\x93NUMPY"):
         entry.write_bytes(damage)
-        (again,) = cached_looks(coder, coded, [detector], cache)
+        (again,) = cached_detections(coder, coded, [detector], cache)
         assert again.psnr_y == first.psnr_y and again.found[0][0] == first.found[0][0]
         assert entry.read_bytes() == whole
 

@@ -7,11 +7,11 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench.cached import cached_prediction
-from vcmpipe.bench.looks import guarded_detector
+from vcmpipe.bench.coded_detections import guarded_detector
 from vcmpipe.bench.meter import Meter
 from vcmpipe.bench.methods import Point, Sweep
 from vcmpipe.bench.observations import observe
-from vcmpipe.bench.seeing import Album, Setting
+from vcmpipe.bench.operating_points import Album, Setting
 from vcmpipe.bench.segments import SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.coding.pipeline import Pipeline

@@ -15,7 +15,7 @@ import supervision as sv
 
 from tests.conftest import textured
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.looks import DetectionError
+from vcmpipe.bench.coded_detections import DetectionError
 from vcmpipe.bench.methods import codes
 from vcmpipe.bench.whole import Chained, WholeSequence
 from vcmpipe.coding.segment import Segment

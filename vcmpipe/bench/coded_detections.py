@@ -48,7 +48,7 @@ def guarded_detector(detector: Detector) -> Detector:
 
 
 @dataclass(frozen=True)
-class Look:
+class PartDetections:
     """Consecutive frames of a coded segment.
 
     Attributes:
@@ -60,33 +60,33 @@ class Look:
     found: tuple[tuple[sv.Detections, ...], ...]
 
 
-def cached_looks(
+def cached_detections(
     coder: SegmentCoder,
     coded: CodedSegment,
     detectors: Sequence[Detector],
     cache: ContentCache,
     parts: Sequence[range] | None = None,
-) -> list[Look | DetectionError]:
-    """Look at parts of a coded segment; what the cache does not know is decoded once, and never held as a whole.
+) -> list[PartDetections | DetectionError]:
+    """Detect in parts of a coded segment; what the cache does not know is decoded once, and never held as a whole.
 
     Args:
         coder: What coded it.
         coded: The stream.
-        detectors: Who looks.
+        detectors: The detectors.
         cache: Keeps what they find.
         parts: Places of frames, one part after the other; frames between them are passed over. None: all frames.
 
     Returns:
-        A look per part, or why a detector failed on it.
+        The detections of each part, or why a detector failed on it.
     """
     parts = parts or [range(len(coder.segment))]
     size = f"{coder.segment.width}x{coder.segment.height} {coder.size}"
-    stream = content_key("looks", coded.data, size, coder.source_digest, tool_versions())
+    stream = content_key("detections", coded.data, size, coder.source_digest, tool_versions())
     keys = [
         [content_key(stream, f"{part.start}:{part.stop}", detector.digest) for detector in detectors] for part in parts
     ]
     known = [[_stored(cache, key, len(part)) for key in own] for part, own in zip(parts, keys, strict=True)]
-    looks: list[Look | DetectionError] = []
+    results: list[PartDetections | DetectionError] = []
     decoded, place = coder.decode(coded), 0
     for part, own, entries in zip(parts, keys, known, strict=True):
         found = [entry.found[0] if entry else () for entry in entries]
@@ -96,18 +96,18 @@ def cached_looks(
             _pass_over(decoded, part.start - place)
             place = part.stop
             try:
-                seen = _look(decoded, len(part), [detectors[number] for number in missing])
+                seen = _detect(decoded, len(part), [detectors[number] for number in missing])
             except DetectionError as error:
-                looks.append(error)
+                results.append(error)
                 continue
             psnr_y = seen.psnr_y
             for number, fresh in zip(missing, seen.found, strict=True):
                 found[number] = fresh
                 cache.put(own[number], _packed(psnr_y, fresh))
-        looks.append(Look(psnr_y, tuple(found)))
+        results.append(PartDetections(psnr_y, tuple(found)))
     if place:
         _pass_over(decoded)  # that it ends where it should is seen at its end
-    return looks
+    return results
 
 
 def _pass_over(decoded: Iterator[DecodedFrame], count: int | None = None) -> None:
@@ -115,8 +115,8 @@ def _pass_over(decoded: Iterator[DecodedFrame], count: int | None = None) -> Non
         pass
 
 
-def _look(decoded: Iterator[DecodedFrame], count: int, detectors: Sequence[Detector]) -> Look:
-    """Look at the next frames; all of them are taken, also where a detector fails.
+def _detect(decoded: Iterator[DecodedFrame], count: int, detectors: Sequence[Detector]) -> PartDetections:
+    """PartDetections at the next frames; all of them are taken, also where a detector fails.
 
     Raises:
         DetectionError: One fails.
@@ -132,7 +132,7 @@ def _look(decoded: Iterator[DecodedFrame], count: int, detectors: Sequence[Detec
     except DetectionError:
         _pass_over(part)
         raise
-    return Look(tuple(psnr_y), tuple(map(tuple, found)))
+    return PartDetections(tuple(psnr_y), tuple(map(tuple, found)))
 
 
 def _packed(psnr_y: Sequence[float], found: Sequence[sv.Detections]) -> bytes:
@@ -141,7 +141,7 @@ def _packed(psnr_y: Sequence[float], found: Sequence[sv.Detections]) -> bytes:
     return pack(psnr=np.array(psnr_y, np.float64), frame=frame, **parts)
 
 
-def _stored(cache: ContentCache, key: str, frames: int) -> Look | None:
+def _stored(cache: ContentCache, key: str, frames: int) -> PartDetections | None:
     """What the cache knows of one detector; None where it knows nothing, or something damaged."""
     import supervision as sv
 
@@ -150,4 +150,4 @@ def _stored(cache: ContentCache, key: str, frames: int) -> Look | None:
         return None
     everything = sv.Detections(values[2], confidence=values[3], class_id=values[4])
     found = tuple(everything[values[1] == place] for place in range(frames))
-    return Look(tuple(map(float, values[0])), (found,))
+    return PartDetections(tuple(map(float, values[0])), (found,))

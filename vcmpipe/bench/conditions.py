@@ -8,7 +8,7 @@ import numpy as np
 
 from vcmpipe.bench.inputs import Inputs
 from vcmpipe.bench.methods import codes
-from vcmpipe.bench.seeing import Setting
+from vcmpipe.bench.operating_points import Setting
 from vcmpipe.bench.whole import INTRA_PERIOD
 from vcmpipe.encoders.base import CodingMode, Job
 from vcmpipe.frames import Yuv

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.bench.methods import Point, codes, is_blind
+from vcmpipe.bench.operating_points import Setting, Version
 from vcmpipe.bench.result import ANCHOR, TARGET, BenchResult, PointResult, chosen_point, key_of
-from vcmpipe.bench.seeing import Setting, Version
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.coding.segment import Segment
 from vcmpipe.frames import Frame, FrameSource, PictureSource

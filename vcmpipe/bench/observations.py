@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.bench.methods import Point
-    from vcmpipe.bench.seeing import Cell
+    from vcmpipe.bench.operating_points import Cell
     from vcmpipe.bench.segments import SegmentOutcome
     from vcmpipe.detection import Detector
     from vcmpipe.tasks import Reference, Task

@@ -1,4 +1,4 @@
-"""A segment under one method: its operating points coded, and looked at."""
+"""A segment under one method: its operating points coded, and what detectors find in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vcmpipe.bench.cached import cached_quality
-from vcmpipe.bench.looks import DetectionError, Look, cached_looks
+from vcmpipe.bench.coded_detections import DetectionError, PartDetections, cached_detections
 from vcmpipe.bench.methods import Coded, Method, Point, SegmentBench, Sweep
 from vcmpipe.bench.split import Bits
 from vcmpipe.coding.pipeline import Pipeline
@@ -82,21 +82,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was coded at an operating point, and parts of it as they were seen.
+class CodedPoint:
+    """What was coded at an operating point, and what was found in parts of it.
 
     Attributes:
         point: The operating point.
         made: What was coded.
         parts: The frames of each part, by their places in it.
-        looks: A look per part, or why a detector failed on it.
+        detections: Those of each part, or why a detector failed on it.
         quality: By ``HUMAN_QUALITIES`` and frame how it looks to human viewers; empty where that was not requested.
     """
 
     point: Point
     made: Coded
     parts: Sequence[range]
-    looks: Sequence[Look | DetectionError]
+    detections: Sequence[PartDetections | DetectionError]
     quality: Mapping[str, tuple[float, ...]]
 
     def cell(self, number: int, split: Bits | None = None) -> Cell:
@@ -105,13 +105,13 @@ class Seen:
         Raises:
             DetectionError: A detector failed on it.
         """
-        part, look = self.parts[number], self.looks[number]
-        if isinstance(look, DetectionError):
-            raise look
-        detections, *others = look.found
+        part, found = self.parts[number], self.detections[number]
+        if isinstance(found, DetectionError):
+            raise found
+        detections, *others = found.found
         return Cell(
             bits=sum(unit.bits for unit in self.made.coded.units if unit.presentation in part),
-            psnr_y=float(np.mean(look.psnr_y)),
+            psnr_y=float(np.mean(found.psnr_y)),
             detections=detections,
             second=others[0] if others else None,
             split=split,
@@ -120,10 +120,12 @@ class Seen:
         )
 
 
-def see(setting: Setting, bench: SegmentBench, name: str, parts: Sequence[range] | None = None) -> list[Seen]:
-    """Code a segment by the method of that name, at all of its points, and look at parts of it; None: at all of it.
+def code_points(
+    setting: Setting, bench: SegmentBench, name: str, parts: Sequence[range] | None = None
+) -> list[CodedPoint]:
+    """Code a segment by the method of that name, at all of its points, and detect in parts of it (None: all).
 
-    ``bench`` is at its beginning of the method, on whose meter the encodes are counted, and no looking is.
+    ``bench`` is at its beginning of the method, on whose meter the encodes are counted, and no detection is.
     """
     parts = parts or [range(len(bench.segment))]
     with bench.meter.stage("encode"):
@@ -133,11 +135,11 @@ def see(setting: Setting, bench: SegmentBench, name: str, parts: Sequence[range]
     if setting.human_quality:
         qualities = cached_quality(bench.segment, [(made.coder, made.coded) for made in points], setting.cache)
     return [
-        Seen(
+        CodedPoint(
             Point(name, made.label),
             made,
             parts,
-            cached_looks(made.coder, made.coded, detectors, setting.cache, parts),
+            cached_detections(made.coder, made.coded, detectors, setting.cache, parts),
             quality,
         )
         for made, quality in zip(points, qualities, strict=True)

@@ -8,15 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from vcmpipe.bench.coded_detections import DetectionError, guarded_detector
 from vcmpipe.bench.conditions import conditions
 from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
-from vcmpipe.bench.looks import DetectionError, guarded_detector
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import Method, Sweep, codes, viewers_of
 from vcmpipe.bench.observations import Observations, in_truth, observe, picture_results
+from vcmpipe.bench.operating_points import Album, Setting
 from vcmpipe.bench.result import ANCHORS, SEQUENCE_ANCHORS, BenchResult, Costs, LeftOut, MethodResult
-from vcmpipe.bench.seeing import Album, Setting
 from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.sequence_figures import sequence_results
 from vcmpipe.bench.statistics import summarise

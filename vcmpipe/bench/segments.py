@@ -10,11 +10,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcmpipe.bench.looks import DetectionError
+from vcmpipe.bench.coded_detections import DetectionError
 from vcmpipe.bench.meter import Account, Stage
 from vcmpipe.bench.methods import Point, SegmentBench, codes, is_blind
+from vcmpipe.bench.operating_points import Cell, Setting, Version, code_points
 from vcmpipe.bench.result import LeftOut
-from vcmpipe.bench.seeing import Cell, Setting, Version, see
 from vcmpipe.bench.split import split_bits
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.pipeline import BATCH
@@ -165,7 +165,7 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
             cells |= own
             continue
         meter = bench.begin()
-        seen = see(setting, bench, name)
+        seen = code_points(setting, bench, name)
         if not is_blind(method):
             meter.add(Account(charged=source.seconds), "detect")
         accounts[name] = meter.accounts
