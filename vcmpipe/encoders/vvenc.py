@@ -27,8 +27,8 @@ _CAPABILITIES = Capabilities(
     regions=True,
     structures=("intra", "random-access", "low-delay"),
 )
-# Pictures of a group. 32, VVenC's own choice, took 2 to 5 % more bytes with a static camera, for up to 0.3 dB
-# (benchmarks/vvenc_sequences.py).
+# Pictures of a group. With 32, VVenC's own choice, a static camera took 2 to 5 % more bytes for 0.3 dB, a film 6 to
+# 14 % for 0.4 to 0.9 dB (benchmarks/vvenc_sequences.py): no clear gain, for twice the delay.
 GOP = 16
 # The only length that it takes without reordering.
 _LOW_DELAY_GOP = 8
@@ -37,7 +37,7 @@ _LOW_DELAY_GOP = 8
 def structure_keys(job: Job) -> dict[str, str]:
     """The keys by which the first picture of a segment, and no other, is an IDR picture, whatever the structure.
 
-    Random access could spare 0.5 % by leading pictures in front of it (POC0IDR=0); with it first in output order,
+    Random access could spare 0.4 to 2 % by leading pictures in front of it (POC0IDR=0); with it first in output order,
     too, segments can be joined, cut and put into containers with nothing before their first picture.
     """
     if len(job.frames) == 1 or job.structure == "intra":
@@ -52,7 +52,7 @@ def structure_keys(job: Job) -> dict[str, str]:
 def key_offset(job: Job) -> int:
     """QP steps by which the intra pictures of a sequence are coded finer; none where all pictures are intra.
 
-    All other frames live on them: 3 brought 0.1 to 1.2 dB for 1 to 15 % more bytes, the more the higher the QP
+    All other frames live on them: 3 brought 0.1 to 0.8 dB for 1 to 11 % more bytes at QP 22 and 37
     (benchmarks/vvenc_sequences.py); JVET's random access has 3, too.
     """
     return min(KEY_OFFSET, job.lowest_qp) if job.coded_structure != "intra" else 0
