@@ -55,7 +55,7 @@ def test_one_object(found: list, kept: bool, score: float, partner: int) -> None
     result = TASK.compare(TASK.reference([boxes((0, 0, 0.8))]), [boxes(*found)])
     assert result.kept.tolist() == [kept] and result.score == pytest.approx([score], abs=1e-6)
     assert result.partner.tolist() == [partner] and (result.overlap > 0).tolist() == [kept]
-    assert result.loss == (0 if kept else 1)
+    assert result.lost == (0 if kept else 1)
 
 
 def test_what_has_to_be_kept_is_chosen_by_score_and_class() -> None:
@@ -72,7 +72,7 @@ def test_what_has_to_be_kept_is_chosen_by_score_and_class() -> None:
 
 def test_one_find_serves_one_object() -> None:
     result = TASK.compare(TASK.reference([boxes((0, 0, 0.8), (4, 0, 0.7))]), [boxes((2, 0, 0.9))])
-    assert result.kept.sum() == 1 and result.loss == 1
+    assert result.kept.sum() == 1 and result.lost == 1
     assert result.score == pytest.approx([0.9, 0.9])  # at its place, though it is another's
 
 
@@ -97,10 +97,10 @@ def test_the_loss_adds_up_over_frames_and_is_what_retention_misses(frames: list)
     source, found = ([boxes(*frame[side]) for frame in frames] for side in (0, 1))
     result = TASK.compare(TASK.reference(source), found)
     alone = [TASK.compare(TASK.reference([s]), [f]) for s, f in zip(source, found, strict=True)]
-    assert result.loss == sum(each.loss for each in alone)
+    assert result.lost == sum(each.lost for each in alone)
     assert result.kept.tolist() == [kept for each in alone for kept in each.kept]
     kept = retention(zip(source, found, strict=True))
-    assert result.loss == kept.total - kept.kept
+    assert result.lost == kept.total - kept.kept
 
 
 def test_frames_without_their_detections_are_refused() -> None:
@@ -129,7 +129,7 @@ def test_every_detector_answers_for_its_own_objects() -> None:
     assert constraints.footprint_in(1)[:, 0].tolist() == [30, 0]
     assert constraints.required == pytest.approx([0.2, 0.3, 0.3, 0.3, 0.3])
     result = constraints.compare([BLANK, BLANK])
-    assert result.kept.tolist() == [True, True, False, True, False] and result.loss == 2
+    assert result.kept.tolist() == [True, True, False, True, False] and result.lost == 2
 
 
 def test_a_detector_without_objects_is_not_asked() -> None:

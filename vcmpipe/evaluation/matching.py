@@ -44,7 +44,7 @@ class MatchRule:
 
     def select(self, reference: sv.Detections) -> NDArray[np.int64]:
         """Positions of the reference's objects that have to be kept."""
-        return np.flatnonzero(_scores(reference).round(6) >= self.reference_score).astype(np.int64)
+        return np.flatnonzero(scores_of(reference).round(6) >= self.reference_score).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def match(
     partner = np.full(count, -1, dtype=np.int64)
     overlap = np.zeros(count, dtype=np.float64)
     score = np.zeros(count, dtype=np.float64)
-    scores = _scores(found)
+    scores = scores_of(found)
     strong = np.flatnonzero(scores.round(6) >= min_score)
     if count and strong.size:
         values = pairwise_iou(reference.xyxy, found.xyxy[strong])
-        allowed = (values >= iou) & (_classes(reference)[:, None] == _classes(found)[strong][None, :])
-        rows, columns = _assign(values, allowed)
+        allowed = (values >= iou) & (classes_of(reference)[:, None] == classes_of(found)[strong][None, :])
+        rows, columns = assign(values, allowed)
         partner[rows] = strong[columns]
         overlap[rows] = values[rows, columns]
         score[rows] = scores[partner[rows]]
@@ -115,9 +115,9 @@ def best_scores(reference: sv.Detections, found: sv.Detections, *, iou: float) -
     """
     if not len(reference) or not len(found):
         return np.zeros(len(reference))
-    same = _classes(reference)[:, None] == _classes(found)[None, :]
+    same = classes_of(reference)[:, None] == classes_of(found)[None, :]
     near = pairwise_iou(reference.xyxy, found.xyxy) >= iou
-    return np.asarray(np.where(same & near, _scores(found)[None, :], 0.0).max(axis=1))
+    return np.asarray(np.where(same & near, scores_of(found)[None, :], 0.0).max(axis=1))
 
 
 class Retention(NamedTuple):
@@ -148,7 +148,7 @@ def retention(pairs: Iterable[tuple[sv.Detections, sv.Detections]], rule: MatchR
     return Retention(kept, total)
 
 
-def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The allowed pairs (rows, columns) of the best one-to-one assignment."""
     rows, columns = np.nonzero(allowed)
     if np.unique(rows).size == rows.size and np.unique(columns).size == columns.size:
@@ -162,14 +162,15 @@ def _assign(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> tuple[ND
     return rows[real], columns[real]
 
 
-def _scores(detections: sv.Detections) -> NDArray[np.float64]:
+def scores_of(detections: sv.Detections) -> NDArray[np.float64]:
     """Scores as float64, 1 where there are none; compared rounded, so that a limit of 0.3 takes a float32 of 0.3."""
     if detections.confidence is None:
         return np.ones(len(detections))
     return np.asarray(detections.confidence, dtype=np.float64)
 
 
-def _classes(detections: sv.Detections) -> NDArray[np.int64]:
+def classes_of(detections: sv.Detections) -> NDArray[np.int64]:
+    """Classes as int64, 0 where there are none."""
     if detections.class_id is None:
         return np.zeros(len(detections), dtype=np.int64)
     return np.asarray(detections.class_id, dtype=np.int64)

@@ -1,8 +1,19 @@
 """What counts: what of a segment has to be kept, when it is lost, where it lies, and the published figure."""
 
 from vcmpipe.tasks.base import Comparison, Reference, Task
-from vcmpipe.tasks.constraints import Constraint, Constraints
+from vcmpipe.tasks.constraints import Constraint, Constraints, Judgement
 from vcmpipe.tasks.detection import DetectionTask
+from vcmpipe.tasks.loss import AccuracyLoss
 from vcmpipe.tasks.registry import load_task
 
-__all__ = ["Comparison", "Constraint", "Constraints", "DetectionTask", "Reference", "Task", "load_task"]
+__all__ = [
+    "AccuracyLoss",
+    "Comparison",
+    "Constraint",
+    "Constraints",
+    "DetectionTask",
+    "Judgement",
+    "Reference",
+    "Task",
+    "load_task",
+]

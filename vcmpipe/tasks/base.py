@@ -70,14 +70,17 @@ class Comparison:
             has at its place, 0 where nothing is there.
         overlap: (N,) float64; how far each covers what it is found as, 0..1; 0 where it is lost.
         partner: (N,) int64; the place of what each is found as among its frame's detections; -1 where it is lost.
-        loss: What the task loses, 0 or more; losses of frames, segments and detectors add up.
     """
 
     kept: NDArray[np.bool_]
     score: Floats
     overlap: Floats
     partner: NDArray[np.int64]
-    loss: float
+
+    @property
+    def lost(self) -> int:
+        """How many are not found."""
+        return int(np.count_nonzero(~self.kept))
 
     @classmethod
     def joined(cls, parts: Sequence[Comparison]) -> Comparison:
@@ -87,7 +90,6 @@ class Comparison:
             np.concatenate([each.score for each in parts]),
             np.concatenate([each.overlap for each in parts]),
             np.concatenate([each.partner for each in parts]),
-            sum(each.loss for each in parts),
         )
 
 
@@ -116,6 +118,21 @@ class Task(Protocol):
         Args:
             reference: The N items.
             detections: Per frame what the detector finds in the version, boxes in source pixels.
+
+        Raises:
+            ValueError: The numbers of frames differ.
+        """
+        ...
+
+    def loss(self, source: Sequence[sv.Detections], detections: Sequence[sv.Detections]) -> float:
+        """What accuracy a version of a segment loses, 0 or more; losses of frames and segments add up.
+
+        Unlike the reference, which is kept or lost, it knows degrees: of all that is found in the source, weak
+        detections among it, what is found worse, not at all, or where nothing was.
+
+        Args:
+            source: Per frame all that the detector finds in the source.
+            detections: Per frame all that it finds in the version, boxes in source pixels.
 
         Raises:
             ValueError: The numbers of frames differ.

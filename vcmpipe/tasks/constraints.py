@@ -1,10 +1,10 @@
-"""What a coded segment has to fulfil: the items of one detector, or of several."""
+"""What a coded segment is judged by: what one detector, or several, found in its source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,26 +18,60 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 
+class Judgement(NamedTuple):
+    """What is found in a version of a segment.
+
+    Attributes:
+        comparison: Which items are found again.
+        loss: The accuracy that it loses (see ``Task.loss``), detectors weighed.
+        found: By detector and frame all that is found.
+    """
+
+    comparison: Comparison
+    loss: float
+    found: tuple[tuple[sv.Detections, ...], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """One detector and what it found in a segment that has to be kept.
+    """One detector and what it found in a segment: what has to be kept of it, and all of it.
 
     Attributes:
         detector: The detector.
         task: What counts.
         reference: Its items.
+        source: Per frame all that it found.
+        weight: What its loss of accuracy counts beside those of others, 0 or more.
     """
 
     detector: Detector
     task: Task
     reference: Reference
+    source: tuple[sv.Detections, ...]
+    weight: float = 1.0
 
     @classmethod
     def of(
-        cls, detector: Detector, task: Task, detections: Sequence[sv.Detections], *, margin: float = 0.0
+        cls,
+        detector: Detector,
+        task: Task,
+        detections: Sequence[sv.Detections],
+        *,
+        margin: float = 0.0,
+        weight: float = 1.0,
     ) -> Constraint:
         """The constraint of what a detector finds in each frame of the source; ``margin`` as of ``Task.reference``."""
-        return cls(detector, task, task.reference(detections, margin=margin))
+        return cls(detector, task, task.reference(detections, margin=margin), tuple(detections), weight)
+
+    def judge(self, frames: Sequence[Frame]) -> Judgement:
+        """Detect in the frames of another version, of the source's size, and compare.
+
+        Raises:
+            VcmError: The detector failed; the message names the frame.
+        """
+        found = tuple(detect_named(self.detector, frames))
+        loss = self.weight * self.task.loss(self.source, found)
+        return Judgement(self.task.compare(self.reference, found), loss, (found,))
 
     def compare(self, frames: Sequence[Frame]) -> Comparison:
         """Find the items again in the frames of another version, of the source's size.
@@ -82,6 +116,23 @@ class Constraints:
     def required(self) -> Floats:
         """(N,) least scores at which items count as found."""
         return np.concatenate([one.reference.required for one in self.each])
+
+    @property
+    def at_stake(self) -> float:
+        """The loss of a version in which nothing is found."""
+        return sum(one.weight * one.task.loss(one.source, [own[:0] for own in one.source]) for one in self.each)
+
+    def judge(self, frames: Sequence[Frame]) -> Judgement:
+        """Detect in the frames of another version with every detector, and compare.
+
+        Raises:
+            VcmError: A detector failed; the message names the frame.
+        """
+        parts = [one.judge(frames) for one in self.each]
+        found = tuple(own for part in parts for own in part.found)
+        return Judgement(
+            Comparison.joined([part.comparison for part in parts]), sum(part.loss for part in parts), found
+        )
 
     def compare(self, frames: Sequence[Frame]) -> Comparison:
         """Find the items again in the frames of another version, each with its own detector.

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, MatchRule, coco_accuracy
 from vcmpipe.evaluation.matching import best_scores, match
 from vcmpipe.tasks.base import Comparison, Floats, Reference
+from vcmpipe.tasks.loss import AccuracyLoss
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -19,29 +21,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DetectionTask:
-    """No object may be lost: the loss is the number of those that are not found again.
+    """Objects are to be found again, and their detections to stay as they are.
 
     Attributes:
         rule: When an object counts, and when it counts as found.
         classes: Class ids of the objects that count; None: all do.
+        accuracy_loss: How lost accuracy is counted.
     """
 
     rule: MatchRule = field(default_factory=MatchRule)
     classes: frozenset[int] | None = None
+    accuracy_loss: AccuracyLoss = field(default_factory=AccuracyLoss)
 
     @property
     def digest(self) -> str:
         """See ``Task.digest``."""
-        return str(self.rule) if self.classes is None else f"{self.rule}, classes {sorted(self.classes)}"
+        rules = f"{self.rule}, {self.accuracy_loss}"
+        return rules if self.classes is None else f"{rules}, classes {sorted(self.classes)}"
 
     def reference(self, detections: Sequence[sv.Detections], *, margin: float = 0.0) -> Reference:
         """See ``Task.reference``: the objects with at least the rule's reference score."""
-        chosen = [self.rule.select(each) for each in detections]
-        if self.classes is not None:
-            chosen = [
-                which[np.isin(np.asarray(each.class_id)[which], list(self.classes))]
-                for which, each in zip(chosen, detections, strict=True)
-            ]
+        chosen = [
+            which[self._counts(each)[which]]
+            for which, each in zip(map(self.rule.select, detections), detections, strict=True)
+        ]
         objects = Reference.of([each[which] for which, each in zip(chosen, detections, strict=True)])
         reserve = np.maximum(objects.score - self.rule.found_score, 0.0)
         required = self.rule.found_score + np.minimum(margin, reserve / 2)
@@ -64,8 +67,18 @@ class DetectionTask:
             score,
             np.where(kept, matches.iou, 0.0),
             np.where(kept, matches.found, -1),
-            float(np.count_nonzero(~kept)),
         )
+
+    def loss(self, source: Sequence[sv.Detections], detections: Sequence[sv.Detections]) -> float:
+        """See ``Task.loss``: see ``AccuracyLoss``."""
+        pairs = zip(source, detections, strict=True)
+        return sum(self.accuracy_loss.of(own[self._counts(own)], new[self._counts(new)]) for own, new in pairs)
+
+    def _counts(self, detections: sv.Detections) -> NDArray[np.bool_]:
+        """(N,) whether each is of a class that counts."""
+        if self.classes is None:
+            return np.ones(len(detections), np.bool_)
+        return np.isin(np.asarray(detections.class_id), list(self.classes))
 
     def footprint(self, reference: Reference) -> Floats:
         """See ``Task.footprint``: the objects' boxes."""
