@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vcmpipe import EncodeOptions
 from vcmpipe.cli import main
+from vcmpipe.coding.operating_point import operating_point
+from vcmpipe.thresholds import EXPECTED_RETENTION, margin_for
+from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware
 from vcmpipe.thresholds.registry import WEIGHTS
 
 TABLE = Path(__file__).resolve().parents[2] / "datasets" / "coco-yolox-nano.parquet"
@@ -23,6 +27,17 @@ def test_weights_are_small_and_say_where_they_come_from(card: Path) -> None:
     assert card.with_suffix(".safetensors").stat().st_size < 5_000_000
     assert content["cross_validated"]["ratio"] <= 0.75 and content["objects"] > 100
     assert {"detector", "detector_digest", "rule", "encoder", "preset", "versions"} <= set(content)
+
+
+@pytest.mark.parametrize("card", sorted(WEIGHTS.glob("*.json")), ids=lambda card: card.stem)
+def test_weights_promise_something_of_what_encode_does_by_default(card: Path) -> None:
+    predictor = DetectorAware(AwareWeights.load(card))
+    plain = EncodeOptions(input="in", out="out")
+    digest = json.loads(card.read_text())["detector_digest"]
+    point = operating_point(plain, predictor, scale=plain.scale, detector=digest)
+    assert point.retention == pytest.approx(EXPECTED_RETENTION, abs=0.01)
+    assert "objects" in point.basis and point.margin == margin_for(predictor, EXPECTED_RETENTION) < 0
+    assert margin_for(predictor, 0.98) < margin_for(predictor, EXPECTED_RETENTION) < margin_for(predictor, 0.92)
 
 
 def test_yolox_nano_gets_its_own_predictor(shared_data: Path, tmp_path: Path, capsys) -> None:

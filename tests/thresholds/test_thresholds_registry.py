@@ -12,6 +12,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, load_predictor
+from vcmpipe.thresholds.constant import DEFAULT_QP
 
 PLUGIN = """
 class Halves:
@@ -37,7 +38,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "halves_plugin", raising=False)
 
 
-@pytest.mark.parametrize(("spec", "qp"), [("constant", 32), ("constant:0", 0), ("constant:41", 41), ("constant:", 32)])
+@pytest.mark.parametrize(
+    ("spec", "qp"), [("constant", DEFAULT_QP), ("constant:0", 0), ("constant:41", 41), ("constant:", DEFAULT_QP)]
+)
 def test_constant(spec: str, qp: int) -> None:
     predictor = load_predictor(spec)
     assert isinstance(predictor, ThresholdPredictor)

@@ -8,7 +8,8 @@ from vcmpipe.config import parse_range
 from vcmpipe.errors import InputError
 from vcmpipe.measurement.sweep import best_step, recognise
 from vcmpipe.tasks import DetectionTask, Task
-from vcmpipe.thresholds import Coder, Thresholds, needed
+from vcmpipe.thresholds import Calibration, Coder, Thresholds, needed
+from vcmpipe.thresholds.calibration import COUNTED_WITH, YOLOX_NANO
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 DEFAULT_LADDER = "18:58:2"
+CALIBRATION = Calibration(
+    ((-12, 0.9842), (-9, 0.9657), (-6, 0.942), (-3, 0.8285)),
+    "77 photos with 379 objects, yolox_nano",
+    YOLOX_NANO,
+    COUNTED_WITH,
+)
+"""Of the default ladder, by ``benchmarks/calibrate_margin.py``."""
 
 
 class MeasuredPredictor:
     """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
 
     They are edges, exact for the very pictures that were coded to find them. In any other picture an object at its edge
-    is as easily lost as kept, so maps are made with ``margin``; docs/benchmarks.md ("Thresholds in a map") shows it.
+    is as easily lost as kept, so maps are made with a margin; docs/benchmarks.md ("Thresholds in a map") shows it.
 
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.
@@ -34,7 +42,8 @@ class MeasuredPredictor:
         InputError: The ladder is malformed or there is no detector.
     """
 
-    margin = -8
+    calibration = CALIBRATION
+    sequence_margin = -8
 
     def __init__(self, argument: str = "", *, detector: Detector | None = None, task: Task | None = None) -> None:
         if detector is None:

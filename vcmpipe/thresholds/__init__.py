@@ -8,6 +8,13 @@ from vcmpipe.thresholds.base import (
     ThresholdPredictor,
     Thresholds,
     needed,
+)
+from vcmpipe.thresholds.calibration import (
+    EXPECTED_RETENTION,
+    Calibration,
+    calibration_of,
+    expected_retention,
+    margin_for,
     own_margin,
 )
 from vcmpipe.thresholds.constant import ConstantPredictor
@@ -15,13 +22,18 @@ from vcmpipe.thresholds.registry import load_predictor
 
 __all__ = [
     "DECISIONS",
+    "EXPECTED_RETENTION",
     "QP_COUNT",
+    "Calibration",
     "Coder",
     "ConstantPredictor",
     "Decision",
     "ThresholdPredictor",
     "Thresholds",
+    "calibration_of",
+    "expected_retention",
     "load_predictor",
+    "margin_for",
     "needed",
     "own_margin",
 ]

@@ -182,21 +182,13 @@ def needed(coder: Coder | None, name: str) -> Coder:
     return coder
 
 
-def own_margin(predictor: ThresholdPredictor) -> int:
-    """QP steps that a predictor wants added to its thresholds when they become a map: its ``margin``, or 0.
-
-    A threshold is an edge: found there in one coded picture, an object is easily lost in the next one that differs from
-    it in anything, be it cut into regions or coarser around the object.
-    """
-    return int(getattr(predictor, "margin", 0))
-
-
 @runtime_checkable
 class ThresholdPredictor(Protocol):
     """Says how much distortion each object bears before the detector loses it.
 
-    It may have an attribute ``margin`` (see ``own_margin``), and ``digest``: a text that says all that its answers
-    depend on besides picture, detections and coder. The bench caches the answers of a predictor that has one.
+    It may have attributes ``calibration``, ``margin`` and ``sequence_margin`` (see ``own_margin``), and ``digest``: a
+    text that says all that its answers depend on besides picture, detections and coder. The bench caches the answers of
+    a predictor that has one.
     """
 
     @property

@@ -15,6 +15,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.thresholds import features, probe
 from vcmpipe.thresholds.aware_model import Regression
 from vcmpipe.thresholds.base import Coder, Thresholds
+from vcmpipe.thresholds.calibration import Calibration
 from vcmpipe.thresholds.registry import WEIGHTS
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ NAME = "detector_aware"
 PLAIN_FEATURES = features.NAMES
 PROBED_FEATURES = (*features.NAMES, *probe.NAMES)
 _VERSION = 1
+UNCALIBRATED_MARGIN = -9
+"""Of weights whose card has no calibration: what those for YOLOX-Nano need in photos, at a scale of 0.75."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +112,15 @@ class DetectorAware:
         detector: The detector whose losses are predicted; without it nothing is probed.
         name: What the registry knows the predictor by.
 
+    Attributes:
+        calibration: What the card says of margins.
+        margin: Only where it says nothing.
+
     Raises:
-        InputError: The weights were learned from another detector.
+        InputError: The weights were learned from another detector, or their calibration is damaged.
     """
+
+    sequence_margin = 0
 
     def __init__(self, weights: AwareWeights, detector: Detector | None = None, name: str = NAME) -> None:
         if detector is not None and weights.card.get("detector_digest") != detector.digest:
@@ -120,6 +129,9 @@ class DetectorAware:
                 "train one for it, or take another predictor"
             )
         self._weights, self._detector, self.name, self.card = weights, detector, name, weights.card
+        self.calibration = Calibration.from_card(self.card)
+        if self.calibration is None:
+            self.margin = UNCALIBRATED_MARGIN
         probes = detector is not None and weights.probed is not None
         self.digest = f"{NAME}:{self.card.get('sha256')}:{'probed' if probes else 'plain'}"
 
