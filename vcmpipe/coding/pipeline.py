@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.faults import check_fidelity
+from vcmpipe.coding.operating_point import operating_point
 from vcmpipe.coding.records import object_records, segment_record
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
@@ -34,7 +35,7 @@ from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_st
 from vcmpipe.qpmap.qp_map import QP_MAX, shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
 from vcmpipe.tasks import Reference, Task, load_task
-from vcmpipe.thresholds import ThresholdPredictor, Thresholds, load_predictor, own_margin
+from vcmpipe.thresholds import ThresholdPredictor, Thresholds, load_predictor
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -48,7 +49,7 @@ BATCH = 16
 
 
 def parse_scale(text: str) -> float | None:
-    """Read ``--scale``: a factor in (0, 1], or None for ``detector``.
+    """Read ``--scale``, ``auto`` being settled: a factor in (0, 1], or None for ``detector``.
 
     Raises:
         InputError: It is neither.
@@ -60,7 +61,7 @@ def parse_scale(text: str) -> float | None:
     except ValueError:
         factor = 0.0
     if not 0.0 < factor <= 1.0:
-        raise InputError(f"--scale {text}: give a factor above 0 and at most 1, or detector")
+        raise InputError(f"--scale {text}: give a factor above 0 and at most 1, detector or auto")
     return factor
 
 
@@ -131,7 +132,8 @@ class Pipeline:
     ) -> None:
         self.options = options
         self.jobs = worker_count(options.jobs)
-        self.scale = parse_scale(scale)
+        if scale != "auto":
+            parse_scale(scale)
         self.policy = MapPolicy(
             background=options.background, dilate_px=options.dilate, step_limit=options.smooth, empty=options.empty
         )
@@ -161,8 +163,13 @@ class Pipeline:
         remark = (lambda message: None) if for_humans else warn
         name = options.predictor if qp is None else f"constant:{qp}"
         self.predictor = predictor or load_predictor(name, self.detector, warn=remark)
-        default = 0 if for_humans else own_margin(self.predictor)
-        self.margin = 0 if qp is not None else default if margin is None else margin
+        self._wanted: dict[str, Any] = {"scale": scale, "margin": margin, "qp": qp, "detector": self.detector.digest}
+        self.settle()
+
+    def settle(self, *, stills: bool = True) -> None:
+        """Choose margin and scale, where they were left to the predictor, for stills or for sequences of frames."""
+        self.point = operating_point(self.options, self.predictor, stills=stills, **self._wanted)
+        self.margin, self.scale = self.point.margin, parse_scale(self.point.scale)
 
     @property
     def human_name(self) -> str | None:
@@ -275,12 +282,23 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class EncodedSegment:
-    """One segment through the whole pipeline: its stream, its record, the map that was requested, and itself."""
+    """One segment through the whole pipeline.
+
+    Attributes:
+        coded: Its stream.
+        record: What the sidecar says of it.
+        requested: The map that was requested.
+        source: The segment itself.
+        detections: Per frame what the detector finds in it.
+        found: The same in the decoded frames; None where nobody looked.
+    """
 
     coded: CodedSegment
     record: SegmentRecord
     requested: QpMap
     source: Segment
+    detections: tuple[sv.Detections, ...]
+    found: tuple[sv.Detections, ...] | None
 
 
 SegmentCoding = Callable[[Segment, "Sequence[sv.Detections]"], EncodedSegment]
@@ -293,7 +311,22 @@ def encode_segment(
     coder = pipeline.coder(segment)
     objects, requested = pipeline.requested(coder, detections)
     coded = coder.by_map(requested, pipeline.options.realise, pipeline.frame_maps(objects, coder, requested))
-    psnr, found = [], []
+    return checked_segment(pipeline, coder, coded, requested, objects, detections, check=check)
+
+
+def checked_segment(
+    pipeline: Pipeline,
+    coder: SegmentCoder,
+    coded: CodedSegment,
+    requested: QpMap,
+    objects: Sequence[Objects],
+    detections: Sequence[sv.Detections],
+    *,
+    check: bool,
+) -> EncodedSegment:
+    """A coded segment once it was decoded, and with ``check`` looked at."""
+    psnr: list[float] = []
+    found: list[sv.Detections] = []
     largest = int(coded.actual(requested).qp.max()) - min(coded.qps)
     units = sorted(coded.units, key=lambda unit: unit.presentation)
     # Decoded in any case: an encoder may leave with exit code 0 having written a damaged picture.
@@ -316,7 +349,7 @@ def encode_segment(
     ]
     conformance = required_conformance(coder, coded, requested)
     record = segment_record(coder, coded, requested, records, psnr_y=psnr, conformance=conformance)
-    return EncodedSegment(coded, record, requested, segment)
+    return EncodedSegment(coded, record, requested, coder.segment, tuple(detections), tuple(found) if check else None)
 
 
 def required_conformance(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:

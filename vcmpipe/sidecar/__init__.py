@@ -9,6 +9,7 @@ from vcmpipe.sidecar.records import (
     RegionRecord,
     SecondRecord,
     SegmentRecord,
+    TargetRecord,
     Verdict,
     VerificationRecord,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "SecondRecord",
     "SegmentRecord",
     "Sidecar",
+    "TargetRecord",
     "Verdict",
     "VerificationRecord",
     "check_sidecar_place",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -79,7 +79,7 @@ class SecondRecord:
 
 @dataclass(frozen=True)
 class VerificationRecord:
-    """What the search for a segment's cheapest version found, and promises.
+    """What the search for a segment's best version found, and promises.
 
     Attributes:
         verified: Every object of every detector is kept, but those that no version keeps.
@@ -89,6 +89,11 @@ class VerificationRecord:
         unrecoverable: Positions in ``objects`` of those that were lost in every version, scale 1 at the lowest QP too.
         blur: Standard deviation of the low-pass over the background in source pixels; 0: none.
         further: The further detectors, in the order of ``--verify-with``.
+        keeps_all: Whether keeping every object came before anything else.
+        objective: What was weighed against bits: ``objects`` lost, or ``accuracy``.
+        factor: Lambda, bytes for each unit of loss; None where nothing was weighed.
+        loss: The accuracy that the version loses, by all detectors; None where it was not counted.
+        at_stake: What it would lose if nothing were found in it.
     """
 
     verified: bool
@@ -98,6 +103,34 @@ class VerificationRecord:
     unrecoverable: list[Count]
     blur: float
     further: list[SecondRecord]
+    keeps_all: bool = True
+    objective: Literal["objects", "accuracy"] = "objects"
+    factor: float | None = None
+    loss: float | None = None
+    at_stake: float | None = None
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """What a run was to reach, and did.
+
+    Attributes:
+        kind: ``retention``, ``accuracy`` (AP against the source), ``bytes`` per picture, or ``bitrate`` in kbit/s.
+        value: What was requested.
+        reached: What the passes counted; rates are those of segments as streams of their own.
+        met: Whether that is at least the quality, or at most the rate, requested.
+        dial: What was turned.
+        at: Where it stands: lambda in bytes for each unit of loss, or the margin in QP steps.
+        passes: Passes over the input, besides that which wrote the stream.
+    """
+
+    kind: Literal["retention", "accuracy", "bytes", "bitrate"]
+    value: float
+    reached: float
+    met: bool
+    dial: Literal["lambda", "margin"]
+    at: float
+    passes: Count
 
 
 class Verdict(enum.StrEnum):

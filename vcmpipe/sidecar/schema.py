@@ -16,7 +16,7 @@ import msgspec
 from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
 from vcmpipe.sidecar import schema_1
-from vcmpipe.sidecar.records import FrameRecord, SegmentRecord
+from vcmpipe.sidecar.records import FrameRecord, SegmentRecord, TargetRecord
 
 SCHEMA = 2
 # That of some six hours of video at 30 frames a second with ten objects in each.
@@ -46,6 +46,7 @@ class Sidecar:
         codec: What the stream is coded with; see ``bitstream.codecs``.
         source: What a video was: frame rate, sample aspect, rotation that was applied, interlace, bit depth, colour;
             empty for pictures.
+        target: What was to be reached, and was; None where nothing was requested.
         schema: Version of this layout.
     """
 
@@ -60,6 +61,7 @@ class Sidecar:
     segments: list[SegmentRecord]
     codec: Codec = "vvc"
     source: dict[str, Any] = dataclasses.field(default_factory=dict)
+    target: TargetRecord | None = None
     schema: int = SCHEMA
 
     @property

@@ -119,7 +119,7 @@ def test_only_the_scales_asked_for_and_the_pictures_own_are_tried(
 
 
 def test_a_blur_and_a_margin_are_recorded(scene: Path, tmp_path: Path) -> None:
-    words = ("--background-blur", "2.5", "--qp-margin", "2", "--max-trials", "4", "--scales", "1")
+    words = ("--background-blur", "2.5", "--qp-margin", "2", "--scales", "1,0.7")
     promise = encoded(scene, tmp_path / "blur.bin", *words)["verification"]
     assert promise["blur"] == 2.5 and promise["margin"] and promise["verified"]
 

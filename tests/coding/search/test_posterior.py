@@ -41,7 +41,7 @@ def test_before_any_trial_higher_qps_and_smaller_pictures_are_riskier() -> None:
     posterior = Posterior(subjects())
     by_qp = chances(posterior, 0.0, [0, 10, 20, 30, 40, 50, 60])
     assert (np.diff(by_qp, axis=1) < 1e-9).all()
-    assert (by_qp[:, 0] > 0.95).all() and (by_qp[:, -1] < 0.2).all()
+    assert (by_qp[:, 0] > 0.85).all() and (by_qp[:, -1] < 0.2).all()
     by_scale = np.stack([chances(posterior, octaves, [34])[:, 0] for octaves in (0.0, -0.5, -1.0, -1.6)])
     assert (np.diff(by_scale, axis=0) < 0).all()
 

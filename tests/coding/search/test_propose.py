@@ -53,7 +53,7 @@ def problem(scales: tuple[float, ...]) -> SegmentProblem:
 def test_strength_lies_on_that_side_of_the_limit_on_which_the_object_was_found() -> None:
     mine = problem((1.0,))
     kept, score = np.array([True, True, False]), np.array([0.8, 0.2, 0.9])
-    strength = mine.strength(Comparison(kept, score, np.ones(3), np.zeros(3, int), 1.0))
+    strength = mine.strength(Comparison(kept, score, np.ones(3), np.zeros(3, int)))
     limit = mine.posterior.subjects.limit
     assert ((strength >= limit) == kept).all() and strength[0] > strength[1]
 

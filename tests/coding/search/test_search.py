@@ -56,13 +56,16 @@ class Synthetic:
                     found.append(RatedCandidate(candidate, self.bits(candidate), chance))
         return found
 
+    def opening(self, number: int) -> tuple[float, int] | None:
+        return None
+
     def attempt(self, candidate: tuple[float, int]) -> Attempt[tuple[float, int]]:
         assert candidate not in self.attempted, "nothing is coded twice"
         self.attempted.append(candidate)
         if candidate in self.uncodable:
-            return Attempt(candidate, float("inf"), np.zeros(self.objects, bool), float("inf"))
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, bool))
         kept = self.kept(candidate)
-        return Attempt(candidate, self.bits(candidate), kept, float((~kept).sum()))
+        return Attempt(candidate, self.bits(candidate), kept)
 
     def safest(self) -> tuple[float, int]:
         return (1.0, 0)

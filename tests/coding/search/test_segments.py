@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vcmpipe.coding.pipeline import Pipeline
-from vcmpipe.coding.search.verifier import Verifier
+from vcmpipe.coding.search.closed_loop import ClosedLoop
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions
 from vcmpipe.datasets.scenes import render_scene
@@ -22,7 +22,7 @@ def test_every_frame_of_a_segment_keeps_its_own_objects() -> None:
     )
     pipeline = Pipeline(options, detector=detector)
     detections = detector.detect(segment.frames)
-    encoded = Verifier(pipeline, options, [detector]).segment(segment, detections)
+    encoded = ClosedLoop(pipeline, options, [detector]).segment(segment, detections)
     reference = pipeline.task.reference(detections)
     size = encoded.record.coded_size
     decoded = [each.frame for each in pipeline.coder(segment, size).decode(encoded.coded)]
@@ -31,7 +31,7 @@ def test_every_frame_of_a_segment_keeps_its_own_objects() -> None:
     records = [frame.objects for frame in encoded.record.frames]
     assert [[one.kept for one in own] for own in records] == [own.tolist() for own in reference.by_frame(found.kept)]
     assert encoded.record.verification.verified
-    assert found.loss <= len(encoded.record.verification.unrecoverable)
+    assert found.lost <= len(encoded.record.verification.unrecoverable)
     # The same detector asked twice says the same of each object, all frames after one another.
     (second,) = encoded.record.verification.further
     assert second.objects == [one for own in records for one in own]

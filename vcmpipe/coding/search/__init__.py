@@ -1,10 +1,11 @@
-"""The closed loop around the pipeline: versions of a segment are tried until one is the cheapest that keeps everything.
+"""The closed loop around the pipeline: versions of a segment are coded and judged until the best one is found.
 
-``search`` holds the logic, without pictures; ``posterior`` and ``prior`` say what to expect of versions not
-tried yet; ``canvas`` and ``propose`` know what versions there are; ``problem`` tries them; ``verified`` and
-``verifier`` are the way in.
+Where no object may be lost: ``search`` holds the logic, without pictures; ``posterior`` and ``prior`` say what to
+expect of versions not tried yet; ``canvas`` and ``propose`` know what versions there are; ``problem`` tries them. Where
+accuracy is weighed against bits: ``rdo`` tries sizes and QPs, and ``surface`` says what to expect of them.
+``segment_search`` and ``closed_loop`` are the way in.
 """
 
-from vcmpipe.coding.search.verified import SCALES, TRIALS, Verified, VerifyRules, verify_segment
+from vcmpipe.coding.search.segment_search import SCALES, TRIALS, Searched, SearchRules, search_segment
 
-__all__ = ["SCALES", "TRIALS", "Verified", "VerifyRules", "verify_segment"]
+__all__ = ["SCALES", "TRIALS", "SearchRules", "Searched", "search_segment"]

@@ -11,26 +11,21 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
+from vcmpipe.coding.search.decoded import Clock, decode_candidate
 from vcmpipe.coding.search.posterior import Exposure, Floats, Posterior, Subjects
 from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 from vcmpipe.coding.search.propose import Maps, propose
+from vcmpipe.coding.search.rdo import Choice, Judged, Memory, RateAccuracySearch
 from vcmpipe.coding.search.search import Attempt, RatedCandidate
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import MapOptions
 from vcmpipe.encoders.base import TooDenseError
-from vcmpipe.frames import Frame
 from vcmpipe.qpmap import QpMap
-from vcmpipe.tasks import Comparison, Constraints
+from vcmpipe.tasks import Comparison, Constraints, Judgement
 
-
-@dataclass
-class Clock:
-    """Seconds spent on one segment: on encodes and decodes of trials, on detection, and on choosing candidates."""
-
-    coding: float = 0.0
-    detecting: float = 0.0
-    choosing: float = 0.0
+# Lambdas, bytes for each unit of loss, of the versions that a search begins with.
+_OPENING = (4_000.0,) * 4 + (20_000.0,) * 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +36,15 @@ class Tried:
         coder: What coded it.
         coded: The stream.
         strength: (N,) logit of the score at which each object was found.
-        kept: (N,) whether it was.
+        judgement: What the detectors found.
         psnr_y: Per frame the PSNR of the luma at the coded size, dB.
     """
 
     coder: SegmentCoder
     coded: CodedSegment
     strength: Floats
-    kept: NDArray[np.bool_]
+    judgement: Judgement
     psnr_y: tuple[float, ...]
-
-
-def decode_candidate(coder: SegmentCoder, coded: CodedSegment) -> tuple[list[Frame], tuple[float, ...]]:
-    """The decoded frames of a version, of the source's size, and the PSNR of the luma of each in dB."""
-    frames, psnr_y = zip(*coder.decode(coded), strict=True)
-    return list(frames), psnr_y
 
 
 class SegmentProblem:
@@ -89,6 +78,7 @@ class SegmentProblem:
         self.maps = maps
         self.clock = Clock()
         self.tried: dict[Candidate, Tried] = {}
+        self.uncoded: dict[float, Judgement] = {}
         self._failed: list[Candidate] = []
         self._coder_at = coder_at
         self._on_trial = on_trial
@@ -125,7 +115,8 @@ class SegmentProblem:
         """Learn what the scale alone does: no encode is needed for that."""
         started = time.perf_counter()
         frames = [canvas.coder.uncoded(place) for place in range(len(canvas.coder.segment))]
-        found = self.constraints.compare(frames)
+        self.uncoded[canvas.scale] = judgement = self.constraints.judge(frames)
+        found = judgement.comparison
         self.posterior.observe_scaled(canvas.octaves, self.strength(found))
         if canvas.scale == 1.0:
             self._lost_uncoded = not found.kept.all()
@@ -142,6 +133,25 @@ class SegmentProblem:
         """Whether an object is lost already in the samples that are coded, before any coding."""
         self.canvas(1.0)
         return self._lost_uncoded
+
+    def opening(self, number: int) -> Candidate | None:
+        """Whole versions that promise the most accuracy for their bits, at one lambda after the other (``rdo``)."""
+        if number >= len(_OPENING):
+            return None
+        for scale in self.scales:
+            self.canvas(scale)
+        memory = Memory(dict(self.uncoded))
+        for tried, each in self.tried.items():
+            if tried.how == "uniform":
+                memory.judged[Choice(tried.scale, tried.map.minimum())] = Judged(each.coded.bits, each.judgement)
+        run = RateAccuracySearch(
+            self.constraints, lambda scale: self.canvas(scale).coder, scales=self.scales, memory=memory
+        )
+        choice = run.next_choice(8 * _OPENING[number])
+        if choice is None:
+            return None
+        canvas = self.canvas(choice.scale)
+        return canvas.candidate(canvas.uniform(np.array([choice.qp])), 0)
 
     def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> list[RatedCandidate[Candidate]]:
         """Versions at every scale, with their expected bits and chances."""
@@ -160,19 +170,20 @@ class SegmentProblem:
             coded = canvas.code(candidate)
         except TooDenseError:
             self._failed.append(candidate)
-            return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_), float("inf"))
+            return Attempt(candidate, float("inf"), np.zeros(self.objects, np.bool_))
         frames, psnr_y = decode_candidate(canvas.coder, coded)
         check_fidelity(min(psnr_y), (int(coded.actual(candidate.map).qp.max()),))
         middle = time.perf_counter()
-        found = self.constraints.compare(frames)
+        judgement = self.constraints.judge(frames)
+        found = judgement.comparison
         strength = self.strength(found)
-        self.tried[candidate] = Tried(canvas.coder, coded, strength, found.kept, psnr_y)
+        self.tried[candidate] = Tried(canvas.coder, coded, strength, judgement, psnr_y)
         batch = canvas.of_candidate(candidate)
         exposure = Exposure(canvas.octaves, batch.own[0], batch.ring[0], batch.samples[0])
         self.posterior.observe(exposure, strength)
         self.clock.coding += middle - started
         self.clock.detecting += time.perf_counter() - middle
-        return Attempt(candidate, coded.bits, found.kept, found.loss)
+        return Attempt(candidate, coded.bits, found.kept)
 
     def safest(self) -> Candidate:
         """The whole frames at their own size and the encoder's lowest QP."""

@@ -16,8 +16,9 @@ from vcmpipe.coding.search.search import RatedCandidate
 
 Maps = Literal["regions", "native", "none"]
 
-# QPs that are thought of; below the first the bits of anything are too many, above the last nothing is kept.
-_QPS = np.arange(8, 60)
+# QPs that are thought of. Below the first the bits of anything are too many, and what is lost there is lost by chance:
+# another version is likelier to keep it than more bits. Above the last nothing is kept.
+_QPS = np.arange(18, 60)
 # Exchange rates at which an object's bits, as a share of all objects' bits at QP 32, are weighed against the logarithm
 # of its chance: from most careful to boldest.
 _RATES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.config import VerifyOptions
+from vcmpipe.config import SearchOptions
 
 D = TypeVar("D", bound=Hashable)
 
@@ -43,13 +43,11 @@ class Attempt(Generic[D]):
         candidate: The version.
         bits: What it took; infinite where the encoder could not code it.
         kept: (N,) whether each object was found again.
-        loss: What the task loses by it; infinite where it could not be coded.
     """
 
     candidate: D
     bits: float
     kept: NDArray[np.bool_]
-    loss: float
 
 
 class Problem(Protocol[D]):
@@ -63,6 +61,10 @@ class Problem(Protocol[D]):
     @property
     def doubtful(self) -> bool:
         """Whether there is an object that probably no version keeps."""
+        ...
+
+    def opening(self, number: int) -> D | None:
+        """The version to begin with as the first (0), the second, ...; None where chances decide from then on."""
         ...
 
     def candidates(self, wanted: NDArray[np.bool_], best: float | None) -> Sequence[RatedCandidate[D]]:
@@ -98,9 +100,9 @@ class Limits:
         margin: QP steps below a version that kept everything, at which everything has to be kept once more.
     """
 
-    trials: int = VerifyOptions.max_trials
-    worth: float = 0.01
-    margin: int = VerifyOptions.qp_margin
+    trials: int = 20
+    worth: float = 0.0
+    margin: int = SearchOptions.qp_margin
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Outcome(Generic[D]):
 _MARGIN_RESERVE = 2
 # A candidate that is expected to be better than the best by less than this share is not tried.
 _LEAST_GAIN = 0.002
+# Of all attempts so many go to the opening at most.
+_OPENING_SHARE = 0.4
 # Where nothing is verified yet: the share of the highest chance from which on a candidate counts as safe, and what
 # finding nothing costs, as a multiple of the cheapest safe candidate; with all attempts left, and with none.
 _SAFE = (0.8, 0.95)
@@ -164,6 +168,13 @@ class _Search(Generic[D]):
                 return attempt
         self.attempts.append(self.problem.attempt(candidate))
         return self.attempts[-1]
+
+    def open(self, reserve: int) -> None:
+        """Attempts that do not go by chances: a search that begins dear stays dear, as long as it is sure of itself."""
+        number, most = 0, int(_OPENING_SHARE * self.limits.trials)
+        while number < most and self.left - reserve > 1 and (candidate := self.problem.opening(number)) is not None:
+            self.attempt(candidate)
+            number += 1
 
     def explore(self, reserve: int) -> None:
         """Attempts in order of what each is expected to save, as long as that is worth it."""
@@ -205,12 +216,14 @@ class _Search(Generic[D]):
 def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
     """Find the cheapest version that keeps every object that can be kept.
 
-    Without an object there is nothing to search for: see ``search.verified``.
+    Without an object there is nothing to search for: see ``search_segment``.
     """
     run = _Search(problem, limits)
     if problem.doubtful and limits.trials > 1:
         run.check_segment()  # rather than spend every attempt on an object that none can keep
-    run.explore(_MARGIN_RESERVE if limits.margin and limits.trials > _MARGIN_RESERVE + 1 else 0)
+    reserve = _MARGIN_RESERVE if limits.margin and limits.trials > _MARGIN_RESERVE + 1 else 0
+    run.open(reserve)
+    run.explore(reserve)
     if run.best() is None:
         run.check_segment()
     best, lowered = run.best(), None
@@ -222,7 +235,7 @@ def search(problem: Problem[D], limits: Limits) -> Outcome[D]:
         best, lowered = run.best(), None
     if best is None:
         # Each object was kept somewhere, but all of them nowhere.
-        chosen = max(run.attempts, key=lambda a: (-a.loss, -a.bits))
+        chosen = max(run.attempts, key=lambda a: (np.isfinite(a.bits), a.kept.sum(), -a.bits))
         return Outcome(chosen, False, run.recoverable(), tuple(run.attempts), limits.margin == 0)
     return Outcome(
         lowered or best, True, run.recoverable(), tuple(run.attempts), limits.margin == 0 or lowered is not None

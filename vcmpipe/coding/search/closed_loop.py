@@ -1,4 +1,4 @@
-"""``vcmpipe encode --verify``: the pipeline with a search in every segment, and the record of what was promised."""
+"""The closed loop of a run: the pipeline with a search in every segment, and the record of what was promised."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, required_conformance
 from vcmpipe.coding.records import object_records, segment_record
-from vcmpipe.coding.search.verified import Verified, VerifyRules, verify_segment
+from vcmpipe.coding.search.rdo import Memory
+from vcmpipe.coding.search.segment_search import Searched, SearchRules, search_segment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
+from vcmpipe.detection.views import VIEWS, viewed
 from vcmpipe.errors import VcmError
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, VerificationRecord
 from vcmpipe.tasks import Constraint, Constraints
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
 
 
-def rules_of(options: EncodeOptions) -> VerifyRules:
+def rules_of(options: EncodeOptions) -> SearchRules:
     """The rules that options ask for."""
-    return VerifyRules(
-        trials=options.max_trials,
+    return SearchRules(
+        trials=options.trials,
         scales=parse_scales(options.scales, "--scales"),
+        keep=options.keeps_all,
+        objective=options.objective,
+        factor=options.factor,
         qp_margin=options.qp_margin,
         score_margin=options.score_margin,
         blur=options.background_blur,
@@ -37,19 +42,25 @@ def rules_of(options: EncodeOptions) -> VerifyRules:
 
 
 def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
-    """The detectors that ``--verify-with`` names."""
+    """The detectors that ``--verify-with`` names; the name of a view is one of the pipeline's own detector."""
     names = [name for name in (options.verify_with or "").split(",") if name]
-    return [load_detector(resolve_detector_spec(name), jobs=pipeline.jobs, device=options.device) for name in names]
+    return [
+        viewed(pipeline.detector, name)
+        if name in VIEWS
+        else load_detector(resolve_detector_spec(name), jobs=pipeline.jobs, device=options.device)
+        for name in names
+    ]
 
 
-class Verifier:
-    """Verifies segments for one run.
+class ClosedLoop:
+    """Searches segments for one run.
 
     Args:
         pipeline: How segments are coded.
         options: What was requested.
-        further: Detectors that have to keep what they find, besides the pipeline's own.
+        further: Detectors that judge besides the pipeline's own.
         on_trial: Called with the number of encodes tried so far.
+        memories: By the index of a segment what earlier passes found out; None: nothing is kept.
     """
 
     def __init__(
@@ -58,12 +69,15 @@ class Verifier:
         options: EncodeOptions,
         further: Sequence[Detector],
         on_trial: Callable[[int], None] = lambda trials: None,
+        memories: dict[int, Memory] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.options = options
         self.rules = rules_of(options)
         self.further = list(further)
+        self.weights = options.weights_of(len(self.further))
         self._on_trial = on_trial
+        self._memories = memories
         self._trials = 0
         self._lock = threading.Lock()
 
@@ -74,14 +88,21 @@ class Verifier:
             VcmError: With ``--strict``: an object cannot be kept.
         """
         pipeline = self.pipeline
-        constraints = [self._constraint(pipeline.detector, detections)]
-        constraints += [self._constraint(other, detect_named(other, segment.frames)) for other in self.further]
-        found = verify_segment(pipeline, segment, Constraints(constraints), self.rules, on_trial=self._tried)
+        constraints = [self._constraint(pipeline.detector, detections, 1.0)]
+        constraints += [
+            self._constraint(other, detect_named(other, segment.frames), weight)
+            for other, weight in zip(self.further, self.weights, strict=True)
+        ]
+        memory = None if self._memories is None else self._memories.setdefault(segment.index, Memory())
+        found = search_segment(
+            pipeline, segment, Constraints(constraints), self.rules, memory=memory, on_trial=self._tried
+        )
         objects = _records(constraints, found)
         if self.options.strict:
             _refuse_losses(segment, found, objects)
         count = len(constraints[0].reference)
         conformance = required_conformance(found.coder, found.coded, found.requested)
+        factor = self.rules.factor
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
@@ -93,6 +114,11 @@ class Verifier:
                 SecondRecord(one.detector.name, one.detector.digest, [record for frame in own for record in frame])
                 for one, own in zip(constraints[1:], objects[1:], strict=True)
             ],
+            keeps_all=self.rules.keep,
+            objective="objects" if factor is None else self.rules.objective,
+            factor=factor,
+            loss=round(found.judgement.loss, 6),
+            at_stake=round(Constraints(constraints).at_stake, 6),
         )
         record = segment_record(
             found.coder,
@@ -103,11 +129,12 @@ class Verifier:
             conformance=conformance,
             verification=verification,
         )
-        return EncodedSegment(found.coded, record, found.requested, segment)
+        again = found.judgement.found[0]
+        return EncodedSegment(found.coded, record, found.requested, segment, tuple(detections), again)
 
-    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections]) -> Constraint:
+    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections], weight: float) -> Constraint:
         task = self.pipeline.task_of(detector)
-        return Constraint.of(detector, task, detections, margin=self.rules.score_margin)
+        return Constraint.of(detector, task, detections, margin=self.rules.score_margin, weight=weight)
 
     def _tried(self) -> None:
         with self._lock:
@@ -115,7 +142,7 @@ class Verifier:
             self._on_trial(self._trials)
 
 
-def _records(constraints: Sequence[Constraint], found: Verified) -> list[list[list[ObjectRecord]]]:
+def _records(constraints: Sequence[Constraint], found: Searched) -> list[list[list[ObjectRecord]]]:
     """By detector and frame a record of each object."""
     records, first = [], 0
     for one in constraints:
@@ -131,7 +158,7 @@ def _records(constraints: Sequence[Constraint], found: Verified) -> list[list[li
     return records
 
 
-def _refuse_losses(segment: Segment, found: Verified, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:
+def _refuse_losses(segment: Segment, found: Searched, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:
     lost = [
         (frame.source, record)
         for detector in objects
