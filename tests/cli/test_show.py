@@ -110,6 +110,26 @@ def test_encoded_without_a_check_and_without_objects(printed, picture) -> None:
     assert "0 of 0 kept, 0 lost" in "\n".join(printed())
 
 
+@pytest.mark.parametrize(
+    ("retention", "basis", "line"),
+    [
+        (0.9512, "9 drawings", "95 % kept at margin -6 (9 drawings)"),
+        (None, "the predictor x is not calibrated", "not known: the predictor x is not calibrated"),
+    ],
+)
+def test_encoded_says_what_was_promised_beside_what_was_reached(
+    printed, picture, retention: float | None, basis: str, line: str
+) -> None:
+    sidecar = _sidecar([picture("a.png", "uniform", [True, True], [30])])
+    promise = {"expected": {"retention": retention, "basis": basis}}
+    show_encode.encoded(replace(sidecar, configuration={"margin": -6}, provenance=promise), Path("out.bin"))
+    expected, objects = printed()[-2:]
+    assert expected.split() == ["expected", *line.split()]
+    assert objects.startswith("objects") and "2 of 2 kept (100.0 %), 0 lost" in objects
+    show_encode.encoded(sidecar, Path("out.bin"))
+    assert not any(line.startswith("expected") for line in printed())
+
+
 def test_encoded_frames_of_one_segment(printed, picture) -> None:
     segment = picture("clip.mp4#0", "regions", [True], [27, 42])
     frames = [replace(segment.frames[0], index=i, source=f"clip.mp4#{i}", bits=8_000 * (i + 1)) for i in range(3)]

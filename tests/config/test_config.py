@@ -11,7 +11,7 @@ import pytest
 from vcmpipe import config
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.cli.commands import COMMANDS
-from vcmpipe.coding.search import VerifyRules
+from vcmpipe.coding.search import SearchRules
 from vcmpipe.coding.search.search import Limits
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config.base import MAX_JOBS
@@ -163,12 +163,12 @@ DEFAULTS: list[tuple[Callable[..., object], str, object]] = [
     (Thresholds.decide, "decision", config.EncodeOptions.decision),
     (Thresholds.decide, "risk", config.EncodeOptions.risk),
     (Thresholds.quantile, "risk", config.EvaluatePredictorOptions.risk),
-    (VerifyRules, "trials", config.EncodeOptions.max_trials),
-    (VerifyRules, "scales", config.parse_scales(config.EncodeOptions.scales, "--scales")),
-    (VerifyRules, "qp_margin", config.EncodeOptions.qp_margin),
-    (VerifyRules, "score_margin", config.EncodeOptions.score_margin),
-    (VerifyRules, "blur", config.EncodeOptions.background_blur),
-    (Limits, "trials", config.EncodeOptions.max_trials),
+    (SearchRules, "trials", config.EncodeOptions(input="x", out="x.bin", verify=True).trials),
+    (SearchRules, "scales", config.parse_scales(config.EncodeOptions.scales, "--scales")),
+    (SearchRules, "qp_margin", config.EncodeOptions.qp_margin),
+    (SearchRules, "score_margin", config.EncodeOptions.score_margin),
+    (SearchRules, "blur", config.EncodeOptions.background_blur),
+    (Limits, "trials", config.EncodeOptions(input="x", out="x.bin", verify=True).trials),
     (Limits, "margin", config.EncodeOptions.qp_margin),
     (PixelThresholds, "factor", config.EncodeOptions.jnd_factor),
     (PixelThresholds, "floor", config.EncodeOptions.jnd_floor),

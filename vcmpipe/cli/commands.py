@@ -29,12 +29,19 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
         watch=watch,
     )
     out = None if options.out == STANDARD else Path(options.out)
-    notes = show.unkept(sidecar) if options.verify else []
-    if sidecar.lost and not options.verify:
+    notes = show.unkept(sidecar) if options.keeps_all else []
+    if sidecar.target and not sidecar.target.met:
+        notes.append(f"--target {options.target} was not reached: this is the nearest that was found")
+    if sidecar.lost and options.weighed and sidecar.target is None:
+        lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
+        notes.append(
+            f"{lost}: a higher --lambda (it was {options.factor:,.0f}) loses less, --verify none that can be kept"
+        )
+    elif sidecar.lost and not options.closed and sidecar.target is None:
         margin = sidecar.configuration["margin"]
         other = "--viewer both" if options.viewer == "human" else "--background keep"
         lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
-        notes = [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
+        notes += [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
     seconds = {part: round(value, 3) for part, value in watch.seconds.items()}
     return Result(asdict(sidecar) | {"seconds": seconds}, lambda _: show.encoded(sidecar, out, seconds), notes)
 

@@ -9,7 +9,8 @@ import typing
 from typing import Any
 
 from vcmpipe.cli.commands import COMMANDS, GROUPS
-from vcmpipe.cli.options import SHORT, CommonOptions, flag_of, options_of
+from vcmpipe.cli.options import SHORT, CommonOptions, options_of
+from vcmpipe.config import flag_of
 from vcmpipe.errors import InputError
 
 SHELLS = ("bash", "zsh", "tcsh")

@@ -20,11 +20,6 @@ class CommonOptions:
     print_config: bool = option(False, help="print all options as a YAML file for --config, and exit")
 
 
-def flag_of(name: str) -> str:
-    """``--map-out`` for ``map_out``."""
-    return "--" + name.replace("_", "-")
-
-
 def options_of(*options: Any) -> tuple[Fields, Fields]:
     """The fields of option dataclasses: those with an option's name, and those that may stand without one, in order."""
     fields = [field for each in options for field in dataclasses.fields(each)]

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 from vcmpipe import __version__
 from vcmpipe.cli.commands import COMMANDS, GROUPS
-from vcmpipe.cli.options import SHORT, CommonOptions, Fields, flag_of, options_of
+from vcmpipe.cli.options import SHORT, CommonOptions, Fields, options_of
+from vcmpipe.config import flag_of
 from vcmpipe.errors import InputError
 
 # What options were called before.
@@ -84,7 +85,7 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     values: dict[str, Any] = {}
     configs = [find_config(file) for file in files]
     for file, config in zip(files, configs, strict=True):
-        texts = read_config(config)
+        texts = {f"{key}_" if f"{key}_" in hints else key: text for key, text in read_config(config).items()}
         if unknown := [key for key in texts if key not in hints]:
             raise UsageError(f"--config {file}: {_unknown(unknown[0], hints)}")
         values |= {key: _value(text, hints[key], f"{flag_of(key)} in {file}") for key, text in texts.items()}
@@ -98,7 +99,7 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     if printed:
         import yaml
 
-        shown = {f.name.replace("_", "-"): values.get(f.name, f.default) for f in fields if f not in missing}
+        shown = {flag_of(f.name)[2:]: values.get(f.name, f.default) for f in fields if f not in missing}
         _print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=1000))
     if missing:
         names = [f.name.upper() if f.metadata["positional"] else flag_of(f.name) for f in missing]

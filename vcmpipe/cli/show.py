@@ -27,6 +27,9 @@ WIDTH = 100
 # Pictures that get a row of their own.
 PICTURES = 20
 FAULTS = 20
+# Columns of a bench's table that only repeat another one, those of wide ones that the report shows alone, in the order
+# in which they go, and how many a terminal has room for.
+_REPEATED, _SPARE, _COLUMNS = ("kept", "saved", "AP50 vs source"), ("2nd AP vs source", "bpp", "AP50"), 10
 # Columns that a column of text keeps, however narrow the terminal is.
 _FOLDED = 12
 
@@ -254,6 +257,8 @@ def _verdict(screen: Screen, check: MapCheck) -> None:
 def benched(result: BenchResult, out: Path) -> None:
     """The tables of a bench and where its report lies."""
     from vcmpipe.bench import tables
+    from vcmpipe.bench.breakdowns import regret
+    from vcmpipe.bench.headline import headline
 
     screen = console()
     _cells(screen, tables.points(result).plain())
@@ -262,11 +267,16 @@ def benched(result: BenchResult, out: Path) -> None:
         screen.put(summary.title)
         # The rates and what they save against the first anchor have their intervals; the report has all.
         _cells(screen, summary if place < 2 else summary.plain())
+    if any(point.trials for point in result.points) and (table := regret(result)):
+        screen.print()
+        screen.put(table.title)
+        _cells(screen, table)
     screen.print()
     screen.put(f"{tables.setting(result)}.")
     for line in tables.cautions(result):
         screen.put(line)
-    screen.put(tables.headline(result))
+    for line in headline(result):
+        screen.put(line)
     screen.put(f"report: {out / 'report.html'}")
 
 
@@ -279,6 +289,9 @@ def bench_so_far(figures: Cells) -> None:
 
 
 def _cells(screen: Screen, table: Cells) -> None:
-    """A table of the report, without the columns that only repeat another one."""
-    shown = [place for place, head in enumerate(table.heads) if head not in ("kept", "saved", "AP50 vs source")]
+    """A table of the report, without the columns that only repeat another one, and some others if it is wide."""
+    shown = [place for place, head in enumerate(table.heads) if head not in _REPEATED]
+    for spare in _SPARE:
+        if len(shown) > _COLUMNS:
+            shown = [place for place in shown if table.heads[place] != spare]
     print_table(screen, [table.heads[i] for i in shown], [[row[i] for i in shown] for row in table.rows], table.labels)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vcmpipe.cli.show import PICTURES, console, print_facts, print_table, size_text, span_text
 from vcmpipe.process.text import count
-from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, sidecar_path
+from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, TargetRecord, sidecar_path
 
 
 def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | None = None) -> None:
@@ -28,8 +28,10 @@ def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | N
     facts += [
         _counts(sidecar, sequences),
         ("size", f"{sidecar.bytes:,} bytes{rate}, {each}, {per_pixel:.3f} bits a pixel"),
+        *_expected(sidecar),
         ("objects", _objects(sidecar)),
         *_verified(sidecar),
+        *_target(sidecar.target),
     ]
     if sequences and seconds:
         parts = [f"{name} {value:.1f}" for name, value in seconds.items() if value >= 0.05]
@@ -101,6 +103,17 @@ def _realisations(segments: Sequence[SegmentRecord]) -> str:
     return ", ".join(parts) or "none"
 
 
+def _expected(sidecar: Sidecar) -> list[tuple[str, str]]:
+    """What was promised of the objects, before anything was coded."""
+    promise = sidecar.provenance.get("expected")
+    if not promise:
+        return []
+    retention, basis = promise["retention"], promise["basis"]
+    if retention is None:
+        return [("expected", f"not known: {basis}")]
+    return [("expected", f"{100 * retention:.0f} % kept at margin {sidecar.configuration['margin']:+d} ({basis})")]
+
+
 def _objects(sidecar: Sidecar) -> str:
     total = sum(len(frame.objects) for frame in sidecar.frames)
     if sidecar.configuration.get("detector") == "none":
@@ -115,9 +128,16 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
     """What a search says of all segments together."""
     found = [segment.verification for segment in sidecar.segments if segment.verification]
     if not found:
-        return []
-    good = sum(each.verified for each in found)
-    facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
+        factor = sidecar.configuration.get("lambda_")
+        return [] if factor is None else [("lambda", f"{factor:,.0f} bytes for each unit of loss that is expected")]
+    facts = []
+    if all(each.keeps_all for each in found):
+        good = sum(each.verified for each in found)
+        facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
+    if factors := {each.factor for each in found if each.factor is not None}:
+        lost, stake = (sum(values) for values in zip(*((e.loss or 0.0, e.at_stake or 0.0) for e in found), strict=True))
+        share = f" ({100 * lost / stake:.1f} % of what there is)" if stake and found[0].objective == "accuracy" else ""
+        facts.append(("lambda", f"{max(factors):,.0f} bytes for each unit of loss; lost {lost:.2f}{share}"))
     trials = sum(each.trials for each in found)
     facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
     if short := sum(not each.margin for each in found):
@@ -127,6 +147,25 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
         kept = sum(bool(thing.kept) for thing in objects)
         facts.append((f"also {views[0].detector}", f"{kept:,} of {len(objects):,} kept"))
     return facts
+
+
+def _target(target: TargetRecord | None) -> list[tuple[str, str]]:
+    """What was to be reached, and was."""
+    if target is None:
+        return []
+    name, unit = {
+        "retention": ("retention", ""),
+        "accuracy": ("AP against the source", ""),
+        "bytes": ("bytes per picture", ""),
+        "bitrate": ("bit rate", " kbit/s"),
+    }[target.kind]
+    number = "{:.3f}" if target.kind in ("retention", "accuracy") else "{:,.1f}"
+    at = f"{target.at:,.0f}" if target.dial == "lambda" else f"{target.at:+.0f}"
+    asked, reached = (number.format(value) + unit for value in (target.value, target.reached))
+    bound = "at least" if target.kind in ("retention", "accuracy") else "at most"
+    verdict = "" if target.met else ", which misses it"
+    passes = f"{target.passes:,} pass{'es' * (target.passes != 1)}"
+    return [("target", f"{name} {bound} {asked}: {reached}{verdict}, at {target.dial} {at} after {passes}")]
 
 
 def unkept(sidecar: Sidecar) -> list[str]:

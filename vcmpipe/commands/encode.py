@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -16,40 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe import process
-from vcmpipe.bitstream import Codec, StreamJoiner
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.cutting import Cutting, choose_structure
-from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.pipeline import (
     EncodedSegment,
-    Pipeline,
-    SegmentCoding,
-    detected,
-    encode_segment,
-    watched,
     write_maps,
 )
-from vcmpipe.coding.records import joined
-from vcmpipe.coding.search.verifier import Verifier, load_further
-from vcmpipe.coding.segment import Segment, cut
-from vcmpipe.coding.stream_files import StreamFile, check_ending, check_place, stream_file
-from vcmpipe.config import EncodeOptions
+from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
+from vcmpipe.commands.encode_run import EncodeRun
+from vcmpipe.commands.targets import Memories, Passes
+from vcmpipe.config import EncodeOptions, flag_of
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame, FrameSource, LiveSource, PictureSource, VideoSource, open_source
+from vcmpipe.frames import Frame, FrameSource, LiveSource, VideoSource, open_source
 from vcmpipe.frames.sources import refuse_inputs
-from vcmpipe.frames.times import parse_rate
 from vcmpipe.process import interrupt
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
 from vcmpipe.process.progress import Progress, Warn, warn_of
 from vcmpipe.process.stopwatch import Stopwatch
-from vcmpipe.process.workers import in_order, worker_pool
-from vcmpipe.sidecar import SegmentRecord, Sidecar, Verdict, check_sidecar_place, provenance, sidecar_path
+from vcmpipe.sidecar import Sidecar, check_sidecar_place, sidecar_path
 
 if TYPE_CHECKING:
-    import supervision as sv
-
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
     from vcmpipe.thresholds import ThresholdPredictor
@@ -131,7 +117,12 @@ def _encode(
         raise InputError(
             f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
         )
+    once = f"--target takes several passes, and {path} can be read only once: save it to a file"
+    if options.target is not None and path == STANDARD:
+        raise InputError(once)
     source = open_source(path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps)
+    if options.target is not None and isinstance(source, LiveSource):
+        raise InputError(once)
     _check_places(options, out, source)
     given: Encoder | None = parts.get("encoder")
     encoder = given or load_encoder(options.encoder)
@@ -141,12 +132,21 @@ def _encode(
         cache = parts["cache"] = ContentCache(Path(options.cache), warn)
         encoder = given or CachedEncoder(encoder, cache)
     parts["encoder"] = encoder
-    run = _Run(options, warn, on_trial, verify_with, watch, parts)
-    cutting = run.cutting_of(source)
     with ExitStack() as outputs:
+        # Opened first: that they cannot be written is better known before hours of encoding.
         sidecar_file, part = _begin(options, out, source, outputs)
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
-        audio, aspect = _sound(options, source), cutting.sample_aspect
+        audio = _sound(options, source)
+
+        def run_of(options: EncodeOptions, **known: Any) -> EncodeRun:
+            return EncodeRun(options, warn, on_trial, verify_with, watch, parts, **known)
+
+        if options.target is None:
+            run = run_of(options)
+        else:
+            run = _targeted(options, source, run_of, parts, outputs, progress)
+        cutting = run.cutting_of(source)
+        aspect = cutting.sample_aspect
         file = stream_file(part, out or Path("stream.bin"), run.codec, audio=audio, sample_aspect=aspect)
         notes: list[str] = []
         with file as stream, _readable(source, warn) as frames:
@@ -160,6 +160,38 @@ def _encode(
     warn_of(warn, str(out), stream.notes)
     run.warn_of_segments()
     return sidecar
+
+
+def _targeted(
+    options: EncodeOptions,
+    frames: FrameSource | Sequence[Frame],
+    run_of: Callable[..., EncodeRun],
+    parts: dict[str, Any],
+    passes: ExitStack,
+    progress: Progress,
+) -> EncodeRun:
+    """The run that reaches ``--target``, after the passes that it takes; what they code is kept for it."""
+    source = frames if isinstance(frames, FrameSource) else None
+    encoder = parts.get("encoder") or load_encoder(options.encoder)
+    if not isinstance(encoder, CachedEncoder):
+        folder = passes.enter_context(process.temporary_folder("passes"))
+        parts["encoder"] = CachedEncoder(encoder, ContentCache(folder))
+    total = source.count if source is not None else len(frames)  # type: ignore[arg-type]
+
+    def counted(coded: Iterable[EncodedSegment]) -> Iterator[EncodedSegment]:
+        done = 0
+        for each in coded:
+            yield each
+            done += len(each.source)
+            progress(done, total)
+
+    def segments(turned: EncodeOptions, memories: Memories | None) -> tuple[EncodeRun, Iterable[EncodedSegment]]:
+        run = run_of(turned, memories=memories)
+        parts.setdefault("detector", run.pipeline.detector)
+        return run, counted(run.coded(frames, run.cutting_of(source)))
+
+    reached = Passes(options, segments).reach()
+    return run_of(reached.options, memories=reached.memories, target=reached.record)
 
 
 def _sound(options: EncodeOptions, source: FrameSource) -> Path | None:
@@ -237,135 +269,26 @@ def encode_frames(
     parts = {name: value for name, value in given.items() if value is not None and not isinstance(value, str)}
     names: dict[str, Any] = {name: getattr(value, "name", value) for name, value in given.items()}
     settings = EncodeOptions(input=STANDARD, out=STANDARD, **names, **options)
-    run = _Run(settings, warn, lambda trials: None, verify_with, Stopwatch(), parts)
-    made = (each if isinstance(each, Frame) else Frame(n, each, f"frame_{n:06d}") for n, each in enumerate(frames))
-    buffer = io.BytesIO()
-    with stream_file(buffer, Path("stream.bin"), run.codec) as stream:
-        for _ in run.segments(made, progress, None, run.cutting_of(None), stream):
-            pass
-        sidecar = run.sidecar("", stream)
+    made: Iterable[Frame] = (
+        each if isinstance(each, Frame) else Frame(n, each, f"frame_{n:06d}") for n, each in enumerate(frames)
+    )
+
+    def run_of(options: EncodeOptions, **known: Any) -> EncodeRun:
+        return EncodeRun(options, warn, lambda trials: None, verify_with, Stopwatch(), parts, **known)
+
+    with ExitStack() as passes:
+        if settings.target is None:
+            run = run_of(settings)
+        else:
+            made = list(made)
+            run = _targeted(settings, made, run_of, parts, passes, progress)
+        buffer = io.BytesIO()
+        with stream_file(buffer, Path("stream.bin"), run.codec) as stream:
+            for _ in run.segments(made, progress, None, run.cutting_of(None), stream):
+                pass
+            sidecar = run.sidecar("", stream)
     run.warn_of_segments()
     return Encoded(buffer.getvalue(), sidecar)
-
-
-class _Run:
-    """Segments on their way into one stream, and the records of those that are in it."""
-
-    def __init__(
-        self,
-        options: EncodeOptions,
-        warn: Warn,
-        on_trial: Callable[[int], None],
-        verify_with: Sequence[Detector] | None,
-        watch: Stopwatch,
-        parts: dict[str, Any],
-    ) -> None:
-        # A search needs no thresholds, and so no remark that there are none.
-        remark = (lambda message: None) if options.verify else warn
-        self._options, self._warn = options, warn
-        self.watch = watch
-        parts["encoder"] = watched(parts.get("encoder") or load_encoder(options.encoder), self.watch)
-        self._pipeline = pipeline = Pipeline(
-            options,
-            scale=options.scale,
-            margin=options.margin,
-            classes=options.keep_classes,
-            qp=options.qp,
-            watch=self.watch,
-            warn=remark,
-            **parts,
-        )
-        self._code: SegmentCoding = partial(encode_segment, pipeline, check=options.check)
-        if options.verify:
-            further = load_further(options, pipeline) if verify_with is None else verify_with
-            self._code = Verifier(pipeline, options, further, on_trial).segment
-        self._records: list[SegmentRecord] = []
-        self._source: dict[str, Any] = {}
-        # What was decided by default is written down as decided: the run can be repeated elsewhere.
-        self._decided: dict[str, Any] = {"detector": pipeline.detector_spec, "margin": pipeline.margin}
-
-    @property
-    def codec(self) -> Codec:
-        """What the stream is coded with."""
-        return self._pipeline.encoder.capabilities.codec
-
-    def cutting_of(self, source: FrameSource | None) -> Cutting:
-        """How the frames of a source, or those in memory, become segments."""
-        options = self._options
-        structure, reason = choose_structure(
-            options.structure, source, self._pipeline.encoder, stills=options.verify or options.viewer != "machine"
-        )
-        if reason:
-            self._warn(reason)
-        info = source.info if source is not None else None
-        if info is not None and not isinstance(source, PictureSource):
-            self._source = info.as_json()
-        if isinstance(source, LiveSource):
-            # An address may hold a password, which its name does not.
-            self._decided["input"] = source.name
-        rate = info.rate if info else parse_rate(options.fps) if options.fps else None
-        aspect = None if info is None or isinstance(source, PictureSource) else info.sample_aspect
-        spec = self._pipeline.spec
-        return Cutting(structure, options.segment, rate, options.scene_cuts, options.seek_every, spec, aspect)
-
-    def segments(
-        self, frames: Iterable[Frame], progress: Progress, total: int | None, cutting: Cutting, out: StreamFile
-    ) -> Iterator[EncodedSegment]:
-        """Code the frames: each segment once it is in the stream."""
-        done, joiner = 0, StreamJoiner(self.codec)
-        pipeline, watch = self._pipeline, self.watch
-        found = detected(pipeline.detector, watch.each("read", frames), watch)
-        if cutting.structure == "intra":
-            items = cut(found, rate=cutting.rate, sample_aspect=cutting.sample_aspect)
-            workers, ahead = pipeline.jobs, 2 * pipeline.jobs
-        else:
-            # The encoder has threads of its own; while it works, the segment before is checked and the next one read.
-            workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
-            items, ahead = cutting.segments(found), workers + 1
-        with worker_pool(workers) as pool:
-            for segment in in_order(pool, self._coded, watch.each("cut", items), ahead=ahead):
-                with watch.part("write"):
-                    times = [frame.timestamp for frame in segment.source.frames]
-                    grown = out.add(joiner.add(segment.coded.data), times, segment.source.rate)
-                saved = segment.coded.bits - 8 * grown
-                self._records.append(joined(segment.record, segment.coded, len(self._records), saved))
-                yield segment
-                done += len(segment.record.frames)
-                progress(done, total)
-        if not done:
-            raise InputError("there is no frame to code: give at least one")
-
-    def _coded(self, item: tuple[Segment, tuple[sv.Detections, ...]]) -> EncodedSegment:
-        with blamed_on(self._pipeline.encoder, item[0].source):
-            return self._code(*item)
-
-    def sidecar(self, name: str, stream: StreamFile) -> Sidecar:
-        """The sidecar of the stream so far, which has a file name."""
-        pipeline, options = self._pipeline, self._options
-        objects = [thing for record in self._records for frame in record.frames for thing in frame.objects]
-        kept = sum(bool(thing.kept) for thing in objects)
-        return Sidecar(
-            stream=name,
-            sha256=stream.sha256,
-            bytes=stream.size,
-            kept=kept if options.check else None,
-            lost=sum(thing.kept is not None for thing in objects) - kept if options.check else None,
-            colour=dataclasses.asdict(pipeline.spec),
-            configuration=dataclasses.asdict(options) | self._decided,
-            provenance=provenance.collect(
-                pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name
-            ),
-            segments=self._records,
-            codec=self.codec,
-            source=self._source,
-        )
-
-    def warn_of_segments(self) -> None:
-        """Say what the encoder could not be given, and where the stream does not carry its map."""
-        notes = [f"{record.name}: {note}" for record in self._records for note in record.notes]
-        warn_of(self._warn, f"encoder {self._pipeline.encoder.name}", notes)
-        doubts = [f"{r.name}: {r.conformance}" for r in self._records if r.conformance.verdict == Verdict.NO]
-        warn_of(self._warn, "maps that the stream does not carry", doubts)
 
 
 def _check_places(options: EncodeOptions, out: Path | None, source: FrameSource) -> None:
@@ -380,5 +303,5 @@ def _check_places(options: EncodeOptions, out: Path | None, source: FrameSource)
         # Weights stand behind a kind, a name or another file: onnx:PATH, torchvision:NAME@PATH, PATH,PATH.
         parts = [value, value.partition(":")[2], *re.split("[:@,]", value)] if isinstance(value, str) else []
         if name != "out" and any(same_file(Path(part), out) for part in parts):
-            raise InputError(f"--out {out} is the file that --{name.replace('_', '-')} names: name another file")
+            raise InputError(f"--out {out} is the file that {flag_of(name)} names: name another file")
     check_sidecar_place(out, written=True)

@@ -4,7 +4,7 @@ The command line, ``--config`` files and the Python functions all read these dat
 of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answers at once.
 """
 
-from vcmpipe.config.base import Options, option, parse_range, parse_scales, parse_shares
+from vcmpipe.config.base import Options, flag_of, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import BenchOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
@@ -16,9 +16,10 @@ from vcmpipe.config.datasets import (
     DatasetStatsOptions,
     DatasetVerifyOptions,
 )
-from vcmpipe.config.encode import EncodeOptions, VerifyOptions
+from vcmpipe.config.encode import EncodeOptions
 from vcmpipe.config.jnd import JndMapOptions
 from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, PredictOptions
+from vcmpipe.config.search import SearchOptions, Target, parse_target
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 from vcmpipe.config.training import TrainOptions
 from vcmpipe.config.video import SequenceOptions, SourceOptions
@@ -46,15 +47,18 @@ __all__ = [
     "Options",
     "PipelineOptions",
     "PredictOptions",
+    "SearchOptions",
     "SequenceOptions",
     "SourceOptions",
+    "Target",
     "ThresholdOptions",
     "TrainOptions",
-    "VerifyOptions",
     "ViewerOptions",
     "WholeCodingOptions",
+    "flag_of",
     "option",
     "parse_range",
     "parse_scales",
     "parse_shares",
+    "parse_target",
 ]

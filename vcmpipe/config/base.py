@@ -47,6 +47,11 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def flag_of(name: str) -> str:
+    """``--map-out`` for the field ``map_out``; ``--lambda`` for ``lambda_``, a word that Python keeps for itself."""
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """General."""
@@ -56,7 +61,7 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse empty texts, which would stand for the working folder, and numbers beyond their limits (or NaN)."""
         for each in dataclasses.fields(self):
-            value, flag = getattr(self, each.name), f"--{each.name.replace('_', '-')}"
+            value, flag = getattr(self, each.name), flag_of(each.name)
             limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
             if isinstance(value, str) and not value:
                 raise InputError(f"{flag} is empty: give a name")
@@ -68,7 +73,7 @@ class Options:
         """Refuse options that are given although this kind of work is not among those that know them."""
         for name, kinds in only.items():
             if getattr(self, name) is not None and kind not in kinds:
-                raise InputError(f"--{name.replace('_', '-')} is for {' and '.join(kinds)}: leave it out for {kind}")
+                raise InputError(f"{flag_of(name)} is for {' and '.join(kinds)}: leave it out for {kind}")
 
 
 def parse_range(text: str, *, low: int, high: int, what: str) -> tuple[int, ...]:

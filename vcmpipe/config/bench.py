@@ -31,6 +31,12 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions):
     second_detector: str | None = option(
         None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
     )
+    panel: str | None = option(
+        None,
+        metavar="DETECTORS",
+        help="further detectors, comma-separated (as in --detector, or flip, shift, shrink, flip-shrink: the first one "
+        "with every picture changed so): what each still finds, and for what share of all detectors a picture is good",
+    )
     predictor: str = option(
         "measured", help="thresholds of the methods frame and jrd (as in encode); of a video, measured becomes auto"
     )

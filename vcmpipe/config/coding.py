@@ -53,7 +53,11 @@ class ThresholdOptions(Options):
         "quantile", help="how a threshold is read off its distribution"
     )
     risk: float = option(
-        0.1, low=0, below=1, help="quantile decision: the chance of losing an object that is accepted (0 up to 1)"
+        0.1,
+        low=0,
+        below=1,
+        help="quantile decision: the chance of losing an object that is accepted, by the predictor (0 up to 1); what "
+        "that misses of a coded picture, the margin makes up for",
     )
     task: str = option("detection", help="what has to be kept: detection (every object), or a plugin's name")
     score: float = option(0.3, low=0, high=1, help="detections below this confidence are not objects to be kept (0..1)")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vcmpipe.config import TrainOptions
+from vcmpipe.config import TrainOptions, flag_of
 from vcmpipe.datasets.store import Store
 from vcmpipe.detection import load_detector
 from vcmpipe.errors import InputError
@@ -102,7 +102,7 @@ def _check(options: TrainOptions) -> None:
         if field.name in _TAKEN or value == field.default or (field.name, value) == ("device", "cpu"):
             continue
         raise InputError(
-            f"detector_aware has no --{field.name.replace('_', '-')}: it is no network, and is trained on the CPU in "
+            f"detector_aware has no {flag_of(field.name)}: it is no network, and is trained on the CPU in "
             "seconds; leave it out"
         )
     out = Path(options.out)
