@@ -14,7 +14,9 @@ from vcmpipe.bench import BenchResult
 from vcmpipe.bench.methods import Point
 from vcmpipe.bench.observations import Observations, observe, picture_results
 from vcmpipe.bench.operating_points import Cell
-from vcmpipe.bench.result import Costs
+from vcmpipe.bench.panel import Panel
+from vcmpipe.bench.regret import cheapest_whole
+from vcmpipe.bench.result import Costs, PanelDetector
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.config import BenchOptions
@@ -80,12 +82,12 @@ def make_outcomes(
                 round(8 * size * factor),
                 40.0,
                 (found,),
-                (found,) if second else None,
+                ((found,),) if second else (),
                 split if method == "jrd" else None,
             )
         outcomes.append(
             SegmentOutcome(
-                (f"p{i}.png",), 640, 480 if i % 2 else 320, (reference,), (reference,) if second else None, cells
+                (f"p{i}.png",), 640, 480 if i % 2 else 320, (reference,), ((reference,),) if second else (), cells
             )
         )
     return outcomes
@@ -93,7 +95,8 @@ def make_outcomes(
 
 def make_observations(outcomes: Sequence[SegmentOutcome], *, truth: bool = True) -> Observations:
     own = pseudo_truth({o.name: o.reference[0] for o in outcomes}, NamedClasses().classes) if truth else None
-    return observe(outcomes, NamedClasses(), DetectionTask(), own)
+    panel = Panel(NamedClasses()) if outcomes[0].further else None
+    return observe(outcomes, NamedClasses(), DetectionTask(), own, panel)
 
 
 def make_result(
@@ -124,9 +127,11 @@ def make_result(
         points=figures.points,
         methods=[dataclasses.replace(method, costs=costs) for method in figures.methods],
         classes=figures.classes,
-        per_picture=picture_results(observed),
+        per_picture=picture_results(observed, cheapest_whole(observed)),
         left_out=(),
         seconds=12.5,
+        regrets=figures.regrets,
+        panel=[PanelDetector(name, objects) for name in ("first.onnx", "second.onnx")] if second else (),
         configuration=dataclasses.asdict(BenchOptions(images="frames", limit=12, resamples=resamples)),
         provenance={"versions": {"vcmpipe": "0.1.0"}, "commit": None, "predictor": "measured:18:58:2"},
     )

@@ -24,7 +24,7 @@ def objects(count: int) -> sv.Detections:
 def outcome(wanted: int, cells: Mapping[tuple[str, str], tuple[int, int]]) -> SegmentOutcome:
     """A picture with objects; by (method, label) its bytes and how many are found again."""
     made = {Point(*key): Cell(8 * size, 30.0, (objects(kept),)) for key, (size, kept) in cells.items()}
-    return SegmentOutcome(("a.png",), 640, 480, (objects(wanted),), None, made)
+    return SegmentOutcome(("a.png",), 640, 480, (objects(wanted),), (), made)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_every_style_can_be_seen_on_both_pages_and_told_apart_without_colours() 
     assert len({style.marker for style in every}) == len(every)
 
 
-@pytest.mark.parametrize(("truth", "second", "count"), [(True, False, 5), (False, False, 3), (True, True, 6)])
+@pytest.mark.parametrize(("truth", "second", "count"), [(True, False, 5), (False, False, 3), (True, True, 8)])
 def test_one_plot_per_quality_with_every_point_and_method_in_it(
     bench_result: Make, truth: bool, second: bool, count: int
 ) -> None:

@@ -25,7 +25,6 @@ FILES = [
     "report.html",
     "report.md",
     "result.json",
-    "sequences.csv",
 ]
 
 
@@ -59,6 +58,10 @@ class Page(HTMLParser):
 
 
 def test_the_files_and_nothing_else(bench_result: Make, tmp_path: Path) -> None:
+    write_report(bench_result(), tmp_path / "new" / "folder")
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == FILES
+    # What a report of sequences has left there is not of this one.
+    (tmp_path / "new" / "folder" / "sequences.csv").touch()
     write_report(bench_result(), tmp_path / "new" / "folder")
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == FILES
 

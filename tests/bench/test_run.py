@@ -158,15 +158,17 @@ def test_jrd_measured_measures_whatever_the_predictor_is(options: BenchOptions, 
 
 
 def test_every_method_with_an_encoder_that_reads_maps(options: BenchOptions) -> None:
-    methods = ",".join(name for name in METHODS.built_in if "pictures" in codes(METHODS.load(name)))
+    names = [name for name in METHODS.built_in if "pictures" in codes(METHODS.load(name))]
+    # Without a second detector.
+    methods = ",".join(name for name in names if name != "rdo-panel")
     options = dataclasses.replace(options, encoder="kvazaar", methods=methods, qps="24,40", margins="0", limit=1)
     result = bench(options, detector=SharpnessDetector())
     assert {point.method for point in result.points} == set(methods.split(","))
     assert result.provenance["encoder"]["name"] == "kvazaar"
     for point in result.points:
         assert point.split.pictures == 0, "what is in a map's slices cannot be told apart"
-        assert (point.trials is None) == (point.method != "verified")
-        assert point.trials is None or 1 <= point.trials <= 12
+        assert (point.trials is None) == (point.method not in ("verified", "rdo"))
+        assert point.trials is None or 1 <= point.trials <= 20
         assert point.bytes_per_picture.value > 0
 
 

@@ -12,6 +12,7 @@ from vcmpipe.bench.meter import Meter
 from vcmpipe.bench.methods import Point, Sweep
 from vcmpipe.bench.observations import observe
 from vcmpipe.bench.operating_points import Album, Setting
+from vcmpipe.bench.panel import Panel
 from vcmpipe.bench.segments import SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.coding.pipeline import Pipeline
@@ -60,12 +61,12 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     pipeline = Pipeline(BenchOptions(images="unused", out="unused", predictor="constant:30"), detector=Bright())
     methods = {name: METHODS.load(name) for name in NAMES}
     sweep = Sweep(qps=(24, 40), margins=(0,), scales=(1.0,))
-    return Setting(pipeline, Bright(), methods, sweep, cache, Album(1 << 20))
+    return Setting(pipeline, Panel(Bright()), methods, sweep, cache, Album(1 << 20))
 
 
 @pytest.fixture(scope="module")
 def outcomes(setting: Setting, segments: list[Segment]) -> list[SegmentOutcome]:
-    sources = list(detect_sources(setting.pipeline.detector, setting.second, segments))
+    sources = list(detect_sources(setting.pipeline.detector, setting.panel.further, segments))
     assert all(isinstance(source, SourceSegment) for source in sources)
     return [run_segment(setting, source) for source in sources]
 
@@ -76,13 +77,13 @@ def test_every_frame_of_a_segment_is_judged(outcomes: list[SegmentOutcome], sett
     assert [len(own) for own in first.reference] == [1, 2] and [len(own) for own in second.reference] == [1]
     for outcome in outcomes:
         for point, cell in outcome.cells.items():
-            assert len(cell.detections) == len(cell.second or ()) == len(outcome.names), point
+            assert len(cell.detections) == len(cell.further[0]) == len(outcome.names), point
             assert cell.bits == outcome.versions[point].coded.bits
     fine, coarse = (first.cells[Point("plain", f"QP {qp}")] for qp in (24, 40))
     assert fine.bits > coarse.bits and fine.psnr_y > coarse.psnr_y
     # What is cached is told apart by frame again.
     again = run_segment(
-        setting, SourceSegment(Segment(0, _frames(first)), first.names, first.reference, first.second, 0.0)
+        setting, SourceSegment(Segment(0, _frames(first)), first.names, first.reference, first.further, 0.0)
     )
     for point, cell in again.cells.items():
         for one, other in zip(cell.detections, first.cells[point].detections, strict=True):
@@ -114,7 +115,7 @@ def test_a_segment_that_a_detector_fails_on_is_left_out(segments: list[Segment])
                 raise RuntimeError("no second frame")
             return super().detect(frames)
 
-    found = list(detect_sources(guarded_detector(Failing()), None, segments))
+    found = list(detect_sources(guarded_detector(Failing()), (), segments))
     assert [type(each).__name__ for each in found] == ["LeftOut", "SourceSegment"]
     assert found[0].name == "f0.png" and "no second frame" in found[0].reason  # type: ignore[union-attr]
 

@@ -229,6 +229,22 @@ def test_the_report_speaks_of_sequences(result: BenchResult, options: BenchOptio
     assert "each by its frame with the most objects" in page and "walk.y4m#" in page
 
 
+def test_a_panel_is_asked_frame_by_frame(options: BenchOptions) -> None:
+    chosen = other(options, methods="plain,plain-whole", panel="flip,shrink", resamples=10)
+    found = bench(chosen, detector=YellowDetector())
+    assert found.panel[0].objects == 25 and len(found.panel) == 3
+    for place, point in enumerate(found.points):
+        # Every frame holds an object: frames count the same, however they are cut into segments.
+        shares = [(each.satisfied[place], each.frames) for each in found.per_picture]
+        mean = sum((share or 0.0) * frames for share, frames in shares) / found.frames
+        assert point.quality("satisfied") == pytest.approx(mean)
+    for sequence in found.sequences:
+        assert all("satisfied" in point.qualities for point in sequence.points)
+    text = (Path(chosen.out) / "report.md").read_text()
+    assert "mean over frames" in text and "segments kept whole" in text
+    assert "Measured on 2 sequences (25 frames) of " in text
+
+
 def test_a_rerun_codes_nothing_and_looks_at_sources_only(result: BenchResult, options: BenchOptions) -> None:
     class Unused:
         from vcmpipe.encoders import load_encoder

@@ -139,8 +139,8 @@ def test_bits_are_split_over_the_pictures_whose_bits_can_be_told_apart() -> None
 
 def test_a_second_detector_has_curves_of_its_own() -> None:
     observed = make_observations(make_outcomes(POINTS, second=True))
-    assert observed.second is not None
-    halved = dataclasses.replace(observed, second=Kept(observed.second.total, observed.second.kept // 2))
+    (second,) = observed.further
+    halved = dataclasses.replace(observed, further=[Kept(second.total, second.kept // 2)])
     found = summarise(halved, ("plain",), resamples=100)
     point = next(point for point in found.points if point.method == "jrd")
     assert point.qualities["second_retention"].value < 0.6 < point.qualities["retention"].value

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 from collections.abc import Callable
 
@@ -134,32 +133,8 @@ def test_every_reason_has_words() -> None:
     assert set(fmt.REASONS) == set(REASONS) - {None}
 
 
-@pytest.mark.parametrize(
-    ("points", "words"),
-    [
-        (None, "To keep 95 % of the objects jrd needs 5,000 bytes per picture, 50.0 % fewer than plain (10,000)"),
-        ([("plain", "a", 5_000.0, 99), ("jrd", "a", 6_000.0, 99)], "no method needs fewer bits than plain (5,000"),
-        ([("plain", "a", 5_000.0, 90)], "No method keeps 95 %"),
-        ([("plain", "a", 5_000.0, 90), ("jrd", "a", 6_000.0, 99)], "jrd needs 6,000 bytes per picture."),
-        ([("plain", "a", 5_000.0, 99)], "plain needs 5,000 bytes per picture."),
-        ([], "No method keeps 95 %"),
-    ],
-)
-def test_headline(bench_result: Make, points: list[object] | None, words: str) -> None:
-    assert words in tables.headline(bench_result(points))
-
-
-def test_the_headline_has_its_interval_in_words(bench_result: Make) -> None:
-    assert re.search(r"\(10,000\); 95 % interval -?[\d.]+ % to [\d.]+ %\.$", tables.headline(bench_result()))
-    assert tables.headline(bench_result(resamples=0)).endswith("plain (10,000).")
-    # In draws in which neither keeps so much there is nothing to compare.
-    points = [("plain", "a", 9e3, 95), ("plain", "b", 5e3, 90), ("jrd", "a", 5e3, 95), ("jrd", "b", 4e3, 90)]
-    assert re.search(r"[\d.]+ % to [\d.]+ % in \d\d % of draws\.$", tables.headline(bench_result(points)))
-
-
-def test_headline_without_objects(bench_result: Make) -> None:
+def test_without_objects_bits_are_shown(bench_result: Make) -> None:
     result = bench_result([("plain", "a", 5_000.0, 0)], objects=0)
-    assert tables.headline(result) == "There was no object to keep: nothing can be compared."
     table = tables.points(result)
     assert {row[table.heads.index("retention")] for row in table.rows} == {"no objects"}
     assert "10 pictures hold no object" in " ".join(tables.cautions(result))
@@ -178,6 +153,7 @@ def test_what_one_must_know_is_said(bench_result: Make) -> None:
     )
     assert any("40 objects are few: each is 0.025" in line for line in said)
     assert any("second detector 40 objects" in line for line in said)
+    assert "The panel: first.onnx, second.onnx." in said
     assert any("100 draws of the pictures (seed 7)" in line for line in said)
     assert not any("rule of three" in line for line in tables.cautions(bench_result()))
     full = tables.cautions(bench_result([("plain", "a", 5_000.0, 100)]))
@@ -187,9 +163,10 @@ def test_what_one_must_know_is_said(bench_result: Make) -> None:
 def test_breakdowns(bench_result: Make) -> None:
     result = bench_result(second=True)
     found = {table.title: table for table in breakdowns.tables(result)}
-    assert list(found) == ["Under a second detector", "By class of picture", "Where the bits go", "Time"]
-    second = rows_of(found["Under a second detector"])
-    assert second["jrd"]["retention"].startswith("0.950") and second["jrd"]["point"] == "margin +0"
+    assert list(found) == ["Regret", "Under other detectors", "By class of picture", "Where the bits go", "Time"]
+    others = rows_of(found["Under other detectors"])["jrd"]
+    assert (others["point"], others["retention"].split("\n")[0]) == ("margin +0", "0.950")
+    assert others["second.onnx"] == others["retention"] and others["satisfied"].startswith("0.500")
     classes = found["By class of picture"]
     assert classes.heads == ("class", "pictures", "objects", "plain, bytes", "jrd", "frame")
     assert {row[0] for row in classes.rows} == {"cat", "dog", "fish"}
@@ -222,7 +199,15 @@ def test_averaging_rules_name_their_unit(bench_result: Make, average: str, unit:
         BenchOptions(),
         BenchOptions(images="my frames", annotations="-a.json", margins="-12:6:3", background="-3"),
         BenchOptions(images="it's", limit=3, smooth=2, empty=40, device="cuda:0", methods="plain,jrd", risk=0.25),
-        BenchOptions(anchors="roi", average="bpp", protocol="it's one", seed=3, second_detector="demo", gallery=0),
+        BenchOptions(
+            anchors="roi",
+            average="bpp",
+            protocol="it's one",
+            seed=3,
+            second_detector="demo",
+            panel="flip,a b.onnx",
+            gallery=0,
+        ),
     ],
 )
 def test_the_command_line_gives_the_same_options(options: BenchOptions) -> None:

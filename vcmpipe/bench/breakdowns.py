@@ -1,4 +1,4 @@
-"""The tables behind the summary: classes, time, where the bits go, two detectors, how it was made."""
+"""The tables behind the summary: classes, time, where the bits go, other detectors, how it was made."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
+from vcmpipe.bench.regret import least_regrets
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point
 from vcmpipe.bench.sequence_tables import by_sequence, mean_bd_rates
-from vcmpipe.bench.tables import Table, in_order
-from vcmpipe.config import BenchOptions
+from vcmpipe.bench.tables import Table, in_order, satisfied_note
+from vcmpipe.config import BenchOptions, flag_of
+from vcmpipe.evaluation import Estimate
+from vcmpipe.process.text import count
 
 # Classes with a row of their own in the report; the files have all.
 CLASSES = 12
@@ -97,24 +100,56 @@ def bits_split(result: BenchResult) -> Table | None:
     return Table(heads, rows, 2, notes, "Where the bits go")
 
 
-def second_detector(result: BenchResult) -> Table | None:
-    """Retention under both detectors at each method's chosen point; None with one detector."""
-    if result.second_objects is None:
+def other_detectors(result: BenchResult) -> Table | None:
+    """Retention under every detector of the panel at each method's chosen point; None with one detector."""
+    if not result.panel:
         return None
-    name = result.provenance.get("second_detector", {}).get("name", "the second detector")
+    first, *further = result.panel
+    own = "; ".join(f"{each.name} {count(each.objects, 'object')}" for each in result.panel)
     notes = (
-        f"Each detector counts its own objects of the source; {name} took no part in coding.",
+        f"Each detector counts its own objects of the source: {own}. Only {first.name} took part in coding.",
+        satisfied_note(result),
         f"The point of each method is its cheapest that keeps {TARGET:g}, else the one that keeps most.",
     )
-    rows = [_retained(point, second=True) for point in _chosen(result)]
-    return Table((*_retained_heads(result), _SECOND), rows, 2, notes, "Under a second detector")
+    rows = [
+        (*_at(point), *(number_cell(found, 3) for found in (*point.panel, point.qualities["satisfied"])))
+        for point in _chosen(result)
+    ]
+    heads = (*_at_heads(result), "retention", *(each.name for each in further), "satisfied")
+    return Table(heads, rows, 2, notes, "Under other detectors")
+
+
+def regret(result: BenchResult) -> Table | None:
+    """What keeping everything costs over the cheapest version that does; None where no point keeps everything.
+
+    Of every method the point of least regret is shown.
+    """
+    shown = {(each.method, each.label): each for each in least_regrets(result.regrets)}
+    order = {method.method: place for place, method in enumerate(in_order(result))}
+    rows = []
+    for each in sorted(shown.values(), key=lambda each: order[each.method]):
+        worst = f"{fmt.percent(Estimate(each.worst))}\n{each.worst_picture}"
+        worst += f"\n{each.worst_method}, {each.worst_label}" if each.worst else ""
+        of = f"{each.pictures:,} of {each.pictures + each.missed:,}"
+        rows.append((each.method, each.label, of, percent_cell(each.total), f"{each.cheaper:,}", worst))
+    item = result.item
+    notes = (
+        f"The bits of a point over those of the cheapest versions, by any point of any method, that keep every object "
+        f"of a {item} (keep it whole): what could have been saved in {item}s that both keep whole.",
+        f"cheaper elsewhere: {item}s that another method's version keeps whole for fewer bits; worst {item}: where the "
+        "cheapest version would have saved most, and whose that is.",
+        f"Shown are points that keep whole at least {100 * TARGET:g} % of the {item}s that any version does, of each "
+        "method that of least regret; result.json has all of them.",
+    )
+    heads = ("method", "point", f"{item}s kept whole", "in total", "cheaper elsewhere", f"worst {item}")
+    return Table(heads, rows, 2, notes, "Regret") if rows else None
 
 
 def reserves(result: BenchResult) -> Table | None:
     """The points that were searched for, and what each reserve costs; None where nothing was searched for."""
-    second = result.second_objects is not None
+    shown = [(name, head) for name, head in _RESERVED.items() if any(name in each.qualities for each in result.points)]
     rows = [
-        (*_retained(point, second=second), fmt.number(point.trials, 1))
+        (*_at(point), *(number_cell(point.qualities[name], 3) for name, _ in shown), fmt.number(point.trials, 1))
         for point in result.points
         if point.trials is not None
     ]
@@ -123,22 +158,19 @@ def reserves(result: BenchResult) -> Table | None:
         "A reserve asks for more than that an object is found: QP margin 2, that a version 2 QP steps coarser keeps "
         "everything, too; score margin 0.1, that each is found with a score 0.1 higher than needed.",
     )
-    heads = (*_retained_heads(result), *([_SECOND] * second), "trials")
+    heads = (*_at_heads(result), *(head for _, head in shown), "trials")
     return Table(heads, rows, 2, notes, "The price of a reserve") if rows else None
 
 
-_SECOND = "under the second detector"
+_RESERVED = {"retention": "retention", "second_retention": "under the second detector", "satisfied": "satisfied"}
 
 
-def _retained_heads(result: BenchResult) -> tuple[str, ...]:
-    return "method", "point", f"bytes per {result.image}", "retention"
+def _at_heads(result: BenchResult) -> tuple[str, ...]:
+    return "method", "point", f"bytes per {result.image}"
 
 
-def _retained(point: PointResult, *, second: bool) -> tuple[str, ...]:
-    """A point, its size, and what either detector finds again."""
-    names = ("retention", "second_retention")[: 1 + second]
-    shares = (number_cell(point.qualities[name], 3) for name in names)
-    return (point.method, point.label, number_cell(point.bytes_per_picture), *shares)
+def _at(point: PointResult) -> tuple[str, ...]:
+    return point.method, point.label, number_cell(point.bytes_per_picture)
 
 
 def _chosen(result: BenchResult) -> list[PointResult]:
@@ -175,7 +207,8 @@ def tables(result: BenchResult) -> list[Table]:
     found = (
         by_sequence,
         mean_bd_rates,
-        second_detector,
+        regret,
+        other_detectors,
         reserves,
         classes,
         bits_split,
@@ -193,7 +226,7 @@ def command_line(configuration: Mapping[str, Any]) -> str:
         value = configuration.get(option.name)
         if option.name == "json" or value is None or value == option.default:
             continue
-        flag = "--" + option.name.replace("_", "-")
+        flag = flag_of(option.name)
         if isinstance(value, bool):
             parts.append(flag if value else flag.replace("--", "--no-", 1))
         else:

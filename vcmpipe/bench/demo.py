@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,12 @@ FRAMES = "frames"
 PICTURES = 6
 # Far from the seeds that the demo detector was trained and tested on.
 FIRST_SEED = 900_000
+_FOLDER = re.compile(rf"demo-{FIRST_SEED}-\d+")
+
+
+def is_demo(images: str) -> bool:
+    """Whether pictures are the built-in demo's scenes."""
+    return any(_FOLDER.fullmatch(part) for part in Path(images).parts)
 
 
 def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], None]) -> BenchOptions:
@@ -27,7 +34,7 @@ def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], No
     from vcmpipe.datasets.scenes import write_demo_dataset
 
     count = options.limit or PICTURES
-    scenes = folder / f"demo-{FIRST_SEED}-{count}"
+    scenes = folder / f"demo-{FIRST_SEED}-{count}"  # as _FOLDER has it
     annotations = write_demo_dataset(scenes, count, FIRST_SEED)
     if options.images is None:
         warn(f"no --images and no folder {FRAMES}/ here: taking {count} scenes of the built-in demo and its detector")

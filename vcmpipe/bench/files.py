@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, BenchResult
+from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, SAVED_OVER, BenchResult
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
 
@@ -36,7 +36,7 @@ def point_records(result: BenchResult) -> list[Record]:
         for name in measured:
             record |= _figure(name, point.qualities[name], why=False)
         for anchor in result.anchors:
-            for name in ("retention", "ap", "ap50"):
+            for name in SAVED_OVER:
                 found = point.saved.get(anchor, {}).get(name, Estimate())
                 if name in measured:
                     record |= _figure(f"saved_{name}_{anchor}", found)
@@ -106,8 +106,13 @@ def picture_records(result: BenchResult) -> Iterator[Record]:
                 "label": point.label,
                 "bits": picture.bits[place],
                 "kept": picture.kept[place],
+                "regret": picture.regret(place),
                 "psnr_y": picture.psnr_y[place],
-                **{name: getattr(picture, name)[place] for name in HUMAN_QUALITIES if getattr(picture, name)},
+                **{
+                    name: getattr(picture, name)[place]
+                    for name in ("satisfied", *HUMAN_QUALITIES)
+                    if getattr(picture, name)
+                },
             }
 
 

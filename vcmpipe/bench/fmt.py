@@ -22,10 +22,12 @@ REASONS = {
 QUALITY_TITLES = {
     "retention": "retention",
     "second_retention": "2nd detector",
+    "satisfied": "satisfied",
     "ap": "AP",
     "ap50": "AP50",
     "ap_source": "AP vs source",
     "ap50_source": "AP50 vs source",
+    "second_ap_source": "2nd AP vs source",
     "xpsnr": "XPSNR",
     "vmaf": "VMAF",
 }

@@ -4,9 +4,10 @@ A method is a function of ``SegmentBench`` and ``Sweep``, found by its name in `
 another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
 is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
 
-Three attributes are optional: ``blind``, True where it does not look at the segment before it codes it; ``viewers``,
+Attributes are optional: ``blind``, True where it does not look at the segment before it codes it; ``viewers``,
 the values of ``--viewer`` for which it is a method of its own (default: all); and ``codes``, what it codes:
-``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go.
+``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go. One more is
+``asks_second``, True where the second detector judges, too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from vcmpipe.bench.cached import Prediction, cached_prediction
 from vcmpipe.bench.meter import Account, Found, Meter, metered_detector, metered_encoder
-from vcmpipe.coding.search import VerifyRules, verify_segment
+from vcmpipe.coding.search import SearchRules, search_segment
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.frames import scaled_size
@@ -32,7 +33,10 @@ from vcmpipe.tasks import Constraint, Constraints, Reference
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds
 
 if TYPE_CHECKING:
+    import supervision as sv
+
     from vcmpipe.coding.pipeline import Pipeline
+    from vcmpipe.detection import Detector
 
 VIEWERS = ("machine", "human", "both")
 Coding = Literal["pictures", "segments", "sequences"]
@@ -86,6 +90,7 @@ class SegmentBench:
         segment: The source.
         reference: What has to be kept of it.
         cache: Keeps what predictors answer.
+        second: The second detector and what it finds in each frame, where there is one.
 
     Attributes:
         meter: The accounts of the method that is at work.
@@ -94,8 +99,17 @@ class SegmentBench:
             for sample, are detected in once.
     """
 
-    def __init__(self, pipeline: Pipeline, segment: Segment, reference: Reference, cache: ContentCache) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        segment: Segment,
+        reference: Reference,
+        cache: ContentCache,
+        *,
+        second: tuple[Detector, Sequence[sv.Detections]] | None = None,
+    ) -> None:
         self.segment = segment
+        self.second = second
         self.reference = reference
         self.cache = cache
         self.detector = pipeline.detector
@@ -198,6 +212,11 @@ Method = Callable[[SegmentBench, Sweep], list[Coded]]
 def is_blind(method: Method) -> bool:
     """Whether a method codes a segment without looking at it."""
     return getattr(method, "blind", False)
+
+
+def asks_second(method: Method) -> bool:
+    """Whether a method has the second detector judge, too."""
+    return getattr(method, "asks_second", False)
 
 
 def codes(method: Method) -> Sequence[Coding]:
@@ -324,9 +343,9 @@ def _by_thresholds(bench: SegmentBench, sweep: Sweep, predictor: ThresholdPredic
 
 # What is demanded beyond "found again": the price of a reserve.
 VERIFIED = {
-    "no reserve": VerifyRules(),
-    "QP margin 2": VerifyRules(qp_margin=2),
-    "score margin 0.1": VerifyRules(score_margin=0.1),
+    "no reserve": SearchRules(),
+    "QP margin 2": SearchRules(qp_margin=2),
+    "score margin 0.1": SearchRules(score_margin=0.1),
 }
 
 
@@ -338,6 +357,6 @@ def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
         pipeline = bench.pipeline
         one = Constraint.of(pipeline.detector, pipeline.task, bench.reference.detections, margin=rules.score_margin)
         with bench.meter.stage("search"):
-            found = verify_segment(pipeline, bench.segment, Constraints([one]), rules)
+            found = search_segment(pipeline, bench.segment, Constraints([one]), rules)
         points.append(Coded(label, found.coder, found.coded, found.trials))
     return points

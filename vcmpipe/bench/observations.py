@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.bench.panel import Panel, Satisfied, satisfied_share, sums
 from vcmpipe.bench.result import PictureResult
 from vcmpipe.bench.truth import truth_name
 from vcmpipe.evaluation import ApTable, GroundTruth, ap_table, pseudo_truth
@@ -50,9 +51,12 @@ class Observations:
         split: (P, N, 3) bits of objects, background and headers; -1 where they cannot be told apart.
         trials: (P, N) encodes that were tried; 0 where there was no search.
         objects: Those to keep and those kept.
-        second: The same under the second detector.
+        further: The same under each further detector of the panel.
+        second: Whether the first of these is the second detector, which has qualities of its own.
+        satisfied: For how much of the panel segments are good; None where the detector is alone.
         human: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to human viewers; empty where not requested.
-        tables: By truth (``truth``, ``source``) and point what average precision is counted from.
+        tables: By truth (``truth``, ``source``, and ``second`` for the second detector's view of the source) and point
+            what average precision is counted from.
         annotated: (A) the places of the frames that ``truth`` has, in the order of its tables.
         sequence: (N) the sequence of each segment, by its place in ``sequences``; 0 where there are none.
         sequences: Their names; none where pictures are compared.
@@ -70,13 +74,15 @@ class Observations:
     split: NDArray[np.int64]
     trials: NDArray[np.int64]
     objects: Kept
-    second: Kept | None
     tables: Mapping[str, Sequence[ApTable]]
     annotated: NDArray[np.int64]
     sequence: NDArray[np.int64]
     sequences: Sequence[str]
     rate: NDArray[np.float64]
     human: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    further: Sequence[Kept] = ()
+    second: bool = False
+    satisfied: Satisfied | None = None
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -99,36 +105,46 @@ def observe(
     detector: Detector,
     task: Task,
     truth: GroundTruth | None = None,
+    panel: Panel | None = None,
 ) -> Observations:
     """Count what was kept in every segment, at least one, at every point, and match it for average precision.
 
-    All segments are at the same points.
+    All segments are at the same points, and were shown to the detectors of the panel, if there is one.
     """
+    panel = panel or Panel()
 
     def table(value: Callable[[Cell], Any], *shape: int) -> NDArray[Any]:
         return np.array([[value(cell) for cell in row] for row in cells]).reshape(len(points), len(outcomes), *shape)
 
     points = list(outcomes[0].cells)
     cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
-    references = [task.reference(outcome.reference) for outcome in outcomes]
-    wanted = [reference.detections for reference in references]
-    own = pseudo_truth(_by_frame(outcomes, wanted), detector.classes, score=0.0)
-    found = [_by_frame(outcomes, [cell.detections for cell in row]) for row in cells]
-    tables = {"source": [ap_table(own, each, detector.classes) for each in found]}
+    frames = np.repeat(np.arange(len(outcomes)), [len(outcome.names) for outcome in outcomes])
+    views = [
+        _View(
+            [task.reference(outcome.reference) for outcome in outcomes],
+            [[cell.detections for cell in row] for row in cells],
+        )
+    ]
+    for number in range(len(outcomes[0].further)):
+        sources = [task.reference(outcome.further[number]) for outcome in outcomes]
+        views.append(_View(sources, [[cell.further[number] for cell in row] for row in cells]))
+    counts = [view.counts(task) for view in views]
+    kept = [Kept(*(sums(each, frames, len(outcomes)) for each in own)) for own in counts]
+    wanted = [reference.detections for reference in views[0].references]
+    tables = {"source": views[0].against_source(outcomes, detector)}
+    if panel.second is not None:
+        tables["second"] = views[1].against_source(outcomes, panel.second)
     annotated: list[int] = []
     if truth is not None:
-        names = [truth_name(truth, name) for name in own.images]
+        names = [truth_name(truth, name) for outcome in outcomes for name in outcome.names]
         annotated = [place for place, name in enumerate(names) if name is not None]
+        found = [_by_frame(outcomes, row) for row in views[0].found]
         tables["truth"] = [ap_table(truth, in_truth(truth, each), detector.classes) for each in found]
     classes, members = _classes(wanted, detector.classes)
-    second = None
-    if outcomes[0].second is not None:
-        sources = [task.reference(outcome.second) for outcome in outcomes if outcome.second is not None]
-        second = _kept(sources, [[cell.second for cell in row if cell.second is not None] for row in cells], task)
     sequences = list(dict.fromkeys(outcome.sequence for outcome in outcomes))
     return Observations(
         names=[outcome.name for outcome in outcomes],
-        frames=np.repeat(np.arange(len(outcomes)), [len(outcome.names) for outcome in outcomes]),
+        frames=frames,
         sizes=np.array([(outcome.width, outcome.height) for outcome in outcomes], dtype=np.int64),
         classes=classes,
         members=members,
@@ -137,8 +153,7 @@ def observe(
         psnr_y=table(lambda cell: cell.psnr_y),
         split=table(lambda cell: cell.split or (-1, -1, -1), 3),
         trials=table(lambda cell: cell.trials or 0),
-        objects=_kept(references, [[cell.detections for cell in row] for row in cells], task),
-        second=second,
+        objects=kept[0],
         tables=tables,
         annotated=np.array(annotated, dtype=np.int64),
         sequence=np.array([sequences.index(outcome.sequence) for outcome in outcomes], dtype=np.int64),
@@ -148,7 +163,36 @@ def observe(
             name: np.array([[cell.quality[name] for cell in row] for row in cells])
             for name in (cells[0][0].quality if cells else ())
         },
+        further=kept[1:],
+        second=panel.second is not None,
+        satisfied=satisfied_share(counts, frames, len(outcomes)) if len(counts) > 1 else None,
     )
+
+
+class _View(NamedTuple):
+    """A detector's: what has to be kept of every segment, and by point and segment, per frame, what it finds."""
+
+    references: list[Reference]
+    found: list[list[tuple[sv.Detections, ...]]]
+
+    def counts(self, task: Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(F,) objects of every frame, and (P, F) those that are found again at every point."""
+        total = [len(own) for reference in self.references for own in reference.detections]
+        kept = [
+            [
+                int(own.sum())
+                for reference, each in zip(self.references, row, strict=True)
+                for own in reference.by_frame(task.compare(reference, each).kept)
+            ]
+            for row in self.found
+        ]
+        return np.array(total, np.int64), np.array(kept, np.int64).reshape(len(self.found), len(total))
+
+    def against_source(self, outcomes: Sequence[SegmentOutcome], detector: Detector) -> list[ApTable]:
+        """By point, what is found matched with what has to be kept of the sources."""
+        wanted = [reference.detections for reference in self.references]
+        truth = pseudo_truth(_by_frame(outcomes, wanted), detector.classes, score=0.0)
+        return [ap_table(truth, _by_frame(outcomes, row), detector.classes) for row in self.found]
 
 
 def _by_frame(outcomes: Sequence[SegmentOutcome], found: Sequence[Sequence[sv.Detections]]) -> dict[str, sv.Detections]:
@@ -160,14 +204,6 @@ def _by_frame(outcomes: Sequence[SegmentOutcome], found: Sequence[Sequence[sv.De
 def in_truth(truth: GroundTruth, found: Mapping[str, sv.Detections]) -> dict[str, sv.Detections]:
     """What is found in the frames that the ground truth has, by what it calls them."""
     return {known: each for name, each in found.items() if (known := truth_name(truth, name)) is not None}
-
-
-def _kept(references: list[Reference], found: list[list[tuple[sv.Detections, ...]]], task: Task) -> Kept:
-    kept = [
-        [int(task.compare(own, each).kept.sum()) for own, each in zip(references, row, strict=True)] for row in found
-    ]
-    total = np.array([len(own) for own in references], dtype=np.int64)
-    return Kept(total, np.array(kept, dtype=np.int64).reshape(len(found), len(references)))
 
 
 def _classes(
@@ -187,8 +223,11 @@ def _classes(
     return [names.get(number, str(number)) for number in present] + [NO_OBJECTS] * bool(empty.any()), members
 
 
-def picture_results(observed: Observations) -> list[PictureResult]:
-    """Every segment at every operating point."""
+def picture_results(observed: Observations, cheapest: NDArray[np.int64]) -> list[PictureResult]:
+    """Every segment at every operating point.
+
+    ``cheapest`` is (N,), the point whose version is the cheapest that keeps all objects; -1 where there is none.
+    """
     return [
         PictureResult(
             name=name,
@@ -205,7 +244,17 @@ def picture_results(observed: Observations) -> list[PictureResult]:
             psnr_y=tuple(observed.psnr_y[:, i].tolist()),
             frames=int(observed.lengths[i]),
             sequence=observed.sequences[observed.sequence[i]] if observed.sequences else "",
+            satisfied=_satisfied(observed.satisfied, i),
+            cheapest=int(cheapest[i]) if cheapest[i] >= 0 else None,
             **{name: tuple(values[:, i].tolist()) for name, values in observed.human.items()},
         )
         for i, name in enumerate(observed.names)
     ]
+
+
+def _satisfied(found: Satisfied | None, segment: int) -> tuple[float | None, ...]:
+    """By point the mean over a segment's frames; None where none of them holds an object for any detector."""
+    if found is None:
+        return ()
+    frames = int(found.frames[segment])
+    return tuple(share / frames if frames else None for share in found.share[:, segment].tolist())

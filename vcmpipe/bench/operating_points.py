@@ -12,6 +12,7 @@ import numpy as np
 from vcmpipe.bench.cached import cached_quality
 from vcmpipe.bench.coded_detections import DetectionError, PartDetections, cached_detections
 from vcmpipe.bench.methods import Coded, Method, Point, SegmentBench, Sweep
+from vcmpipe.bench.panel import Panel
 from vcmpipe.bench.split import Bits
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.segment import CodedSegment
@@ -19,8 +20,6 @@ from vcmpipe.process.content_cache import ContentCache
 
 if TYPE_CHECKING:
     import supervision as sv
-
-    from vcmpipe.detection import Detector
 
 
 class Version(NamedTuple):
@@ -52,7 +51,7 @@ class Setting:
     """What is the same for all segments; ``human_quality``: whether to measure how versions look to human viewers."""
 
     pipeline: Pipeline
-    second: Detector | None
+    panel: Panel
     methods: Mapping[str, Method]
     sweep: Sweep
     cache: ContentCache
@@ -66,7 +65,7 @@ class Cell:
 
     Attributes:
         psnr_y: Mean PSNR of its frames' luma at the coded size, in dB.
-        detections: Per frame what the detector finds; ``second``, what the second one finds, where there is one.
+        detections: Per frame what the detector finds; ``further``, what each further one of the panel finds.
         split: Bits of objects, background and headers, where they can be told apart.
         trials: Encodes that were tried to find it, where there was a search.
         quality: By ``HUMAN_QUALITIES`` how it looks to human viewers; empty where that was not requested.
@@ -75,7 +74,7 @@ class Cell:
     bits: int
     psnr_y: float
     detections: tuple[sv.Detections, ...]
-    second: tuple[sv.Detections, ...] | None = None
+    further: tuple[tuple[sv.Detections, ...], ...] = ()
     split: Bits | None = None
     trials: int | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
@@ -108,12 +107,12 @@ class CodedPoint:
         part, found = self.parts[number], self.detections[number]
         if isinstance(found, DetectionError):
             raise found
-        detections, *others = found.found
+        detections, *further = found.found
         return Cell(
             bits=sum(unit.bits for unit in self.made.coded.units if unit.presentation in part),
             psnr_y=float(np.mean(found.psnr_y)),
             detections=detections,
-            second=others[0] if others else None,
+            further=tuple(further),
             split=split,
             trials=self.made.trials,
             quality={name: float(np.mean(values[part.start : part.stop])) for name, values in self.quality.items()},
@@ -130,7 +129,7 @@ def code_points(
     parts = parts or [range(len(bench.segment))]
     with bench.meter.stage("encode"):
         points = setting.methods[name](bench, setting.sweep)
-    detectors = [bench.pipeline.detector, *([setting.second] if setting.second else [])]
+    detectors = [bench.pipeline.detector, *setting.panel.further]
     qualities: Sequence[Mapping[str, tuple[float, ...]]] = [{} for _ in points]
     if setting.human_quality:
         qualities = cached_quality(bench.segment, [(made.coder, made.coded) for made in points], setting.cache)

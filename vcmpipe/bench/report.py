@@ -10,6 +10,7 @@ from pathlib import Path
 from vcmpipe import process
 from vcmpipe.bench import breakdowns, files, tables
 from vcmpipe.bench.gallery import Gallery
+from vcmpipe.bench.headline import headline
 from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
 
@@ -24,11 +25,11 @@ REPORT = (
     "report.md",
     "report.html",
 )
-"""The files of a report."""
+"""The files of a report; without sequences there is no ``sequences.csv``."""
 
 
 def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = None) -> None:
-    """Write ``report.html``, ``report.md``, five CSV files and ``result.json`` into a folder.
+    """Write ``report.html``, ``report.md``, the CSV files and ``result.json`` into a folder.
 
     The same result gives the same bytes. Each file is published whole; older ones of these names are replaced.
 
@@ -47,18 +48,34 @@ def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = No
         files.as_csv(files.method_records(result)),
         files.as_csv(files.class_records(result)),
         files.as_csv(list(files.picture_records(result))),
-        files.as_csv(list(files.sequence_records(result))),
+        files.as_csv(list(files.sequence_records(result))) if result.sequences else None,
         as_markdown(result),
         as_html(result, gallery or Gallery()),
     )
     for name, text in zip(REPORT, contents, strict=True):
-        with process.publish(folder / name) as path:
-            path.write_text(text, encoding="utf-8", newline="\n")
+        if text is not None:
+            with process.publish(folder / name) as path:
+                path.write_text(text, encoding="utf-8", newline="\n")
+    remove_older(result, folder)
+
+
+def remove_older(result: BenchResult, folder: Path) -> None:
+    """Remove what an older report has left in a folder and this one does not have.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    if not result.sequences:
+        older = folder / "sequences.csv"
+        try:
+            older.unlink(missing_ok=True)
+        except OSError as error:
+            raise process.output_error(older, error) from error
 
 
 def as_markdown(result: BenchResult) -> str:
     """The report in Markdown."""
-    parts = ["# vcmpipe bench", tables.headline(result), f"{tables.setting(result)}."]
+    parts = ["# vcmpipe bench", " ".join(headline(result)), f"{tables.setting(result)}."]
     parts += [_bullets(tables.cautions(result)), "## Methods"]
     parts += [_section(table) for table in tables.summaries(result)]
     details = breakdowns.tables(result)
@@ -125,7 +142,7 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
             style=Markup(style),
             script=Markup((PAGE / "script.js").read_text(encoding="utf-8")),
             item=result.item,
-            headline=tables.headline(result),
+            headline=headline(result),
             setting=tables.setting(result),
             cautions=tables.cautions(result),
             parts=parts.items(),
@@ -144,13 +161,20 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
     )
 
 
+# Columns for which the page is wide enough.
+_COLUMNS = 11
+
+
 def _summaries(result: BenchResult) -> list[Table]:
-    """The page is wide enough to have savings and BD-rates against an anchor beside each other."""
+    """Savings and BD-rates against an anchor stand beside each other where the page is wide enough."""
+    found = tables.summaries(result)
     both = [
         tables.side_by_side(tables.saved(result, anchor), tables.bd_rates(result, anchor), f"Against {anchor}")
         for anchor in result.anchors
     ]
-    return [tables.rates(result), *(table for table in both if table.rows)]
+    if any(len(table.heads) > _COLUMNS for table in both):
+        return found
+    return [found[0], *(table for table in both if table.rows)]
 
 
 def gallery_note(gallery: Gallery) -> str:

@@ -21,13 +21,33 @@ RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
 # How versions look to human viewers: XPSNR of the luma in dB, and VMAF, 0..100.
 HUMAN_QUALITIES = ("xpsnr", "vmaf")
-QUALITIES = ("retention", "second_retention", "ap", "ap50", "ap_source", "ap50_source", *HUMAN_QUALITIES)
+QUALITIES = (
+    "retention",
+    "second_retention",
+    "satisfied",
+    "ap",
+    "ap50",
+    "ap_source",
+    "ap50_source",
+    "second_ap_source",
+    *HUMAN_QUALITIES,
+)
+# Those at which a point says what it saves.
+SAVED_OVER = ("retention", "ap", "ap50", "ap_source")
 Average = Literal["pictures", "bpp", "classes"]
 
 
 def key_of(retention: float) -> str:
     """The retention as a key: 0.90 as ``0.9``."""
     return f"{retention:g}"
+
+
+@dataclass(frozen=True)
+class PanelDetector:
+    """A detector of the panel: its name, and the objects of its own that it has to find again."""
+
+    name: str
+    objects: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,7 @@ class PointResult:
         qualities: By quality (``QUALITIES``) what was kept; those that were not measured are left out.
         saved: By anchor and quality, the share of the bits that the anchor needs for what this point keeps.
         trials: Encodes that were tried per picture; None where there was no search.
+        panel: Retention under each detector of ``BenchResult.panel``.
     """
 
     method: str
@@ -76,6 +97,7 @@ class PointResult:
     saved: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     split: Split = field(default_factory=lambda: Split(0, None, None, None))
     trials: float | None = None
+    panel: Sequence[Estimate] = ()
 
     def quality(self, name: str) -> float | None:
         """The value of a quality; None where it does not exist."""
@@ -156,11 +178,39 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
+class Regret:
+    """What a point that keeps everything costs over the cheapest versions that do, by any method, in percent.
+
+    Attributes:
+        pictures: With objects, all of which this point keeps: what the figures are of.
+        missed: Pictures of which another version keeps all objects and this one does not; they take no part.
+        cheaper: Pictures in which a version of another method that keeps all objects was cheaper.
+        total: Of all pictures together: their bits over those of the cheapest versions.
+        worst: Of the worst picture, which is ``worst_picture``; its cheapest version is that of the point
+            ``worst_label`` of ``worst_method``.
+    """
+
+    method: str
+    label: str
+    pictures: int
+    missed: int
+    cheaper: int
+    total: Estimate
+    worst: float
+    worst_picture: str
+    worst_method: str
+    worst_label: str
+
+
+@dataclass(frozen=True)
 class PictureResult:
     """One picture: its size, the objects to keep and their classes, and lists in the order of ``BenchResult.points``.
 
-    ``xpsnr`` and ``vmaf`` are empty where they were not requested. A segment has its first frame's name, the number of
-    its frames, and the name of its sequence.
+    ``satisfied``, the share of the panel's detectors for which all of its objects are kept (of a segment the mean of
+    its frames), is empty with one detector, and None where none of them sees an object; ``xpsnr`` and ``vmaf`` are
+    empty where they were not requested. A segment has its first frame's name, the number of its frames, and the name of
+    its sequence. ``cheapest`` is the place of the point whose version is the cheapest that keeps every object, None
+    where none does or there is no object.
     """
 
     name: str
@@ -173,8 +223,16 @@ class PictureResult:
     psnr_y: tuple[float, ...]
     xpsnr: tuple[float, ...] = ()
     vmaf: tuple[float, ...] = ()
+    satisfied: tuple[float | None, ...] = ()
     frames: int = 1
     sequence: str = ""
+    cheapest: int | None = None
+
+    def regret(self, place: int) -> float | None:
+        """What the version of a point costs over the cheapest, in percent; None where it loses an object."""
+        if self.cheapest is None or self.kept[place] < self.objects:
+            return None
+        return 100 * (self.bits[place] / self.bits[self.cheapest] - 1)
 
 
 @dataclass(frozen=True)
@@ -251,6 +309,8 @@ class BenchResult:
         frames: Of all pictures, or segments, together.
         sequences: Where pictures are compared there are none.
         conditions: How sequences were coded, in sentences.
+        panel: The detector, the second and further ones; empty where the detector is alone.
+        regrets: Of the points that keep every object of nearly every picture, in the order of ``points``.
     """
 
     pictures: int
@@ -273,6 +333,8 @@ class BenchResult:
     frames: int = 0
     sequences: Sequence[SequenceResult] = ()
     conditions: Sequence[str] = ()
+    panel: Sequence[PanelDetector] = ()
+    regrets: Sequence[Regret] = ()
 
     @property
     def anchor(self) -> str:

@@ -13,10 +13,20 @@ from vcmpipe.bench.conditions import conditions
 from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Method, Sweep, codes, viewers_of
+from vcmpipe.bench.methods import Method, Sweep, asks_second, codes, viewers_of
 from vcmpipe.bench.observations import Observations, in_truth, observe, picture_results
 from vcmpipe.bench.operating_points import Album, Setting
-from vcmpipe.bench.result import ANCHORS, SEQUENCE_ANCHORS, BenchResult, Costs, LeftOut, MethodResult
+from vcmpipe.bench.panel import load_panel
+from vcmpipe.bench.regret import cheapest_whole
+from vcmpipe.bench.result import (
+    ANCHORS,
+    SEQUENCE_ANCHORS,
+    BenchResult,
+    Costs,
+    LeftOut,
+    MethodResult,
+    PanelDetector,
+)
 from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.sequence_figures import sequence_results
 from vcmpipe.bench.statistics import summarise
@@ -63,15 +73,15 @@ def bench(
         progress: Called after every picture or segment, with the frames done.
         warn: Called with what the user should know.
         figures: Called with the figures so far after 1, 2, 4, 8, ... pictures or segments.
-        **parts: ``detector``, ``second_detector``, ``predictor``, ``encoder`` objects to use instead of those that the
-            options name.
+        **parts: ``detector``, ``second_detector``, ``predictor``, ``encoder`` objects, and detectors as ``panel``, to
+            use instead of those that the options name.
 
     Raises:
         VcmError: Input, a tool, or the output fails, or the detector on every picture.
     """
     from vcmpipe.bench.demo import default_inputs
     from vcmpipe.bench.gallery import make_gallery
-    from vcmpipe.bench.report import REPORT, write_report
+    from vcmpipe.bench.report import REPORT, remove_older, write_report
 
     started = time.monotonic()
     encoder = parts.get("encoder") or load_encoder(options.encoder)
@@ -106,6 +116,7 @@ def bench(
         gallery = make_gallery(result, outcomes, inputs.sources, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
+    remove_older(result, Path(options.out))
     return result
 
 
@@ -139,21 +150,21 @@ def _setting(
     """Detectors, predictors and methods, loaded once."""
     jobs = worker_count(options.jobs)
 
-    def guarded(name: str, spec: str | None) -> Detector:
-        return guarded_detector(
-            parts.pop(name, None) or load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
-        )
+    def load(spec: str | None) -> Detector:
+        return load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
 
-    detector = guarded("detector", options.detector)
-    wants_second = options.second_detector is not None or "second_detector" in parts
-    second = guarded("second_detector", options.second_detector) if wants_second else None
-    pipeline = Pipeline(options, warn=warn, detector=detector, cache=cache, **parts)
-    methods = _methods(options, inputs, pipeline, warn)
+    detector = parts.pop("detector", None) or load(options.detector)
+    panel = load_panel(options, detector, load, parts, warn)
+    parts = {name: part for name, part in parts.items() if name not in ("second_detector", "panel")}
+    pipeline = Pipeline(options, warn=warn, detector=guarded_detector(detector), cache=cache, **parts)
+    methods = _methods(options, inputs, pipeline, warn, second=panel.second is not None)
     album = Album(ALBUM if options.gallery else 0)
-    return Setting(pipeline, second, methods, sweep, cache, album, options.human_quality)
+    return Setting(pipeline, panel, methods, sweep, cache, album, options.human_quality)
 
 
-def _methods(options: BenchOptions, inputs: Inputs, pipeline: Pipeline, warn: Warn) -> dict[str, Method]:
+def _methods(
+    options: BenchOptions, inputs: Inputs, pipeline: Pipeline, warn: Warn, *, second: bool
+) -> dict[str, Method]:
     """The methods by name, without those for something else and those that would be the same as another one.
 
     Raises:
@@ -173,6 +184,10 @@ def _methods(options: BenchOptions, inputs: Inputs, pipeline: Pipeline, warn: Wa
         del methods[name]
         if chosen:
             warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
+    for name in [name for name, method in methods.items() if asks_second(method) and not second]:
+        del methods[name]
+        if chosen:
+            raise InputError(f"--methods {name} has a second detector judge: name one with --second-detector")
     if not methods:
         raise InputError(f"none of --methods {options.methods} codes for --viewer {options.viewer}: add jrd")
     measured = MeasuredPredictor(detector=pipeline.detector).name
@@ -190,7 +205,7 @@ def _fits(method: Method, inputs: Inputs) -> bool:
 
 def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftOut]:
     """The pictures or segments with what is found in them."""
-    detectors = setting.pipeline.detector, setting.second
+    detectors = setting.pipeline.detector, setting.panel.further
     if not inputs.sequences:
         yield from detect_sources(*detectors, map(Segment.still, inputs.frames()))
     in_one_go = any("sequences" in codes(method) for method in setting.methods.values())
@@ -265,7 +280,7 @@ def _result(
 ) -> BenchResult:
     """All figures."""
     pipeline = setting.pipeline
-    observed = observe(outcomes, pipeline.detector, pipeline.task, truth)
+    observed = observe(outcomes, pipeline.detector, pipeline.task, truth, setting.panel)
     wanted = options.anchors or (SEQUENCE_ANCHORS if observed.sequences else ANCHORS)
     anchors = tuple(name for name in dict.fromkeys(wanted.split(",")) if name in setting.methods)
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
@@ -276,12 +291,13 @@ def _result(
         }
         accuracy = pipeline.task.accuracy(truth, in_truth(truth, sources), pipeline.detector.classes)
     sequences, methods = sequence_results(observed, figures.methods, anchors, options.resamples, options.seed)
-    second = {"second_detector": provenance.of_detector(setting.second)} if setting.second else {}
+    counted = zip((pipeline.detector, *setting.panel.further), (observed.objects, *observed.further), strict=True)
+    panel = [PanelDetector(detector.name, int(kept.total.sum())) for detector, kept in counted]
     return BenchResult(
         pictures=len(outcomes),
         objects=int(observed.objects.total.sum()),
         empty=int((observed.objects.total == 0).sum()),
-        second_objects=None if observed.second is None else int(observed.second.total.sum()),
+        second_objects=panel[1].objects if observed.second else None,
         truth=truth.source if truth else None,
         source_ap=accuracy.get("AP"),
         source_ap50=accuracy.get("AP50"),
@@ -290,15 +306,17 @@ def _result(
         points=figures.points,
         methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in methods],
         classes=figures.classes,
-        per_picture=picture_results(observed),
+        per_picture=picture_results(observed, cheapest_whole(observed)),
         left_out=left_out,
         seconds=0.0,
         configuration=asdict(options) | {"detector": pipeline.detector_spec},
         provenance=provenance.collect(pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name)
-        | second,
+        | setting.panel.provenance(),
         frames=int(observed.lengths.sum()),
         sequences=sequences,
         conditions=conditions(setting, inputs),
+        panel=panel if observed.further else (),
+        regrets=figures.regrets,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, islice
@@ -42,7 +42,7 @@ class SourceSegment:
     Attributes:
         segment: The source.
         names: Of its frames: their sources without folders.
-        found: Per frame what the detector finds; ``second``, what the second one finds, if there is one.
+        found: Per frame what the detector finds; ``further``, what each further one of the panel finds.
         seconds: What detecting took.
         part: Of which sequence it is; None where pictures are compared.
     """
@@ -50,22 +50,22 @@ class SourceSegment:
     segment: Segment
     names: tuple[str, ...]
     found: tuple[sv.Detections, ...]
-    second: tuple[sv.Detections, ...] | None
+    further: tuple[tuple[sv.Detections, ...], ...]
     seconds: float
     part: Part | None = None
 
 
 def detect_sources(
-    detector: Detector, second: Detector | None, segments: Iterable[Segment]
+    detector: Detector, further: Sequence[Detector], segments: Iterable[Segment]
 ) -> Iterator[SourceSegment | LeftOut]:
     """Detect in the segments, some frames at a time; a segment that a detector fails on is left out."""
     for batch in _batches(segments):
         try:
-            yield from _detect(detector, second, batch)
+            yield from _detect(detector, further, batch)
         except DetectionError:
             for segment in batch:
                 try:
-                    yield from _detect(detector, second, [segment])
+                    yield from _detect(detector, further, [segment])
                 except DetectionError as error:
                     yield LeftOut(segment.name, str(error), len(segment))
 
@@ -82,11 +82,11 @@ def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
         yield batch
 
 
-def _detect(detector: Detector, second: Detector | None, batch: list[Segment]) -> list[SourceSegment]:
+def _detect(detector: Detector, further: Sequence[Detector], batch: list[Segment]) -> list[SourceSegment]:
     frames = chain.from_iterable(segment.frames for segment in batch)
     names: list[str] = []
     found: list[sv.Detections] = []
-    others: list[sv.Detections] = []
+    others: list[list[sv.Detections]] = [[] for _ in further]
     seconds = 0.0
     # So many at a time: those of a sequence are on the disk.
     while part := list(islice(frames, BATCH)):
@@ -94,8 +94,8 @@ def _detect(detector: Detector, second: Detector | None, batch: list[Segment]) -
         started = time.monotonic()
         found += detector.detect(part)
         seconds += time.monotonic() - started
-        if second is not None:
-            others += second.detect(part)
+        for theirs, other in zip(others, further, strict=True):
+            theirs += other.detect(part)
     sources, place = [], 0
     for segment in batch:
         own = slice(place, place + len(segment))
@@ -105,7 +105,7 @@ def _detect(detector: Detector, second: Detector | None, batch: list[Segment]) -
                 segment,
                 tuple(names[own]),
                 tuple(found[own]),
-                None if second is None else tuple(others[own]),
+                tuple(tuple(theirs[own]) for theirs in others),
                 seconds * len(segment) / len(names),
             )
         )
@@ -119,7 +119,7 @@ class SegmentOutcome:
     Attributes:
         names: Of its frames; the first stands for the segment.
         width: Of the source, as is ``height``.
-        reference: Per frame what the detector finds in the source; ``second``, what the second detector finds.
+        reference: Per frame what the detector finds in the source; ``further``, what each further one finds.
         accounts: By method the time it took, for all of its points.
         versions: The coded segments, where they were kept for the gallery.
         notes: What the encoder could not do as requested.
@@ -131,7 +131,7 @@ class SegmentOutcome:
     width: int
     height: int
     reference: tuple[sv.Detections, ...]
-    second: tuple[sv.Detections, ...] | None
+    further: tuple[tuple[sv.Detections, ...], ...]
     cells: dict[Point, Cell]
     accounts: dict[str, dict[Stage, Account]] = field(default_factory=dict)
     versions: dict[Point, Version] = field(default_factory=dict)
@@ -153,7 +153,8 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
     """
     segment, pipeline = source.segment, setting.pipeline
     reference = pipeline.task.reference(source.found)
-    bench = SegmentBench(pipeline, segment, reference, setting.cache)
+    second = (setting.panel.second, source.further[0]) if setting.panel.second is not None else None
+    bench = SegmentBench(pipeline, segment, reference, setting.cache, second=second)
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
     accounts: dict[str, dict[Stage, Account]] = {}
@@ -179,7 +180,7 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
         segment.width,
         segment.height,
         source.found,
-        source.second,
+        source.further,
         cells,
         accounts,
         setting.album.take(versions),

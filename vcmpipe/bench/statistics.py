@@ -14,15 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bench.observations import NO_OBJECTS, Observations
+from vcmpipe.bench.regret import regrets
 from vcmpipe.bench.result import (
     QUALITIES,
     RETENTIONS,
+    SAVED_OVER,
     TARGET,
     Average,
     ClassResult,
     Comparison,
     MethodResult,
     PointResult,
+    Regret,
     Split,
     key_of,
 )
@@ -35,6 +38,8 @@ Floats = NDArray[np.float64]
 # anchor that does not get there, the saving lies above.
 _RATE_ENDS: Mapping[Reason, float] = {"not_reached": math.inf}
 _SAVED_ENDS: Mapping[Reason, float] = {"not_reached": -math.inf, "anchor_not_reached": math.inf}
+# By table of ``Observations`` the names of its AP and AP50, as far as they are reported.
+_ACCURACIES = {"truth": ("ap", "ap50"), "source": ("ap_source", "ap50_source"), "second": ("second_ap_source",)}
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,14 @@ class Rows:
         rates: (1 + R, P) by the averaging rule.
         sizes: (1 + R, P) mean bytes per picture or frame.
         qualities: By name (1 + R, P); NaN where there was nothing to keep.
+        panel: Retention under each detector of the panel, (1 + R, P); empty where the detector is alone.
     """
 
     weights: Floats
     rates: Floats
     sizes: Floats
     qualities: Mapping[str, Floats]
+    panel: Sequence[Floats] = ()
 
 
 class Figures(NamedTuple):
@@ -60,6 +67,7 @@ class Figures(NamedTuple):
     points: Sequence[PointResult]
     methods: Sequence[MethodResult]
     classes: Sequence[ClassResult]
+    regrets: Sequence[Regret]
 
 
 def summarise(
@@ -79,6 +87,7 @@ def summarise(
         point_results(observed, rows, anchors),
         method_results(observed, rows, anchors),
         class_results(observed, rows, anchors),
+        regrets(observed, rows.weights),
     )
 
 
@@ -91,10 +100,13 @@ def rows_of(observed: Observations, average: Average, resamples: int, seed: int)
 def weighted(observed: Observations, weights: Floats, average: Average) -> Rows:
     """Every point's rate and qualities under (1 + R, N) weights of the pictures or segments."""
     lengths = observed.lengths
-    qualities = {"retention": _share(weights, observed.objects.kept, observed.objects.total)}
-    if observed.second is not None:
-        qualities["second_retention"] = _share(weights, observed.second.kept, observed.second.total)
-    for truth, names in (("truth", ("ap", "ap50")), ("source", ("ap_source", "ap50_source"))):
+    panel = [_share(weights, each.kept, each.total) for each in (observed.objects, *observed.further)]
+    qualities = {"retention": panel[0]}
+    if observed.second:
+        qualities["second_retention"] = panel[1]
+    if observed.satisfied is not None:
+        qualities["satisfied"] = _share(weights, observed.satisfied.share, observed.satisfied.frames)
+    for truth, names in _ACCURACIES.items():
         if truth in observed.tables:
             frames = observed.frames[observed.annotated] if truth == "truth" else observed.frames
             both = [table.values(weights[:, frames]) for table in observed.tables[truth]]
@@ -107,10 +119,11 @@ def weighted(observed: Observations, weights: Floats, average: Average) -> Rows:
         _rates(observed, weights, average),
         weights @ (observed.bits / 8).T / (weights @ lengths)[:, None],
         {name: qualities[name] for name in QUALITIES if name in qualities},
+        panel if observed.further else [],
     )
 
 
-def _share(weights: Floats, kept: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
+def _share(weights: Floats, kept: NDArray[np.int64] | Floats, total: NDArray[np.int64]) -> Floats:
     with np.errstate(invalid="ignore"):
         share: Floats = (weights @ kept.T) / (weights @ total)[:, None]
     return share
@@ -149,7 +162,7 @@ def rated(observed: Observations) -> tuple[Floats, Floats]:
 def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[PointResult]:
     """Every operating point with its intervals."""
     results = []
-    kept = [quality for quality in ("retention", "ap", "ap50") if quality in rows.qualities]
+    kept = [quality for quality in SAVED_OVER if quality in rows.qualities]
     curves = {(anchor, quality): curves_of(observed, rows, anchor, quality) for anchor in anchors for quality in kept}
     pixels, lengths = int(observed.pixels.sum()), observed.lengths
     for place, point in enumerate(observed.points):
@@ -173,6 +186,7 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
                 saved=saved,
                 split=_split(observed.split[place], lengths),
                 trials=float(observed.trials[place].mean()) if observed.trials[place].any() else None,
+                panel=[estimate(shares[:, place]) for shares in rows.panel],
             )
         )
     return results

@@ -22,7 +22,7 @@ class Style:
     @property
     def size(self) -> float:
         """The marker's size in points; crosses fill less of theirs."""
-        return {"P": 8.0, "X": 8.0, "p": 8.0, "*": 10.0}.get(self.marker, 6.0)
+        return {"P": 8.0, "X": 8.0, "p": 8.0, "*": 10.0, ".": 12.0}.get(self.marker, 6.0)
 
 
 # After Okabe and Ito's palette for all kinds of colour vision, darkened for white and lightened for dark pages.
@@ -38,8 +38,11 @@ STYLES = {
     "jrd": Style("#c44e00", "#ff9a57", "P"),
     "jrd-measured": Style("#9a5b00", "#e0a94a", "p", "--"),
     "verified": Style("#b3261e", "#ff8a80", "*"),
+    "rdo-open": Style("#5b4bb5", "#a99bf0", "<"),
+    "rdo": Style("#1f6f5c", "#6fd3ba", "d"),
+    "rdo-panel": Style("#8a5a12", "#e0b56a", ">"),
 }
-OTHERS = (Style("#8a6d00", "#e5c64a", "X"), Style("#5b4bb5", "#a99bf0", "<"), Style("#3f6b00", "#9ccc52", ">"))
+OTHERS = (Style("#8a6d00", "#e5c64a", "X"), Style("#9c3d6a", "#e59abf", "8"), Style("#3f6b00", "#9ccc52", "."))
 
 
 def styles(result: BenchResult) -> list[tuple[str, Style]]:

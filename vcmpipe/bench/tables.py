@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
-from vcmpipe.bench.result import RETENTIONS, TARGET, BenchResult, Comparison, MethodResult, key_of
+from vcmpipe.bench.result import RETENTIONS, BenchResult, Comparison, MethodResult, key_of
 from vcmpipe.process.text import count
 
 # Segments below which intervals say little.
@@ -79,9 +79,20 @@ def saved(result: BenchResult, anchor: str) -> Table:
 def bd_rates(result: BenchResult, anchor: str) -> Table:
     """The BD-rate of every other method against an anchor."""
     shown = [(name, title) for name, title in qualities(result) if name != "ap50_source"]
-    note = f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better."
+    notes = [f"BD-rate: mean change in bits against {anchor} at equal quality; below 0 is better."]
+    if result.panel:
+        notes.append(satisfied_note(result))
     rows = [(name, *(percent_cell(own.bd_rate[each]) for each, _ in shown)) for name, own in _to(result, anchor)]
-    return Table(("method", *(title for _, title in shown)), rows, notes=(note,), title=f"BD-rate against {anchor}")
+    heads = ("method", *(title for _, title in shown))
+    return Table(heads, rows, notes=tuple(notes), title=f"BD-rate against {anchor}")
+
+
+def satisfied_note(result: BenchResult) -> str:
+    """What is meant by satisfied."""
+    return (
+        f"satisfied: the mean over {result.image}s of the share of the {len(result.panel)} detectors for which every "
+        f"object of the {result.image} is kept; one that sees no object there does not count."
+    )
 
 
 def _to(result: BenchResult, anchor: str) -> list[tuple[str, Comparison]]:
@@ -137,30 +148,6 @@ def points(result: BenchResult) -> Table:
     return Table(tuple(heads), rows, labels=2, notes=tuple(notes), title="Operating points")
 
 
-def headline(result: BenchResult) -> str:
-    """The finding in one sentence: what the best method saves at the retention of most interest."""
-    key = key_of(TARGET)
-    if not result.objects:
-        return "There was no object to keep: nothing can be compared."
-    reached = [(value, method) for method in result.methods if (value := method.rate_at[key].value) is not None]
-    share = f"{100 * TARGET:g} %"
-    if not reached:
-        return f"No method keeps {share} of the objects at any of its points."
-    least, best = min(reached, key=lambda pair: pair[0])
-    needs, name = f"{fmt.rate(least, result)} {fmt.rate_title(result)}", result.anchor
-    anchor = next((size for size, method in reached if method.method == name), None)
-    if best.method == name and len(result.methods) > 1:
-        return f"To keep {share} of the objects no method needs fewer bits than {name} ({needs})."
-    if best.method == name or anchor is None:
-        return f"To keep {share} of the objects {best.method} needs {needs}."
-    found = best.against[name].saved[key] if name in best.against else None
-    more = fmt.interval(found, lambda value: f"{value:.1f} %", " in ") if found else ""
-    return (
-        f"To keep {share} of the objects {best.method} needs {needs}, {100 * (1 - least / anchor):.1f} % fewer than "
-        f"{name} ({fmt.rate(anchor, result)}){f'; 95 % interval {more}' if more else ''}."
-    )
-
-
 def setting(result: BenchResult) -> str:
     """What was compared on what, in one line."""
     text = f"{count(result.pictures, 'picture')}, {count(result.objects, 'object')} to keep"
@@ -194,6 +181,8 @@ def cautions(result: BenchResult) -> list[str]:
         lines.append(f"{count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
     if result.second_objects is not None:
         lines.append(f"Under the second detector {count(result.second_objects, 'object')} are to be kept.")
+    if result.panel:
+        lines.append(f"The panel: {', '.join(each.name for each in result.panel)}.")
     resamples = result.configuration.get("resamples")
     if resamples:
         lines.append(

@@ -42,6 +42,9 @@ METHODS = Registry(
         "jrd": "vcmpipe.bench.methods:jrd",
         "jrd-measured": "vcmpipe.bench.methods:jrd_measured",
         "verified": "vcmpipe.bench.methods:verified",
+        "rdo-open": "vcmpipe.bench.rdo_methods:rdo_open",
+        "rdo": "vcmpipe.bench.rdo_methods:rdo",
+        "rdo-panel": "vcmpipe.bench.rdo_methods:rdo_panel",
     },
 )
 VIEWERS = Registry("viewer", "vcmpipe.viewers", {"human": "vcmpipe.jnd.viewer:load_human_viewer"})

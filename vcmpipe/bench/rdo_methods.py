@@ -1,0 +1,67 @@
+"""Bench methods that weigh bytes against lost accuracy: curves over lambda, which is the same for all pictures."""
+
+from __future__ import annotations
+
+from vcmpipe.bench.methods import Coded, SegmentBench, Sweep
+from vcmpipe.coding.open_loop import OpenLoop
+from vcmpipe.coding.search import SearchRules, search_segment
+from vcmpipe.detection.naming import detect_named
+from vcmpipe.tasks import Constraint, Constraints
+
+LAMBDAS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
+"""Bytes per unit of loss (see ``AccuracyLoss``)."""
+RDO_TRIALS = 8
+"""Encodes that ``rdo`` tries for each point."""
+SECOND_WEIGHT = 0.5
+"""What the second detector's loss counts in ``rdo-panel``."""
+
+
+def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The scale and the QPs with the least bytes + lambda x expected loss, by ``--predictor``; nothing is tried."""
+    with bench.meter.stage("detect"):
+        detections = detect_named(bench.pipeline.detector, bench.segment.frames)
+    with bench.meter.stage("predict"):
+        loop = OpenLoop(bench.pipeline, bench.coder, detections)
+        choices = [loop.choose(each) for each in LAMBDAS]
+    points = []
+    for lambda_, choice in zip(LAMBDAS, choices, strict=True):
+        # What a point costs must not depend on those before it.
+        coder = bench.fresh_coder(choice.scale)
+        points.append(Coded(f"lambda {lambda_}", coder, coder.by_map(choice.qp_map, bench.pipeline.options.realise)))
+    return points
+
+
+def rdo(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The scale and QP with the least bytes + lambda x loss of ``RDO_TRIALS`` versions that are coded and looked at."""
+    return _searched(bench, [_judge(bench)])
+
+
+def rdo_panel(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The same with the second detector as a further judge: its own loss counts ``SECOND_WEIGHT``."""
+    assert bench.second is not None, "the method is left out without a second detector"
+    second, found = bench.second
+    other = Constraint.of(second, bench.pipeline.task_of(second), found, weight=SECOND_WEIGHT)
+    return _searched(bench, [_judge(bench), other])
+
+
+def _judge(bench: SegmentBench) -> Constraint:
+    pipeline = bench.pipeline
+    with bench.meter.stage("detect"):
+        detections = detect_named(pipeline.detector, bench.segment.frames)
+    return Constraint.of(pipeline.detector, pipeline.task, detections)
+
+
+def _searched(bench: SegmentBench, judges: list[Constraint]) -> list[Coded]:
+    points = []
+    for lambda_ in LAMBDAS:
+        # Each point by itself: what it costs must not depend on those before it.
+        rules = SearchRules(trials=RDO_TRIALS, keep=False, factor=float(lambda_))
+        with bench.meter.stage("search"):
+            found = search_segment(bench.pipeline, bench.segment, Constraints(judges), rules)
+        points.append(Coded(f"lambda {lambda_}", found.coder, found.coded, found.trials))
+    return points
+
+
+vars(rdo_panel).update(viewers=("machine",), codes=("pictures",), asks_second=True)
+vars(rdo).update(viewers=("machine",), codes=("pictures",))
+vars(rdo_open).update(viewers=("machine",), codes=("pictures",))
