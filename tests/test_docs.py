@@ -25,8 +25,10 @@ from vcmpipe.bench.result import (
     Costs,
     LeftOut,
     MethodResult,
+    PanelDetector,
     PictureResult,
     PointResult,
+    Regret,
     SequencePoint,
     SequenceResult,
     Split,
@@ -36,7 +38,7 @@ from vcmpipe.cli.config_files import find_config
 from vcmpipe.cli.options import CommonOptions
 from vcmpipe.cli.parser import parse
 from vcmpipe.coding.pipeline import parse_scale
-from vcmpipe.config import BenchOptions, EncodeOptions, parse_range
+from vcmpipe.config import BenchOptions, EncodeOptions, flag_of, parse_range
 from vcmpipe.encoders import CodingMode, Job
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import REASONS, Estimate, MatchRule
@@ -123,7 +125,7 @@ def test_every_command_parses(
         assert end.code == 0, f"{page}: {command}"
         return
     assert name == command_of(words)
-    if isinstance(options, EncodeOptions):
+    if isinstance(options, EncodeOptions) and options.scale != "auto":
         parse_scale(options.scale)
     if isinstance(options, BenchOptions):
         parse_range(options.qps, low=0, high=63, what="--qps")
@@ -148,7 +150,7 @@ def known_options() -> set[str]:
     known = {"--debug", "--print-completion"}
     for options in [CommonOptions, *(command.options for command in COMMANDS.values())]:
         for field in dataclasses.fields(options):
-            flag = "--" + field.name.replace("_", "-")
+            flag = flag_of(field.name)
             known |= {flag, flag.replace("--", "--no-", 1)} if field.type == "bool" else {flag}
     return known
 
@@ -171,7 +173,7 @@ def test_every_option_is_explained() -> None:
             if field.metadata.get("positional"):
                 continue
             # A switch that is on by default is of interest for how it is turned off.
-            flag = "--" + ("no-" if field.default is True else "") + field.name.replace("_", "-")
+            flag = flag_of(f"no_{field.name}" if field.default is True else field.name)
             assert flag in mentioned, f"no page explains {flag}"
 
 
@@ -245,7 +247,7 @@ def test_every_column_of_the_bench_is_described(bench_result: Callable[..., Benc
             assert described_in(text, column, result.anchors[::-1]), f"{make.__name__}: {column}"
     described = set(spans(ROOT / "docs" / "formats.md"))
     kinds = (BenchResult, PointResult, MethodResult, Costs, ClassResult, PictureResult, LeftOut, Estimate, Split)
-    for kind in (*kinds, Comparison, SequenceResult, SequencePoint):
+    for kind in (*kinds, Comparison, SequenceResult, SequencePoint, PanelDetector, Regret):
         assert {field.name for field in dataclasses.fields(kind)} <= described, kind.__name__
 
 
@@ -293,7 +295,7 @@ def test_the_task_of_the_documentation_weighs_what_is_lost() -> None:
     task = plugin("byarea").make("", rule=MatchRule())
     reference = task.reference([both, both])
     assert isinstance(task, Task) and len(reference) == 4
-    assert task.compare(reference, [both[[0]], both[[1]]]).loss == 100 + 32 * 32
+    assert task.loss([both, both], [both[[0]], both[[1]]]) == (100 + 32 * 32) / 10_000
     with pytest.raises(InputError, match="no argument"):
         plugin("byarea").make("x", rule=MatchRule())
 

@@ -90,7 +90,7 @@ def test_frames_in_memory(scenes: list[Frame], detector) -> None:  # type: ignor
     assert (kept.kept, kept.total) == (sidecar.kept, sidecar.kept + sidecar.lost)
     task = DetectionTask()
     comparison = task.compare(task.reference(source), again)
-    assert comparison.loss == sidecar.lost
+    assert comparison.lost == sidecar.lost
     assert [picture.slice_types for picture in inspect_stream(data).pictures] == ["I", "I"]
 
 
