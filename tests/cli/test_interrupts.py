@@ -87,7 +87,9 @@ def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, countin
     words += ["--methods", "plain,jrd", "--qps", "20:48:4", "--margins", "0", "--resamples", "50"]
     words += ["--map-scales", "1", "--limit", "4"]
     running = start("bench", *words, "--cache", cache)
-    wait_for(lambda: sum(path.is_file() for path in cache.rglob("*")) >= 8, running)
+    wait_for(
+        lambda: sum(path.is_file() for path in cache.rglob("*")) >= 10, running
+    )  # four streams and their seconds, and what is half written
     running.send_signal(number)
     running.communicate(timeout=CLEANING)
     assert running.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
@@ -106,7 +108,7 @@ def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, countin
         results.append(result)
         jobs.append(counting_encoder.jobs - before)
     resumed, fresh = jobs
-    assert resumed <= fresh - 3, "what was coded before is not coded again"
+    assert resumed <= fresh - 4, "what was coded before is not coded again"
     assert results[0] == results[1], "and the figures are those of a run in one piece"
 
 
@@ -120,7 +122,7 @@ def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, countin
     ],
 )
 def test_decode(here: Path, region_stream: bytes, interrupted, out: str, number: int) -> None:
-    (here / "a.bin").write_bytes(concatenate([region_stream] * 2000))
+    (here / "a.bin").write_bytes(concatenate([region_stream] * 1500))
     (here / "old").mkdir()
     (here / "old" / "picture_000000.png").write_bytes(b"an older picture")
 

@@ -90,6 +90,7 @@ class SegmentBench:
         segment: The source.
         reference: What has to be kept of it.
         cache: Keeps what predictors answer.
+        detections: Per frame all that the detector finds in the source.
         second: The second detector and what it finds in each frame, where there is one.
 
     Attributes:
@@ -106,9 +107,11 @@ class SegmentBench:
         reference: Reference,
         cache: ContentCache,
         *,
+        detections: Sequence[sv.Detections] = (),
         second: tuple[Detector, Sequence[sv.Detections]] | None = None,
     ) -> None:
         self.segment = segment
+        self.detections = tuple(detections)
         self.second = second
         self.reference = reference
         self.cache = cache

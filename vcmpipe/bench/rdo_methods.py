@@ -5,7 +5,6 @@ from __future__ import annotations
 from vcmpipe.bench.methods import Coded, SegmentBench, Sweep
 from vcmpipe.coding.open_loop import OpenLoop
 from vcmpipe.coding.search import SearchRules, search_segment
-from vcmpipe.detection.naming import detect_named
 from vcmpipe.tasks import Constraint, Constraints
 
 LAMBDAS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
@@ -18,10 +17,8 @@ SECOND_WEIGHT = 0.5
 
 def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The scale and the QPs with the least bytes + lambda x expected loss, by ``--predictor``; nothing is tried."""
-    with bench.meter.stage("detect"):
-        detections = detect_named(bench.pipeline.detector, bench.segment.frames)
     with bench.meter.stage("predict"):
-        loop = OpenLoop(bench.pipeline, bench.coder, detections)
+        loop = OpenLoop(bench.pipeline, bench.coder, bench.detections)
         choices = [loop.choose(each) for each in LAMBDAS]
     points = []
     for lambda_, choice in zip(LAMBDAS, choices, strict=True):
@@ -45,10 +42,7 @@ def rdo_panel(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 
 
 def _judge(bench: SegmentBench) -> Constraint:
-    pipeline = bench.pipeline
-    with bench.meter.stage("detect"):
-        detections = detect_named(pipeline.detector, bench.segment.frames)
-    return Constraint.of(pipeline.detector, pipeline.task, detections)
+    return Constraint.of(bench.pipeline.detector, bench.pipeline.task, bench.detections)
 
 
 def _searched(bench: SegmentBench, judges: list[Constraint]) -> list[Coded]:

@@ -154,7 +154,7 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
     segment, pipeline = source.segment, setting.pipeline
     reference = pipeline.task.reference(source.found)
     second = (setting.panel.second, source.further[0]) if setting.panel.second is not None else None
-    bench = SegmentBench(pipeline, segment, reference, setting.cache, second=second)
+    bench = SegmentBench(pipeline, segment, reference, setting.cache, detections=source.found, second=second)
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
     accounts: dict[str, dict[Stage, Account]] = {}

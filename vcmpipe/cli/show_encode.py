@@ -161,11 +161,11 @@ def _target(target: TargetRecord | None) -> list[tuple[str, str]]:
     }[target.kind]
     number = "{:.3f}" if target.kind in ("retention", "accuracy") else "{:,.1f}"
     at = f"{target.at:,.0f}" if target.dial == "lambda" else f"{target.at:+.0f}"
-    asked, reached = (number.format(value) + unit for value in (target.value, target.reached))
+    wanted, reached = (number.format(value) + unit for value in (target.value, target.reached))
     bound = "at least" if target.kind in ("retention", "accuracy") else "at most"
     verdict = "" if target.met else ", which misses it"
     passes = f"{target.passes:,} pass{'es' * (target.passes != 1)}"
-    return [("target", f"{name} {bound} {asked}: {reached}{verdict}, at {target.dial} {at} after {passes}")]
+    return [("target", f"{name} {bound} {wanted}: {reached}{verdict}, at {target.dial} {at} after {passes}")]
 
 
 def unkept(sidecar: Sidecar) -> list[str]:

@@ -138,7 +138,7 @@ def _encode(
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         audio = _sound(options, source)
 
-        def run_of(options: EncodeOptions, **known: Any) -> EncodeRun:
+        def run_of(options: EncodeOptions, warn: Warn = warn, **known: Any) -> EncodeRun:
             return EncodeRun(options, warn, on_trial, verify_with, watch, parts, **known)
 
         if options.target is None:
@@ -186,7 +186,8 @@ def _targeted(
             progress(done, total)
 
     def segments(turned: EncodeOptions, memories: Memories | None) -> tuple[EncodeRun, Iterable[EncodedSegment]]:
-        run = run_of(turned, memories=memories)
+        # What there is to warn of is said once, of the run that writes the stream.
+        run = run_of(turned, lambda message: None, memories=memories)
         parts.setdefault("detector", run.pipeline.detector)
         return run, counted(run.coded(frames, run.cutting_of(source)))
 
@@ -273,7 +274,7 @@ def encode_frames(
         each if isinstance(each, Frame) else Frame(n, each, f"frame_{n:06d}") for n, each in enumerate(frames)
     )
 
-    def run_of(options: EncodeOptions, **known: Any) -> EncodeRun:
+    def run_of(options: EncodeOptions, warn: Warn = warn, **known: Any) -> EncodeRun:
         return EncodeRun(options, warn, lambda trials: None, verify_with, Stopwatch(), parts, **known)
 
     with ExitStack() as passes:

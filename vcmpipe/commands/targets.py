@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline
 from vcmpipe.coding.search.rdo import Memory
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Passes over the input at most, in the open and in the closed loop.
 OPEN_PASSES, CLOSED_PASSES = 9, 5
+# Lambdas judged at most between two passes of the closed loop.
+_IN_MEMORY = 30
 # Lambdas lie between these, in bytes for each unit of loss.
 _LEAST_LAMBDA, _MOST_LAMBDA = 10.0, 1e8
 # A pass is near enough where a quality lies at most so far above its target, or a rate at most this share below it.
@@ -49,6 +51,15 @@ class Reached:
     options: EncodeOptions
     memories: Memories | None
     record: TargetRecord
+
+
+class _Shown(NamedTuple):
+    """A segment as a pass left it: what has to be kept in each frame, how long it lasts, its bits, what was found."""
+
+    wanted: Sequence[sv.Detections]
+    seconds: float
+    bits: int
+    found: Sequence[sv.Detections]
 
 
 @dataclass
@@ -240,21 +251,19 @@ class Passes:
         memories: Memories = {}
         dial = Dial.of(self._options, 0)
         at = dial.start
-        wanted: dict[int, Sequence[sv.Detections]] = {}
-        seconds: dict[int, float] = {}
+        shown: dict[int, _Shown] = {}
         while True:
             run, segments = self._segments(dial.turned(self._options, at), memories)
             for each in segments:
-                index = each.source.index
-                wanted[index] = run.pipeline.task.reference(each.detections).detections
-                seconds[index] = self._seconds(each)
+                wanted = run.pipeline.task.reference(each.detections).detections
+                shown[each.source.index] = _Shown(wanted, self._seconds(each), each.coded.bits, each.found or ())
             self._made += 1
 
             def figure(place: float, pipeline: Pipeline = run.pipeline) -> float:
-                return self._remembered(memories, wanted, seconds, 2.0**place).value(self._target, pipeline)
+                return self._of_memories(memories, shown, 2.0**place).value(self._target, pipeline)
 
             # Nothing is coded for these: the dial may be turned as finely as one likes.
-            seen = turn(replace(dial, start=at, end=0.01), self._target, figure, 60)
+            seen = turn(replace(dial, start=at, end=0.01), self._target, figure, _IN_MEMORY)
             before, at = at, chosen(seen, self._target)
             met = _met(seen[at], self._target)
             if self._made >= CLOSED_PASSES or (met and abs(at - before) <= _SETTLED):
@@ -265,24 +274,18 @@ class Passes:
             memory.settled = True
         return Reached(dial.turned(self._options, at), memories, self._record(dial, at, seen[at]))
 
-    def _remembered(
-        self,
-        memories: Memories,
-        wanted: dict[int, Sequence[sv.Detections]],
-        seconds: dict[int, float],
-        factor: float,
-    ) -> Tally:
+    def _of_memories(self, memories: Memories, shown: dict[int, _Shown], factor: float) -> Tally:
+        """What a lambda would come to, by the versions that were tried."""
         tally = Tally()
-        for index, own in wanted.items():
-            memory = memories[index]
-            best = memory.best(8 * factor, self._options.objective)
-            if best is None:  # nothing was found in it: it is coded at next to nothing
-                tally.add(own, [each[:0] for each in own], 0, 0)
+        for index, own in shown.items():
+            tally.seconds += own.seconds
+            best = memories[index].best(8 * factor, self._options.objective)
+            if best is None:  # nothing is in it to be searched for: it is coded alike at every lambda
+                tally.add(own.wanted, own.found, own.bits, 0)
                 continue
-            judged = memory.judged[best]
-            kept = judged.judgement.comparison.kept[: sum(map(len, own))]
-            tally.add(own, judged.judgement.found[0], int(judged.bits), int(kept.sum()))
-            tally.seconds += seconds[index]
+            judged = memories[index].judged[best]
+            kept = judged.judgement.comparison.kept[: sum(map(len, own.wanted))]
+            tally.add(own.wanted, judged.judgement.found[0], int(judged.bits), int(kept.sum()))
         return tally
 
     def _record(self, dial: Dial, at: float, reached: float) -> TargetRecord:

@@ -134,6 +134,11 @@ class SearchOptions(Options):
         """Most encodes per picture."""
         return _TRIALS[self.keeps_all] if self.max_trials is None else self.max_trials
 
+    @property
+    def judges(self) -> list[str]:
+        """The names of the further detectors."""
+        return [name for name in (self.verify_with or "").split(",") if name]
+
     def weights_of(self, count: int) -> list[float]:
         """What the losses of so many further detectors count.
 
@@ -167,7 +172,7 @@ class SearchOptions(Options):
         if self.lambda_ is not None and not self.weighed:
             raise InputError("--lambda weighs a loss against bits: add --objective accuracy or --loop closed")
         if self.verify_weights is not None:
-            self.weights_of(len((self.verify_with or "").split(",")) if self.verify_with else 0)
+            self.weights_of(len(self.judges))
         for name in ("max_trials", "verify_with", "verify_weights", "background_blur", "strict"):
             if not self.closed and getattr(self, name) != getattr(SearchOptions, name):
                 raise InputError(f"{flag_of(name)} needs --verify or --loop closed")

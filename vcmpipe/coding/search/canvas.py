@@ -21,7 +21,7 @@ from vcmpipe.qpmap import QpMap, RateModel, RegionOverhead, RegionPlan, limit_st
 Ints = NDArray[np.int64]
 
 # Bits of a picture's parameter sets and headers, which the rate model leaves out.
-_HEADER_BITS = 1100.0
+HEADER_BITS = 1100.0
 _OVERHEAD = RegionOverhead()
 # Of an object's surroundings, maps treat the inner half (as far as they reach) apart.
 _NEAR = 0.5
@@ -223,7 +223,7 @@ class Canvas:
         maps = np.repeat(np.asarray(qps, np.int64)[:, None], self.core.shape[1], axis=1)
         own = np.repeat(np.asarray(qps, np.float64)[:, None], len(self.core), axis=1)
         numbers = np.array([self._number(("uniform", int(qp))) for qp in qps], np.int64)
-        bits = (self.ctu_bits.sum(axis=0)[qps] + self._frames * _HEADER_BITS) * self.errors.factor("uniform")
+        bits = (self.ctu_bits.sum(axis=0)[qps] + self._frames * HEADER_BITS) * self.errors.factor("uniform")
         return Batch(self.cut(None), maps, maps, bits, own, own, np.repeat(numbers[:, None], len(self.core), axis=1))
 
     def batch(self, maps: Ints, layout: RegionLayout | None) -> Batch:
@@ -239,7 +239,7 @@ class Canvas:
         factor = self.errors.factor(how)
         known = cut.measured[every, qps]
         pieces = np.where(np.isnan(known), factor * cut.bits[every, qps], known)
-        total = pieces.sum(axis=1) + factor * self._frames * _HEADER_BITS
+        total = pieces.sum(axis=1) + factor * self._frames * HEADER_BITS
         if layout is not None:
             for number, rect in enumerate(layout.regions() if self._refused else ()):
                 total[qps[:, number] <= self._refused.get(rect, -1)] = np.inf

@@ -43,12 +43,11 @@ def rules_of(options: EncodeOptions) -> SearchRules:
 
 def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
     """The detectors that ``--verify-with`` names; the name of a view is one of the pipeline's own detector."""
-    names = [name for name in (options.verify_with or "").split(",") if name]
     return [
         viewed(pipeline.detector, name)
         if name in VIEWS
         else load_detector(resolve_detector_spec(name), jobs=pipeline.jobs, device=options.device)
-        for name in names
+        for name in options.judges
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vcmpipe.coding.faults import check_fidelity
+from vcmpipe.coding.search.canvas import HEADER_BITS, RateError
 from vcmpipe.coding.search.decoded import Clock, decode_candidate
 from vcmpipe.coding.search.surface import Floats, Surface, improvement, mean_share
 from vcmpipe.coding.segment import CodedSegment
@@ -33,10 +34,6 @@ Objective = Literal["objects", "accuracy"]
 _QPS = np.arange(12, 60)
 # What a picture with next to nothing in it has to lose all the same, so that shares stay finite.
 _LEAST_STAKE = 0.05
-# Bits of a picture's parameter sets and headers, which the rate model leaves out.
-_HEADER_BITS = 1100.0
-# A trial shows how far the rate model is off for its segment; this much of a trial stands for the model itself.
-_MODEL_WEIGHT = 0.15
 
 
 class Choice(NamedTuple):
@@ -233,16 +230,15 @@ class RateAccuracySearch:
         if scale not in self._rates:
             self._rates[scale] = self.coder(scale).rate_model()
         frames = len(self.coder(scale).segment)
-        return np.asarray(frames * (self._rates[scale].bits.sum(axis=(0, 1)) + _HEADER_BITS))
+        return np.asarray(frames * (self._rates[scale].bits.sum(axis=(0, 1)) + HEADER_BITS))
 
     def _correction(self) -> float:
         """What to multiply expected bits with, as far as trials showed."""
-        errors = [
-            np.log(each.bits / self._bits(choice.scale)[choice.qp])
-            for choice, each in self.memory.judged.items()
-            if np.isfinite(each.bits) and choice.scale in self.scales
-        ]
-        return float(np.exp(sum(errors) / (len(errors) + _MODEL_WEIGHT)))
+        errors = RateError()
+        for choice, each in self.memory.judged.items():
+            if np.isfinite(each.bits) and choice.scale in self.scales:
+                errors.observe("uniform", float(self._bits(choice.scale)[choice.qp]), each.bits)
+        return errors.factor("uniform")
 
     def _try(self, choice: Choice) -> None:
         """Code a version, decode it and have it judged."""
@@ -253,8 +249,8 @@ class RateAccuracySearch:
         try:
             coded = self.code(choice)
         except TooDenseError:
-            nothing = self.constraints.judge([coder.uncoded(place) for place in range(len(coder.segment))])
-            self.memory.judged[choice] = Judged(float("inf"), nothing)
+            self.look_uncoded(choice.scale)
+            self.memory.judged[choice] = Judged(float("inf"), self.memory.uncoded[choice.scale])
             return
         frames, psnr_y = decode_candidate(coder, coded)
         check_fidelity(min(psnr_y), coded.qps)

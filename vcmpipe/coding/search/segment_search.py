@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +132,7 @@ def search_segment(
         ]
         shown = replace(segment, frames=tuple(blurred))
 
+    @cache  # what one search has coded, the other need not code again
     def coder_at(scale: float) -> SegmentCoder:
         return pipeline.coder(shown, scaled_size(segment.width, segment.height, scale))
 
