@@ -167,7 +167,9 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
 
     problem = SegmentProblem(constraints, coder_at, scales=SCALES)
     subjects = problem.posterior.subjects
-    uncoded = [problem.strength(constraints.compare([problem.canvas(s).coder.uncoded()])) for s in SCALES]
+    for scale in SCALES:
+        problem.canvas(scale)
+    uncoded = [problem.strength(problem.uncoded[scale].comparison) for scale in SCALES]
     rows: list[tuple] = []
     for scale in SCALES:
         canvas = problem.canvas(scale)
@@ -190,7 +192,7 @@ def of_picture(frame: Frame, detector: Detector, encoder: Encoder) -> Trials:
             ring = [other.of_candidate(candidate).ring[0] for other in others]
             tried = problem.tried[candidate]
             own, samples, regions = batch.own[0], batch.samples[0], candidate.how == "regions"
-            rows.append((canvas.octaves, regions, own, ring, samples, tried.strength, tried.kept))
+            rows.append((canvas.octaves, regions, own, ring, samples, tried.strength, tried.judgement.comparison.kept))
     octaves, regions, own, rings, samples, strength, kept = zip(*rows, strict=True)
     return Trials(
         np.stack([subjects.source, subjects.size, subjects.zoom, subjects.limit]),

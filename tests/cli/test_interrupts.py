@@ -87,9 +87,8 @@ def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, countin
     words += ["--methods", "plain,jrd", "--qps", "20:48:4", "--margins", "0", "--resamples", "50"]
     words += ["--map-scales", "1", "--limit", "4"]
     running = start("bench", *words, "--cache", cache)
-    wait_for(
-        lambda: sum(path.is_file() for path in cache.rglob("*")) >= 10, running
-    )  # four streams and their seconds, and what is half written
+    # Four streams with the seconds that they took, and what is half written.
+    wait_for(lambda: sum(path.is_file() for path in cache.rglob("*")) >= 10, running)
     running.send_signal(number)
     running.communicate(timeout=CLEANING)
     assert running.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)

@@ -128,13 +128,15 @@ def test_every_detector_answers_for_its_own_objects() -> None:
     assert len(constraints) == 5 and constraints.footprint[:, 0].tolist() == [0, 30, 0, 30, 0]
     assert constraints.footprint_in(1)[:, 0].tolist() == [30, 0]
     assert constraints.required == pytest.approx([0.2, 0.3, 0.3, 0.3, 0.3])
-    result = constraints.compare([BLANK, BLANK])
+    result = constraints.judge([BLANK, BLANK]).comparison
     assert result.kept.tolist() == [True, True, False, True, False] and result.lost == 2
 
 
-def test_a_detector_without_objects_is_not_asked() -> None:
-    idle = Constraints([Constraint.of(Fixed(RuntimeError("asked")), TASK, [boxes(), boxes()])])
-    assert len(idle.compare([BLANK, BLANK]).kept) == 0
+def test_a_further_detector_that_saw_nothing_is_not_asked() -> None:
+    first = Constraint.of(Fixed(boxes((0, 0, 0.8))), TASK, [boxes((0, 0, 0.8)), boxes()])
+    idle = Constraint.of(Fixed(RuntimeError("asked")), TASK, [boxes(), boxes()])
+    judgement = Constraints([first, idle]).judge([BLANK, BLANK])
+    assert judgement.comparison.kept.tolist() == [True] and judgement.loss == pytest.approx(0.5 * 0.64)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_detector_without_objects_is_not_asked() -> None:
 )
 def test_a_detector_that_fails_names_the_picture(error: Exception, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message) as caught:
-        Constraint.of(Fixed(error, "bad"), TASK, [boxes((0, 0, 0.8))]).compare([BLANK])
+        Constraint.of(Fixed(error, "bad"), TASK, [boxes((0, 0, 0.8))]).judge([BLANK])
     assert type(caught.value) is kind and "\n" not in str(caught.value)
 
 

@@ -73,15 +73,11 @@ class Constraint:
         loss = self.weight * self.task.loss(self.source, found)
         return Judgement(self.task.compare(self.reference, found), loss, (found,))
 
-    def compare(self, frames: Sequence[Frame]) -> Comparison:
-        """Find the items again in the frames of another version, of the source's size.
-
-        Raises:
-            VcmError: The detector failed; the message names the frame.
-        """
-        # Without items there is nothing to find, and a detection saved.
-        return self.task.compare(
-            self.reference, detect_named(self.detector, frames) if len(self.reference) else self.reference.detections
+    def nothing(self) -> Judgement:
+        """The judgement of a version in which nothing is found."""
+        found = tuple(own[:0] for own in self.source)
+        return Judgement(
+            self.task.compare(self.reference, found), self.weight * self.task.loss(self.source, found), (found,)
         )
 
 
@@ -120,7 +116,7 @@ class Constraints:
     @property
     def at_stake(self) -> float:
         """The loss of a version in which nothing is found."""
-        return sum(one.weight * one.task.loss(one.source, [own[:0] for own in one.source]) for one in self.each)
+        return sum(one.nothing().loss for one in self.each)
 
     def judge(self, frames: Sequence[Frame]) -> Judgement:
         """Detect in the frames of another version with every detector, and compare.
@@ -128,16 +124,11 @@ class Constraints:
         Raises:
             VcmError: A detector failed; the message names the frame.
         """
-        parts = [one.judge(frames) for one in self.each]
+        first, *others = self.each
+        # A further detector that saw nothing in the source has nothing to judge by, and its detection is saved.
+        parts = [first.judge(frames)]
+        parts += [one.judge(frames) if any(map(len, one.source)) else one.nothing() for one in others]
         found = tuple(own for part in parts for own in part.found)
         return Judgement(
             Comparison.joined([part.comparison for part in parts]), sum(part.loss for part in parts), found
         )
-
-    def compare(self, frames: Sequence[Frame]) -> Comparison:
-        """Find the items again in the frames of another version, each with its own detector.
-
-        Raises:
-            VcmError: A detector failed; the message names the frame.
-        """
-        return Comparison.joined([one.compare(frames) for one in self.each])
