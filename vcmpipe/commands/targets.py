@@ -83,7 +83,11 @@ class Tally:
         self.bits, self.frames, self.kept = self.bits + bits, self.frames + len(wanted), self.kept + kept
 
     def value(self, target: Target, pipeline: Pipeline) -> float:
-        """The figure that a target is about; a quality is 1 where there is nothing to keep."""
+        """The figure that a target is about; a quality is 1 where there is nothing to keep.
+
+        Raises:
+            InputError: It is one that the task does not publish.
+        """
         if target.kind == "bytes":
             return self.bits / 8 / self.frames
         if target.kind == "bitrate":
@@ -94,7 +98,12 @@ class Tally:
             return self.kept / self.total
         classes = pipeline.detector.classes
         truth = pseudo_truth(self.references, classes, score=0.0)
-        return float(pipeline.task.accuracy(truth, self.found, classes)["AP"] or 0.0)
+        accuracy = pipeline.task.accuracy(truth, self.found, classes)
+        if "AP" not in accuracy:
+            raise InputError(
+                f"--target accuracy: the task {pipeline.options.task} publishes no AP; take retention=SHARE"
+            )
+        return float(accuracy["AP"] or 0.0)
 
 
 @dataclass(frozen=True)

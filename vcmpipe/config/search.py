@@ -11,6 +11,9 @@ from vcmpipe.errors import InputError
 DEFAULT_LAMBDA = 20_000.0
 """Bytes for each unit of loss, where neither ``--lambda`` nor ``--target`` says what accuracy is worth."""
 
+MAX_LAMBDA = 1e9
+"""Far beyond what any picture has bytes: nothing is lost for any saving."""
+
 # Encodes tried in a segment: to keep every object, or to weigh accuracy against bits.
 _TRIALS = {True: 20, False: 8}
 # What the loss of a further detector counts beside that of the first.
@@ -73,6 +76,7 @@ class SearchOptions(Options):
     lambda_: float | None = option(
         None,
         above=0,
+        high=MAX_LAMBDA,
         metavar="BYTES",
         help=f"what a unit of loss is worth, in bytes per picture; default: {DEFAULT_LAMBDA:,.0f} where it is weighed",
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.text import one_line
 
 if TYPE_CHECKING:
     from vcmpipe.thresholds.base import ThresholdPredictor
@@ -84,7 +85,7 @@ class Calibration:
         try:
             return cls(
                 tuple(map(tuple, content["curve"])),
-                str(content["material"]),
+                one_line(str(content["material"])),
                 str(card.get("detector_digest", "")),
                 dict(content["conditions"]),
             )

@@ -115,6 +115,8 @@ def test_nothing_in_a_picture_is_coded_at_next_to_nothing() -> None:
         ({"target": "retention=0.9", "lambda_": 1.0, "objective": "accuracy"}, "leave one of the two out"),
         ({"target": "retention=1.2"}, "give retention=0.98"),
         ({"target": "speed=3"}, "give retention=0.98"),
+        ({"objective": "accuracy", "lambda_": float("inf")}, "--lambda inf: give"),
+        ({"objective": "accuracy", "lambda_": float("nan")}, "--lambda nan: give"),
         ({"target": "bytes=nan"}, "give retention=0.98"),
         ({"target": "bytes=100", "margin": -3}, "--margin with --target"),
         ({"target": "bytes=100", "qp": 30}, "--qp 30 with --target"),
