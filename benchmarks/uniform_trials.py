@@ -62,10 +62,11 @@ class Table:
 
 
 def detectors_of(paths: Sequence[Path], views: Sequence[str]) -> dict[str, Detector]:
-    """The detectors by their files' names, and the views of the first one by theirs."""
+    """The detectors by their files' names, the views of the first one by theirs, of another one by both."""
     plain = {path.stem: load_detector(str(path), jobs=1) for path in paths}
-    first = next(iter(plain.values()))
-    return plain | {name: viewed(first, name) for name in views}
+    (_, first), *others = plain.items()
+    seen = {name: viewed(first, name) for name in views}
+    return plain | seen | {f"{stem}-{name}": viewed(own, name) for stem, own in others for name in views}
 
 
 def make(path: Path, encoder: Encoder, detectors: dict[str, Detector]) -> Table:
@@ -150,13 +151,16 @@ def main() -> None:
     parser.add_argument("--detectors", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder for the tables")
     parser.add_argument("--views", nargs="*", default=["flip", "shrink"], choices=list(VIEWS))
-    parser.add_argument("--bench-set", action="store_true", help="the bench set alone; default: all but it")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--bench-set", action="store_true", help="the bench set alone; default: all but it")
+    part.add_argument("--all", action="store_true", help="every picture: the folder has none of the bench set")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     found = find_pictures(args.images)
     names = sorted(found)
-    names = names[:BENCH_SET] if args.bench_set else names[BENCH_SET:]
+    if not args.all:
+        names = names[:BENCH_SET] if args.bench_set else names[BENCH_SET:]
     paths = [found[name] for name in names[: args.limit]]
     done = len(paths) - sum(not (args.out / f"{path.name}.npz").is_file() for path in paths)
     for name in collect(paths, args.out, detectors_of(args.detectors, args.views), args.jobs):
