@@ -69,7 +69,8 @@ def exported(report: ExportReport) -> None:
     """What an export wrote."""
     rule = f", labels by {report.rule}" if report.rule else ""
     crops = f", {report.crops:,} crops" if report.crops else ""
-    print(f"{report.out}: {count(report.objects, 'object')} of {count(report.pictures, 'picture')}{rule}{crops}")
+    what = "detection" if report.layout == "losses" else "object"
+    print(f"{report.out}: {count(report.objects, what)} of {count(report.pictures, 'picture')}{rule}{crops}")
     print(_numbers(report.splits))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_shares
+from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
+from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,13 @@ class DatasetBuildOptions(WholeCodingOptions):
     )
     device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
     qps: str = option("0:63", help="QPs to code at: FIRST:LAST[:STEP], both ends included, or A,B,C")
+    scales: str = option("1", help="scales to code at, such as 1,0.7,0.5; 1, the source's size, is always among them")
+    judges: str | None = option(
+        None,
+        metavar="DETECTORS",
+        help="further detectors that look at every version, too, comma-separated: as in --detector, or flip, shift, "
+        "shrink or flip-shrink, a view of the first one",
+    )
     search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
     score: float = option(
         MapOptions.score, low=0, high=1, help="detections on the source below this confidence are no objects"
@@ -34,6 +42,13 @@ class DatasetBuildOptions(WholeCodingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         parse_range(self.qps, low=0, high=63, what="--qps")
+        if parse_scales(self.scales, "--scales")[0] != 1.0:
+            raise InputError(f"--scales {self.scales}: add 1, the source's size: the other scales lie below it")
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The names of the further detectors."""
+        return tuple(name for name in (self.judges or "").split(",") if name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +103,15 @@ class DatasetImportOptions(Options):
 class DatasetExportOptions(Options):
     """Write a store in a layout that others read."""
 
-    layout: Literal["ow-jrd", "labels"] = option(
+    layout: Literal["ow-jrd", "labels", "losses"] = option(
         positional=True,
-        help="ow-jrd (JSON files and crops at every QP) or labels (boxes and strings in one .parquet file)",
+        help="ow-jrd (JSON files and crops at every QP), labels (boxes and strings in one .parquet file) or losses "
+        "(what each detection loses at every scale and QP, in one, too)",
     )
     store: str = option(
         positional=True, help="the store; for labels and without crops, also a folder of samples or a label table"
     )
-    out: str = option(help="the folder to make; for labels, a file ending in .parquet")
+    out: str = option(help="the folder to make; for labels and losses, a file ending in .parquet")
     rule: str | None = option(
         None,
         help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
@@ -110,6 +126,10 @@ class DatasetExportOptions(Options):
     )
     seed: int | None = option(None, help="ow-jrd: split the pictures anew by this seed; default: the store's own split")
     jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_foreign(self.layout, {"rule": ("ow-jrd", "labels")})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,24 +1,25 @@
-"""Build a JRD store: every picture at every QP, side by side, resumable, on one machine or on a cluster."""
+"""Build a JRD store: every picture at every scale and QP, side by side, resumable, on one machine or on a cluster."""
 
 from __future__ import annotations
 
 import hashlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vcmpipe import process
-from vcmpipe.config import DatasetBuildOptions
+from vcmpipe.config import DatasetBuildOptions, parse_scales
 from vcmpipe.datasets.estimate import Estimate, estimate
 from vcmpipe.datasets.manifest import Manifest
-from vcmpipe.datasets.store import Store
-from vcmpipe.datasets.work import Failure, Recipe, code_picture
+from vcmpipe.datasets.store import Store, manifest_path, scale_path
+from vcmpipe.datasets.work import Failure, Recipe, code_picture, load_detectors
 from vcmpipe.datasets.workers import run_everywhere
-from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection import resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import find_pictures
@@ -32,8 +33,11 @@ class BuildReport:
     """What a build did: but for ``pictures``, this run alone.
 
     Attributes:
-        pictures: Pictures that are done, those of earlier runs included.
-        encodes: Versions that were coded.
+        pictures: Pictures that are done at every scale, those of earlier runs included.
+        built: Those that became so.
+        objects: Objects in these.
+        encodes: Versions that were coded, at all scales.
+        bytes: What they take.
         without_objects: Pictures in which the detector found none: kept, without labels.
         estimate: What was expected before the start, None where nothing was left to do.
     """
@@ -66,80 +70,122 @@ def build(
         OutputError: The store cannot be written to.
         KeyboardInterrupt: The user stopped it; what was done is in the store.
     """
-    images, out = Path(options.images), Path(options.out)
-    pictures = find_pictures(images, limit=options.limit)
+    out = Path(options.out)
+    pictures = find_pictures(Path(options.images), limit=options.limit)
     jobs = worker_count(options.jobs)
-    spec = _everywhere(resolve_detector_spec(options.detector))
-    encoder, detector = load_encoder(options.encoder), load_detector(spec, device=options.device, jobs=jobs)
-    manifest = Manifest.of(options, encoder, detector, provenance.versions())
+    spec, further = _everywhere(resolve_detector_spec(options.detector)), tuple(map(_everywhere, options.further))
+    encoder, detectors = load_encoder(options.encoder), load_detectors(spec, further, options.device, jobs)
+    manifest = Manifest.of(options, encoder, detectors, provenance.versions())
     low, high = encoder.capabilities.qp_range
     if not low <= manifest.qps[0] <= manifest.qps[-1] <= high:
         raise InputError(f"--qps {options.qps}: {encoder.name} codes QPs from {low} to {high}")
-    recipe = Recipe(manifest, options.encoder, spec, options.device, jobs)
+    recipes = {
+        scale: Recipe(replace(manifest, scale=scale), options.encoder, spec, options.device, jobs, further)
+        for scale in parse_scales(options.scales, "--scales")
+    }
     if options.estimate:
-        there = Store.open(out) if (out / "manifest.json").is_file() else None
-        left = [path for name, path in pictures.items() if there is None or not there.has(name)]
-        expected = estimate(recipe, left, out, jobs) if left else None
-        return BuildReport(str(out), len(pictures) - len(left), estimate=expected)
+        work = _Work(pictures, recipes, {scale: _recorded(scale_path(out, scale)) for scale in recipes})
+        return BuildReport(str(out), len(work.done), estimate=work.estimate(out, jobs) if work.left else None)
     with _only_builder(out):
-        store = Store.create(out, manifest)
-        store.remove_leftovers()
-        _note_other_versions(store.manifest, manifest, warn)
-        done = _done(store, pictures, warn)
-        missing = {name: path for name, path in pictures.items() if name not in done}
-        if not missing:
-            return BuildReport(str(out), len(done))
-        expected = estimate(recipe, list(missing.values()), out, jobs)
+        stores = {scale: Store.create(scale_path(out, scale), each.manifest) for scale, each in recipes.items()}
+        for store in stores.values():
+            store.remove_leftovers()
+        _note_other_versions([store.manifest for store in stores.values()], manifest, warn)
+        digests = _Digests(pictures)
+        work = _Work(pictures, recipes, {scale: _done(store, digests, warn) for scale, store in stores.items()})
+        if not work.left:
+            return BuildReport(str(out), len(work.done))
+        expected = work.estimate(out, jobs)
         expected.refuse_too_little_space(out)
-        warn(_announced(expected, len(done), options.cluster))
-        return _run(options, store, recipe, missing, len(done), expected, progress, warn)
+        warn(_announced(expected, len(work.done), options.cluster))
+        return _run(options, stores, work, expected, progress, warn)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done, and what is done: pictures at each scale."""
+
+    pictures: Mapping[str, Path]
+    recipes: Mapping[float, Recipe]
+    there: Mapping[float, set[str]]
+
+    @cached_property
+    def left(self) -> dict[str, list[float]]:
+        """By picture the scales that it is still to be coded at."""
+        missing = {name: [scale for scale, done in self.there.items() if name not in done] for name in self.pictures}
+        return {name: scales for name, scales in missing.items() if scales}
+
+    @property
+    def done(self) -> set[str]:
+        """Pictures that are done at every scale."""
+        return set(self.pictures) - set(self.left)
+
+    def estimate(self, out: Path, jobs: int) -> Estimate:
+        """What it will take."""
+        parts = [
+            (recipe, [self.pictures[name] for name, scales in self.left.items() if scale in scales])
+            for scale, recipe in self.recipes.items()
+        ]
+        return estimate([(recipe, paths) for recipe, paths in parts if paths], out, jobs)
 
 
 def _run(
     options: DatasetBuildOptions,
-    store: Store,
-    recipe: Recipe,
-    missing: Mapping[str, Path],
-    done: int,
+    stores: Mapping[float, Store],
+    work: _Work,
     expected: Estimate,
     progress: Progress,
     warn: Warn,
 ) -> BuildReport:
-    failures: list[Failure] = []
-    done_now: list[tuple[int, int, int]] = []  # objects, encodes and bytes of each picture
-    total = done + len(missing)
+    failures: dict[Failure, None] = {}  # a picture that is broken is so at every scale
+    waiting = {name: len(scales) for name, scales in work.left.items()}
+    objects: dict[str, int] = {}  # of each picture that became done
+    encodes = size = 0
+    total = len(work.pictures) * len(stores)
+    ended = total - sum(waiting.values())
     with draining(warn) as stopping:
 
         def tasks() -> Iterator[tuple[Recipe, str, bytes]]:
-            for name, path in missing.items():
+            nonlocal ended
+            for name, scales in work.left.items():
                 if stopping.is_set():
                     return
+                path = work.pictures[name]
                 try:
                     data = path.read_bytes()
                 except OSError as error:
-                    failures.append(Failure(name, f"{path} cannot be read: {error.strerror}"))
+                    failures[Failure(name, f"{path} cannot be read: {error.strerror}")] = None
+                    ended += len(scales)
                     continue
-                yield recipe, name, data
+                for scale in scales:
+                    if stopping.is_set():
+                        return
+                    yield work.recipes[scale], name, data
 
-        for result in run_everywhere(code_picture, tasks(), recipe.jobs, options.cluster):
+        jobs = work.recipes[1.0].jobs
+        for result in run_everywhere(code_picture, tasks(), jobs, options.cluster):
             if isinstance(result, Failure):
-                failures.append(result)
+                failures[result] = None
             else:
-                store.publish(result.record, result.stream)
-                done_now.append((len(result.record.xyxy), len(result.record.qps), len(result.stream)))
-            progress(done + len(done_now) + len(failures), total)
+                record = result.record
+                stores[result.scale].publish(record, result.stream)
+                encodes, size = encodes + len(record.qps), size + len(result.stream)
+                waiting[record.name] -= 1
+                if not waiting[record.name]:
+                    objects[record.name] = len(record.xyxy)
+            ended += 1
+            progress(ended, total)
         if stopping.is_set():
             raise KeyboardInterrupt
-    failures.sort(key=lambda failure: failure.name)
     return BuildReport(
-        store=str(store.path),
-        pictures=done + len(done_now),
-        built=len(done_now),
-        objects=sum(objects for objects, _, _ in done_now),
-        encodes=sum(encodes for _, encodes, _ in done_now),
-        bytes=sum(size for _, _, size in done_now),
-        without_objects=sum(objects == 0 for objects, _, _ in done_now),
-        failures=failures,
+        store=options.out,
+        pictures=len(work.done) + len(objects),
+        built=len(objects),
+        objects=sum(objects.values()),
+        encodes=encodes,
+        bytes=size,
+        without_objects=sum(count == 0 for count in objects.values()),
+        failures=sorted(failures, key=lambda failure: failure.name),
         estimate=expected,
     )
 
@@ -150,14 +196,35 @@ def _everywhere(detector: str) -> str:
     return f"{kind}{colon}{Path(path).absolute()}" if Path(path).is_file() else detector
 
 
-def _done(store: Store, pictures: Mapping[str, Path], warn: Warn) -> set[str]:
+class _Digests(dict[str, str]):
+    """By picture the SHA-256 of its file, each read once.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, pictures: Mapping[str, Path]) -> None:
+        super().__init__()
+        self.pictures = pictures
+
+    def __missing__(self, name: str) -> str:
+        self[name] = hashlib.sha256(self.pictures[name].read_bytes()).hexdigest()
+        return self[name]
+
+
+def _recorded(folder: Path) -> set[str]:
+    """The pictures that are done in a store, if there is one."""
+    return set(Store.open(folder).names()) if manifest_path(folder).is_file() else set()
+
+
+def _done(store: Store, digests: _Digests, warn: Warn) -> set[str]:
     """The pictures that are done and have not changed since; damaged records are done again."""
     done: set[str] = set()
     for name in store.names():
-        if name not in pictures:
+        if name not in digests.pictures:
             continue
         try:
-            same = store.record(name).source_sha256 == hashlib.sha256(pictures[name].read_bytes()).hexdigest()
+            same = store.record(name).source_sha256 == digests[name]
         except InputError as error:
             warn(f"{error}: it is made again")
             continue
@@ -166,7 +233,7 @@ def _done(store: Store, pictures: Mapping[str, Path], warn: Warn) -> set[str]:
         if same:
             done.add(name)
         else:
-            warn(f"{pictures[name]} has changed since it was coded: it is coded again")
+            warn(f"{digests.pictures[name]} has changed since it was coded: it is coded again")
     return done
 
 
@@ -225,8 +292,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _note_other_versions(there: Manifest, now: Manifest, warn: Warn) -> None:
-    changed = [name for name, version in now.versions.items() if there.versions.get(name, version) != version]
-    if changed:
-        which = ", ".join(f"{name} {there.versions[name]} then, {now.versions[name]} now" for name in changed)
-        warn(f"the store was begun with other versions ({which}): detections may differ a little")
+def _note_other_versions(there: Sequence[Manifest], now: Manifest, warn: Warn) -> None:
+    for then in dict.fromkeys(tuple(manifest.versions.items()) for manifest in there):
+        before = dict(then)
+        changed = [name for name, version in now.versions.items() if before.get(name, version) != version]
+        if changed:
+            which = ", ".join(f"{name} {before[name]} then, {now.versions[name]} now" for name in changed)
+            warn(f"the store was begun with other versions ({which}): detections may differ a little")

@@ -52,36 +52,37 @@ class Estimate:
             raise InputError(
                 f"--out {out}: about {self.bytes / 1e9:.1f} GB are needed, and to be safe "
                 f"{self.bytes * _SPARE / 1e9:.1f}; {self.free / 1e9:.1f} GB are free: free space, name another disk, "
-                "or take fewer --qps or --search"
+                "or take fewer --qps, fewer --scales or --search"
             )
 
 
-def estimate(recipe: Recipe, paths: Sequence[Path], out: Path, workers: int) -> Estimate:
+def estimate(left: Sequence[tuple[Recipe, Sequence[Path]]], out: Path, workers: int) -> Estimate:
     """Estimate the build of some pictures; unreadable ones are passed over.
 
     Args:
-        recipe: How each picture will be coded.
-        paths: Pictures that are still to be done.
+        left: How pictures will be coded, at each scale, and those that are still to be done so.
         out: Where the store is, or will be.
         workers: Pictures worked on side by side.
     """
+    parts = [_at_one_scale(recipe, paths, workers) for recipe, paths in left]
+    encodes, seconds, size = (sum(values) for values in zip(*parts, strict=True))
+    pictures = len({path for _, paths in left for path in paths})
+    return Estimate(pictures, int(encodes), seconds, int(size), shutil.disk_usage(_existing(out)).free)
+
+
+def _at_one_scale(recipe: Recipe, paths: Sequence[Path], workers: int) -> tuple[int, float, int]:
+    """Encodes, seconds and bytes."""
     sizes = {path: size[0] * size[1] for path in paths if (size := _size(path))}
     pixels = sum(sizes.values())
     share = _SEARCHED if recipe.manifest.search else 1.0
     encodes = round(len(paths) * len(recipe.manifest.qps) * share)
     seconds_per_pixel, bytes_per_pixel = _probe(recipe, sorted(sizes, key=lambda path: sizes[path]))
-    return Estimate(
-        len(paths),
-        encodes,
-        seconds_per_pixel * pixels * share / workers,
-        int(bytes_per_pixel * pixels * share),
-        shutil.disk_usage(_existing(out)).free,
-    )
+    return encodes, seconds_per_pixel * pixels * share / workers, int(bytes_per_pixel * pixels * share)
 
 
 def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
     """Seconds of one core, and bytes, per source pixel and full sweep."""
-    encoder, detector = load_parts(recipe)
+    encoder, detectors = load_parts(recipe)
     tried = min(_TRIED, -(-len(paths) // _ONE_OF))
     # Spread over the sizes.
     wanted = [paths[(2 * i + 1) * len(paths) // (2 * tried)] for i in range(tried)]
@@ -95,7 +96,7 @@ def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
             before = _seconds()
             coded = coder.uniform(probes)
             middle = _seconds()
-            Versions(coder, detector).detect(probes)
+            Versions(coder, detectors).detect(probes)
         except VcmError:
             continue  # it will fail again in its turn, and be named then
         pixels += frame.width * frame.height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,26 @@ _BINDING = {
     "preset": "preset",
     "colour": "colour",
     "detector_digest": "detector's weights",
+    "judges": "further judges",
+    "scale": "scale",
 }
+# What is written only where it says something: a store without is the same as one that was made before there were any.
+_OPTIONAL = {"judges": [], "scale": 1.0}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A detector, or a view of one, that looked at every version besides the first.
+
+    Attributes:
+        name: What it is called.
+        digest: SHA-256 of its weights, and of its view.
+        classes: Its class names by number.
+    """
+
+    name: str
+    digest: str
+    classes: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,8 @@ class Manifest:
         detector_digest: SHA-256 of its weights.
         classes: Its class names by number.
         versions: Versions of vcmpipe, Python and packages when the store was made.
+        judges: Who looked besides the detector.
+        scale: Width and height of what was coded relative to the source.
     """
 
     images: str
@@ -69,12 +91,24 @@ class Manifest:
     detector_digest: str
     classes: dict[int, str]
     versions: dict[str, str] = field(default_factory=dict)
+    judges: tuple[Judge, ...] = ()
+    scale: float = 1.0
 
     @classmethod
     def of(
-        cls, options: DatasetBuildOptions, encoder: Encoder, detector: Detector, versions: dict[str, str]
+        cls, options: DatasetBuildOptions, encoder: Encoder, detectors: Sequence[Detector], versions: dict[str, str]
     ) -> Manifest:
-        """The manifest of the store that the options describe."""
+        """The manifest of the store of scale 1 that the options describe; ``detectors`` are the first and the further.
+
+        Raises:
+            InputError: Two detectors are called the same.
+        """
+        detector, *further = detectors
+        names = [each.name for each in detectors]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise InputError(
+                f"--judges {options.judges}: two detectors are called {twice[0]}, and names tell them apart"
+            )
         return cls(
             images=options.images,
             qps=parse_range(options.qps, low=0, high=63, what="--qps"),
@@ -87,8 +121,9 @@ class Manifest:
             colour=ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting),
             detector=detector.name,
             detector_digest=detector.digest,
-            classes={int(number): str(name) for number, name in detector.classes.items()},
+            classes=_classes(detector),
             versions=versions,
+            judges=tuple(Judge(each.name, each.digest, _classes(each)) for each in further),
         )
 
     @property
@@ -113,6 +148,10 @@ class Manifest:
     def to_json(self) -> str:
         """The manifest as it is written."""
         values = dataclasses.asdict(self) | {"classes": {str(k): v for k, v in self.classes.items()}}
+        values["judges"] = [
+            vars(judge) | {"classes": {str(k): v for k, v in judge.classes.items()}} for judge in self.judges
+        ]
+        values = {key: value for key, value in values.items() if key not in _OPTIONAL or value != _OPTIONAL[key]}
         return json.dumps({"kind": KIND, "version": VERSION} | values, indent=2) + "\n"
 
     @classmethod
@@ -132,12 +171,23 @@ class Manifest:
         if version != VERSION:
             raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store anew")
         try:
-            return msgspec.convert(values, cls, str_keys=True)
+            manifest = msgspec.convert(values, cls, str_keys=True)
+            if not 0.0 < manifest.scale <= 1.0:
+                raise InputError(f"a scale of {manifest.scale}")
+            return manifest
         except (msgspec.ValidationError, InputError) as error:
             raise InputError(f"{source} is damaged: {error}") from error
 
 
+def _classes(detector: Detector) -> dict[int, str]:
+    return {int(number): str(name) for number, name in detector.classes.items()}
+
+
 def _shown(value: object) -> str:
+    if value == ():
+        return "none"
+    if isinstance(value, tuple) and all(isinstance(each, Judge) for each in value):
+        return ", ".join(f"{each.name} (SHA-256 {each.digest[:12]}...)" for each in value)
     if isinstance(value, tuple) and value and all(isinstance(qp, int) for qp in value):
         step = value[1] - value[0] if len(value) > 1 else 1
         regular = value == tuple(range(value[0], value[-1] + 1, step)) and step > 0

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,21 @@ def table_reason(error: BaseException) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class Looks:
+    """All that one judge reported on a picture, however weak; boxes in pixels of the source.
+
+    Attributes:
+        source: On the source.
+        versions: On each of the Q versions.
+        uncoded: On the scaled picture that was not coded; None at the source's size, where that is the source.
+    """
+
+    source: sv.Detections
+    versions: Sequence[sv.Detections]
+    uncoded: sv.Detections | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class PictureRecord:
     """One picture with N objects, coded at Q QPs.
 
@@ -57,6 +72,8 @@ class PictureRecord:
         stream_sha256: SHA-256 of that file, hexadecimal.
         seen_in_source: All that the detector reported on the source, however weak.
         seen_in_versions: All that it reported on each of the Q versions.
+        seen_uncoded: See ``Looks``.
+        judges: By name what the further judges reported.
     """
 
     name: str
@@ -76,6 +93,13 @@ class PictureRecord:
     stream_sha256: str
     seen_in_source: sv.Detections
     seen_in_versions: Sequence[sv.Detections]
+    seen_uncoded: sv.Detections | None = None
+    judges: Mapping[str, Looks] = field(default_factory=dict)
+
+    @property
+    def looks(self) -> Looks:
+        """All that the detector itself reported."""
+        return Looks(self.seen_in_source, self.seen_in_versions, self.seen_uncoded)
 
     def matched(self, task: Task) -> Matched:
         """Objects and strings under any task: what was seen is kept, so that nothing need be coded again."""
@@ -87,17 +111,29 @@ class PictureRecord:
         import pyarrow.parquet as pq
 
         row: dict[str, Any] = {key: getattr(self, key) for key in _SCALARS}
-        row["source"] = _boxes(self.seen_in_source.xyxy, self.seen_in_source.confidence, self.seen_in_source.class_id)
+        row["source"] = _seen(self.seen_in_source)
         found = {key: getattr(self, key).tolist() for key in ("found", "iou", "confidence")}
         boxes = _boxes(self.xyxy, self.score, self.class_id)
         row["objects"] = [box | {key: found[key][n] for key in found} for n, box in enumerate(boxes)]
         coded = {key: getattr(self, column).tolist() for key, column in _VERSION_COLUMNS.items()}
         row["versions"] = [
-            {key: coded[key][n] for key in coded} | {"detections": _boxes(seen.xyxy, seen.confidence, seen.class_id)}
+            {key: coded[key][n] for key in coded} | {"detections": _seen(seen)}
             for n, seen in enumerate(self.seen_in_versions)
         ]
+        further = bool(self.judges) or self.seen_uncoded is not None
+        if further:
+            row["uncoded"] = None if self.seen_uncoded is None else _seen(self.seen_uncoded)
+            row["judges"] = [
+                {
+                    "name": name,
+                    "source": _seen(own.source),
+                    "uncoded": None if own.uncoded is None else _seen(own.uncoded),
+                    "versions": [_seen(seen) for seen in own.versions],
+                }
+                for name, own in self.judges.items()
+            ]
         buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist([row], schema=_schema()), buffer, compression="zstd")
+        pq.write_table(pa.Table.from_pylist([row], schema=_schema(further)), buffer, compression="zstd")
         return buffer.getvalue()
 
     @classmethod
@@ -116,7 +152,7 @@ class PictureRecord:
 
         try:
             table = pq.read_table(io.BytesIO(data))
-            if table.num_rows != 1 or table.schema != _schema():
+            if table.num_rows != 1 or table.schema not in (_schema(False), _schema(True)):
                 raise InputError(f"{source} is no picture record of this version")
             row: dict[str, Any] = table.to_pylist()[0]
             record = cls._from_row(row)
@@ -126,7 +162,9 @@ class PictureRecord:
 
     @classmethod
     def _from_row(cls, row: dict[str, Any]) -> PictureRecord:
-        versions, objects = row["versions"], row["objects"]
+        versions, objects, judges = row["versions"], row["objects"], row.get("judges", [])
+        if any(len(judge["versions"]) != len(versions) for judge in judges):
+            raise ValueError("a judge has not seen every version")
         shape = (len(objects), len(versions))
 
         def grid(key: str, dtype: Any) -> NDArray[Any]:
@@ -150,6 +188,15 @@ class PictureRecord:
             offsets=column("offset", np.int64),
             seen_in_source=_detections(row["source"]),
             seen_in_versions=[_detections(version["detections"]) for version in versions],
+            seen_uncoded=_if_any(row.get("uncoded")),
+            judges={
+                judge["name"]: Looks(
+                    _detections(judge["source"]),
+                    [_detections(seen) for seen in judge["versions"]],
+                    _if_any(judge["uncoded"]),
+                )
+                for judge in judges
+            },
         )
 
 
@@ -182,6 +229,14 @@ def matched(source: sv.Detections, versions: Sequence[sv.Detections], task: Task
     return Matched(*boxes, found, iou, confidence)
 
 
+def _seen(detections: sv.Detections) -> list[dict[str, float | int]]:
+    return _boxes(detections.xyxy, detections.confidence, detections.class_id)
+
+
+def _if_any(boxes: list[dict[str, Any]] | None) -> sv.Detections | None:
+    return None if boxes is None else _detections(boxes)
+
+
 def _boxes(
     xyxy: NDArray[np.float32], score: NDArray[np.float32], class_id: NDArray[np.int64]
 ) -> list[dict[str, float | int]]:
@@ -207,13 +262,17 @@ def _detections(boxes: list[dict[str, Any]]) -> sv.Detections:
     return sv.Detections(xyxy, confidence=score, class_id=class_id)
 
 
-@lru_cache(maxsize=1)
-def _schema() -> pa.Schema:
+@lru_cache(maxsize=2)
+def _schema(further: bool) -> pa.Schema:
+    """The columns of a record; ``further`` ones only where a scaled picture or further judges are in it."""
     import pyarrow as pa
 
     box = [(side, pa.float32()) for side in ("x1", "y1", "x2", "y2", "score")] + [("class_id", pa.int32())]
     found = [("found", pa.list_(pa.bool_())), ("iou", pa.list_(pa.float32())), ("confidence", pa.list_(pa.float32()))]
     version = [("qp", pa.int8()), ("bits", pa.int64()), ("psnr_y", pa.float64()), ("offset", pa.int64())]
+    boxes = pa.list_(pa.struct(box))
+    judge = [("name", pa.string()), ("source", boxes), ("uncoded", boxes), ("versions", pa.list_(boxes))]
+    optional = [("uncoded", boxes), ("judges", pa.list_(pa.struct(judge)))]
     return pa.schema(
         [
             ("name", pa.string()),
@@ -221,8 +280,9 @@ def _schema() -> pa.Schema:
             ("width", pa.int32()),
             ("height", pa.int32()),
             ("stream_sha256", pa.string()),
-            ("source", pa.list_(pa.struct(box))),
+            ("source", boxes),
             ("objects", pa.list_(pa.struct(box + found))),
-            ("versions", pa.list_(pa.struct([*version, ("detections", pa.list_(pa.struct(box)))]))),
+            ("versions", pa.list_(pa.struct([*version, ("detections", boxes)]))),
+            *(optional if further else []),
         ]
     )

@@ -5,6 +5,10 @@
     STORE/streams/NAME.266         its versions, lowest QP first: one stream that any VVC decoder plays (.265: HEVC)
 
 A picture is done when its record is there. The stream is published first, so a record never lacks its stream.
+
+What was coded at another scale is a store of its own below the store:
+
+    STORE/scale-0.5/               manifest.json, pictures/ and streams/ as above
 """
 
 from __future__ import annotations
@@ -24,9 +28,10 @@ from vcmpipe.datasets.manifest import Manifest
 from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.frames import Frame, Yuv, read_picture, yuv_to_rgb
+from vcmpipe.frames import Frame, Yuv, read_picture, scale_rgb, scaled_size, yuv_to_rgb
 
 _RECORD = ".parquet"
+_SCALE = "scale-"
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,15 @@ class Store:
         with process.publish(file) as part:
             part.write_text(manifest.to_json(), encoding="utf-8")
         return cls(path, manifest)
+
+    def scaled(self) -> list[Store]:
+        """The stores of the other scales below this one, the largest scale first.
+
+        Raises:
+            InputError: The manifest of one is damaged.
+        """
+        folders = (path for path in self.path.glob(f"{_SCALE}*") if manifest_path(path).is_file())
+        return sorted(map(Store.open, folders), key=lambda store: -store.manifest.scale)
 
     def names(self) -> list[str]:
         """The pictures that are done, in order; a name is the picture's path below the folder of pictures."""
@@ -156,8 +170,12 @@ class Store:
 
     def version(self, record: PictureRecord, qp: int) -> Frame:
         """One version of a picture, decoded; see ``versions``."""
-        yuv, size = self.samples_of(record, qp), (record.width, record.height)
-        return Frame(0, yuv_to_rgb(yuv, self.manifest.colour, size), record.name)
+        rgb = yuv_to_rgb(self.samples_of(record, qp), self.manifest.colour, self.coded_size(record))
+        return Frame(0, scale_rgb(rgb, (record.width, record.height)), record.name)
+
+    def coded_size(self, record: PictureRecord) -> tuple[int, int]:
+        """Width and height of a picture's versions as they are coded."""
+        return scaled_size(record.width, record.height, self.manifest.scale)
 
     def samples_of(self, record: PictureRecord, qp: int) -> Yuv:
         """The decoded samples of one version; see ``versions``."""
@@ -191,6 +209,11 @@ class Store:
 def manifest_path(store: Path) -> Path:
     """Where a store's manifest is."""
     return store / "manifest.json"
+
+
+def scale_path(store: Path, scale: float) -> Path:
+    """Where the store of a scale is, of that at the source's size."""
+    return store if scale == 1.0 else store / f"{_SCALE}{scale:g}"
 
 
 def strings(found: NDArray[np.bool_], qps: NDArray[np.int64], ladder: Sequence[int]) -> list[str]:

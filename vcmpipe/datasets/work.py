@@ -1,4 +1,4 @@
-"""One picture of a JRD data set: coded at every QP, with detections in every version.
+"""One picture of a JRD data set at one scale: coded at every QP, with detections in every version.
 
 What a worker needs is picklable, and what it gives back are bytes: a worker may be a thread here or a process on
 another machine, and needs no folder in common with the caller.
@@ -20,11 +20,12 @@ from vcmpipe.coding.faults import blamed_on, check_fidelity
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.datasets.manifest import Manifest
-from vcmpipe.datasets.records import PictureRecord, matched
+from vcmpipe.datasets.records import Looks, PictureRecord, matched
 from vcmpipe.detection import load_detector
+from vcmpipe.detection.judges import load_judges
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
-from vcmpipe.frames import Frame, decode_picture
+from vcmpipe.frames import Frame, decode_picture, scaled_size
 from vcmpipe.measurement import search_qps
 from vcmpipe.tasks import DetectionTask, Task
 
@@ -48,6 +49,7 @@ class Recipe:
         detector: The detector, as ``load_detector`` takes it.
         device: Where it runs.
         jobs: Pictures that it may see at the same time.
+        further: The further judges, as ``load_judges`` takes them.
     """
 
     manifest: Manifest
@@ -55,6 +57,7 @@ class Recipe:
     detector: str
     device: str
     jobs: int
+    further: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -63,7 +66,8 @@ class Recipe:
 
     def coder(self, encoder: Encoder, frame: Frame) -> SegmentCoder:
         """What codes a picture."""
-        return SegmentCoder(encoder, frame, spec=self.manifest.colour, preset=self.manifest.preset)
+        size = scaled_size(frame.width, frame.height, self.manifest.scale)
+        return SegmentCoder(encoder, frame, coded_size=size, spec=self.manifest.colour, preset=self.manifest.preset)
 
 
 @dataclass(frozen=True)
@@ -76,19 +80,22 @@ class Failure:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A picture that is done: its record and its stream."""
+    """A picture that is done at a scale: its record and its stream."""
 
     record: PictureRecord
     stream: bytes
+    scale: float
 
 
 @lru_cache(maxsize=2)
-def _detector(spec: str, device: str, jobs: int) -> Detector:
-    return load_detector(spec, device=device, jobs=jobs)
+def load_detectors(spec: str, further: tuple[str, ...], device: str, jobs: int) -> tuple[Detector, ...]:
+    """The detector and the further judges, once per process."""
+    first = load_detector(spec, device=device, jobs=jobs)
+    return first, *load_judges(first, further, device=device, jobs=jobs)
 
 
-def load_parts(recipe: Recipe) -> tuple[Encoder, Detector]:
-    """The encoder and the detector of a recipe, the detector once per process.
+def load_parts(recipe: Recipe) -> tuple[Encoder, tuple[Detector, ...]]:
+    """The encoder, and the detector and the further judges of a recipe, these once per process.
 
     Raises:
         InputError: They are missing here, or are others than those that the recipe means.
@@ -99,13 +106,15 @@ def load_parts(recipe: Recipe) -> tuple[Encoder, Detector]:
             f"{platform.node()} has the encoder {recipe.encoder} as {encoder.build}, the store was begun with "
             f"{recipe.manifest.encoder_build}: install the same one there"
         )
-    detector = _detector(recipe.detector, recipe.device, recipe.jobs)
-    if detector.digest != recipe.manifest.detector_digest:
-        raise InputError(
-            f"{platform.node()} has other weights as {recipe.detector}: SHA-256 {detector.digest[:12]}..., the store "
-            f"was begun with {recipe.manifest.detector_digest[:12]}...; copy the same file there"
-        )
-    return encoder, detector
+    detectors = load_detectors(recipe.detector, recipe.further, recipe.device, recipe.jobs)
+    wanted = (recipe.manifest.detector_digest, *(judge.digest for judge in recipe.manifest.judges))
+    for name, detector, digest in zip((recipe.detector, *recipe.further), detectors, wanted, strict=True):
+        if detector.digest != digest:
+            raise InputError(
+                f"{platform.node()} has other weights as {name}: SHA-256 {detector.digest[:12]}..., the store "
+                f"was begun with {digest[:12]}...; copy the same file there"
+            )
+    return encoder, detectors
 
 
 def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
@@ -122,49 +131,62 @@ def code_picture(recipe: Recipe, name: str, data: bytes) -> Finished | Failure:
 
 
 def _code(recipe: Recipe, name: str, data: bytes) -> Finished:
-    encoder, detector = load_parts(recipe)
+    encoder, detectors = load_parts(recipe)
     frame = Frame(0, decode_picture(data, Path(name)), name)
-    versions = Versions(recipe.coder(encoder, frame), detector)
+    versions = Versions(recipe.coder(encoder, frame), detectors)
     qps = recipe.manifest.qps
-    source = detector.detect([frame])[0]
+    sources = [detector.detect([frame])[0] for detector in detectors]
+    source = sources[0]
     with blamed_on(encoder, name):
         if recipe.manifest.search:
             count = len(recipe.task.reference([source]))
             search_qps(count, qps, lambda some: matched(source, versions.detect(some), recipe.task).found)
         else:
             versions.detect(qps)
-    return versions.finished(source, hashlib.sha256(data).hexdigest(), recipe.task)
+    record, stream = versions.finished(sources, hashlib.sha256(data).hexdigest(), recipe.task)
+    return Finished(record, stream, recipe.manifest.scale)
 
 
 @dataclass
 class Versions:
-    """The versions of one picture, each coded and detected in once."""
+    """The versions of one picture at one scale, each coded once and looked at once by each of the detectors."""
 
     coder: SegmentCoder
-    detector: Detector
-    seen: dict[int, tuple[CodedSegment, float, sv.Detections]] = field(default_factory=dict)
+    detectors: Sequence[Detector]
+    seen: dict[int, tuple[CodedSegment, float, tuple[sv.Detections, ...]]] = field(default_factory=dict)
 
     def detect(self, qps: Sequence[int]) -> list[sv.Detections]:
-        """What the detector reports at each QP."""
+        """What the first detector reports at each QP."""
         missing = [qp for qp in qps if qp not in self.seen]
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             coded = self.coder.uniform(batch)
             decoded = [self.coder.decode_still(version) for version in coded]
-            found = self.detector.detect([frame for frame, _ in decoded])
-            for qp, version, (_, psnr), detections in zip(batch, coded, decoded, found, strict=True):
+            frames = [frame for frame, _ in decoded]
+            looks = zip(*(detector.detect(frames) for detector in self.detectors), strict=True)
+            for qp, version, (_, psnr), detections in zip(batch, coded, decoded, looks, strict=True):
                 # A QP that the encoder bent to its range would be a label of another QP.
                 assert version.qps == (qp,)
                 check_fidelity(psnr, (qp,))
                 self.seen[qp] = version, psnr, detections
-        return [self.seen[qp][2] for qp in qps]
+        return [self.seen[qp][2][0] for qp in qps]
 
-    def finished(self, source: sv.Detections, digest: str, task: Task) -> Finished:
-        """Everything that was coded and seen, as a record and one stream."""
+    def uncoded(self) -> list[sv.Detections | None]:
+        """What each detector reports on the scaled picture itself; None at the source's size."""
+        if not self.coder.scaled:
+            return [None] * len(self.detectors)
+        frame = self.coder.uncoded()
+        return [detector.detect([frame])[0] for detector in self.detectors]
+
+    def finished(self, sources: Sequence[sv.Detections], digest: str, task: Task) -> tuple[PictureRecord, bytes]:
+        """Everything that was coded and seen, as a record and one stream; ``sources``: by each of the detectors."""
         qps = sorted(self.seen)
         streams = [self.seen[qp][0].data for qp in qps]
         stream = b"".join(streams)
-        detections = [self.seen[qp][2] for qp in qps]
+        own, *further = (
+            Looks(source, [self.seen[qp][2][n] for qp in qps], uncoded)
+            for n, (source, uncoded) in enumerate(zip(sources, self.uncoded(), strict=True))
+        )
         sizes = np.array([len(data) for data in streams], dtype=np.int64)
         record = PictureRecord(
             name=self.coder.segment.source,
@@ -176,8 +198,10 @@ class Versions:
             psnr_y=np.array([self.seen[qp][1] for qp in qps], dtype=np.float64),
             offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)[: len(qps)],
             stream_sha256=hashlib.sha256(stream).hexdigest(),
-            seen_in_source=source,
-            seen_in_versions=detections,
-            **vars(matched(source, detections, task)),
+            seen_in_source=own.source,
+            seen_in_versions=own.versions,
+            seen_uncoded=own.uncoded,
+            judges={each.name: looks for each, looks in zip(self.detectors[1:], further, strict=True)},
+            **vars(matched(own.source, own.versions, task)),
         )
-        return Finished(record, stream)
+        return record, stream

@@ -76,7 +76,11 @@ IMPORTERS = Registry(
 EXPORTERS = Registry(
     "layout",
     "vcmpipe.exporters",
-    {"labels": "vcmpipe.datasets.exporters.labels:write", "ow-jrd": "vcmpipe.datasets.exporters.ow_jrd:write"},
+    {
+        "labels": "vcmpipe.datasets.exporters.labels:write",
+        "losses": "vcmpipe.datasets.exporters.losses:write",
+        "ow-jrd": "vcmpipe.datasets.exporters.ow_jrd:write",
+    },
 )
 
 __all__ = [

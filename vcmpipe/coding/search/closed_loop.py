@@ -14,9 +14,8 @@ from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.search.segment_search import Searched, SearchRules, search_segment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
-from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection.judges import load_judges
 from vcmpipe.detection.naming import detect_named
-from vcmpipe.detection.views import VIEWS, viewed
 from vcmpipe.errors import VcmError
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, VerificationRecord
 from vcmpipe.tasks import Constraint, Constraints
@@ -43,12 +42,7 @@ def rules_of(options: EncodeOptions) -> SearchRules:
 
 def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
     """The detectors that ``--verify-with`` names; the name of a view is one of the pipeline's own detector."""
-    return [
-        viewed(pipeline.detector, name)
-        if name in VIEWS
-        else load_detector(resolve_detector_spec(name), jobs=pipeline.jobs, device=options.device)
-        for name in options.judges
-    ]
+    return load_judges(pipeline.detector, options.judges, jobs=pipeline.jobs, device=options.device)
 
 
 class ClosedLoop:
