@@ -176,6 +176,8 @@ def column(name: str, values: object) -> object:
         (lambda table: table.drop_columns(["score"]), "is no loss table"),
         (lambda table: table.drop_columns(["found"]), "is no loss table"),
         (column("score", pa.array(["a", "b"])), "is damaged"),
+        (column("item", pa.array(["detection", "tower"])), "items are to be detection and tile"),
+        (column("score", pa.array([0.5, None])), "nothing may lack"),
         (column("lost", pa.array([[1, 251], [1, 2]], pa.list_(pa.uint8()))), "'lost' has a value outside 0..250"),
         (column("found", pa.array([[1, 2], [1, 1]], pa.list_(pa.uint8()))), "'found' has a value outside 0..1"),
         (column("lost", pa.array([[1, 2], [1, 2]])), "'lost' holds list"),

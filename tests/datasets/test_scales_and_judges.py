@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from vcmpipe.datasets.loss_table import UNCODED, LossTable
 from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.verification import verify_store
+from vcmpipe.datasets.work import Failure, Recipe, code_picture
 from vcmpipe.detection import load_detector
 from vcmpipe.detection.views import viewed
 from vcmpipe.encoders import load_encoder
@@ -213,6 +215,25 @@ def test_a_judge_that_has_not_seen_every_version(both: Store) -> None:
     data = dataclasses.replace(record, judges=record.judges | {FLIP: looks}).to_parquet()
     with pytest.raises(InputError, match="is a damaged picture record"):
         PictureRecord.from_parquet(data, "x")
+
+
+@pytest.mark.parametrize(
+    ("digests", "named"),
+    [({}, ""), ({FLIP: "1" * 64}, "has other weights as flip: SHA-256"), ({SHRINK: "2" * 64}, "has other weights as")],
+)
+def test_a_worker_elsewhere_looks_with_the_same_judges(
+    pictures: Path, both: Store, digests: dict[str, str], named: str
+) -> None:
+    (half,) = both.scaled()
+    judges = [dataclasses.replace(each, digest=digests.get(each.name, each.digest)) for each in half.manifest.judges]
+    manifest = dataclasses.replace(half.manifest, judges=tuple(judges))
+    recipe = pickle.loads(pickle.dumps(Recipe(manifest, "vvenc", "demo", "auto", 1, ("flip", "shrink"))))
+    result = code_picture(recipe, "scene0.png", (pictures / "scene0.png").read_bytes())
+    if isinstance(result, Failure):
+        assert named and named in result.reason
+    else:
+        assert not named and result.scale == 0.5
+        assert result.record.to_parquet() == half.record_path("scene0.png").read_bytes()
 
 
 def test_a_scale_is_a_store_for_other_commands(both: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,6 +198,8 @@ class LossTable:
         if absent:
             raise InputError(f"a loss table has no column {absent[0]!r}")
         item = self.table["item"]
+        if not item.isin(_ITEMS).all() or self.table[list(COLUMNS)].isna().any(axis=None):
+            raise InputError(f"a loss table's items are to be {' and '.join(_ITEMS)}, and nothing may lack of them")
         for column, which in (("lost", item == "detection"), ("false_alarms", item == "tile")):
             if not (self.table[column].notna() == which).all():
                 raise InputError(f"a loss table's column {column!r} does not fit its items")
@@ -259,9 +261,10 @@ class LossTable:
 
     def _values(self, column: pd.Series[Any]) -> NDArray[np.float32]:
         values = np.full((len(column), len(self.scales) * len(self.qps)), np.nan, np.float32)
-        for row, own in zip(values, column, strict=True):
-            if own is not None:
-                row[:] = np.where(own == NOT_CODED, np.nan, own) if own.dtype == np.uint8 else own
+        own = [row for row in column if row is not None]
+        if own:
+            known = np.stack(own)
+            values[column.notna()] = np.where(known == NOT_CODED, np.nan, known) if known.dtype == np.uint8 else known
         return values.reshape(len(column), len(self.scales), len(self.qps))
 
     def save(self, path: Path | str) -> None:
