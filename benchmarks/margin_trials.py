@@ -28,10 +28,12 @@ from vcmpipe.measurement.labels import DEFAULT_RULE
 from vcmpipe.measurement.sweep import Recognition
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.tasks import Reference
-from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, Thresholds, features, probe
+from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, Thresholds, features
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware
+from vcmpipe.thresholds.looks import LOOKS
 from vcmpipe.training.aware_data import AwareData
+from vcmpipe.training.described import Described, described
 from vcmpipe.training.detector_aware import AwareOptions, fit, fold_of
 
 Answers = Callable[[Frame, sv.Detections], Thresholds]
@@ -147,23 +149,16 @@ class CrossValidated:
 
     @cached_property
     def data(self) -> AwareData:
-        """The recognisable objects, described anew."""
+        """The recognisable objects, described anew; pictures by their files' names."""
         parts = []
         for name, rows in self._rows.groupby("picture", sort=True):
-            (frame,) = open_source(str(self._pictures[str(name)]))
-            found = detections_of(rows)
-            size = self._detector.input_size(frame.width, frame.height)
-            parts.append(
-                AwareData(
-                    features.describe(frame, found, size),
-                    probe.probe(self._detector, frame, found),
-                    rows["class_id"].to_numpy(np.int64),
-                    strings_of(rows),
-                    np.zeros(len(rows), np.int64),
-                    np.full(len(rows), self._pictures[str(name)].name),
-                )
-            )
-        names = ("features", "probe", "class_id", "found", "label", "picture")
+            kinds, boxes = rows["class_id"].to_numpy(np.int64), rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
+            picture = Described(self._pictures[str(name)], "", boxes)
+            known, looked = described(picture, rows["score"].to_numpy(np.float32), kinds, self._detector, LOOKS, None)
+            label = np.zeros(len(rows), np.int64)
+            of_picture = np.full(len(rows), self._pictures[str(name)].name)
+            parts.append(AwareData(known, looked, kinds, strings_of(rows), label, of_picture))
+        names = ("features", "looked", "class_id", "found", "label", "picture")
         every = AwareData(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
         return every.relabelled(DEFAULT_RULE)
 
@@ -175,9 +170,9 @@ class CrossValidated:
         predictors: list[ThresholdPredictor] = []
         for k in range(self._folds):
             seen = data[turn != k]
-            plain, probed = (fit(rows, seen, how) for rows in (seen.features, np.hstack([seen.features, seen.probe])))
+            plain, looked = (fit(rows, seen, how) for rows in (seen.features, np.hstack([seen.features, seen.looked])))
             card = {"detector_digest": self._detector.digest, "detector": self._detector.name}
-            weights = AwareWeights(plain, probed, features.Canvas.of(self._detector.input_size), card)
+            weights = AwareWeights(plain, looked, features.Canvas.of(self._detector.input_size), card)
             predictors.append(DetectorAware(weights, self._detector))
         return dict(zip(data.picture.tolist(), turn.tolist(), strict=True)), predictors
 

@@ -1,8 +1,10 @@
-"""Cross-validate ``detector_aware`` on a JRD store beside the constant baseline, and print the table.
+"""Cross-validate the thresholds of ``detector_aware`` beside the constant baseline, by what it looks at.
 
-    python benchmarks/predictor_crossval.py --data STORE --detector yolox_nano.onnx --leave-out FOLDER:40
+    python benchmarks/predictor_crossval.py --data datasets/coco-yolox-nano.parquet --images IMAGES \
+        --detector yolox_nano.onnx --leave-out coco-dev:40
 
-``--leave-out FOLDER:N`` keeps out the N pictures of a folder with the smallest numbers, for other measurements.
+``--data`` is a label table or a built store. ``--leave-out FOLDER:N`` keeps out the N pictures of a folder with the
+smallest names, for other measurements.
 E_A is the mean of |predicted - label| over recognisable objects; its ratio is to always giving the median label of the
 training folds. Intervals: 95 % of 2,000 bootstrap samples of pictures.
 """
@@ -16,32 +18,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.datasets.store import Store
+from vcmpipe.datasets.label_table import load_samples
+from vcmpipe.datasets.samples import Samples
 from vcmpipe.detection import load_detector
 from vcmpipe.measurement.labels import DEFAULT_RULE, RULES
-from vcmpipe.thresholds import Thresholds, probe
+from vcmpipe.thresholds import Thresholds
 from vcmpipe.training.aware_data import AwareData, collect
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate
 
 
-def remaining(store: Store, leave_out: str, images: Path | None = None) -> set[str]:
-    """The store's pictures without the N first ones of a folder."""
-    names = set(store.names())
-    if leave_out:
-        folder, _, count = leave_out.rpartition(":")
-        # By the folder itself, not by what the store has of it: a store may be unfinished.
-        files = sorted(((images or store.images) / folder).iterdir(), key=lambda path: int(path.stem))[: int(count)]
-        names -= {f"{folder}/{path.name}" for path in files}
-    return names
+def remaining(samples: Samples, leave_out: str) -> set[str]:
+    """The data set's pictures without the N first ones of a folder."""
+    names = sorted({str(name) for name in samples.table["picture"]})
+    if not leave_out:
+        return set(names)
+    folder, _, count = leave_out.rpartition(":")
+    left = [name for name in names if name.startswith(f"{folder}/")]
+    return set(names) - set(left[: int(count)])
 
 
 def parser() -> argparse.ArgumentParser:
     """Options that training and cross-validation share."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", required=True, help="the JRD store")
-    options.add_argument("--detector", required=True, help="the detector that the store was made with")
+    options.add_argument("--data", required=True, help="a label table (.parquet) or a JRD store")
+    options.add_argument("--detector", required=True, help="the detector that it was made with")
     options.add_argument("--leave-out", default="", metavar="FOLDER:N")
-    options.add_argument("--images", type=Path, help="where the store's pictures are now, if they have moved")
+    options.add_argument("--images", type=Path, help="the folder that picture names start from")
     options.add_argument("--cache", type=Path, help="a folder for computed features")
     return options
 
@@ -64,11 +66,7 @@ def report(data: AwareData, options: AwareOptions, repeats: int) -> None:
         f"constant E_A {base.mean():.3f}"
     )
     print("| predictor | decision | E_A | of the constant's | 95 % | bias | lost at risk 0.1 |\n" + "|---" * 7 + "|")
-    titles = {
-        "plain": "features alone",
-        "used": f"probe from {probe.FROM_OBJECTS} objects on",
-        "probed": "probe always",
-    }
+    titles = {"plain": "features alone", "looked": "with more looks"}
     for key, title in titles.items():
         masses = [Thresholds(mass, np.ones(len(data), dtype=bool)) for mass in getattr(answers, key)]
         lost = np.mean([(t.quantile(0.1) > data.label).mean() for t in masses])
@@ -93,10 +91,10 @@ def main() -> None:
     options = parser()
     options.add_argument("--repeats", type=int, default=10, help="times that the pictures are dealt into five folds")
     args = options.parse_args()
-    store = Store.open(args.data)
+    samples = load_samples(args.data)
     detector = load_detector(args.detector, jobs=1)
     every = collect(
-        store, detector, names=remaining(store, args.leave_out, args.images), images=args.images, cache=args.cache,
+        samples, detector, names=remaining(samples, args.leave_out), images=args.images, cache=args.cache,
         progress=lambda name: print(name, file=sys.stderr),
     )  # fmt: skip
     for rule in (DEFAULT_RULE, *(rule for rule in RULES if rule != DEFAULT_RULE)):

@@ -69,7 +69,7 @@ def detectors_of(paths: Sequence[Path], views: Sequence[str]) -> dict[str, Detec
     return plain | seen | {f"{stem}-{name}": viewed(own, name) for stem, own in others for name in views}
 
 
-def make(path: Path, encoder: Encoder, detectors: dict[str, Detector]) -> Table:
+def make(path: Path, encoder: Encoder, detectors: dict[str, Detector], ladder: Sequence[int] = QPS) -> Table:
     """Code a picture at every scale and QP, and detect in all of it."""
     (frame,) = open_source(str(path))
     scales, qps, bits = [], [], []
@@ -86,7 +86,7 @@ def make(path: Path, encoder: Encoder, detectors: dict[str, Detector]) -> Table:
         scales.append(scale), qps.append(-1), bits.append(0)
         look(frame if scale == 1.0 else coder.uncoded())
         try:
-            versions.append((scale, coder, coder.uniform(QPS)))
+            versions.append((scale, coder, coder.uniform(ladder)))
         except VcmError as error:
             print(f"{path.name} at {scale}: {error}")
     for scale, coder, coded in versions:
@@ -131,13 +131,15 @@ def tables(folder: Path, pictures: Sequence[str] | None = None) -> list[Table]:
     return [load(file) for file in files if pictures is None or file.name.removesuffix(".npz") in pictures]
 
 
-def collect(paths: Sequence[Path], folder: Path, detectors: dict[str, Detector], jobs: int) -> Iterator[str]:
+def collect(
+    paths: Sequence[Path], folder: Path, detectors: dict[str, Detector], jobs: int, ladder: Sequence[int] = QPS
+) -> Iterator[str]:
     """Make the tables that a folder does not have yet."""
     folder.mkdir(parents=True, exist_ok=True)
     encoder = load_encoder("vvenc")
 
     def one(path: Path) -> str:
-        save(folder / f"{path.name}.npz", make(path, encoder, detectors))
+        save(folder / f"{path.name}.npz", make(path, encoder, detectors, ladder))
         return path.name
 
     missing = [path for path in paths if not (folder / f"{path.name}.npz").is_file()]
@@ -154,6 +156,7 @@ def main() -> None:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--bench-set", action="store_true", help="the bench set alone; default: all but it")
     part.add_argument("--all", action="store_true", help="every picture: the folder has none of the bench set")
+    parser.add_argument("--every", type=int, default=1, help="take only every so many QPs: for tables to learn from")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
@@ -163,7 +166,7 @@ def main() -> None:
         names = names[:BENCH_SET] if args.bench_set else names[BENCH_SET:]
     paths = [found[name] for name in names[: args.limit]]
     done = len(paths) - sum(not (args.out / f"{path.name}.npz").is_file() for path in paths)
-    for name in collect(paths, args.out, detectors_of(args.detectors, args.views), args.jobs):
+    for name in collect(paths, args.out, detectors_of(args.detectors, args.views), args.jobs, QPS[:: args.every]):
         done += 1
         print(f"{done}/{len(paths)} {name}", flush=True)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +19,12 @@ from vcmpipe.detection.demo import DemoDetector
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.measurement.labels import label
-from vcmpipe.thresholds import ThresholdPredictor, probe
+from vcmpipe.thresholds import ThresholdPredictor, features
 from vcmpipe.thresholds.aware_model import Regression, split_normal
-from vcmpipe.thresholds.detector_aware import (
-    PLAIN_FEATURES,
-    PROBED_FEATURES,
-    AwareWeights,
-    DetectorAware,
-    detector_aware,
-)
+from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware, detector_aware
 from vcmpipe.thresholds.features import Canvas
+from vcmpipe.thresholds.looks import FEATURES, LOOKS, Look, look_again
+from vcmpipe.thresholds.looks import names as look_names
 from vcmpipe.training.aware_data import AwareData
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate, fit, fold_of, gdsl_targets
 
@@ -35,20 +34,20 @@ CANVAS = Canvas(384, 288, False)
 def synthetic(count: int = 300, seed: int = 0) -> AwareData:
     """Objects whose threshold is a known line in two features and a class, with some noise."""
     rng = np.random.default_rng(seed)
-    rows, probed = rng.normal(size=(count, len(PLAIN_FEATURES))), rng.normal(size=(count, len(probe.NAMES)))
+    rows, looked = rng.normal(size=(count, len(features.NAMES))), rng.normal(size=(count, len(look_names(LOOKS))))
     kinds = rng.integers(0, 4, count)
-    threshold = 42 + 5 * rows[:, 0] - 3 * rows[:, 5] + 3 * probed[:, 0] + 2.0 * (kinds == 2) + rng.normal(0, 1, count)
+    threshold = 42 + 5 * rows[:, 0] - 3 * rows[:, 5] + 3 * looked[:, 0] + 2.0 * (kinds == 2) + rng.normal(0, 1, count)
     found = np.arange(64)[None, :] <= np.clip(np.rint(threshold), 1, 62)[:, None]
     labels, _ = label(found, np.arange(64))
     pictures = np.array([f"p{i // 6}" for i in range(count)])
-    return AwareData(rows, probed, kinds, found, labels, pictures)
+    return AwareData(rows, looked, kinds, found, labels, pictures)
 
 
 def weights(digest: str = "a" * 64) -> AwareWeights:
     data = synthetic(120)
-    both = np.hstack([data.features, data.probe])
-    plain, probed = (fit(rows, data, AwareOptions()) for rows in (data.features, both))
-    return AwareWeights(plain, probed, CANVAS, {"detector": "demo", "detector_digest": digest, "predictor": "x"})
+    both = np.hstack([data.features, data.looked])
+    plain, looked = (fit(rows, data, AwareOptions()) for rows in (data.features, both))
+    return AwareWeights(plain, looked, CANVAS, {"detector": "demo", "detector_digest": digest, "predictor": "x"})
 
 
 def test_training_finds_a_known_rule() -> None:
@@ -56,17 +55,15 @@ def test_training_finds_a_known_rule() -> None:
     answers = cross_validate(data, AwareOptions(), repeats=1)
     qps = np.arange(64)
     base = np.abs(answers.constant[0] - data.label).mean()
-    assert np.abs(answers.probed[0] @ qps - data.label).mean() < 0.35 * base
+    assert np.abs(answers.looked[0] @ qps - data.label).mean() < 0.35 * base
     plain = np.abs(answers.plain[0] @ qps - data.label).mean()
-    assert 0.35 * base < plain < 0.7 * base  # what only the probe knows is missed
-    # Pictures have six objects here: all are probed.
-    assert np.array_equal(answers.used, answers.probed)
+    assert 0.35 * base < plain < 0.7 * base  # what only the looks know is missed
 
 
 def test_nothing_is_learned_from_noise() -> None:
     data = synthetic(200)
     shuffled = AwareData(
-        data.features, data.probe, data.class_id, *(v[::-1] for v in (data.found, data.label)), data.picture
+        data.features, data.looked, data.class_id, *(v[::-1] for v in (data.found, data.label)), data.picture
     )
     answers = cross_validate(shuffled, AwareOptions(ridge=30.0), repeats=1)
     ratio = np.abs(answers.plain[0] @ np.arange(64) - shuffled.label).mean()
@@ -103,7 +100,7 @@ def test_files_come_back(tmp_path: Path) -> None:
     made.save(tmp_path / "w.safetensors")
     read = AwareWeights.load(tmp_path / "w.json")
     data = synthetic(20, seed=5)
-    assert read.canvas == CANVAS and read.probed is not None
+    assert read.canvas == CANVAS and read.looked is not None and read.looks == LOOKS and read.losses is None
     assert read.plain.mass(data.features, data.class_id) == pytest.approx(
         made.plain.mass(data.features, data.class_id), abs=1e-4
     )
@@ -136,7 +133,7 @@ def test_bad_files(tmp_path: Path) -> None:
     ):
         changed = {k: v for k, v in (tensors | {key: value}).items() if v is not None}
         with pytest.raises(InputError, match=says):
-            Regression.from_tensors(changed, "plain", len(PLAIN_FEATURES), "w")
+            Regression.from_tensors(changed, "plain", len(features.NAMES), "w")
 
 
 @pytest.fixture(scope="module")
@@ -144,24 +141,73 @@ def demo() -> DemoDetector:
     return DemoDetector(jobs=1)
 
 
-def test_with_and_without_a_probe(demo: DemoDetector) -> None:
+def test_with_and_without_looks(demo: DemoDetector) -> None:
     frame = Frame(0, render_scene(910_100).rgb, "scene.png")
     objects = demo.detect([frame])[0]
     objects = objects[objects.confidence >= 0.3]
-    assert len(objects) >= probe.FROM_OBJECTS
     made = weights(demo.digest)
-    probing, plain = DetectorAware(made, demo), DetectorAware(made)
-    assert isinstance(probing, ThresholdPredictor)
-    assert probing.digest != plain.digest
-    with_probe, without = probing.predict(frame, objects).mass, plain.predict(frame, objects).mass
-    assert with_probe.shape == without.shape == (len(objects), 64)
-    assert np.abs(with_probe - without).max() > 0.01
-    assert np.array_equal(with_probe, probing.predict(frame, objects).mass)
-    few = objects[: probe.FROM_OBJECTS - 1]
-    assert np.array_equal(probing.predict(frame, few).mass, plain.predict(frame, few).mass)
-    rows = probe.probe(demo, frame, objects)
-    assert rows.shape == (len(objects), len(PROBED_FEATURES) - len(PLAIN_FEATURES)) and np.isfinite(rows).all()
-    assert len(probing.predict(frame, sv.Detections.empty())) == 0
+    looking, plain = DetectorAware(made, demo), DetectorAware(made)
+    assert isinstance(looking, ThresholdPredictor)
+    assert looking.digest != plain.digest
+    with_looks, without = looking.predict(frame, objects).mass, plain.predict(frame, objects).mass
+    assert with_looks.shape == without.shape == (len(objects), 64)
+    assert np.abs(with_looks - without).max() > 0.01
+    assert np.array_equal(with_looks, looking.predict(frame, objects).mass)
+    assert len(looking.predict(frame, sv.Detections.empty())) == 0
+    rare = DetectorAware(dataclasses.replace(made, looks_from=len(objects)), demo)
+    few = objects[:-1]
+    assert np.array_equal(rare.predict(frame, objects).mass, with_looks)
+    assert np.array_equal(rare.predict(frame, few).mass, plain.predict(frame, few).mass)
+    assert looking.forecast(frame, objects) is None  # these weights know no losses
+
+
+def test_what_looks_tell(demo: DemoDetector) -> None:
+    frame = Frame(0, render_scene(910_100).rgb, "scene.png")
+    objects = demo.detect([frame])[0]
+    rows = look_again(demo, frame, objects, LOOKS)
+    assert rows.shape == (len(objects), len(FEATURES) * len(LOOKS)) and np.isfinite(rows).all()
+    assert look_names(LOOKS)[:3] == tuple(f"scale 0.5, quality 20: {each}" for each in FEATURES)
+    (mild,) = (look_again(demo, frame, objects, [Look(quality=100)])[:, 2],)
+    assert (mild > rows[:, 2]).mean() > 0.5  # the drop of the score is less
+    assert look_again(demo, frame, objects, []).shape == (len(objects), 0)
+
+
+@pytest.mark.parametrize("look", [*LOOKS, Look(quality=10), Look(scale=0.35)])
+def test_looks_are_copies_of_the_same_size(look: Look) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+    kept = rgb.copy()
+    shown = look.copy(rgb)
+    assert shown.shape == rgb.shape and shown.dtype == np.uint8 and np.array_equal(rgb, kept)
+    assert np.abs(shown.astype(int) - rgb).mean() > 1
+    assert Look.read(look.written()) == look
+
+
+@pytest.mark.parametrize("content", [{"scale": 1.0}, {"scale": 0}, {"blur": -1}, {"quality": 0}, {"noise": 3}])
+def test_looks_that_make_no_sense(content: dict) -> None:
+    with pytest.raises(InputError, match="a look at a degraded picture is"):
+        Look.read(content)
+
+
+def test_weights_of_version_1_are_read(demo: DemoDetector) -> None:
+    """The card of an earlier version knew of one look, from some objects on."""
+    data = synthetic(120)
+    one = np.hstack([data.features, data.looked[:, :3]])
+    plain, probed = (fit(rows, data, AwareOptions()) for rows in (data.features, one))
+    from safetensors.numpy import save
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "old.safetensors"
+        blob = save(plain.tensors("plain") | probed.tensors("probed"))
+        path.write_bytes(blob)
+        card = {"kind": "detector_aware", "version": 1, "sha256": hashlib.sha256(blob).hexdigest(), "detector": "demo"}
+        card |= {"detector_digest": demo.digest, "features": list(features.NAMES), "canvas": [384, 288]}
+        card |= {"keeps_aspect": False, "probe": {"quality": 10, "from_objects": 5, "features": []}}
+        path.with_suffix(".json").write_text(json.dumps(card))
+        read = AwareWeights.load(path)
+    assert read.looks == (Look(quality=10),) and read.looks_from == 5 and read.losses is None
+    assert read.looked is not None and read.looked.mass(one, data.class_id) == pytest.approx(
+        probed.mass(one, data.class_id), abs=1e-4
+    )
 
 
 def test_bad_boxes_and_unknown_classes(demo: DemoDetector, make_frame: Callable[..., Frame]) -> None:

@@ -13,13 +13,14 @@ import supervision as sv
 from vcmpipe.cli import main
 from vcmpipe.config import DatasetBuildOptions, TrainOptions
 from vcmpipe.datasets.build import build
+from vcmpipe.datasets.label_table import label_table
 from vcmpipe.datasets.scenes import render_scene
 from vcmpipe.datasets.store import Store
 from vcmpipe.detection.demo import DemoDetector
 from vcmpipe.errors import InputError
 from vcmpipe.frames import write_png
 from vcmpipe.measurement.labels import fill, label
-from vcmpipe.thresholds import features, probe
+from vcmpipe.thresholds import features, looks
 from vcmpipe.thresholds.detector_aware import AwareWeights
 from vcmpipe.training.aware_data import AwareData, collect
 from vcmpipe.training.detector_aware import AwareOptions
@@ -52,6 +53,18 @@ def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+class Silent:
+    """A detector that must not be asked."""
+
+    def __init__(self, detector: DemoDetector) -> None:
+        self.name, self.digest, self.classes, self.input_size = (
+            detector.name, detector.digest, detector.classes, detector.input_size,
+        )  # fmt: skip
+
+    def detect(self, frames: object) -> list[sv.Detections]:
+        raise AssertionError("everything is in the cache")
+
+
 def options(store: Path, out: Path, **changes: object) -> TrainOptions:
     return TrainOptions(model="detector_aware", data=str(store), out=str(out), detector="demo", **changes)  # type: ignore[arg-type]
 
@@ -62,8 +75,9 @@ def equal(one: AwareData, two: AwareData) -> bool:
 
 def test_what_is_collected_is_what_the_predictor_will_see(store: Path, demo: DemoDetector, tmp_path: Path) -> None:
     opened, told = Store.open(store), []
-    data = collect(opened, demo, cache=tmp_path / "kept", progress=told.append)
-    assert told == opened.names() and set(data.picture) <= set(told) and len(data) > 30
+    samples = label_table(opened)
+    data = collect(samples, demo, cache=tmp_path / "kept", progress=told.append)
+    assert told == sorted(set(samples.table["picture"])) and set(data.picture) <= set(told) and len(data) > 30
     name = str(data.picture[0])
     record, mine = opened.record(name), data[data.picture == name]
     frame = opened.source(name)
@@ -73,13 +87,17 @@ def test_what_is_collected_is_what_the_predictor_will_see(store: Path, demo: Dem
     kept = recognisable & (labels > 0)
     size = demo.input_size(frame.width, frame.height)
     assert np.array_equal(mine.features, features.describe(frame, objects, size)[kept])
-    assert np.array_equal(mine.probe, probe.probe(demo, frame, objects)[kept])
+    assert np.array_equal(mine.looked, looks.look_again(demo, frame, objects)[kept])
     assert np.array_equal(mine.label, labels[kept]) and np.array_equal(mine.found, found[kept])
     assert np.array_equal(mine.class_id, record.class_id[kept])
-    # From the cache the same, without looking at a picture.
-    again = collect(opened, demo, cache=tmp_path / "kept", images=tmp_path / "nowhere")
+    # From the cache the same, without looking again.
+    again = collect(samples, Silent(demo), cache=tmp_path / "kept")
     assert equal(data, again)
-    some = collect(opened, demo, names=told[:3], cache=tmp_path / "kept")
+    with pytest.raises(InputError, match="--images names the folder of the pictures"):
+        collect(samples, demo, images=tmp_path / "nowhere")
+    with pytest.raises(InputError, match="has changed since"):
+        collect(samples, demo, digests={told[0]: "0" * 64})
+    some = collect(samples, demo, names=told[:3], cache=tmp_path / "kept")
     assert set(some.picture) <= set(told[:3]) and 0 < len(some) < len(data)
 
 
@@ -87,13 +105,13 @@ def test_a_store_of_another_detector_is_refused(store: Path) -> None:
     other = DemoDetector(jobs=1)
     other.digest = "f" * 64
     with pytest.raises(InputError, match=r"was made with demo; .* is another detector"):
-        collect(Store.open(store), other)
+        collect(label_table(Store.open(store)), other)
 
 
 def test_the_command_writes_weights_that_encode_and_evaluate_take(store: Path, run: Path, tmp_path: Path, capsys):
     weights = run / "weights.safetensors"
     made = AwareWeights.load(weights)
-    assert made.probed is not None and made.card["detector"] == "demo" and made.card["seed"] == 0
+    assert made.looked is not None and made.card["detector"] == "demo" and made.card["seed"] == 0
     assert len(made.card["learned_from"]) == made.card["pictures"] <= SCENES
     assert 0 < made.card["cross_validated"]["E_A"] < 20
     words = ["--detector", "demo", "--predictor", f"detector_aware:{weights}", "--json"]
@@ -105,10 +123,10 @@ def test_the_command_writes_weights_that_encode_and_evaluate_take(store: Path, r
     judge += ["--rounds", "20"]
     assert main(judge) == 0
     plain = capsys.readouterr()
-    assert "judged without the second look" in plain.err and f"learned from {made.card['pictures']} of" in plain.err
+    assert "judged without the further looks" in plain.err and f"learned from {made.card['pictures']} of" in plain.err
     assert main([*judge, "--detector", "demo"]) == 0
     probed = capsys.readouterr()
-    assert "second look" not in probed.err and "learned from" in probed.err
+    assert "further looks" not in probed.err and "learned from" in probed.err
     one, two = json.loads(plain.out), json.loads(probed.out)
     assert one["trained_for"] == two["trained_for"] == one["measured_for"] == "demo"
     assert one["overall"]["error"] != two["overall"]["error"]
@@ -122,8 +140,8 @@ def test_the_command_writes_weights_that_encode_and_evaluate_take(store: Path, r
 
 
 def test_the_same_store_gives_the_same_weights(store: Path, run: Path, demo: DemoDetector, tmp_path: Path) -> None:
-    opened = Store.open(store)
-    train_on(opened, collect(opened, demo), demo, AwareOptions()).save(tmp_path / "same.safetensors")
+    samples = label_table(Store.open(store))
+    train_on(samples, collect(samples, demo), demo, AwareOptions()).save(tmp_path / "same.safetensors")
     assert (tmp_path / "same.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
 
 

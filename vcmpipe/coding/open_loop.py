@@ -25,6 +25,7 @@ from vcmpipe.qpmap.layout import PlanLimits
 from vcmpipe.qpmap.mfiba import by_importance, relative_distortion
 from vcmpipe.tasks import DetectionTask
 from vcmpipe.tasks.loss import AccuracyLoss
+from vcmpipe.thresholds.loss_curves import LossForecast, LossPredictor
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -96,12 +97,16 @@ class OpenLoop:
         self._views: dict[float, _View] = {}
 
     @cached_property
-    def mass(self) -> Floats:
-        """(N, 64) threshold masses of the detections that count, weak ones by the same predictor."""
-        coder = self.coder_at(1.0)
+    def forecast(self) -> LossForecast:
+        """What the detections that count should lose: the predictor's own forecast, else by its threshold masses."""
+        coder, predictor = self.coder_at(1.0), self.pipeline.predictor
+        frame = coder.segment.frames[0]
         with self.pipeline.watch.part("predict"):
-            predicted = self.pipeline.predictor.predict(coder.segment.frames[0], self.source, coder.of_frame(0))
-        return predicted.mass
+            own = predictor.forecast(frame, self.source) if isinstance(predictor, LossPredictor) else None
+            if own is not None:
+                return own
+            mass = predictor.predict(frame, self.source, coder.of_frame(0)).mass
+        return lambda scale, known: with_known(lost_shares(mass, scale=scale), known)
 
     @cached_property
     def hidden(self) -> tuple[Floats, Floats]:
@@ -154,7 +159,7 @@ class _View:
             shares = 1.0 - kept
             # False alarms, as far as there are some without coding.
             self.fixed = max(loop.loss_of.of(loop.source, seen) - float(loop.weights @ shares), 0.0)
-        losses = loop.weights[:, None] * with_known(lost_shares(loop.mass, scale=scale), shares)
+        losses = loop.weights[:, None] * loop.forecast(scale, shares)
         self.stakes = Stakes.of(
             np.asarray(loop.source.xyxy, np.float64).reshape(-1, 4) * self.factor,
             losses,

@@ -67,8 +67,12 @@ def operating_point(
     if calibration is None:
         return OperatingPoint(margin, scale, None, f"the predictor {predictor.name} is not calibrated")
     if unmet := calibration.unmet(asdict(options) | {"scale": scale}):
-        wanted = ", ".join(f"--{name.replace('_', '-')} {calibration.conditions[name]}" for name in unmet)
-        return OperatingPoint(margin, scale, None, f"it was counted with {wanted}")
+        counted = {name: calibration.conditions.get(name) for name in unmet}
+        wanted = ", ".join(
+            f"without --{name}" if value is None else f"with --{name.replace('_', '-')} {value}"
+            for name, value in counted.items()
+        )
+        return OperatingPoint(margin, scale, None, f"it was counted {wanted}")
     retention = expected_retention(predictor, margin)
     if retention is None:
         first, last = calibration.curve[0][0], calibration.curve[-1][0]

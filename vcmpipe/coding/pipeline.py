@@ -162,7 +162,7 @@ class Pipeline:
         # A predictor that is not used needs no remark.
         remark = (lambda message: None) if for_humans else warn
         name = options.predictor if qp is None else f"constant:{qp}"
-        self.predictor = predictor or load_predictor(name, self.detector, warn=remark)
+        self.predictor = predictor or load_predictor(name, self.detector, satisfy=options.satisfy, warn=remark)
         self._wanted: dict[str, Any] = {"scale": scale, "margin": margin, "qp": qp, "detector": self.detector.digest}
         self.settle()
 

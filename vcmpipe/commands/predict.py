@@ -139,7 +139,7 @@ def predict(
     else:
         jobs = worker_count(options.jobs)
         detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
-        predictor = predictor or load_predictor(spec, detector, warn=warn)
+        predictor = predictor or load_predictor(spec, detector, satisfy=options.satisfy, warn=warn)
         prediction = _of_objects(predictor, detector, source, options, progress)
     if options.out:
         with publish(Path(options.out)) as part:

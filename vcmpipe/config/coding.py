@@ -59,6 +59,13 @@ class ThresholdOptions(Options):
         help="quantile decision: the chance of losing an object that is accepted, by the predictor (0 up to 1); what "
         "that misses of a coded picture, the margin makes up for",
     )
+    satisfy: float | None = option(
+        None,
+        above=0,
+        high=1,
+        help="thresholds at which this share of a panel of detectors still finds each object, 0.5 to 1, where the "
+        "predictor knows one; default: those of the detector alone",
+    )
     task: str = option("detection", help="what has to be kept: detection (every object), or a plugin's name")
     score: float = option(0.3, low=0, high=1, help="detections below this confidence are not objects to be kept (0..1)")
 

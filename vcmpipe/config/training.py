@@ -17,6 +17,7 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "level": ("laser", "mtjnd"),
     "stage": ("laser",),
     "cache": ("laser",),
+    "losses": ("detector_aware",),
 }
 _MODELS = ("dt_jrd", "bc_jrd", "detector_aware", "laser", "mtjnd", "resjnd")
 
@@ -55,6 +56,11 @@ class TrainOptions(ObjectsOptions):
     )
     detector: str | None = option(
         None, help="detector_aware: the detector that the store was made with; default: VCMPIPE_DETECTOR, else auto"
+    )
+    losses: str | None = option(
+        None,
+        help="detector_aware: a loss table (dataset export losses) of the same pictures, to learn expected losses "
+        "over QP and scale from as well; default: thresholds alone",
     )
     init: str | None = option(
         None,

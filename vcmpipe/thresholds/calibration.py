@@ -108,7 +108,9 @@ class Calibration:
 
     def unmet(self, options: Mapping[str, Any]) -> list[str]:
         """The names of the conditions that options, by name, differ from."""
-        return [name for name, value in self.conditions.items() if options.get(name, value) != value]
+        # Nothing was counted for a panel of detectors.
+        conditions = {"satisfy": None} | dict(self.conditions)
+        return [name for name, value in conditions.items() if options.get(name, value) != value]
 
     def retention(self, margin: float) -> float | None:
         """The share that a margin is expected to keep; None outside what was counted."""

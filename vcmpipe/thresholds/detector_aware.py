@@ -1,10 +1,11 @@
-"""The predictor that knows what the detector saw: confidence, the scale it saw at, crowding, detail, and a probe."""
+"""The predictor that knows what the detector saw: confidence, the scale it saw at, crowding, detail, and more looks."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.thresholds import features, probe
-from vcmpipe.thresholds.aware_model import Regression
+from vcmpipe.thresholds import features
+from vcmpipe.thresholds.aware_model import Regression, split_normal
 from vcmpipe.thresholds.base import Coder, Thresholds
 from vcmpipe.thresholds.calibration import Calibration
+from vcmpipe.thresholds.looks import FEATURES as LOOK_FEATURES
+from vcmpipe.thresholds.looks import LOOKS, Look, look_again
+from vcmpipe.thresholds.loss_curves import LossCurves, LossForecast
 from vcmpipe.thresholds.registry import WEIGHTS
 
 if TYPE_CHECKING:
@@ -25,9 +29,8 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 NAME = "detector_aware"
-PLAIN_FEATURES = features.NAMES
-PROBED_FEATURES = (*features.NAMES, *probe.NAMES)
-_VERSION = 1
+_VERSION = 2
+_READ = (1, 2)
 UNCALIBRATED_MARGIN = -9
 """Of weights whose card has no calibration: what those for YOLOX-Nano need in photos, at a scale of 0.75."""
 
@@ -37,16 +40,24 @@ class AwareWeights:
     """What ``detector_aware`` has learned.
 
     Attributes:
-        plain: From features of the source picture and the detections.
-        probed: With a probe besides; None where it was trained without a detector.
+        plain: Thresholds from features of the source picture and the detections.
+        looked: With more looks besides; None where it was trained without a detector.
         canvas: How large the detector sees pictures.
         card: What else is known: detector, data, metrics, versions.
+        looks: Degraded copies that the detector looks at.
+        looks_from: Objects in a picture from which on it does, for thresholds.
+        losses: Expected losses over scale and QP, with the looks; None where they were not learned.
+        panel: By share of a panel of machines the thresholds that satisfy it, with the looks; shares ascend.
     """
 
     plain: Regression
-    probed: Regression | None
+    looked: Regression | None
     canvas: features.Canvas
     card: dict[str, Any]
+    looks: tuple[Look, ...] = LOOKS
+    looks_from: int = 1
+    losses: LossCurves | None = None
+    panel: Mapping[float, Regression] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write ``path`` (.safetensors) and its card beside it (.json)."""
@@ -54,15 +65,20 @@ class AwareWeights:
 
         from vcmpipe import process
 
-        tensors = self.plain.tensors("plain") | (self.probed.tensors("probed") if self.probed else {})
+        tensors = self.plain.tensors("plain")
+        for name, part in (("looked", self.looked), ("losses", self.losses)):
+            tensors |= part.tensors(name) if part else {}
+        for place, model in enumerate(self.panel.values()):
+            tensors |= model.tensors(f"panel{place}")
         blob = save(tensors)
         card = {"kind": NAME, "version": _VERSION, "sha256": hashlib.sha256(blob).hexdigest()} | self.card
         card |= {"canvas": [self.canvas.width, self.canvas.height], "keeps_aspect": self.canvas.keeps_aspect}
-        card |= {"features": list(PLAIN_FEATURES)}
-        if self.probed:
-            card["probe"] = {"quality": probe.QUALITY, "from_objects": probe.FROM_OBJECTS, "features": [*probe.NAMES]}
-        with process.publish_together(path.with_suffix(".json"), path) as (card_part, part):
-            part.write_bytes(blob)
+        card |= {"features": list(features.NAMES)}
+        if self.looked or self.losses:
+            card |= {"looks": [look.written() for look in self.looks], "looks_from": self.looks_from}
+        card |= {"losses": self.losses is not None, "panel_shares": list(self.panel)}
+        with process.publish_together(path.with_suffix(".json"), path) as (card_part, part_of_weights):
+            part_of_weights.write_bytes(blob)
             card_part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -83,57 +99,95 @@ class AwareWeights:
             raise InputError(
                 f"cannot read the weights {path} and the card {path.stem}.json beside them: {error}"
             ) from error
-        if not isinstance(card, dict) or card.get("kind") != NAME or card.get("version") != _VERSION:
-            raise InputError(f"{path.with_suffix('.json')} is no card of {NAME} of version {_VERSION}")
+        if not isinstance(card, dict) or card.get("kind") != NAME or card.get("version") not in _READ:
+            raise InputError(f"{path.with_suffix('.json')} is no card of {NAME} of version {_READ[0]} to {_READ[-1]}")
         if card.get("sha256") != hashlib.sha256(blob).hexdigest():
             raise InputError(f"{path} and its card do not belong together: the weights' SHA-256 differs")
-        if card.get("features") != list(PLAIN_FEATURES):
+        if card.get("features") != list(features.NAMES):
             raise InputError(f"{path} was trained on other features than this version computes: train it again")
         try:
             canvas = features.Canvas(int(card["canvas"][0]), int(card["canvas"][1]), bool(card["keeps_aspect"]))
+            looks, looks_from = _looks(card)
+            shares = [float(share) for share in card.get("panel_shares", ())]
             tensors = load(blob)
         except (KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
             raise InputError(f"{path} or its card is damaged ({error})") from error
-        probed = None
-        if "probe" in card:
-            probed = Regression.from_tensors(tensors, "probed", len(PROBED_FEATURES), str(path))
-        plain = Regression.from_tensors(tensors, "plain", len(PLAIN_FEATURES), str(path))
-        return cls(plain, probed, canvas, card)
+        count, source = len(features.NAMES), str(path)
+        all_of_it = count + len(LOOK_FEATURES) * len(looks)
+        # Version 1 knew of one look only, and called it a probe.
+        name = "looked" if card["version"] > 1 else "probed"
+        looked = Regression.from_tensors(tensors, name, all_of_it, source) if looks else None
+        losses = LossCurves.from_tensors(tensors, "losses", all_of_it, source) if card.get("losses") else None
+        plain = Regression.from_tensors(tensors, "plain", count, source)
+        panel = {
+            share: Regression.from_tensors(tensors, f"panel{place}", all_of_it, source)
+            for place, share in enumerate(shares)
+        }
+        return cls(plain, looked, canvas, card, looks, looks_from, losses, panel)
+
+
+def _looks(card: dict[str, Any]) -> tuple[tuple[Look, ...], int]:
+    """The looks that a card names, and the objects from which on they are taken."""
+    if card["version"] == 1:
+        known = card.get("probe")
+        return ((Look(quality=int(known["quality"])),), int(known["from_objects"])) if known else ((), 1)
+    return tuple(Look.read(each) for each in card.get("looks", ())), int(card.get("looks_from", 1))
 
 
 class DetectorAware:
-    """Predicts thresholds from what the detector saw; see ``features`` and ``probe``.
+    """Predicts thresholds, and losses over scale and QP, from what the detector saw; see ``features`` and ``looks``.
 
-    A picture with at least ``probe.FROM_OBJECTS`` objects is looked at once more, as a coarse JPEG, where the detector
-    is at hand and the weights know of the probe; the others are judged by their features alone.
+    The detector looks at degraded copies of each picture where it is at hand and the weights know of them; else
+    features alone decide.
 
     Args:
         weights: What was learned.
-        detector: The detector whose losses are predicted; without it nothing is probed.
+        detector: The detector whose losses are predicted; without it no further look is taken.
         name: What the registry knows the predictor by.
+        satisfy: The share of a panel of machines that thresholds are to satisfy; None: this detector alone counts.
 
     Attributes:
         calibration: What the card says of margins.
         margin: Only where it says nothing.
 
     Raises:
-        InputError: The weights were learned from another detector, or their calibration is damaged.
+        InputError: The weights were learned from another detector or know nothing of such a share, or their
+            calibration is damaged.
     """
 
     sequence_margin = 0
 
-    def __init__(self, weights: AwareWeights, detector: Detector | None = None, name: str = NAME) -> None:
+    def __init__(
+        self,
+        weights: AwareWeights,
+        detector: Detector | None = None,
+        name: str = NAME,
+        *,
+        satisfy: float | None = None,
+    ) -> None:
         if detector is not None and weights.card.get("detector_digest") != detector.digest:
             raise InputError(
                 f"predictor {name} was trained for {weights.card.get('detector')}, not for {detector.name}: "
                 "train one for it, or take another predictor"
             )
+        shares = list(weights.panel)
+        if satisfy is not None and (detector is None or not shares or not shares[0] <= satisfy <= shares[-1]):
+            known = f"shares from {shares[0]:g} to {shares[-1]:g} of its panel" if shares else "no panel of detectors"
+            raise InputError(f"--satisfy {satisfy:g}: predictor {name} knows {known}")
         self._weights, self._detector, self.name, self.card = weights, detector, name, weights.card
+        self._satisfy = satisfy
         self.calibration = Calibration.from_card(self.card)
         if self.calibration is None:
             self.margin = UNCALIBRATED_MARGIN
-        probes = detector is not None and weights.probed is not None
-        self.digest = f"{NAME}:{self.card.get('sha256')}:{'probed' if probes else 'plain'}"
+        looks = detector is not None and weights.looked is not None
+        # "probed" and not "looked": answers that were cached by version 1 stay valid.
+        self.digest = f"{NAME}:{self.card.get('sha256')}:{'probed' if looks else 'plain'}"
+        if satisfy is not None:
+            self.digest += f":satisfy {satisfy:g}"
+
+    def satisfying(self, share: float) -> DetectorAware:
+        """The same for a share of the panel; InputError where the weights do not know it."""
+        return DetectorAware(self._weights, self._detector, self.name, satisfy=share)
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
         """Thresholds of a picture's detections; the coder is not used.
@@ -146,16 +200,46 @@ class DetectorAware:
         count = len(detections)
         if count == 0:
             return Thresholds.empty()
+        rows, ids = self._describe(frame, detections), class_ids(detections)
+        known, recognisable = self._weights, np.ones(count, dtype=np.bool_)
+        few = count < known.looks_from and self._satisfy is None
+        if self._detector is None or known.looked is None or few:
+            return Thresholds(known.plain.mass(rows, ids), recognisable)
+        rows = np.hstack([rows, look_again(self._detector, frame, detections, known.looks)])
+        if self._satisfy is None:
+            return Thresholds(known.looked.mass(rows, ids), recognisable)
+        return Thresholds(_between(known.panel, self._satisfy, rows, ids), recognisable)
+
+    def forecast(self, frame: Frame, detections: sv.Detections) -> LossForecast | None:
+        """What a picture's detections, weak ones included, should lose by scale and QP; see ``LossForecast``.
+
+        None where the weights do not know it, or the detector is not at hand. Raises as ``predict``.
+        """
+        curves = self._weights.losses
+        if self._detector is None or curves is None:
+            return None
+        looked = look_again(self._detector, frame, detections, self._weights.looks)
+        rows = np.hstack([self._describe(frame, detections), looked])
+        return lambda scale, known: curves.shares(rows, scale, known)
+
+    def _describe(self, frame: Frame, detections: sv.Detections) -> NDArray[np.float64]:
         size = self._weights.canvas.size(frame.width, frame.height)
         if self._detector is not None:
             size = self._detector.input_size(frame.width, frame.height)
-        rows = features.describe(frame, detections, size)
-        ids = class_ids(detections)
-        model = self._weights.plain
-        if self._detector is not None and self._weights.probed is not None and count >= probe.FROM_OBJECTS:
-            model = self._weights.probed
-            rows = np.hstack([rows, probe.probe(self._detector, frame, detections)])
-        return Thresholds(model.mass(rows, ids), np.ones(count, dtype=np.bool_))
+        return features.describe(frame, detections, size)
+
+
+def _between(
+    panel: Mapping[float, Regression], share: float, rows: NDArray[np.float64], ids: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(N, 64) masses for a share, between those of the two shares next to it."""
+    shares = np.array(list(panel))
+    models = list(panel.values())
+    place = float(np.interp(share, shares, np.arange(len(shares))))
+    low, part = models[int(place)], place - int(place)
+    high = models[min(int(place) + 1, len(models) - 1)]
+    location = (1 - part) * low.location(rows, ids) + part * high.location(rows, ids)
+    return split_normal(location, (1 - part) * low.spread + part * high.spread)
 
 
 def is_aware(weights: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,11 @@ def shipped_for(detector: Detector, folder: Path = WEIGHTS) -> str | None:
 
 
 def load_predictor(
-    spec: str = "auto", detector: Detector | None = None, *, warn: Warn = lambda message: None
+    spec: str = "auto",
+    detector: Detector | None = None,
+    *,
+    satisfy: float | None = None,
+    warn: Warn = lambda message: None,
 ) -> ThresholdPredictor:
     """Makes the predictor that a name stands for.
 
@@ -43,6 +48,8 @@ def load_predictor(
             ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this
             package and from entry points of the group ``vcmpipe.thresholds``.
         detector: Handed to predictors that are made for, or run, a detector.
+        satisfy: The share of a panel of machines that thresholds are to satisfy, above 0 and at most 1; None: the
+            detector's own thresholds.
         warn: Called where ``auto`` finds none that fits.
 
     Raises:
@@ -61,4 +68,12 @@ def load_predictor(
         spec = shipped or "constant"
     name, _, argument = spec.partition(":")
     predictor: ThresholdPredictor = PREDICTORS.load(name)(argument, detector=detector)
-    return predictor
+    if satisfy is None:
+        return predictor
+    of_share: Callable[[float], ThresholdPredictor] | None = getattr(predictor, "satisfying", None)
+    if of_share is None:
+        raise InputError(
+            f"--satisfy {satisfy:g}: predictor {predictor.name} knows no panel of detectors; detector_aware does, "
+            "where its weights learned from several"
+        )
+    return of_share(satisfy)

@@ -1,26 +1,28 @@
-"""The objects of a JRD store as ``detector_aware`` learns from them: features, strings, labels."""
+"""The objects of a JRD data set as ``detector_aware`` learns from them: features, strings, labels."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.measurement.labels import DEFAULT_RULE, fill, label
-from vcmpipe.thresholds import features, probe
+from vcmpipe.measurement.labels import DEFAULT_RULE, label
 from vcmpipe.thresholds.base import QP_COUNT
+from vcmpipe.thresholds.looks import LOOKS, Look
+from vcmpipe.training.described import Described, described
 
 if TYPE_CHECKING:
-    from vcmpipe.datasets.records import PictureRecord
-    from vcmpipe.datasets.store import Store
+    from vcmpipe.datasets.samples import Samples
     from vcmpipe.detection import Detector
+
+_BOX = ["x1", "y1", "x2", "y2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class AwareData:
 
     Attributes:
         features: (N, F) see ``features.describe``.
-        probe: (N, 3) see ``probe.probe``.
+        looked: (N, 3 K) see ``looks.look_again``.
         class_id: (N,) classes.
         found: (N, 64) bool; the strings.
         label: (N,) thresholds by the label rule.
@@ -37,7 +39,7 @@ class AwareData:
     """
 
     features: NDArray[np.float64]
-    probe: NDArray[np.float64]
+    looked: NDArray[np.float64]
     class_id: NDArray[np.int64]
     found: NDArray[np.bool_]
     label: NDArray[np.int64]
@@ -57,79 +59,83 @@ class AwareData:
 
 
 def collect(
-    store: Store,
+    samples: Samples,
     detector: Detector,
     *,
     rule: str = DEFAULT_RULE,
     names: Collection[str] | None = None,
     images: Path | None = None,
+    digests: Mapping[str, str] | None = None,
+    looks: Sequence[Look] = LOOKS,
     cache: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> AwareData:
-    """Describe the objects of a store.
+    """Describe the objects of a data set.
 
     Args:
-        store: What to learn from.
-        detector: The store's own detector, for its input size and the probe.
+        samples: What to learn from: objects with strings, of a built store (``label_table``) or a label table.
+        detector: The detector that they are of, for its input size and the looks.
         rule: The label rule.
         names: The pictures to take; all where absent.
         images: Where the folder of pictures is now, if it has moved.
+        digests: SHA-256 of the picture files by name, as far as they are known: another picture is refused.
+        looks: Degraded copies that the detector looks at.
         cache: A folder that keeps what was computed, picture by picture, for the next time.
         progress: Called with each picture's name.
 
     Raises:
-        InputError: The detector is another than the store's, or no picture has an object with a threshold.
+        InputError: The detector is another one, no picture has an object with a threshold, or a picture is gone or has
+            changed.
     """
-    if detector.digest != store.manifest.detector_digest:
-        raise InputError(f"{store.path} was made with {store.manifest.detector}; {detector.name} is another detector")
+    known = samples.source.get("detector_digest")
+    if known != detector.digest:
+        raise InputError(
+            f"{samples.name} was made with {samples.source.get('detector', 'no detector that is known')}; "
+            f"{detector.name} is another detector"
+        )
+    root = folder_of(samples, images)
+    table = samples.table.assign(string_of=list(_strings(samples)))
     parts = []
-    for name in store.names():
+    for name, own in table.groupby("picture", sort=True):
         if names is not None and name not in names:
             continue
-        record = store.record(name)
-        if not len(record.xyxy):
-            continue
         if progress is not None:
-            progress(name)
-        rows, probed = _described(store, record, detector, images, cache)
-        found = fill(record.found, record.qps, np.arange(QP_COUNT))
+            progress(str(name))
+        picture = Described(root / str(name), (digests or {}).get(str(name), ""), own[_BOX].to_numpy(np.float32))
+        kinds = own["class_id"].to_numpy(np.int64)
+        rows, looked = described(picture, own["score"].to_numpy(np.float32), kinds, detector, looks, cache)
+        found = np.stack(list(own["string_of"]))
         labels, _ = label(found, np.arange(QP_COUNT), rule)
-        parts.append(AwareData(rows, probed, record.class_id, found, labels, np.full(len(rows), name)))
+        parts.append(AwareData(rows, looked, kinds, found, labels, np.full(len(rows), str(name))))
     if not parts:
-        raise InputError(f"{store.path} has no objects to learn from: there are no labels")
+        raise InputError(f"{samples.name} has no objects to learn from: there are no labels")
     every = AwareData(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(AwareData)))
     kept = every.relabelled(rule)
     if not len(kept):
-        raise InputError(f"{store.path} has no objects to learn from: none has a threshold")
+        raise InputError(f"{samples.name} has no objects to learn from: none has a threshold")
     return kept
 
 
-def _described(
-    store: Store,
-    record: PictureRecord,
-    detector: Detector,
-    images: Path | None,
-    cache: Path | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Features and probe of a picture's objects."""
-    import supervision as sv
+def _strings(samples: Samples) -> NDArray[np.bool_]:
+    """(N, 64) whether each object was found at each QP."""
+    if samples.qps is None or samples.table["string"].isna().any():
+        raise InputError(f"{samples.name} has no strings of found and lost to learn from")
+    places = np.abs(np.arange(QP_COUNT)[:, None] - np.array(samples.qps)[None, :]).argmin(axis=1)
+    strings: NDArray[np.bool_] = samples.found()[:, places]
+    return strings
 
-    boxes = hashlib.sha256(record.xyxy.tobytes() + record.score.tobytes()).hexdigest()
-    key = f"{record.source_sha256[:32]}-{store.manifest.detector_digest[:16]}-{boxes[:16]}-probed.npz"
-    file = cache / key if cache else None
-    if file is not None and file.is_file():
-        with np.load(file) as kept:
-            if kept["names"].tolist() == [*features.NAMES, *probe.NAMES] and len(kept["rows"]) == len(record.xyxy):
-                return kept["rows"], kept["probed"]
-    frame = store.source(record.name, images)
-    found = sv.Detections(record.xyxy, confidence=record.score, class_id=record.class_id)
-    rows = features.describe(frame, found, detector.input_size(frame.width, frame.height))
-    probed = probe.probe(detector, frame, found)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        names: Any = np.array([*features.NAMES, *probe.NAMES])
-        np.savez(file, rows=rows, probed=probed, names=names)
-    return rows, probed
+
+def folder_of(samples: Samples, images: Path | None) -> Path:
+    """The folder that picture names start from; InputError where it is not known."""
+    root = images or (Path(samples.root) if samples.root else None)
+    if root is None:
+        raise InputError(f"where the pictures of {samples.name} are is not known: --images names their folder")
+    return root
+
+
+def marks_of(folder: Path, names: Iterable[str]) -> list[str]:
+    """The marks of pictures, in order."""
+    return sorted(picture_mark(hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names)
 
 
 def picture_mark(digest: str) -> str:

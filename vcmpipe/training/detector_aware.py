@@ -6,6 +6,7 @@ how far thresholds stray is learned with the GDSL loss, from objects that the lo
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,18 @@ from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.measurement.labels import DEFAULT_RULE
-from vcmpipe.thresholds import features, probe
+from vcmpipe.sidecar import provenance
+from vcmpipe.thresholds import features
 from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import AwareWeights
-from vcmpipe.training.aware_data import AwareData, picture_mark
+from vcmpipe.thresholds.looks import LOOKS, Look
+from vcmpipe.training.aware_data import AwareData
 
 if TYPE_CHECKING:
-    from vcmpipe.datasets.store import Store
+    from vcmpipe.datasets.samples import Samples
     from vcmpipe.detection import Detector
+    from vcmpipe.thresholds.loss_curves import LossCurves
 
 _QPS = np.arange(QP_COUNT)
 
@@ -86,24 +90,49 @@ def gdsl_targets(label: NDArray[Any], sigma: float) -> NDArray[np.float64]:
 
 
 def train(
-    store: Store, data: AwareData, detector: Detector, options: AwareOptions, *, card: dict[str, Any] | None = None
+    samples: Samples,
+    data: AwareData,
+    detector: Detector,
+    options: AwareOptions,
+    *,
+    losses: LossCurves | None = None,
+    panel: Mapping[float, AwareData] | None = None,
+    learned_from: Sequence[str] = (),
+    looks: tuple[Look, ...] = LOOKS,
+    card: dict[str, Any] | None = None,
 ) -> AwareWeights:
-    """Train on objects that ``collect`` took from a store with its detector; ``card`` goes into the card, too."""
+    """Train on objects that ``collect`` took from samples with their detector.
+
+    Args:
+        samples: Where the objects come from: for the card.
+        data: The objects.
+        detector: Their detector.
+        options: How to train.
+        losses: Loss curves of the same detector.
+        panel: By share of a panel the objects with the thresholds that satisfy it.
+        learned_from: Marks of all pictures that were learned from: who judges it should know what it has seen.
+        looks: Those of the data.
+        card: What else goes into the card.
+    """
     plain = fit(data.features, data, options)
-    probed = fit(np.hstack([data.features, data.probe]), data, options) if data.probe.shape[1] else None
+    looked = fit(np.hstack([data.features, data.looked]), data, options) if data.looked.shape[1] else None
+    source = samples.source
     known = {
-        "detector": store.manifest.detector,
-        "detector_digest": store.manifest.detector_digest,
+        "detector": detector.name,
+        "detector_digest": detector.digest,
         "objects": len(data),
         "pictures": len(np.unique(data.picture)),
         **asdict(options),
-        "encoder": store.manifest.encoder_build,
-        "preset": store.manifest.preset,
-        "versions": dict(store.manifest.versions),
-        # Who judges it should know what it has seen: it learns from every split.
-        "learned_from": sorted(picture_mark(store.record(str(name)).source_sha256) for name in np.unique(data.picture)),
+        "encoder": source.get("encoder_build"),
+        "preset": source.get("preset"),
+        "versions": provenance.versions(),
+        "learned_from": list(learned_from),
     }
-    return AwareWeights(plain, probed, features.Canvas.of(detector.input_size), known | (card or {}))
+    shares = {
+        share: fit(np.hstack([own.features, own.looked]), own, options) for share, own in sorted((panel or {}).items())
+    }
+    canvas = features.Canvas.of(detector.input_size)
+    return AwareWeights(plain, looked, canvas, known | (card or {}), looks=looks, losses=losses, panel=shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +141,12 @@ class Validation:
 
     Attributes:
         plain: (R, N, 64) masses from features alone.
-        probed: (R, N, 64) masses with the probe for every object; as ``plain`` where there is none.
-        used: (R, N, 64) masses as the predictor gives them: with the probe from ``probe.FROM_OBJECTS`` objects on.
+        looked: (R, N, 64) masses with the looks besides; as ``plain`` where there are none.
         constant: (R, N) the median label of the training folds.
     """
 
     plain: NDArray[np.float64]
-    probed: NDArray[np.float64]
-    used: NDArray[np.float64]
+    looked: NDArray[np.float64]
     constant: NDArray[np.float64]
 
 
@@ -129,20 +156,18 @@ def cross_validate(data: AwareData, options: AwareOptions, *, folds: int = 5, re
     Pictures are dealt into so many ``folds``, and anew ``repeats`` times.
     """
     count = len(data)
-    plain, probed = np.zeros((repeats, count, QP_COUNT)), np.zeros((repeats, count, QP_COUNT))
+    plain, looked = np.zeros((repeats, count, QP_COUNT)), np.zeros((repeats, count, QP_COUNT))
     constant = np.zeros((repeats, count))
-    both = np.hstack([data.features, data.probe])
+    both = np.hstack([data.features, data.looked])
     for r in range(repeats):
         turn = fold_of(data.picture, folds, options.seed + r)
         for k in range(folds):
             seen, held = turn != k, turn == k
             constant[r, held] = np.median(data.label[seen])
-            for rows, answers in ((data.features, plain), (both, probed)):
+            for rows, answers in ((data.features, plain), (both, looked)):
                 model = fit(rows[seen], data[seen], options)
                 answers[r, held] = model.mass(rows[held], data.class_id[held])
-    _, inverse, sizes = np.unique(data.picture, return_inverse=True, return_counts=True)
-    crowded = (sizes[inverse] >= probe.FROM_OBJECTS)[None, :, None]
-    return Validation(plain, probed, np.where(crowded, probed, plain), constant)
+    return Validation(plain, looked, constant)
 
 
 def _locate(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:

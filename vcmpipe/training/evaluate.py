@@ -170,9 +170,9 @@ def _predictor(options: EvaluatePredictorOptions, warn: Warn) -> tuple[Threshold
     predictor, card = _load(options)
     if isinstance(predictor, DetectorAware):
         card = predictor.card
-        if options.detector is None and "probe" in card:
+        if options.detector is None and ("probe" in card or "looks" in card):
             warn(
-                f"{predictor.name} is judged without the second look that it takes in encode: "
+                f"{predictor.name} is judged without the further looks that it takes in encode: "
                 f"give --detector {card.get('detector')} for that"
             )
     return predictor, card.get("detector")

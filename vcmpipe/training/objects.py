@@ -101,8 +101,11 @@ def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
     return samples, SamplePictures(samples, options)
 
 
-def named_in(pictures: Iterable[str], file: Path) -> NDArray[np.bool_]:
-    """Which pictures a list names, by their whole name, its last part, or that without ending."""
+def named_in(pictures: Iterable[str], file: Path, *, some: bool = True) -> NDArray[np.bool_]:
+    """Which pictures a list names, by their whole name, its last part, or that without ending.
+
+    Where ``some`` is to be among them and none is, it is an InputError.
+    """
     try:
         names = {line.strip() for line in file.read_text(encoding="utf-8").splitlines()} - {""}
     except (OSError, UnicodeDecodeError) as error:
@@ -111,7 +114,7 @@ def named_in(pictures: Iterable[str], file: Path) -> NDArray[np.bool_]:
     marks = [bool({str(p), p.name, p.stem, str(p.with_suffix(""))} & names) for p in paths]
     found = {n for p in paths for n in (str(p), p.name, p.stem, str(p.with_suffix("")))}
     unknown = names - found
-    if unknown == names and names:
+    if some and unknown == names and names:
         raise InputError(f"--exclude {file}: none of its {len(names)} names is a picture of this data set")
     return np.array(marks, dtype=bool)
 
