@@ -28,13 +28,13 @@ import numpy as np
 import pandas as pd
 from margin_trials import CrossValidated, Picture, Setting, Trials, measured_by
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from vcmpipe import EncodeOptions
 from vcmpipe.config import parse_range
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.detection import Detector, load_detector
 from vcmpipe.frames import find_pictures
+from vcmpipe.measurement.margins import CONDITIONS, Count
 from vcmpipe.measurement.measured import DEFAULT_LADDER
 from vcmpipe.process import publish
 from vcmpipe.process.workers import in_order, worker_pool
@@ -42,34 +42,18 @@ from vcmpipe.thresholds import Calibration, Thresholds, load_predictor
 
 AT = (0.9, 0.95, 0.98)
 """Retentions that margins and bytes are printed for."""
-_CONDITIONS = ("decision", "risk", "score", "min_score", "iou", "task", "background", "dilate", "encoder", "viewer")
 
 
-def curve(margins: Sequence[int], kept: NDArray[np.int64], objects: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Monotone retention by margin, of (P, M) objects kept and (P,) objects."""
-    fitted = isotonic_regression(kept.sum(axis=0) / objects.sum(), increasing=False)
-    return np.asarray(fitted.x)
-
-
-def crossing(values: Sequence[float], retention: NDArray[np.float64], wanted: float) -> float:
-    """Where a falling retention passes a wanted one; NaN where it does not."""
-    if not retention[-1] <= wanted <= retention[0]:
-        return float("nan")
-    return float(np.interp(wanted, retention[::-1], np.asarray(values, float)[::-1]))
-
-
-def figures(margins: Sequence[int], bits: NDArray, kept: NDArray, objects: NDArray) -> dict[float, tuple[float, float]]:
+def figures(count: Count) -> dict[float, tuple[float, float]]:
     """By retention the margin and the bytes per picture that reach it."""
-    retention = curve(margins, kept, objects)
-    size = np.log(bits.mean(axis=0) / 8)
-    return {want: (crossing(margins, retention, want), np.exp(crossing(size, retention, want))) for want in AT}
+    return {want: (count.margin_for(want), count.bytes_for(want)) for want in AT}
 
 
-def resampled(margins: Sequence[int], bits: NDArray, kept: NDArray, objects: NDArray, rounds: int) -> NDArray:
+def resampled(count: Count, rounds: int) -> NDArray:
     """(R, A, 2) figures of pictures drawn anew."""
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(bits), (rounds, len(bits)))
-    return np.array([list(figures(margins, bits[d], kept[d], objects[d]).values()) for d in draws])
+    pictures = len(count.objects)
+    draws = np.random.default_rng(0).integers(0, pictures, (rounds, pictures))
+    return np.array([list(figures(count.of_pictures(draw)).values()) for draw in draws])
 
 
 def span(values: NDArray, form: str) -> str:
@@ -149,21 +133,20 @@ def main() -> None:
     objects = np.array([row[0].objects for row in rows])
     if args.save:
         np.savez(args.save, names=names, margins=margins, bits=bits, kept=kept, objects=objects)
-    retention = curve(margins, kept, objects)
+    count = Count(tuple(margins), bits, kept, objects)
+    retention = count.retention
     material = f"{len(rows):,} {args.what} with {objects.sum():,} objects, {detector.name.removesuffix('.onnx')}"
     print(f"{args.predictor}, {setting}: {material}\n\n| margin | bytes per picture | kept | retention | monotone |")
     print("|---:" * 5 + "|")
     for k, margin in enumerate(margins):
         size, total = bits[:, k].mean() / 8, kept[:, k].sum()
         print(f"| {margin:+d} | {size:,.0f} | {total} | {total / objects.sum():.3f} | {retention[k]:.3f} |")
-    draws = resampled(margins, bits, kept, objects, args.rounds)
+    draws = resampled(count, args.rounds)
     print("\n| retention | margin | bytes per picture |\n|---:|---:|---:|")
-    for n, (want, (margin, size)) in enumerate(figures(margins, bits, kept, objects).items()):
+    for n, (want, (margin, size)) in enumerate(figures(count).items()):
         print(f"| {want} | {margin:.1f} {span(draws[:, n, 0], '.1f')} | {size:,.0f} {span(draws[:, n, 1], ',.0f')} |")
-    # Of equal neighbours the safer margin stands for both.
-    points = [(m, round(float(r), 4)) for m, r in zip(margins, retention, strict=True)]
-    points = [point for n, point in enumerate(points) if n == 0 or point[1] < points[n - 1][1]]
-    conditions = {name: getattr(EncodeOptions, name) for name in _CONDITIONS}
+    points = [(int(margin), share) for margin, share in count.points()]
+    conditions = {name: getattr(EncodeOptions, name) for name in CONDITIONS}
     conditions |= {"scale": args.scale, "background": args.background, "risk": args.risk}
     calibration = Calibration(tuple(points), material, detector.digest, conditions)
     print(f"\n{calibration}")

@@ -25,6 +25,7 @@ from vcmpipe.encoders import load_encoder
 from vcmpipe.frames import Frame, open_source
 from vcmpipe.measurement import best_step
 from vcmpipe.measurement.labels import DEFAULT_RULE
+from vcmpipe.measurement.margins import Trial, requested_map, trial
 from vcmpipe.measurement.sweep import Recognition
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.tasks import Reference
@@ -59,15 +60,6 @@ class Picture:
     frame: Frame
     reference: Reference
     thresholds: Thresholds
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What one version took and kept."""
-
-    bits: int
-    kept: int
-    objects: int
 
 
 class Trials:
@@ -107,12 +99,9 @@ class Trials:
         """A picture at a setting, by margin."""
         pipeline = self.pipeline(setting)
         coder = pipeline.coder(picture.frame)
-        part = picture.thresholds.recognisable
-        boxes = pipeline.task.footprint(picture.reference)[part]
         trials = []
         for margin in margins:
-            qps = pipeline.decide(picture.thresholds, 1, margin)[part]
-            requested = coder.map_of(boxes, qps, pipeline.policy)
+            requested = requested_map(pipeline, coder, picture.reference, picture.thresholds, margin)
             key = content_key(
                 "margin trial", coder.source_digest, repr(coder.size), repr(requested.ctu), requested.qp.tobytes(),
                 self.encoder.build, pipeline.options.preset, self.detector.digest, pipeline.task.digest,
@@ -120,10 +109,7 @@ class Trials:
             if found := self.cache.get(key):
                 trials.append(Trial(*json.loads(found)))
                 continue
-            coded = coder.by_map(requested)
-            seen = self.detector.detect([coder.decode_still(coded).frame])
-            kept = int(pipeline.task.compare(picture.reference, seen).kept.sum())
-            trials.append(Trial(coded.bits, kept, len(picture.reference.detections[0])))
+            trials.append(trial(pipeline, coder, picture.reference, requested))
             self.cache.put(key, json.dumps([trials[-1].bits, trials[-1].kept, trials[-1].objects]).encode())
         return trials
 

@@ -109,6 +109,14 @@ def _predict(options: config.PredictOptions, progress: Reporter) -> Result[Any]:
     return Result(predict(options, progress=progress, warn=warn), show_predictors.predicted)
 
 
+def _calibrate(options: config.CalibrateOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_calibrate
+    from vcmpipe.commands.calibrate import calibrate
+
+    report = calibrate(options, progress=progress, note=progress.note, warn=warn)
+    return Result(report, show_calibrate.calibrated)
+
+
 def _jnd_map(options: config.JndMapOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.cli import show_predictors
     from vcmpipe.commands.jnd_map import write_jnd_maps
@@ -150,6 +158,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "extract": Command(config.ExtractOptions, _extract),
     "bench": Command(config.BenchOptions, _bench),
     "predict": Command(config.PredictOptions, _predict),
+    "calibrate": Command(config.CalibrateOptions, _calibrate),
     "train": Command(config.TrainOptions, _train),
     "evaluate predictor": Command(config.EvaluatePredictorOptions, _evaluate_predictor),
     "dataset build": Command(config.DatasetBuildOptions, dataset.build),

@@ -6,6 +6,7 @@ of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answer
 
 from vcmpipe.config.base import Options, flag_of, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import BenchOptions
+from vcmpipe.config.calibrate import CalibrateOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
     DatasetBuildOptions,
@@ -27,6 +28,7 @@ from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
     "BenchOptions",
+    "CalibrateOptions",
     "CodingOptions",
     "DatasetBuildOptions",
     "DatasetConvertOptions",

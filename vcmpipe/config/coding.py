@@ -47,7 +47,7 @@ class ThresholdOptions(Options):
     predictor: str = option(
         "auto",
         help="constant[:QP], measured[:FIRST:LAST[:STEP]], dt_jrd:WEIGHTS, bc_jrd:WEIGHTS, laser:VARIANT:WEIGHTS, "
-        "mtjnd:VARIANT:WEIGHTS, a plugin's name, or auto (a shipped one that fits)",
+        "mtjnd:VARIANT:WEIGHTS, CARD.json (what calibrate wrote), a plugin's name, or auto (a shipped one that fits)",
     )
     decision: Literal["quantile", "argmax", "mean"] = option(
         "quantile", help="how a threshold is read off its distribution"

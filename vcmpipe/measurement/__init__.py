@@ -3,6 +3,7 @@
 from vcmpipe.measurement.labels import DEFAULT_RULE, RULES, fill, label
 from vcmpipe.measurement.measured import MeasuredPredictor
 from vcmpipe.measurement.search import search_qps
+from vcmpipe.measurement.searched import SearchedLabels, search_labels
 from vcmpipe.measurement.sweep import Recognition, best_step, recognise
 
 __all__ = [
@@ -10,9 +11,11 @@ __all__ = [
     "RULES",
     "MeasuredPredictor",
     "Recognition",
+    "SearchedLabels",
     "best_step",
     "fill",
     "label",
     "recognise",
+    "search_labels",
     "search_qps",
 ]

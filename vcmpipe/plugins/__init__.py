@@ -18,6 +18,7 @@ PREDICTORS = Registry(
     "vcmpipe.thresholds",
     {
         "bc_jrd": "vcmpipe.thresholds.bc_jrd:BcJrdPredictor",
+        "calibrated": "vcmpipe.thresholds.calibrated:calibrated",
         "constant": "vcmpipe.thresholds.constant:constant_predictor",
         "detector_aware": "vcmpipe.thresholds.detector_aware:detector_aware",
         "dt_jrd": "vcmpipe.thresholds.dt_jrd:DtJrdPredictor",

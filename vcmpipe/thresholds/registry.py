@@ -46,7 +46,8 @@ def load_predictor(
     Args:
         spec: ``auto`` for the shipped one that was trained for this very detector, else ``constant``; or ``NAME`` or
             ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this
-            package and from entry points of the group ``vcmpipe.thresholds``.
+            package and from entry points of the group ``vcmpipe.thresholds``. ``CARD.json`` alone is what ``vcmpipe
+            calibrate`` wrote, ``calibrated:CARD.json``.
         detector: Handed to predictors that are made for, or run, a detector.
         satisfy: The share of a panel of machines that thresholds are to satisfy, above 0 and at most 1; None: the
             detector's own thresholds.
@@ -62,11 +63,14 @@ def load_predictor(
         if shipped is None:
             warn(
                 f"no predictor is shipped for the detector {detector.name}, so what objects bear is not known: each "
-                f"gets QP {DEFAULT_QP}, which kept {EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (--predictor "
-                "measured measures each object's own, --predictor constant:QP takes another QP)"
+                f"gets QP {DEFAULT_QP}, which kept {EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (vcmpipe calibrate "
+                "makes a predictor for it from 30 pictures of yours, --predictor measured measures each object's own, "
+                "--predictor constant:QP takes another QP)"
             )
         spec = shipped or "constant"
     name, _, argument = spec.partition(":")
+    if spec.lower().endswith(".json") and name not in PREDICTORS.known():
+        name, argument = "calibrated", spec
     predictor: ThresholdPredictor = PREDICTORS.load(name)(argument, detector=detector)
     if satisfy is None:
         return predictor

@@ -120,6 +120,8 @@ def train(
     known = {
         "detector": detector.name,
         "detector_digest": detector.digest,
+        # What another detector calls the same is taken to bear as much more, or less, than its other objects.
+        "class_names": {str(number): name for number, name in detector.classes.items()},
         "objects": len(data),
         "pictures": len(np.unique(data.picture)),
         **asdict(options),
