@@ -1,4 +1,4 @@
-"""How much of what a predictor of its own would gain ``vcmpipe calibrate`` gives a detector that nothing was trained on.
+"""How much of what a predictor of its own would gain ``vcmpipe calibrate`` gives a detector nothing was trained on.
 
     python benchmarks/transfer.py --detector fastestdet.onnx --images coco-extra/images --bench-set coco-dev:40 \
         --cache CACHE

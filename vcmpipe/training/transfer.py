@@ -19,12 +19,13 @@ from vcmpipe.thresholds.transfer import Transfer, median
 
 Form = Literal["base", "constant", "offset", "line"]
 FORMS: tuple[Form, ...] = ("base", "constant", "offset", "line")
-"""From the plainest on: of equal errors the plainer is taken."""
+"""From the plainest on: of errors that are hardly apart the plainer form's is taken."""
 FEW_OBJECTS = 20
 """With fewer objects than that no scale is fitted."""
-_SCALES = np.arange(0.0, 2.0001, 0.02)
+_SCALES = np.arange(0.0, 2.0001, 0.05).round(2)
 # Objects' worth of evidence for a scale of 1, and for a spread like the base's, before any object was seen.
 _PULL = 10.0
+_ALIKE = 1.01
 _SPREADS = np.geomspace(0.4, 3.0, 41)
 
 
@@ -139,8 +140,9 @@ def _choose_of(place: NDArray[np.float64], label: NDArray[np.float64], picture: 
 
 
 def _least(errors: dict[Form, float]) -> Form:
-    """The form of the least error; of equal ones the plainest, which stands first."""
-    return min(errors, key=lambda form: round(errors[form], 9))
+    """The plainest form, which stands first, whose error is the least but for ``_ALIKE``."""
+    enough = _ALIKE * min(errors.values())
+    return next(form for form in errors if errors[form] <= enough)
 
 
 def _missed(place: NDArray[np.float64], label: NDArray[np.float64], scale: float, offset: float) -> NDArray[np.float64]:
