@@ -133,7 +133,7 @@ def test_every_command_parses(
     if isinstance(options, EncodeOptions | BenchOptions):
         parse_background(options.background)
         predictor = options.predictor.partition(":")[0]
-        need_files = ("dt_jrd", "bc_jrd", "laser", "mtjnd")
+        need_files = ("dt_jrd", "bc_jrd", "laser", "mtjnd", "card.json")
         if predictor not in ("auto", "measured", *need_files, *own_names(page, "vcmpipe.thresholds")):
             load_predictor(options.predictor)
         assert options.task in ("detection", *own_names(page, "vcmpipe.tasks"))
