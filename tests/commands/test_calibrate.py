@@ -56,8 +56,8 @@ def test_from_pictures_to_a_promise(
     assert expected["retention"] == pytest.approx(EXPECTED_RETENTION, abs=0.03)
 
 
-def options(folder: Path, out: Path, **changes: object) -> CalibrateOptions:
-    values: dict[str, object] = {"images": str(folder), "out": str(out), "detector": "demo"}
+def options(folder: Path, card: Path, **changes: object) -> CalibrateOptions:
+    values: dict[str, object] = {"images": str(folder), "out": str(card), "detector": "demo"}
     return CalibrateOptions(**(values | changes))  # type: ignore[arg-type]
 
 
