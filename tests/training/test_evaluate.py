@@ -54,7 +54,7 @@ class ByBrightness:
 
 def test_predictions_are_matched_to_their_own_labels(ow_jrd: Path) -> None:
     found = open_objects(options(ow_jrd))
-    thresholds, rows = predict_rows(ByBrightness(), found.split("all"), found.pictures)
+    thresholds, rows = predict_rows(ByBrightness(), found.split("all"), found)
     assert len(set(rows["label"])) == 4
     assert (thresholds.argmax() == rows["label"].to_numpy()).all()
 

@@ -153,13 +153,13 @@ def test_pairs_are_drawn_anew_in_every_epoch_and_none_twice(ow_jrd: Path) -> Non
     plan = ObjectPlan(
         "bc_jrd", "", "", "random", True, 1, 4, 0.1, 0.0, 0, 7, "32-true", "test_efficientnet", 32, 3.0, 8
     )
-    pairs = Pairs(plan, found.pictures, found.split("train"), True)
+    pairs = Pairs(plan, found, found.split("train"), True)
     assert len(pairs) == 28 * 8
     qps = {epoch: [pairs.qp((16 + n, epoch)) for n in range(8)] for epoch in (0, 1)}
     assert len(set(qps[0])) == 8 and qps[0] != qps[1] == [pairs.qp((16 + n, 1)) for n in range(8)]
-    all_of_them = Pairs(ObjectPlan(**(plan.__dict__ | {"versions": 64})), found.pictures, found.split("train"), True)
+    all_of_them = Pairs(ObjectPlan(**(plan.__dict__ | {"versions": 64})), found, found.split("train"), True)
     assert {all_of_them.qp((n, 0)) for n in range(64)} == set(range(64))
-    val = Pairs(plan, found.pictures, found.split("val"), False)
+    val = Pairs(plan, found, found.split("val"), False)
     assert [val.qp((n, 5)) for n in range(8)] == [7, 14, 21, 28, 35, 42, 49, 56]
     original, version, label = pairs[16, 0]
     assert original.shape == version.shape == (3, 32, 32)

@@ -72,7 +72,7 @@ class Options:
     def refuse_foreign(self, kind: str, only: Mapping[str, Sequence[str]]) -> None:
         """Refuse options that are given although this kind of work is not among those that know them."""
         for name, kinds in only.items():
-            if getattr(self, name) is not None and kind not in kinds:
+            if getattr(self, name) != getattr(type(self), name) and kind not in kinds:
                 raise InputError(f"{flag_of(name)} is for {' and '.join(kinds)}: leave it out for {kind}")
 
 

@@ -13,6 +13,8 @@ from vcmpipe.errors import InputError
 _ONLY: dict[str, tuple[str, ...]] = {
     "backbone": ("dt_jrd", "bc_jrd"),
     "size": ("dt_jrd", "bc_jrd"),
+    "context": ("dt_jrd",),
+    "confidence": ("dt_jrd",),
     "variant": ("laser", "mtjnd"),
     "level": ("laser", "mtjnd"),
     "stage": ("laser",),
@@ -71,6 +73,15 @@ class TrainOptions(ObjectsOptions):
         None, help="a timm network; default: vit_large_patch32_384 (dt_jrd), efficientnetv2_s (bc_jrd)"
     )
     size: int | None = option(None, low=1, help="side of the crops in pixels; default: 384 (dt_jrd), 640 (bc_jrd)")
+    context: float = option(
+        0.0,
+        low=0,
+        high=10,
+        help="dt_jrd: what a crop shows around the box, on each side, as a share of its width or height (0: nothing)",
+    )
+    confidence: bool = option(
+        False, help="dt_jrd: a fourth channel with the scores of the picture's detections, painted in their boxes"
+    )
     freeze: Literal["auto", "yes", "no"] = option(
         "auto", help="train only what the paper trains; auto: yes, unless the weights start at random"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -51,6 +51,81 @@ def resized(crop: NDArray[np.uint8], size: int) -> Tensor:
     """
     image = functional.interpolate(_unit(crop)[None], (size, size), mode="bilinear", antialias=True)[0]
     return _normalised(image)
+
+
+def grown_box(box: Sequence[float], width: int, height: int, context: float) -> tuple[int, int, int, int]:
+    """The pixels of a box and of what is around it, within the picture: left, top, right, bottom as in ``tight_box``.
+
+    Args:
+        box: x1, y1, x2, y2.
+        width: The picture's.
+        height: The picture's.
+        context: What is added on each side, as a share of the tight box's width or height; 0: nothing.
+
+    Raises:
+        InputError: See ``tight_box``.
+    """
+    left, top, right, bottom = tight_box(box, width, height)
+    x, y = round(context * (right - left)), round(context * (bottom - top))
+    return max(left - x, 0), max(top - y, 0), min(right + x, width), min(bottom + y, height)
+
+
+def confidence_map(boxes: ArrayLike, scores: ArrayLike, width: int, height: int) -> NDArray[np.float32]:
+    """How sure a detector is of what each pixel belongs to: (height, width), 0..1.
+
+    The score of each detection is painted into the pixels that its box touches (``tight_box``); where boxes overlap,
+    the largest counts, and where there is none, 0.
+
+    Args:
+        boxes: (N, 4) corners in pixels.
+        scores: (N,) confidences, 0..1.
+        width: The picture's.
+        height: The picture's.
+
+    Raises:
+        InputError: A score is none, or a box, or there are not as many of the one as of the other.
+    """
+    corners = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    values = np.asarray(scores, dtype=np.float64).reshape(-1)
+    if len(corners) != len(values):
+        raise InputError(f"{len(corners)} boxes do not go with {len(values)} scores")
+    bad = ~((values >= 0) & (values <= 1))  # NaN, too
+    if bad.any():
+        raise InputError(f"the score of a detection must be a number in 0..1, not {values[bad][0]:g}")
+    painted = np.zeros((height, width), dtype=np.float32)
+    for n in np.argsort(values, kind="stable"):  # so that the largest comes last
+        left, top, right, bottom = tight_box(corners[n].tolist(), width, height)
+        painted[top:bottom, left:right] = values[n]
+    return painted
+
+
+def shown(
+    rgb: NDArray[np.uint8],
+    box: Sequence[float],
+    size: int,
+    *,
+    context: float = 0.0,
+    confidence: NDArray[np.float32] | None = None,
+    mirrored: bool = False,
+) -> Tensor:
+    """An object as DT-JRD and its variants see it: float32 (3, size, size), or 4 channels with a confidence map.
+
+    Args:
+        rgb: The picture.
+        box: The object's corners in it.
+        size: Side of the square that the crop is stretched to, see ``resized``.
+        context: See ``grown_box``.
+        confidence: The picture's map, which is cut and stretched alike and not normalised.
+        mirrored: Whether left and right are exchanged.
+    """
+    left, top, right, bottom = grown_box(box, rgb.shape[1], rgb.shape[0], context)
+    step = -1 if mirrored else 1
+    image = resized(rgb[top:bottom, left:right][:, ::step], size)
+    if confidence is None:
+        return image
+    part = torch.from_numpy(np.ascontiguousarray(confidence[top:bottom, left:right][:, ::step]))
+    part = functional.interpolate(part[None, None], (size, size), mode="bilinear", antialias=True)[0]
+    return torch.cat([image, part])
 
 
 def centred(crop: NDArray[np.uint8], size: int) -> Tensor:

@@ -2,16 +2,21 @@
 
 After "DT-JRD: Deep Transformer based Just Recognizable Difference Prediction Model for Video Coding for Machines" (IEEE
 TMM 2025, arXiv 2411.09308). The network is timm's; the names in its state dict are those of the published one.
+
+Two things may be added to what it sees, separately (after MVRNet, AAAI 2026, which gives its network the detector's
+confidence map): what is around the box, and as a fourth channel the scores of all detections, painted in their boxes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,8 +25,16 @@ from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
-from vcmpipe.thresholds.crops import cut, resized
-from vcmpipe.thresholds.weights import card_size, fill, named_weights, pretrained_state, read_card, read_state
+from vcmpipe.thresholds.crops import confidence_map, shown
+from vcmpipe.thresholds.weights import (
+    card_path,
+    card_size,
+    fill,
+    named_weights,
+    pretrained_state,
+    read_card,
+    read_state,
+)
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -39,6 +52,8 @@ _PRETRAINED = {
     "vit_large_patch32_384": "vit_large_patch32_224.orig_in21k",
     "vit_base_patch32_384": "vit_base_patch32_224.augreg_in21k",
 }
+# The name of the fourth channel's weights in state dicts.
+_CHANNEL = "patch_embed.proj.confidence"
 # Backbones by width and patch, for state dicts that come without a card.
 _KNOWN = {
     (1024, 32): "vit_large_patch32_384",
@@ -50,7 +65,29 @@ _KNOWN = {
 }
 
 
-def build(backbone: str = BACKBONE, size: int = SIZE) -> nn.Module:
+class Projection(nn.Conv2d):
+    """A patch embedding of RGB and a confidence map: (B, 4, size, size) -> (B, dim, rows, columns) of patches.
+
+    The fourth channel's weights are a tensor of their own, zeros at first: the published names and shapes stay, and it
+    can be trained where the others are frozen.
+
+    Args:
+        published: The embedding of RGB, whose weights are taken over.
+    """
+
+    def __init__(self, published: nn.Conv2d) -> None:
+        kernel, stride = published.kernel_size, published.stride
+        super().__init__(3, published.out_channels, kernel, stride)  # type: ignore[arg-type]
+        self.weight, self.bias = published.weight, published.bias
+        self.confidence = nn.Parameter(torch.zeros_like(published.weight[:, :1]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Patches of four channels."""
+        weight = torch.cat([self.weight, self.confidence], dim=1)
+        return functional.conv2d(images, weight, self.bias, self.stride)
+
+
+def build(backbone: str = BACKBONE, size: int = SIZE, *, confidence: bool = False) -> nn.Module:
     """The network, with random weights: (B, 3, size, size) normalised crops -> (B, 64) logits.
 
     The final norm comes before the mean of the patch tokens, as in the paper (timm's own average pooling has it after);
@@ -59,9 +96,11 @@ def build(backbone: str = BACKBONE, size: int = SIZE) -> nn.Module:
     Args:
         backbone: A vision transformer of timm with a class token and learned position embeddings.
         size: Side of the crops, a multiple of the patch.
+        confidence: Whether crops have a confidence map as a fourth channel. Its weights are zeros, so that the network
+            answers as the published one does until they are trained.
 
     Raises:
-        InputError: timm has no such vision transformer, or the size does not fit it.
+        InputError: timm has no such vision transformer, or the size does not fit it, or it has no patches of RGB.
     """
     import timm
     from timm.models.vision_transformer import VisionTransformer
@@ -81,6 +120,11 @@ def build(backbone: str = BACKBONE, size: int = SIZE) -> nn.Module:
         raise InputError(f"crops of {size} do not divide into the patches of {backbone}: take a multiple of {patch}")
     nn.init.trunc_normal_(network.head.weight, std=0.01)
     nn.init.zeros_(network.head.bias)
+    if confidence:
+        patches = network.patch_embed.proj
+        if not isinstance(patches, nn.Conv2d) or patches.in_channels != 3:
+            raise InputError(f"{backbone} makes no patches of RGB, which a confidence map could be added to")
+        network.patch_embed.proj = Projection(patches)
     built: nn.Module = network
     return built
 
@@ -118,6 +162,14 @@ def load(network: nn.Module, state: Mapping[str, Tensor], source: str, *, head: 
     fill(network, state, source, without=lambda key: key.startswith("head."))
 
 
+def load_start(network: nn.Module, state: Mapping[str, Tensor], source: str, *, head: bool = True) -> None:
+    """As ``load``, but weights of RGB alone do for a network with a confidence map, too: that channel is zeros then."""
+    own = network.state_dict()
+    if _CHANNEL in own:
+        state = {_CHANNEL: torch.zeros_like(own[_CHANNEL])} | dict(state)
+    load(network, state, source, head=head)
+
+
 def load_pretrained(network: nn.Module, backbone: str) -> str:
     """Fill all but the head with timm's pretrained weights, and return their name; see ``pretrained_state``.
 
@@ -125,14 +177,17 @@ def load_pretrained(network: nn.Module, backbone: str) -> str:
     """
     name = _PRETRAINED.get(backbone, backbone)
     state = pretrained_state(name, global_pool="avg", fc_norm=False)
-    load(network, state, name, head=False)
+    load_start(network, state, name, head=False)
     return name
 
 
 def freeze(network: nn.Module) -> None:
-    """Train blocks and head only; patch, position and class embeddings and the final norm stay as they are."""
+    """Train blocks and head only; patch, position and class embeddings and the final norm stay as they are.
+
+    A confidence map's channel is not the paper's and trains, too.
+    """
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(("blocks.", "head.")))
+        parameter.requires_grad_(name.startswith(("blocks.", "head.")) or name == _CHANNEL)
 
 
 def guess_backbone(state: Mapping[str, Tensor], source: str) -> str:
@@ -149,8 +204,24 @@ def guess_backbone(state: Mapping[str, Tensor], source: str) -> str:
     return backbone
 
 
+def _additions(card: Mapping[str, Any], state: Mapping[str, Tensor], weights: Path) -> tuple[float, bool]:
+    """What a network sees besides the box: the context's share, and whether a confidence map."""
+    context, confidence = card.get("context", 0.0), card.get("confidence", False)
+    number = isinstance(context, int | float) and not isinstance(context, bool)
+    if not number or not 0 <= context < math.inf:
+        raise InputError(f"{card_path(weights)} is damaged: the context must be a number from 0 on, not {context!r}")
+    if not isinstance(confidence, bool):
+        raise InputError(f"{card_path(weights)} is damaged: confidence must be true or false, not {confidence!r}")
+    if _CHANNEL in state and not confidence:
+        raise InputError(f"{weights} was trained with a confidence map, which its card ({card_path(weights)}) must say")
+    return float(context), confidence
+
+
 class DtJrdPredictor:
     """Thresholds by DT-JRD: a distribution over the 64 QPs from each object's own pixels.
+
+    Where the card says so, also from what is around its box (``context``) and from a map of the scores of all
+    detections (``confidence``).
 
     Args:
         weights: ``.safetensors`` with its card, or a published state dict (``.pth``) of ViT-L/32 or ViT-B/32.
@@ -165,27 +236,45 @@ class DtJrdPredictor:
         weights = named_weights(MODEL, weights)
         card = read_card(weights, MODEL) or {}
         state = read_state(weights)
+        self.context, self.confidence = _additions(card, state, weights)
         self.backbone = str(card.get("backbone") or guess_backbone(state, str(weights)))
         self.size = card_size(card, SIZE, weights)
         self.device = pick_torch_device(device)
         with torch.device("meta"):  # no time and no memory for weights that are replaced at once
-            network = build(self.backbone, self.size)
+            network = build(self.backbone, self.size, confidence=self.confidence)
         network = network.to_empty(device="cpu")
         load(network, state, str(weights))
         self.network = network.eval().to(self.device)
         self.name = f"{MODEL}:{weights.name}"
-        self.digest = f"{MODEL} {file_digest(weights)}"
+        seen = f" context {self.context:g} confidence {self.confidence}" if self.context or self.confidence else ""
+        self.digest = f"{MODEL} {file_digest(weights)}{seen}"
 
     def predict(self, frame: Frame, detections: sv.Detections, coder: Coder | None = None) -> Thresholds:
-        """A distribution for each detection; the coder is not used."""
+        """A distribution for each detection; the coder is not used.
+
+        Raises:
+            InputError: It needs scores, and the detections have none.
+        """
         if len(detections) == 0:
             return Thresholds.empty()
+        painted = self._painted(frame, detections) if self.confidence else None
         step = BATCH[self.device.partition(":")[0] if self.device.startswith("cuda") else "cpu"]
         masses = []
         for start in range(0, len(detections), step):
             boxes = detections.xyxy[start : start + step].tolist()
-            crops = torch.stack([resized(cut(frame.rgb, box), self.size) for box in boxes])
+            crops = torch.stack(
+                [shown(frame.rgb, box, self.size, context=self.context, confidence=painted) for box in boxes]
+            )
             with torch.inference_mode():
                 logits = self.network(crops.to(self.device))
             masses.append(torch.softmax(logits.double(), dim=1).cpu().numpy())
         return Thresholds(np.concatenate(masses), np.ones(len(detections), dtype=np.bool_))
+
+    def _painted(self, frame: Frame, detections: sv.Detections) -> NDArray[np.float32]:
+        scores = detections.confidence
+        if scores is None or np.isnan(scores).any():
+            raise InputError(
+                f"the predictor {self.name} was trained with --confidence and needs the score of every detection; "
+                "these lack it: take other detections, or weights that were trained without"
+            )
+        return confidence_map(detections.xyxy, scores, frame.width, frame.height)

@@ -20,7 +20,7 @@ from vcmpipe.training.recipe import Defaults
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vcmpipe.training.objects import Pictures
+    from vcmpipe.training.objects import ObjectSet
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor, int]]):
@@ -29,8 +29,8 @@ class Pairs(Dataset[tuple[Tensor, Tensor, int]]):
     For training, each epoch draws other QPs for an object, none twice; for validation they are spread evenly.
     """
 
-    def __init__(self, plan: ObjectPlan, pictures: Pictures, rows: pd.DataFrame, training: bool) -> None:
-        self.plan, self.pictures, self.rows, self.training = plan, pictures, rows, training
+    def __init__(self, plan: ObjectPlan, objects: ObjectSet, rows: pd.DataFrame, training: bool) -> None:
+        self.plan, self.pictures, self.rows, self.training = plan, objects.pictures, rows, training
 
     def __len__(self) -> int:
         return len(self.rows) * self.plan.versions

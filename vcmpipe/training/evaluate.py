@@ -94,13 +94,15 @@ def evaluate_objects(
     rows = objects.split(options.split)
     if rows.empty:
         raise InputError(f"{options.data} has no labelled objects in the split {options.split}: name another --split")
+    if getattr(predictor, "context", 0.0):
+        objects.pictures.whole(rows.iloc[0])
     known = _seen_in_training(predictor, rows, objects.pictures)
     if known:
         warn(
             f"{predictor.name} learned from {known} of these {rows['picture'].nunique()} pictures, which flatters it: "
             "leave them out (--exclude), or read the cross-validated figures in its card"
         )
-    thresholds, rows = predict_rows(predictor, rows, objects.pictures, progress)
+    thresholds, rows = predict_rows(predictor, rows, objects, progress)
     training = objects.labels("train")
     if not len(training):
         warn(f"{options.data} has no objects in the split train: the constant is the median of what is looked at")
@@ -127,10 +129,12 @@ def evaluate_objects(
 def predict_rows(
     predictor: ThresholdPredictor,
     rows: pd.DataFrame,
-    pictures: Pictures,
+    objects: ObjectSet,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Thresholds, pd.DataFrame]:
     """The thresholds of labelled objects, picture by picture.
+
+    The predictor gets all that the detector saw in a picture, as in ``encode``, and answers for those rows count.
 
     Returns:
         The thresholds, and the rows in their order.
@@ -140,14 +144,18 @@ def predict_rows(
 
     parts, order = [], []
     batches = groups(rows)
+    seen = {str(path): every for path, every in objects.seen.groupby("path", sort=False)}
     for done, group in enumerate(batches, 1):
-        frame, boxes = pictures.picture(group)
+        every = seen[str(group["path"].iloc[0])]
+        frame, boxes = objects.pictures.picture(every)
         detections = sv.Detections(
             boxes,
-            confidence=group["score"].to_numpy(dtype=np.float32),
-            class_id=group["class_id"].fillna(-1).to_numpy(dtype=np.int64),
+            confidence=every["score"].to_numpy(dtype=np.float32),
+            class_id=every["class_id"].fillna(-1).to_numpy(dtype=np.int64),
         )
-        parts.append(predictor.predict(frame, detections, cast(Coder, _Coded(pictures, group))))
+        found = predictor.predict(frame, detections, cast(Coder, _Coded(objects.pictures, every)))
+        place = pd.Index(every["sample"]).get_indexer(group["sample"])
+        parts.append(Thresholds(found.mass[place], found.recognisable[place]))
         order.append(group)
         progress(done, len(batches))
     return Thresholds.concatenate(parts), pd.concat(order, ignore_index=True)

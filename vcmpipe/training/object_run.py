@@ -20,15 +20,13 @@ from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.thresholds.weights import read_state
 from vcmpipe.training.engine import carry_out
 from vcmpipe.training.losses import SIGMA
-from vcmpipe.training.objects import ObjectSet, open_objects
+from vcmpipe.training.objects import BOX, ObjectSet, open_objects
 from vcmpipe.training.recipe import Defaults, Material, Plan, Recipe, Work, settings
 from vcmpipe.training.report import TrainReport
 from vcmpipe.training.start import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from vcmpipe.training.objects import Pictures
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,16 @@ class ObjectPlan(Plan):
         size: Side of the crops in pixels.
         sigma: Spread of the soft labels in QP steps.
         versions: Coded versions of an object in an epoch.
+        context: What a crop shows around the box on each side, as a share of its size.
+        confidence: Whether a crop has a map of the detections' scores as a fourth channel.
     """
 
     backbone: str
     size: int
     sigma: float
     versions: int
+    context: float = 0.0
+    confidence: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class ObjectRecipe(Recipe):
     build: Callable[[ObjectPlan], nn.Module]
     load_pretrained: Callable[[Any, str], str]
     freeze: Callable[[Any], None]
-    items: Callable[[ObjectPlan, Pictures, pd.DataFrame, bool], Dataset[Any]]
+    items: Callable[[ObjectPlan, ObjectSet, pd.DataFrame, bool], Dataset[Any]]
 
 
 def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
@@ -78,6 +80,8 @@ def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say:
     samples = objects.samples
     init, files = resolve(options.init or recipe.defaults.init, options.model, pretrained=True)
     table = samples.table[["sample", "split", "label"]].to_csv(index=False)
+    if options.confidence:  # what is around an object is learned from, too
+        table += objects.seen[["sample", *BOX, "score"]].to_csv(index=False)
     digest = hashlib.sha256(table.encode("utf-8", "surrogatepass")).hexdigest()
     plan = ObjectPlan(
         **settings(options, recipe.defaults, objects=digest, init=init),
@@ -85,11 +89,13 @@ def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say:
         size=options.size or recipe.size,
         sigma=SIGMA if options.sigma is None else options.sigma,
         versions=options.versions,
+        context=options.context,
+        confidence=options.confidence,
     )
     material = Material(
         "objects",
         objects.split,
-        partial(recipe.items, plan, objects.pictures),
+        partial(recipe.items, plan, objects),
         {
             "name": samples.name,
             "rule": samples.rule,
@@ -104,6 +110,9 @@ def train_objects(options: TrainOptions, *, progress: Progress, warn: Warn, say:
         "detector": samples.source.get("detector"),
         "detector_digest": samples.source.get("detector_digest"),
     }
+    if plan.context or plan.confidence:
+        card |= {"context": plan.context, "confidence": plan.confidence}
+        recipe.items(plan, objects, objects.split("train"), True)  # what is lacking is said before anything is begun
     work = Work(plan, recipe, material, lambda: _make_network(files, plan, recipe), card)
     return carry_out(options, work, progress=progress, warn=warn, say=say)
 

@@ -30,7 +30,8 @@ OW_JRD = "ow-jrd"
 _KEPT = 16
 # A crop is as small as its object.
 _LEAST = 1
-_BOX = ["x1", "y1", "x2", "y2"]
+BOX = ["x1", "y1", "x2", "y2"]
+"""The columns of boxes."""
 Pixels = NDArray[np.uint8]
 
 
@@ -42,11 +43,13 @@ class ObjectSet:
         samples: Labelled and recognisable objects only.
         pictures: Their pixels.
         left_out: Objects that were not taken because they are never recognised, or have no label.
+        seen: Them, too: all rows with pixels, as a detector saw them.
     """
 
     samples: Samples
     pictures: Pictures
     left_out: int
+    seen: pd.DataFrame
 
     def split(self, name: str) -> pd.DataFrame:
         """The rows of a split (train, val, test), or of all."""
@@ -56,6 +59,23 @@ class ObjectSet:
     def labels(self, name: str) -> NDArray[np.int64]:
         """The labels of a split."""
         return self.split(name)["label"].to_numpy(dtype=np.int64)
+
+    def detections(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """By ``path`` what a detector saw in a picture: boxes (N, 4) and scores (N,).
+
+        Raises:
+            InputError: An object has no score, or no box.
+        """
+        lacking = self.seen[[*BOX, "score"]].isna().any(axis=1)
+        if lacking.any():
+            raise InputError(
+                f"{self.samples.name} lacks the box or the score of {lacking.sum():,} of {len(lacking):,} objects, "
+                "which a confidence map shows: take a built store or a label table, or leave out --confidence"
+            )
+        return {
+            str(path): (rows[BOX].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
+            for path, rows in self.seen.groupby("path", sort=False)
+        }
 
 
 def open_objects(options: ObjectsOptions) -> ObjectSet:
@@ -85,7 +105,7 @@ def open_objects(options: ObjectsOptions) -> ObjectSet:
     # Which ones must not depend on what else is in the data set.
     kept = usable if options.limit is None else usable.groupby("split", sort=False).head(options.limit)
     samples = dataclasses.replace(samples, table=kept.reset_index(drop=True))
-    return ObjectSet(samples, pictures, len(table) - len(usable))
+    return ObjectSet(samples, pictures, len(table) - len(usable), table.reset_index(drop=True))
 
 
 def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
@@ -131,15 +151,19 @@ class StorePictures:
 
     def crop(self, row: pd.Series) -> Pixels:
         """The object in the source: uint8 (rows, columns, 3); rows are those of ``Samples.table``."""
-        return cut(self._source(row["picture"]).rgb, row[_BOX].to_list())
+        return cut(*self.whole(row))
+
+    def whole(self, row: pd.Series) -> tuple[Pixels, list[float]]:
+        """The source that the object is in, and its box; InputError where there is only a crop."""
+        return self._source(row["picture"]).rgb, row[BOX].to_list()
 
     def version(self, row: pd.Series, qp: int) -> Pixels:
         """The object in the picture coded at a QP, of the same size."""
-        return cut(self.store.versions(row["picture"], [qp])[0].rgb, row[_BOX].to_list())
+        return cut(self.store.versions(row["picture"], [qp])[0].rgb, row[BOX].to_list())
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
         """A source picture and the boxes (N, 4) of the objects in it, in its pixels."""
-        return self._source(rows["picture"].iloc[0]), rows[_BOX].to_numpy(dtype=np.float32)
+        return self._source(rows["picture"].iloc[0]), rows[BOX].to_numpy(dtype=np.float32)
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
         """The same picture coded at QPs."""
@@ -174,17 +198,29 @@ class SamplePictures:
         rgb, box = self._open(row)
         return cut(rgb, box)
 
+    def whole(self, row: pd.Series) -> tuple[Pixels, list[float]]:
+        """See ``StorePictures``."""
+        rgb, box = self._open(row)
+        if not self._is_whole(rgb, row):
+            raise InputError(
+                f"{self.name} holds a crop of {row['sample']!r} ({row['path']}) and not its picture, and --context and "
+                "--confidence need that: take a built store or a label table with its pictures"
+            )
+        return rgb, box
+
+    def _is_whole(self, rgb: Pixels, row: pd.Series) -> bool:
+        size = row[["width", "height"]]
+        named = row["path"] == row["picture"]
+        same = bool(size.notna().all()) and size.to_list() == [rgb.shape[1], rgb.shape[0]]
+        return bool(named or same) and not row[BOX].isna().any()
+
     def _open(self, row: pd.Series) -> tuple[Pixels, list[float]]:
         return self._boxed(read_picture(self.root / row["path"], _LEAST), row)
 
     def _boxed(self, rgb: Pixels, row: pd.Series) -> tuple[Pixels, list[float]]:
-        height, width = rgb.shape[:2]
-        box = row[_BOX].to_numpy(dtype=np.float64)
-        size = row[["width", "height"]]
-        whole = row["path"] == row["picture"] or (size.notna().all() and size.to_list() == [width, height])
-        if whole and not np.isnan(box).any():
-            return rgb, box.tolist()
-        return rgb, [0.0, 0.0, float(width), float(height)]  # a crop
+        if self._is_whole(rgb, row):
+            return rgb, row[BOX].to_numpy(dtype=np.float64).tolist()
+        return rgb, [0.0, 0.0, float(rgb.shape[1]), float(rgb.shape[0])]  # a crop
 
     def version(self, row: pd.Series, qp: int) -> Pixels:
         """See ``StorePictures``."""
@@ -201,9 +237,9 @@ class SamplePictures:
 
     def picture(self, rows: pd.DataFrame) -> tuple[Frame, NDArray[np.float32]]:
         """See ``StorePictures``."""
-        opened = [self._open(row) for _, row in rows.iterrows()]
-        boxes = np.array([box for _, box in opened], dtype=np.float32)
-        return Frame(0, opened[0][0], str(rows["path"].iloc[0])), boxes
+        rgb, _ = self._open(rows.iloc[0])
+        boxes = np.array([self._boxed(rgb, row)[1] for _, row in rows.iterrows()], dtype=np.float32)
+        return Frame(0, rgb, str(rows["path"].iloc[0])), boxes
 
     def versions(self, rows: pd.DataFrame, qps: Sequence[int]) -> list[Frame]:
         """See ``StorePictures``."""
