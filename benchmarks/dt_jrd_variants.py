@@ -1,13 +1,15 @@
 r"""Cross-validate DT-JRD, with context around the box and with a confidence map, beside a constant.
 
     OMP_NUM_THREADS=1 python benchmarks/dt_jrd_variants.py --labels datasets/coco-yolox-nano.parquet \
-        --images coco-dev/images coco-extra/images --bench-set 40 --backbone test_vit --size 64 --epochs 20
+        --images coco-dev/images coco-extra/images --bench-set 40 --backbone test_vit --size 64 --epochs 10 \
+        --work WORK
 
 Folds are of pictures. Every variant starts from random weights, is trained on all folds but one for equally many
 epochs, and answers for the fold left out with the weights of its last epoch: images, order, loss and schedule are those
 of ``vcmpipe train dt_jrd`` (``--check`` trains once by either way and compares the weights), but every image is made
 only once. Several ``--seeds`` are so many trainings with other folds; errors are means over them. ``score alone`` is no
-network: the line through the scores with the least absolute error on the training folds.
+network: the line through the scores with the least absolute error on the training folds. ``--work FOLDER`` keeps what
+every training answered, so that the same command goes on; ``--take 1`` judges the first fold alone.
 
 E_A is the mean of |predicted - label|, by the most probable QP (the paper's decision) and by the median of the
 distribution (which E_A favours). Intervals: 95 % of 2,000 draws of the pictures; the differences are paired.
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import tempfile
 import time
 from collections.abc import Sequence
@@ -108,11 +111,10 @@ def trained(plan: ObjectPlan, objects: ObjectSet, shown: Tensor, labels: Tensor,
     return network.eval()
 
 
-def answers(network: torch.nn.Module, shown: Tensor) -> Thresholds:
-    """What a network says of images."""
+def answers(network: torch.nn.Module, shown: Tensor) -> Floats:
+    """The (N, 64) masses that a network gives to images."""
     with torch.inference_mode():
-        mass = [torch.softmax(network(part).double(), dim=1).numpy() for part in shown.split(64)]
-    return Thresholds(np.concatenate(mass), np.ones(len(shown), dtype=bool))
+        return np.concatenate([torch.softmax(network(part).double(), dim=1).numpy() for part in shown.split(64)])
 
 
 def errors(args: argparse.Namespace, objects: ObjectSet) -> dict[str, Floats]:
@@ -124,32 +126,41 @@ def errors(args: argparse.Namespace, objects: ObjectSet) -> dict[str, Floats]:
     total: dict[str, Floats] = {}
 
     def put(name: str, rows: Places, predicted: NDArray) -> None:
-        total.setdefault(name, np.zeros(len(table)))[rows] += np.abs(predicted - labels[rows]) / len(args.seeds)
+        # Of the first folds alone an object may have fewer answers than there are seeds.
+        sums = total.setdefault(name, np.zeros((2, len(table))))
+        sums[:, rows] += np.abs(predicted - labels[rows]), np.ones(len(rows))
 
-    parts = [(seed, k) for seed in args.seeds for k in range(args.folds)]
-    for seed, k in parts:
-        out, known = dealt[seed] == k, dealt[seed] != k
-        put("constant", np.flatnonzero(out), np.full(out.sum(), median_constant(labels[known])))
+    shown: dict[str, Tensor] = {}
+    for seed, k in [(seed, k) for k in range(args.folds)[: args.take] for seed in args.seeds]:
+        out, known = np.flatnonzero(dealt[seed] == k), np.flatnonzero(dealt[seed] != k)
+        constant = median_constant(labels[known])
+        put("constant", out, np.full(len(out), constant))
         offset, slope = line(scores[known], labels[known])
-        put("score alone", np.flatnonzero(out), offset + slope * scores[out])
-    for name in args.variants:
-        shown = images(plan_of(args, 0, VARIANTS[name]), objects)
-        for seed, k in parts:
-            began = time.monotonic(), time.process_time()
-            out = np.flatnonzero(dealt[seed] == k)
+        put("score alone", out, offset + slope * scores[out])
+        for name in args.variants:
+            began = time.process_time()
             plan = plan_of(args, seed, VARIANTS[name])
-            network = trained(plan, objects, shown, targets, np.flatnonzero(dealt[seed] != k))
-            found = answers(network, shown[0, out])
+            what = f"{plan} {args.folds} {k} {table.to_csv()}"
+            file = args.work / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.npy" if args.work else None
+            if file and file.is_file():
+                mass = np.load(file)
+            else:
+                if name not in shown:
+                    shown[name] = images(plan, objects)
+                mass = answers(trained(plan, objects, shown[name], targets, known), shown[name][0, out])
+                if file:
+                    np.save(file, mass)
+            found = Thresholds(mass, np.ones(len(out), dtype=bool))
             for decision, decide in DECISIONS.items():
                 put(f"{name} {decision}", out, decide(found))
-            error, flat = np.abs(found.argmax() - labels[out]).mean(), total["constant"][out].mean() * len(args.seeds)
-            took = time.monotonic() - began[0], time.process_time() - began[1]
+            error, flat = np.abs(found.argmax() - labels[out]).mean(), np.abs(constant - labels[out]).mean()
             print(
-                f"{name}, seed {seed}, fold {k + 1}: E_A {error:.3f}, constant {flat:.3f}; {took[0]:.0f} s, "
-                f"{took[1]:.0f} s of a core",
+                f"fold {k + 1}, seed {seed}, {name}: E_A {error:.3f}, constant {flat:.3f}; "
+                f"{time.process_time() - began:.0f} s of a core",
                 flush=True,
             )
-    return total
+    with np.errstate(invalid="ignore"):
+        return {name: sums[0] / sums[1] for name, sums in total.items()}
 
 
 def check(args: argparse.Namespace, samples: Samples, root: Path, folder: Path) -> None:
@@ -204,9 +215,13 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--take", type=int, help="judge so many folds; default: all")
+    parser.add_argument("--work", type=Path, help="a folder that keeps what trainings answered")
     parser.add_argument("--check", action="store_true", help="compare with vcmpipe train, and no more")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.work:
+        args.work.mkdir(parents=True, exist_ok=True)
     objects_module.read_picture = lru_cache(400)(read_picture)  # every object of a picture reads it
     files = chosen(args.images, args.bench_set)
     samples = read_samples(args.labels)
@@ -224,7 +239,9 @@ def main() -> None:
         options = ObjectsOptions(data=str(folder / "labels.parquet"), images=str(folder / "pictures"))
         objects = open_objects(options)
         found = errors(args, objects)
-    pictures = objects.samples.table["picture"].to_numpy(dtype=str)
+    judged = ~np.isnan(found["constant"])
+    found = {name: values[judged] for name, values in found.items()}
+    pictures = objects.samples.table["picture"].to_numpy(dtype=str)[judged]
     print(
         f"\n{len(pictures):,} objects in {len(np.unique(pictures))} photos, {args.folds} folds, seeds {args.seeds}; "
         f"{args.backbone}, crops of {args.size}, {args.epochs} epochs, learning rate {args.lr:g}\n"
