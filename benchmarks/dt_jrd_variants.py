@@ -1,7 +1,7 @@
 r"""Cross-validate DT-JRD, with context around the box and with a confidence map, beside a constant.
 
     OMP_NUM_THREADS=1 python benchmarks/dt_jrd_variants.py --labels datasets/coco-yolox-nano.parquet \
-        --images coco-dev/images coco-extra/images --bench-set 40 --backbone test_vit --size 64 --epochs 10 \
+        --images coco-dev/images coco-extra/images --bench-set 40 --backbone test_vit --size 64 --epochs 40 \
         --work WORK
 
 Folds are of pictures. Every variant starts from random weights, is trained on all folds but one for equally many
