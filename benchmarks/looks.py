@@ -46,7 +46,7 @@ def main() -> None:
     args = parser().parse_args()
     samples, detector = load_samples(args.data), load_detector(args.detector, jobs=1)
     data = collect(
-        samples, detector, names=remaining(samples, args.leave_out), images=args.images, looks=CANDIDATES,
+        samples, detector, names=remaining(samples, args.leave_out, args.images), images=args.images, looks=CANDIDATES,
         cache=args.cache, progress=lambda name: print(name, file=sys.stderr),
     )  # fmt: skip
     print(

@@ -32,7 +32,7 @@ from vcmpipe.tasks import Reference
 from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, Thresholds, features
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware
-from vcmpipe.thresholds.looks import LOOKS
+from vcmpipe.thresholds.looks import PROBE
 from vcmpipe.training.aware_data import AwareData
 from vcmpipe.training.described import Described, described
 from vcmpipe.training.detector_aware import AwareOptions, fit, fold_of
@@ -140,7 +140,7 @@ class CrossValidated:
         for name, rows in self._rows.groupby("picture", sort=True):
             kinds, boxes = rows["class_id"].to_numpy(np.int64), rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
             picture = Described(self._pictures[str(name)], "", boxes)
-            known, looked = described(picture, rows["score"].to_numpy(np.float32), kinds, self._detector, LOOKS, None)
+            known, looked = described(picture, rows["score"].to_numpy(np.float32), kinds, self._detector, PROBE, None)
             label = np.zeros(len(rows), np.int64)
             of_picture = np.full(len(rows), self._pictures[str(name)].name)
             parts.append(AwareData(known, looked, kinds, strings_of(rows), label, of_picture))

@@ -23,18 +23,20 @@ from vcmpipe.datasets.samples import Samples
 from vcmpipe.detection import load_detector
 from vcmpipe.measurement.labels import DEFAULT_RULE, RULES
 from vcmpipe.thresholds import Thresholds
-from vcmpipe.training.aware_data import AwareData, collect
+from vcmpipe.thresholds.looks import PROBE_FROM
+from vcmpipe.training.aware_data import AwareData, collect, folder_of
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate
 
 
-def remaining(samples: Samples, leave_out: str) -> set[str]:
+def remaining(samples: Samples, leave_out: str, images: Path | None = None) -> set[str]:
     """The data set's pictures without the N first ones of a folder."""
-    names = sorted({str(name) for name in samples.table["picture"]})
+    names = {str(name) for name in samples.table["picture"]}
     if not leave_out:
-        return set(names)
+        return names
     folder, _, count = leave_out.rpartition(":")
-    left = [name for name in names if name.startswith(f"{folder}/")]
-    return set(names) - set(left[: int(count)])
+    # By the folder itself, not by what the data set has of it: pictures without objects have no labels.
+    files = sorted((folder_of(samples, images) / folder).iterdir())[: int(count)]
+    return names - {f"{folder}/{path.name}" for path in files}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +68,11 @@ def report(data: AwareData, options: AwareOptions, repeats: int) -> None:
         f"constant E_A {base.mean():.3f}"
     )
     print("| predictor | decision | E_A | of the constant's | 95 % | bias | lost at risk 0.1 |\n" + "|---" * 7 + "|")
-    titles = {"plain": "features alone", "looked": "with more looks"}
+    titles = {
+        "plain": "features alone",
+        "used": f"a probe from {PROBE_FROM} objects on",
+        "looked": "a probe always",
+    }
     for key, title in titles.items():
         masses = [Thresholds(mass, np.ones(len(data), dtype=bool)) for mass in getattr(answers, key)]
         lost = np.mean([(t.quantile(0.1) > data.label).mean() for t in masses])
@@ -94,7 +100,7 @@ def main() -> None:
     samples = load_samples(args.data)
     detector = load_detector(args.detector, jobs=1)
     every = collect(
-        samples, detector, names=remaining(samples, args.leave_out), images=args.images, cache=args.cache,
+        samples, detector, names=remaining(samples, args.leave_out, args.images), images=args.images, cache=args.cache,
         progress=lambda name: print(name, file=sys.stderr),
     )  # fmt: skip
     for rule in (DEFAULT_RULE, *(rule for rule in RULES if rule != DEFAULT_RULE)):

@@ -7,7 +7,8 @@ included, and of one BC-JRD decision. Weights are random, which changes nothing 
 
 With --detector and --photos: milliseconds per object of ``detector_aware`` on one core, a picture's objects at a time,
 and its share of the time of ``encode`` (open loop, one job): by a clock around the prediction, and as the difference to
-a run that is handed the very same thresholds for nothing.
+a run that is handed the very same thresholds for nothing; and the share that its forecast of losses takes of
+``encode --objective accuracy``.
 
 With --store, each network is trained for one epoch on a few objects of a built store, from random weights, and the mean
 loss over the first and the last quarter of the epoch is printed: it has to fall. BC-JRD sees crops of --bc-size.
@@ -29,14 +30,17 @@ import pandas as pd
 import supervision as sv
 import torch
 
+from vcmpipe.coding.open_loop import SCALES
 from vcmpipe.coding.pipeline import Pipeline, encode_segment
 from vcmpipe.coding.segment import Segment
+from vcmpipe.coding.weighed import encode_weighed
 from vcmpipe.config import EncodeOptions, TrainOptions
 from vcmpipe.detection import load_detector
 from vcmpipe.frames import Frame, open_source
 from vcmpipe.tasks import DetectionTask
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds, bc_jrd, dt_jrd, load_predictor
 from vcmpipe.thresholds.detector_aware import DetectorAware
+from vcmpipe.thresholds.loss_curves import LossForecast
 from vcmpipe.thresholds.weights import write_weights
 from vcmpipe.training.run import train
 
@@ -187,6 +191,54 @@ def share_of_encode(arguments: argparse.Namespace) -> None:
     )
 
 
+class Foretelling:
+    """A predictor of losses with a clock."""
+
+    def __init__(self, inner: DetectorAware) -> None:
+        self.inner, self.name, self.seconds, self.detections = inner, inner.name, 0.0, 0
+
+    def predict(self, frame: Frame, detections: sv.Detections, coder: object) -> Thresholds:
+        """See ``ThresholdPredictor``."""
+        return self.inner.predict(frame, detections)
+
+    def forecast(self, frame: Frame, detections: sv.Detections) -> LossForecast | None:
+        """See ``LossPredictor``."""
+        began = time.perf_counter()
+        found = self.inner.forecast(frame, detections)
+        self.seconds += time.perf_counter() - began
+        self.detections += len(detections)
+
+        def clocked(scale: float, known: object) -> np.ndarray:
+            began = time.perf_counter()
+            shares = found(scale, known)
+            self.seconds += time.perf_counter() - began
+            return shares
+
+        return clocked if found else None
+
+
+def share_of_open_loop(arguments: argparse.Namespace) -> None:
+    """What the forecast takes of ``encode --objective accuracy``."""
+    options = EncodeOptions(
+        input=arguments.photos, out="unused", detector=arguments.detector, jobs=1, objective="accuracy"
+    )
+    detector = load_detector(arguments.detector, jobs=1)
+    predictor = Foretelling(load_predictor("detector_aware", detector=detector))  # type: ignore[arg-type]
+    frames = list(open_source(arguments.photos, limit=arguments.pictures))
+    pipeline = Pipeline(options, detector=detector, predictor=predictor)
+    for counted in (False, True):  # the first one warms up
+        predictor.seconds, predictor.detections, began = 0.0, 0, time.perf_counter()
+        for frame in frames if counted else frames[:2]:
+            found = detector.detect([frame])
+            encode_weighed(pipeline, Segment.still(frame), found, factor=20_000.0, scales=SCALES, check=False)
+    seconds = time.perf_counter() - began
+    print(
+        f"encode --objective accuracy, {len(frames)} photos, one job: {seconds:.2f} s; the forecast takes "
+        f"{100 * predictor.seconds / seconds:.1f} % (at most 10 % is requested), "
+        f"{1000 * predictor.seconds / predictor.detections:.2f} ms for each of {predictor.detections} detections"
+    )
+
+
 def learn(folder: Path, arguments: argparse.Namespace, model: str, **changes: object) -> None:
     out = folder / model
     values: dict[str, object] = {
@@ -239,6 +291,7 @@ def main() -> None:
         if arguments.detector and arguments.photos:
             time_aware(arguments)
             share_of_encode(arguments)
+            share_of_open_loop(arguments)
         if arguments.store:
             learn(Path(name), arguments, "dt_jrd", backbone="vit_base_patch32_384")
             learn(Path(name), arguments, "bc_jrd", size=arguments.bc_size, versions=8, batch=8)

@@ -41,7 +41,7 @@ from vcmpipe.tasks.loss import AccuracyLoss
 from vcmpipe.thresholds import Thresholds, features
 from vcmpipe.thresholds.constant import ConstantPredictor
 from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware
-from vcmpipe.thresholds.looks import LOOKS, Look
+from vcmpipe.thresholds.looks import LOOKS, PROBE, PROBE_FROM
 from vcmpipe.training.aware_data import AwareData, collect
 from vcmpipe.training.detector_aware import AwareOptions, fit, fold_of
 from vcmpipe.training.loss_curves import CurveOptions, deciles, fit_judged, squared_error
@@ -52,9 +52,7 @@ LOSS = AccuracyLoss()
 LAMBDAS = tuple(float(f) for f in np.geomspace(1_000, 1_000_000, 13))
 CODED_LAMBDAS = (3e3, 1e4, 3e4, 1e5, 3e5, 1e6)
 RETENTIONS = (0.90, 0.95, 0.98)
-# Version 1 took one look, from five objects on.
-PROBE, PROBE_FROM = (Look(quality=10),), 5
-CANDIDATES = (CurveOptions(), CurveOptions(units=24), CurveOptions(power=1.0), CurveOptions(dropout=0.5))
+CANDIDATES = (CurveOptions(), CurveOptions(power=1.0))
 RIDGES = (3.0, 10.0)
 
 
@@ -78,12 +76,12 @@ def constant(material: Material, detector: Detector) -> ConstantPredictor:
 
 
 def aware_1(material: Material, detector: Detector) -> DetectorAware:
-    """``detector_aware`` with one look from five objects on, and no losses."""
+    """Thresholds with one look from five objects on, as they ship, and no losses."""
     return _aware(material.probed, detector, PROBE, PROBE_FROM, None, AwareOptions())
 
 
 def aware_2(material: Material, detector: Detector, *, curves: bool = True) -> DetectorAware:
-    """``detector_aware`` with more looks and loss curves; hyper-parameters by the errors on folds within."""
+    """Thresholds with more looks, and loss curves; hyper-parameters by the errors on folds within."""
     ridge = min(RIDGES, key=lambda value: _inner_error(material.looked, AwareOptions(ridge=value)))
     losses = None
     if curves:
@@ -115,9 +113,9 @@ def _median(mass: Floats) -> NDArray[np.int64]:
 
 WAYS: Mapping[str, Callable] = {
     "constant": constant,
-    "detector_aware 1": aware_1,
-    "detector_aware 2, thresholds alone": partial(aware_2, curves=False),
-    "detector_aware 2": aware_2,
+    "detector_aware, a probe": aware_1,
+    "detector_aware, three looks": partial(aware_2, curves=False),
+    "detector_aware with loss curves": aware_2,
 }
 
 
@@ -206,7 +204,7 @@ def errors(material: Material, folds: Sequence[tuple[set[str], Mapping]], judged
             if isinstance(predictor, ConstantPredictor):
                 off = np.abs(predictor.qp - own.probed.label)
             else:
-                old = name.endswith(" 1")
+                old = name.endswith("a probe")
                 data = own.probed if old else own.looked
                 weights = predictor._weights
                 mass = weights.looked.mass(np.hstack([data.features, data.looked]), data.class_id)
@@ -254,13 +252,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="a folder for computed features")
     parser.add_argument("--coded", type=Path, help="a folder for photos coded as rdo-open chooses")
     parser.add_argument("--ways", nargs="+", default=[*WAYS], choices=[*WAYS], help="with --coded: what is coded")
+    parser.add_argument("--limit", type=int, help="with --coded: so many photos, evenly spread")
+    parser.add_argument("--coded-alone", action="store_true", help="leave out the tables that need no coding")
     parser.add_argument("--bench-set", action="store_true", help="judge the bench set by predictors of all the rest")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--resamples", type=int, default=200)
     args = parser.parse_args()
     detectors = {path.stem: load_detector(str(path), jobs=1) for path in args.detectors}
-    first, second = detectors
+    first = args.detectors[0].stem
     detector, prefix = detectors[first], f"{args.folder}/"
     bench = {f"{prefix}{path.name}" for path in sorted((args.images / args.folder).iterdir())[:BENCH_SET]}
     tables = [load(file) for file in sorted(args.tables.glob("*.npz"))]
@@ -268,7 +268,7 @@ def main() -> None:
     shared = {"images": args.images, "cache": args.cache}
     every = Material(
         collect(samples, detector, looks=PROBE, **shared),
-        collect(samples, detector, **shared),
+        collect(samples, detector, looks=LOOKS, **shared),
         collect_losses(losses, judge_of(losses, detector), detector, args.images, cache=args.cache),
     )
     names = {str(name) for part in (every.probed, every.losses) for name in part.picture}
@@ -281,6 +281,16 @@ def main() -> None:
         parts = [(set(order[turn == k]), names - bench - set(order[turn == k])) for k in range(args.folds)]
     folds = [(held, {name: way(every.of(seen), detector) for name, way in WAYS.items()}) for held, seen in parts]
     of_photo = {name: predictors for held, predictors in folds for name in held}
+    if not args.coded_alone:
+        _tables_alone(args, tables, every, folds, of_photo, prefix)
+    if args.coded:
+        spread = np.linspace(0, len(tables) - 1, min(args.limit or len(tables), len(tables))).round().astype(int)
+        _coded(args, [tables[k] for k in spread], detectors, of_photo, prefix)
+
+
+def _tables_alone(args, tables, every, folds, of_photo, prefix) -> None:
+    """Errors, and choices out of the versions that the tables have."""
+    first, second = (path.stem for path in args.detectors)
     judged, bits = {}, []
     for table in tables:
         (frame,) = open_source(str(args.images / prefix / table.name))
@@ -293,8 +303,6 @@ def main() -> None:
     curves = {name: study.curve(_traced(tables, bits, expected)) for name, expected in ways.items()}
     curves["measured"] = study.curve(study.traced(study.matrix(LOSS.of), LAMBDAS))
     report(study, curves, "one QP and one scale per picture")
-    if args.coded:
-        _coded(args, tables, detectors, of_photo, prefix)
 
 
 def _traced(tables: Sequence[Table], bits: Sequence[Floats], losses: Sequence[Floats]) -> list[list[int]]:

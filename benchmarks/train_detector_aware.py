@@ -32,7 +32,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True, help="NAME.safetensors")
     args = options.parse_args()
     samples = load_samples(args.data)
-    kept = remaining(samples, args.leave_out)
+    kept = remaining(samples, args.leave_out, args.images)
     left = sorted({str(name) for name in samples.table["picture"]} - kept)
     with tempfile.TemporaryDirectory() as folder:
         exclude = Path(folder) / "exclude.txt"

@@ -29,8 +29,9 @@ from transfer_labels import Labelled, chosen, labelled
 
 from vcmpipe.detection import Detector, load_detector
 from vcmpipe.evaluation.bootstrap import Bootstrap
-from vcmpipe.thresholds import features, probe
+from vcmpipe.thresholds import features
 from vcmpipe.thresholds.foreign import base_spec, load_base
+from vcmpipe.thresholds.looks import PROBE, PROBE_FROM, look_again
 from vcmpipe.thresholds.transfer import median
 from vcmpipe.training.aware_data import AwareData
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate, fit
@@ -56,7 +57,7 @@ def described(detector: Detector, pictures: list[Labelled]) -> AwareData:
         parts.append(
             (
                 features.describe(one.frame, one.objects, size)[rows],
-                probe.probe(detector, one.frame, one.objects)[rows],
+                look_again(detector, one.frame, one.objects, PROBE)[rows],
                 one.objects.class_id[rows].astype(np.int64),
                 one.found[rows],
                 one.label[rows],
@@ -79,10 +80,10 @@ def of_base(detector: Detector, pictures: list[Labelled], spec: str) -> Transfer
 
 def trained_on(seen: NDArray[np.bool_], data: AwareData) -> NDArray[np.float64]:
     """(N,) medians by ``detector_aware`` trained on some of the objects, with the probe in crowded pictures."""
-    both = np.hstack([data.features, data.probe])
+    both = np.hstack([data.features, data.looked])
     masses = [fit(rows[seen], data[seen], AwareOptions()).mass(rows, data.class_id) for rows in (data.features, both)]
     _, inverse, sizes = np.unique(data.picture, return_inverse=True, return_counts=True)
-    return median(np.where((sizes[inverse] >= probe.FROM_OBJECTS)[:, None], masses[1], masses[0]))
+    return median(np.where((sizes[inverse] >= PROBE_FROM)[:, None], masses[1], masses[0]))
 
 
 def drawn_errors(

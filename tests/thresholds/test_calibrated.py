@@ -165,7 +165,7 @@ def test_what_no_qp_keeps_stays_so(make_frame) -> None:
 def test_what_was_learned_of_a_class_holds_for_the_same_name(classes: dict[int, str], kept: list[int]) -> None:
     weights = AwareWeights.load(WEIGHTS / "yolox_nano.safetensors")
     own = adopted(weights, Other(classes))  # type: ignore[arg-type]
-    assert own.plain.classes.tolist() == kept == own.probed.classes.tolist()
+    assert own.plain.classes.tolist() == kept == own.looked.classes.tolist()
     numbers = {name: int(number) for number, name in weights.card["class_names"].items()}
     for place, number in enumerate(kept):
         name = classes[number].lower().replace("_", " ")

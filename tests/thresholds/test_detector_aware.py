@@ -23,7 +23,7 @@ from vcmpipe.thresholds import ThresholdPredictor, features
 from vcmpipe.thresholds.aware_model import Regression, split_normal
 from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware, detector_aware
 from vcmpipe.thresholds.features import Canvas
-from vcmpipe.thresholds.looks import FEATURES, LOOKS, Look, look_again
+from vcmpipe.thresholds.looks import FEATURES, LOOKS, PROBE, PROBE_FROM, Look, look_again
 from vcmpipe.thresholds.looks import names as look_names
 from vcmpipe.training.aware_data import AwareData
 from vcmpipe.training.detector_aware import AwareOptions, cross_validate, fit, fold_of, gdsl_targets
@@ -34,7 +34,7 @@ CANVAS = Canvas(384, 288, False)
 def synthetic(count: int = 300, seed: int = 0) -> AwareData:
     """Objects whose threshold is a known line in two features and a class, with some noise."""
     rng = np.random.default_rng(seed)
-    rows, looked = rng.normal(size=(count, len(features.NAMES))), rng.normal(size=(count, len(look_names(LOOKS))))
+    rows, looked = rng.normal(size=(count, len(features.NAMES))), rng.normal(size=(count, len(look_names(PROBE))))
     kinds = rng.integers(0, 4, count)
     threshold = 42 + 5 * rows[:, 0] - 3 * rows[:, 5] + 3 * looked[:, 0] + 2.0 * (kinds == 2) + rng.normal(0, 1, count)
     found = np.arange(64)[None, :] <= np.clip(np.rint(threshold), 1, 62)[:, None]
@@ -100,7 +100,7 @@ def test_files_come_back(tmp_path: Path) -> None:
     made.save(tmp_path / "w.safetensors")
     read = AwareWeights.load(tmp_path / "w.json")
     data = synthetic(20, seed=5)
-    assert read.canvas == CANVAS and read.looked is not None and read.looks == LOOKS and read.losses is None
+    assert read.canvas == CANVAS and read.looked is not None and read.looks == PROBE and read.losses is None
     assert read.plain.mass(data.features, data.class_id) == pytest.approx(
         made.plain.mass(data.features, data.class_id), abs=1e-4
     )
@@ -145,6 +145,7 @@ def test_with_and_without_looks(demo: DemoDetector) -> None:
     frame = Frame(0, render_scene(910_100).rgb, "scene.png")
     objects = demo.detect([frame])[0]
     objects = objects[objects.confidence >= 0.3]
+    assert len(objects) >= PROBE_FROM
     made = weights(demo.digest)
     looking, plain = DetectorAware(made, demo), DetectorAware(made)
     assert isinstance(looking, ThresholdPredictor)
@@ -154,10 +155,10 @@ def test_with_and_without_looks(demo: DemoDetector) -> None:
     assert np.abs(with_looks - without).max() > 0.01
     assert np.array_equal(with_looks, looking.predict(frame, objects).mass)
     assert len(looking.predict(frame, sv.Detections.empty())) == 0
-    rare = DetectorAware(dataclasses.replace(made, looks_from=len(objects)), demo)
-    few = objects[:-1]
-    assert np.array_equal(rare.predict(frame, objects).mass, with_looks)
-    assert np.array_equal(rare.predict(frame, few).mass, plain.predict(frame, few).mass)
+    few = objects[: PROBE_FROM - 1]
+    assert np.array_equal(looking.predict(frame, few).mass, plain.predict(frame, few).mass)
+    always = DetectorAware(dataclasses.replace(made, looks_from=1), demo)
+    assert np.abs(always.predict(frame, few).mass - plain.predict(frame, few).mass).max() > 0.01
     assert looking.forecast(frame, objects) is None  # these weights know no losses
 
 
@@ -167,8 +168,9 @@ def test_what_looks_tell(demo: DemoDetector) -> None:
     rows = look_again(demo, frame, objects, LOOKS)
     assert rows.shape == (len(objects), len(FEATURES) * len(LOOKS)) and np.isfinite(rows).all()
     assert look_names(LOOKS)[:3] == tuple(f"scale 0.5, quality 20: {each}" for each in FEATURES)
-    (mild,) = (look_again(demo, frame, objects, [Look(quality=100)])[:, 2],)
-    assert (mild > rows[:, 2]).mean() > 0.5  # the drop of the score is less
+    mild, nothing_left = (look_again(demo, frame, objects, [look]) for look in (Look(quality=100), Look(blur=64.0)))
+    assert np.abs(mild[:, 2]).max() < 0.5 and mild[:, 1].min() > 0.8  # hardly a change of score or box
+    assert (nothing_left[:, 1] == 0).mean() > 0.5 and np.median(nothing_left[:, 2]) < -2
     assert look_again(demo, frame, objects, []).shape == (len(objects), 0)
 
 
@@ -191,7 +193,7 @@ def test_looks_that_make_no_sense(content: dict) -> None:
 def test_weights_of_version_1_are_read(demo: DemoDetector) -> None:
     """The card of an earlier version knew of one look, from some objects on."""
     data = synthetic(120)
-    one = np.hstack([data.features, data.looked[:, :3]])
+    one = np.hstack([data.features, data.looked])
     plain, probed = (fit(rows, data, AwareOptions()) for rows in (data.features, one))
     from safetensors.numpy import save
 

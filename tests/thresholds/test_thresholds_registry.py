@@ -59,7 +59,7 @@ def test_constant(spec: str, qp: int) -> None:
         ("constant:64", "0..63, not 64"),
         ("constant:-1", "0..63, not -1"),
         ("constnat", "did you mean 'constant'?"),
-        ("", "known are bc_jrd, constant, detector_aware, dt_jrd, laser, measured, mtjnd"),
+        ("", "known are bc_jrd, calibrated, constant, detector_aware, dt_jrd, laser, measured, mtjnd"),
         ("no-such-thing", "unknown predictor 'no-such-thing'"),
     ],
 )

@@ -117,6 +117,12 @@ class DatasetExportOptions(Options):
         help="label rule: last, first-loss, tolerance or best-step; default: tolerance, where all 64 QPs are there",
     )
     crops: bool = option(True, help="ow-jrd: do not write the crops of the source pictures and of every coded version")
+    objects_only: str | None = option(
+        None,
+        metavar="JUDGES",
+        help="losses: judges, with commas, of whom only the objects are written, as a panel needs them; default: all "
+        "of everyone's weak detections and false alarms as well",
+    )
     images: str | None = option(None, help="ow-jrd: the folder of source pictures, if it has moved")
     originals: str | None = option(
         None, help="ow-jrd: names of the crops, with {name}; default: data/original/{name}/{name}.png"

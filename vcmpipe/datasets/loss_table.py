@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +238,11 @@ class LossTable:
     def judges(self) -> list[str]:
         """The judges, as they first appear; those that no row is of are not among them."""
         return [str(name) for name in self.table["judge"].unique()]
+
+    def with_objects_alone(self, judges: Sequence[str]) -> LossTable:
+        """The same with the objects alone of some judges, as a panel needs them: no weak detections, no tiles."""
+        kept = ~self.table["judge"].isin(list(judges)) | self.table["found"].notna()
+        return replace(self, table=self.table[kept].reset_index(drop=True))
 
     def detections(self, judge: str) -> pd.DataFrame:
         """The rows of a judge's detections in the sources: N of them."""

@@ -9,12 +9,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from vcmpipe.errors import InputError
 from vcmpipe.process import publish
 from vcmpipe.process.text import one_line
-from vcmpipe.thresholds.base import Coder, ThresholdPredictor, Thresholds
+from vcmpipe.thresholds.base import QP_COUNT, Coder, ThresholdPredictor, Thresholds
 from vcmpipe.thresholds.calibration import Calibration
 from vcmpipe.thresholds.foreign import digest_of, load_base
+from vcmpipe.thresholds.loss_curves import LossForecast, LossPredictor
 from vcmpipe.thresholds.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -158,6 +162,21 @@ class Calibrated:
         """See ``ThresholdPredictor``; the base asks for what it needs."""
         found = self.base.predict(frame, detections, coder)
         return Thresholds(self.transfer.mass(found.mass), found.recognisable)
+
+    def forecast(self, frame: Frame, detections: sv.Detections) -> LossForecast | None:
+        """The base's, its QPs moved as thresholds that lie there; None where the base has none, or is a constant."""
+        base = self.base
+        own = base.forecast(frame, detections) if isinstance(base, LossPredictor) and self.transfer.scale > 0 else None
+        if own is None:
+            return None
+        qps = np.arange(QP_COUNT, dtype=np.float64)
+        at = self.transfer.qps(qps)
+
+        def moved(scale: float, known: ArrayLike) -> NDArray[np.float64]:
+            shares = own(scale, known)
+            return np.stack([np.interp(at, qps, row) for row in shares]) if len(shares) else shares
+
+        return moved
 
 
 def calibrated(argument: str, *, detector: Detector | None = None) -> Calibrated:

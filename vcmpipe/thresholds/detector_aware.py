@@ -18,7 +18,7 @@ from vcmpipe.thresholds.aware_model import Regression, split_normal
 from vcmpipe.thresholds.base import Coder, Thresholds
 from vcmpipe.thresholds.calibration import Calibration
 from vcmpipe.thresholds.looks import FEATURES as LOOK_FEATURES
-from vcmpipe.thresholds.looks import LOOKS, Look, look_again
+from vcmpipe.thresholds.looks import LOOKS, PROBE, PROBE_FROM, Look, look_again
 from vcmpipe.thresholds.loss_curves import LossCurves, LossForecast
 from vcmpipe.thresholds.registry import WEIGHTS
 
@@ -44,20 +44,22 @@ class AwareWeights:
         looked: With more looks besides; None where it was trained without a detector.
         canvas: How large the detector sees pictures.
         card: What else is known: detector, data, metrics, versions.
-        looks: Degraded copies that the detector looks at.
-        looks_from: Objects in a picture from which on it does, for thresholds.
-        losses: Expected losses over scale and QP, with the looks; None where they were not learned.
-        panel: By share of a panel of machines the thresholds that satisfy it, with the looks; shares ascend.
+        looks: Degraded copies that the detector looks at for thresholds.
+        looks_from: Objects in a picture from which on it does.
+        losses: Expected losses over scale and QP; None where they were not learned.
+        panel: By share of a panel of machines the thresholds that satisfy it; shares ascend.
+        loss_looks: Degraded copies that it looks at for ``losses`` and ``panel``.
     """
 
     plain: Regression
     looked: Regression | None
     canvas: features.Canvas
     card: dict[str, Any]
-    looks: tuple[Look, ...] = LOOKS
-    looks_from: int = 1
+    looks: tuple[Look, ...] = PROBE
+    looks_from: int = PROBE_FROM
     losses: LossCurves | None = None
     panel: Mapping[float, Regression] = field(default_factory=dict)
+    loss_looks: tuple[Look, ...] = LOOKS
 
     def save(self, path: Path) -> None:
         """Write ``path`` (.safetensors) and its card beside it (.json)."""
@@ -74,8 +76,10 @@ class AwareWeights:
         card = {"kind": NAME, "version": _VERSION, "sha256": hashlib.sha256(blob).hexdigest()} | self.card
         card |= {"canvas": [self.canvas.width, self.canvas.height], "keeps_aspect": self.canvas.keeps_aspect}
         card |= {"features": list(features.NAMES)}
-        if self.looked or self.losses:
+        if self.looked:
             card |= {"looks": [look.written() for look in self.looks], "looks_from": self.looks_from}
+        if self.losses or self.panel:
+            card["loss_looks"] = [look.written() for look in self.loss_looks]
         card |= {"losses": self.losses is not None, "panel_shares": list(self.panel)}
         with process.publish_together(path.with_suffix(".json"), path) as (card_part, part_of_weights):
             part_of_weights.write_bytes(blob)
@@ -107,31 +111,32 @@ class AwareWeights:
             raise InputError(f"{path} was trained on other features than this version computes: train it again")
         try:
             canvas = features.Canvas(int(card["canvas"][0]), int(card["canvas"][1]), bool(card["keeps_aspect"]))
-            looks, looks_from = _looks(card)
+            looks, looks_from, loss_looks = _looks(card)
             shares = [float(share) for share in card.get("panel_shares", ())]
             tensors = load(blob)
         except (KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
             raise InputError(f"{path} or its card is damaged ({error})") from error
         count, source = len(features.NAMES), str(path)
-        all_of_it = count + len(LOOK_FEATURES) * len(looks)
+        with_looks, all_of_it = (count + len(LOOK_FEATURES) * len(each) for each in (looks, loss_looks))
         # Version 1 knew of one look only, and called it a probe.
         name = "looked" if card["version"] > 1 else "probed"
-        looked = Regression.from_tensors(tensors, name, all_of_it, source) if looks else None
+        looked = Regression.from_tensors(tensors, name, with_looks, source) if looks else None
         losses = LossCurves.from_tensors(tensors, "losses", all_of_it, source) if card.get("losses") else None
         plain = Regression.from_tensors(tensors, "plain", count, source)
         panel = {
             share: Regression.from_tensors(tensors, f"panel{place}", all_of_it, source)
             for place, share in enumerate(shares)
         }
-        return cls(plain, looked, canvas, card, looks, looks_from, losses, panel)
+        return cls(plain, looked, canvas, card, looks, looks_from, losses, panel, loss_looks)
 
 
-def _looks(card: dict[str, Any]) -> tuple[tuple[Look, ...], int]:
-    """The looks that a card names, and the objects from which on they are taken."""
+def _looks(card: dict[str, Any]) -> tuple[tuple[Look, ...], int, tuple[Look, ...]]:
+    """The looks that a card names, the objects from which on they are taken, and those for losses and panels."""
     if card["version"] == 1:
         known = card.get("probe")
-        return ((Look(quality=int(known["quality"])),), int(known["from_objects"])) if known else ((), 1)
-    return tuple(Look.read(each) for each in card.get("looks", ())), int(card.get("looks_from", 1))
+        return ((Look(quality=int(known["quality"])),), int(known["from_objects"]), ()) if known else ((), 1, ())
+    looks, loss_looks = (tuple(Look.read(each) for each in card.get(name, ())) for name in ("looks", "loss_looks"))
+    return looks, int(card.get("looks_from", 1)), loss_looks
 
 
 class DetectorAware:
@@ -202,13 +207,13 @@ class DetectorAware:
             return Thresholds.empty()
         rows, ids = self._describe(frame, detections), class_ids(detections)
         known, recognisable = self._weights, np.ones(count, dtype=np.bool_)
-        few = count < known.looks_from and self._satisfy is None
-        if self._detector is None or known.looked is None or few:
+        if self._satisfy is not None:
+            rows = np.hstack([rows, self._look(frame, detections, known.loss_looks)])
+            return Thresholds(_between(known.panel, self._satisfy, rows, ids), recognisable)
+        if self._detector is None or known.looked is None or count < known.looks_from:
             return Thresholds(known.plain.mass(rows, ids), recognisable)
-        rows = np.hstack([rows, look_again(self._detector, frame, detections, known.looks)])
-        if self._satisfy is None:
-            return Thresholds(known.looked.mass(rows, ids), recognisable)
-        return Thresholds(_between(known.panel, self._satisfy, rows, ids), recognisable)
+        rows = np.hstack([rows, self._look(frame, detections, known.looks)])
+        return Thresholds(known.looked.mass(rows, ids), recognisable)
 
     def forecast(self, frame: Frame, detections: sv.Detections) -> LossForecast | None:
         """What a picture's detections, weak ones included, should lose by scale and QP; see ``LossForecast``.
@@ -218,9 +223,13 @@ class DetectorAware:
         curves = self._weights.losses
         if self._detector is None or curves is None:
             return None
-        looked = look_again(self._detector, frame, detections, self._weights.looks)
+        looked = self._look(frame, detections, self._weights.loss_looks)
         rows = np.hstack([self._describe(frame, detections), looked])
         return lambda scale, known: curves.shares(rows, scale, known)
+
+    def _look(self, frame: Frame, detections: sv.Detections, looks: tuple[Look, ...]) -> NDArray[np.float64]:
+        assert self._detector is not None
+        return look_again(self._detector, frame, detections, looks)
 
     def _describe(self, frame: Frame, detections: sv.Detections) -> NDArray[np.float64]:
         size = self._weights.canvas.size(frame.width, frame.height)

@@ -69,8 +69,10 @@ def adopted(weights: AwareWeights, detector: Detector) -> AwareWeights:
     known = {int(number): str(name) for number, name in names.items()} if isinstance(names, Mapping) else {}
     card: dict[str, Any] = {key: value for key, value in weights.card.items() if key != "calibration"}
     card |= {"detector": detector.name, "detector_digest": detector.digest}
-    probed = None if weights.probed is None else _renumbered(weights.probed, known, detector.classes)
-    return replace(weights, plain=_renumbered(weights.plain, known, detector.classes), probed=probed, card=card)
+    looked = None if weights.looked is None else _renumbered(weights.looked, known, detector.classes)
+    panel = {share: _renumbered(model, known, detector.classes) for share, model in weights.panel.items()}
+    plain = _renumbered(weights.plain, known, detector.classes)
+    return replace(weights, plain=plain, looked=looked, panel=panel, card=card)
 
 
 def _renumbered(model: Regression, known: Mapping[int, str], classes: Mapping[int, str]) -> Regression:

@@ -89,8 +89,12 @@ class Look:
             raise InputError(f"a look at a degraded picture is damaged: {error}") from error
 
 
+PROBE, PROBE_FROM = (Look(quality=10),), 5
+"""What is looked at for thresholds, and the objects in a picture from which on: with ``LOOKS`` thresholds miss by less,
+and maps by them need no fewer bytes (docs/benchmarks.md)."""
 LOOKS = (Look(scale=0.5, quality=20), Look(blur=4.0), Look(scale=0.65, quality=10))
-"""Among JPEGs, smaller copies and blurs, three that together tell much about thresholds (``benchmarks/looks.py``)."""
+"""Among JPEGs, smaller copies and blurs, three that together tell much (``benchmarks/looks.py``): for expected
+losses, and thresholds that satisfy a panel."""
 
 
 def names(looks: Sequence[Look]) -> tuple[str, ...]:

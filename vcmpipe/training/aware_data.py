@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vcmpipe.errors import InputError
 from vcmpipe.measurement.labels import DEFAULT_RULE, label
 from vcmpipe.thresholds.base import QP_COUNT
-from vcmpipe.thresholds.looks import LOOKS, Look
+from vcmpipe.thresholds.looks import PROBE, Look
 from vcmpipe.training.described import Described, described
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def collect(
     names: Collection[str] | None = None,
     images: Path | None = None,
     digests: Mapping[str, str] | None = None,
-    looks: Sequence[Look] = LOOKS,
+    looks: Sequence[Look] = PROBE,
     cache: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> AwareData:

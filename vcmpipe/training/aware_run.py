@@ -94,7 +94,7 @@ def train_aware(
         how = dataclasses.replace(how, sigma=options.sigma)
     answers = cross_validate(data, how, folds=_FOLDS)
     recognisable = np.ones(len(data), dtype=np.bool_)
-    medians = np.stack([Thresholds(mass, recognisable).quantile(0.5) for mass in answers.looked])
+    medians = np.stack([Thresholds(mass, recognisable).quantile(0.5) for mass in answers.used])
     error, base = (float(np.abs(values - data.label).mean()) for values in (medians, answers.constant))
     metrics = {"E_A": round(error, 3), "constant_E_A": round(base, 3), "ratio": round(error / base, 3)}
     card: dict[str, Any] = {}

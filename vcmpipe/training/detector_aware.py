@@ -20,7 +20,7 @@ from vcmpipe.thresholds import features
 from vcmpipe.thresholds.aware_model import Regression, split_normal, standardised
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import AwareWeights
-from vcmpipe.thresholds.looks import LOOKS, Look
+from vcmpipe.thresholds.looks import PROBE_FROM
 from vcmpipe.training.aware_data import AwareData
 
 if TYPE_CHECKING:
@@ -98,7 +98,6 @@ def train(
     losses: LossCurves | None = None,
     panel: Mapping[float, AwareData] | None = None,
     learned_from: Sequence[str] = (),
-    looks: tuple[Look, ...] = LOOKS,
     card: dict[str, Any] | None = None,
 ) -> AwareWeights:
     """Train on objects that ``collect`` took from samples with their detector.
@@ -111,7 +110,6 @@ def train(
         losses: Loss curves of the same detector.
         panel: By share of a panel the objects with the thresholds that satisfy it.
         learned_from: Marks of all pictures that were learned from: who judges it should know what it has seen.
-        looks: Those of the data.
         card: What else goes into the card.
     """
     plain = fit(data.features, data, options)
@@ -134,7 +132,7 @@ def train(
         share: fit(np.hstack([own.features, own.looked]), own, options) for share, own in sorted((panel or {}).items())
     }
     canvas = features.Canvas.of(detector.input_size)
-    return AwareWeights(plain, looked, canvas, known | (card or {}), looks=looks, losses=losses, panel=shares)
+    return AwareWeights(plain, looked, canvas, known | (card or {}), losses=losses, panel=shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,12 +141,14 @@ class Validation:
 
     Attributes:
         plain: (R, N, 64) masses from features alone.
-        looked: (R, N, 64) masses with the looks besides; as ``plain`` where there are none.
+        looked: (R, N, 64) masses with the looks besides, for every object; as ``plain`` where there are none.
+        used: (R, N, 64) masses as the predictor gives them: with the looks from ``looks.PROBE_FROM`` objects on.
         constant: (R, N) the median label of the training folds.
     """
 
     plain: NDArray[np.float64]
     looked: NDArray[np.float64]
+    used: NDArray[np.float64]
     constant: NDArray[np.float64]
 
 
@@ -169,7 +169,9 @@ def cross_validate(data: AwareData, options: AwareOptions, *, folds: int = 5, re
             for rows, answers in ((data.features, plain), (both, looked)):
                 model = fit(rows[seen], data[seen], options)
                 answers[r, held] = model.mass(rows[held], data.class_id[held])
-    return Validation(plain, looked, constant)
+    _, inverse, sizes = np.unique(data.picture, return_inverse=True, return_counts=True)
+    crowded = (sizes[inverse] >= PROBE_FROM)[None, :, None]
+    return Validation(plain, looked, np.where(crowded, looked, plain), constant)
 
 
 def _locate(rows: NDArray[np.float64], data: AwareData, options: AwareOptions) -> Regression:

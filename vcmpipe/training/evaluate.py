@@ -180,7 +180,7 @@ def _predictor(options: EvaluatePredictorOptions, warn: Warn) -> tuple[Threshold
         card = predictor.card
         if options.detector is None and ("probe" in card or "looks" in card):
             warn(
-                f"{predictor.name} is judged without the further looks that it takes in encode: "
+                f"{predictor.name} is judged without the second look that it takes in encode: "
                 f"give --detector {card.get('detector')} for that"
             )
     return predictor, card.get("detector")

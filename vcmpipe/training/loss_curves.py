@@ -6,6 +6,8 @@ they have not seen is at hand for the calibration: expected shares are mapped to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +30,7 @@ class CurveOptions:
     Attributes:
         members: Networks; each leaves out one fold of as many.
         units: Of each hidden layer.
-        epochs: Passes over the detections.
+        steps: Of the descent; None: 30 passes over the detections, but 150 to 1,000 steps.
         batch: Detections at one scale in a step.
         lr: Largest learning rate, on a one-cycle schedule.
         weight_decay: Of AdamW.
@@ -39,7 +41,7 @@ class CurveOptions:
 
     members: int = 5
     units: int = 48
-    epochs: int = 30
+    steps: int | None = None
     batch: int = 512
     lr: float = 6e-3
     weight_decay: float = 1e-2
@@ -62,7 +64,8 @@ def fit_judged(data: LossData, options: CurveOptions | None = None) -> tuple[Los
     deviation = np.where(deviation > 1e-9, deviation, 1.0)
     z = np.clip((inputs - mean) / deviation, -CLIP, CLIP)
     turn = fold_of(data.picture, options.members, options.seed)
-    members = [_member(z[turn != k], data[turn != k], options, options.seed + k) for k in range(options.members)]
+    with _one_thread():
+        members = [_member(z[turn != k], data[turn != k], options, options.seed + k) for k in range(options.members)]
     stacked = {name: np.stack([member[name] for member in members]) for name in members[0]}
     straight = np.array([[0.0, 1.0], [0.0, 1.0]])
     unseen = np.empty_like(data.lost)
@@ -145,12 +148,24 @@ def _inputs(data: LossData) -> Floats:
     return np.concatenate([features, scale, data.known[:, :, None]], axis=2)
 
 
-def _member(z: Floats, data: LossData, options: CurveOptions, seed: int) -> dict[str, Floats]:
-    """The weights of one network."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: these networks are so small that threads only wait for one another."""
     try:
         import torch
     except ImportError as error:  # what is trained here runs without it
         raise InputError("training loss curves needs torch: install it") from error
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _member(z: Floats, data: LossData, options: CurveOptions, seed: int) -> dict[str, Floats]:
+    """The weights of one network."""
+    import torch
 
     generator = torch.Generator().manual_seed(seed)
     count, units = z.shape[2], options.units
@@ -178,25 +193,25 @@ def _member(z: Floats, data: LossData, options: CurveOptions, seed: int) -> dict
     share = data.weight**options.power
     weight = tensor(np.repeat(share / share.mean(), len(data.scales)))
     optimiser = torch.optim.AdamW(list(layers.values()), lr=options.lr, weight_decay=options.weight_decay)
-    steps = options.epochs * -(-len(rows) // options.batch)
+    steps = options.steps or min(max(30 * -(-len(rows) // options.batch), 150), 1000)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.lr, total_steps=steps)
 
     def dropped(hidden: torch.Tensor, share: float) -> torch.Tensor:
         kept = torch.rand(hidden.shape, generator=generator) >= share
         return hidden * kept / (1.0 - share)
 
-    for _ in range(options.epochs):
-        for batch in torch.split(torch.randperm(len(rows), generator=generator), options.batch):  # type: ignore[no-untyped-call]
-            one = torch.nn.functional.silu(rows[batch] @ layers["first"] + layers["first_bias"])
-            two = dropped(one, options.dropout) @ layers["second"] + layers["second_bias"]
-            out = dropped(torch.nn.functional.silu(two), options.dropout / 2) @ layers["last"] + layers["last_bias"]
-            place, slope = PLACE_UNIT * out[:, :1], torch.exp(out[:, 1:2].clamp(*SLOPE_RANGE))
-            lean, more = torch.sigmoid(out[:, 2:3]), torch.sigmoid(out[:, 3:4])
-            floor = known[batch, None] * lean + (1.0 - known[batch, None]) * more
-            curve = floor + (1.0 - floor) * torch.sigmoid((qps - place) / slope)
-            squared = weight[batch, None] * there[batch] * (curve - target[batch]) ** 2
-            optimiser.zero_grad()
-            (squared.sum() / there[batch].sum()).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+    for _ in range(steps):
+        batch = torch.randint(len(rows), (min(options.batch, len(rows)),), generator=generator)
+        one = torch.nn.functional.silu(rows[batch] @ layers["first"] + layers["first_bias"])
+        two = dropped(one, options.dropout) @ layers["second"] + layers["second_bias"]
+        out = dropped(torch.nn.functional.silu(two), options.dropout / 2) @ layers["last"] + layers["last_bias"]
+        place, slope = PLACE_UNIT * out[:, :1], torch.exp(out[:, 1:2].clamp(*SLOPE_RANGE))
+        lean, more = torch.sigmoid(out[:, 2:3]), torch.sigmoid(out[:, 3:4])
+        floor = known[batch, None] * lean + (1.0 - known[batch, None]) * more
+        curve = floor + (1.0 - floor) * torch.sigmoid((qps - place) / slope)
+        squared = weight[batch, None] * there[batch] * (curve - target[batch]) ** 2
+        optimiser.zero_grad()
+        (squared.sum() / there[batch].sum()).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
     return {name: value.detach().numpy().astype(np.float64) for name, value in layers.items()}

@@ -42,6 +42,12 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         qps=sorted({qp for each in (store, *scaled) for qp in each.manifest.qps}),
         facts=_facts(store, loss),
     )
+    if options.objects_only:
+        named = [name.strip() for name in options.objects_only.split(",")]
+        unknown = [name for name in named if name not in table.judges]
+        if unknown:
+            raise InputError(f"--objects-only {unknown[0]}: it is none of the judges ({', '.join(table.judges)})")
+        table = table.with_objects_alone(named)
     table.save(out)
     pictures = table.table["picture"][table.table["item"] == "detection"].astype(str).tolist()
     split = split_by_picture(pictures, options.seed or 0)
