@@ -227,15 +227,17 @@ def errors(material: Material, folds: Sequence[tuple[set[str], Mapping]], judged
         ours, theirs = (np.bincount(inverse, weights=each)[draw].sum(axis=1) for each in (off, base))
         low, high = np.quantile(ours / theirs, [0.025, 0.975])
         keep = np.isin(losses.picture, [f"{prefix}{key}" for key in judged])
-        data = losses[keep]
-        expected = np.full(data.lost.shape, np.nan)
-        for key, photo in judged.items():
-            mine = data.picture == f"{prefix}{key}"
-            expected[mine] = photo.shares[name][:, :, data.qps]
-        bins = ", ".join(f"{y / x:.2f}" for x, y in deciles(expected, data))
+        found = "- | -"
+        if keep.any():  # the table has nothing of the bench set
+            data = losses[keep]
+            expected = np.full(data.lost.shape, np.nan)
+            for key, photo in judged.items():
+                mine = data.picture == f"{prefix}{key}"
+                expected[mine] = photo.shares[name][:, :, data.qps]
+            bins = ", ".join(f"{y / x:.2f}" for x, y in deciles(expected, data))
+            found = f"{squared_error(expected, data):.4f} | {bins}"
         print(
-            f"| {name} | {off.mean():.3f} | {off.mean() / base.mean():.3f} ({low:.3f} to {high:.3f}) | "
-            f"{squared_error(expected, data):.4f} | {bins} |",
+            f"| {name} | {off.mean():.3f} | {off.mean() / base.mean():.3f} ({low:.3f} to {high:.3f}) | {found} |",
             flush=True,
         )
 

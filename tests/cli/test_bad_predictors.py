@@ -90,7 +90,7 @@ def test_a_store_without_labels(here: Path, vcmpipe) -> None:
         words = ["train", model, "--data", "store", "--out", "run", "--init", "random"]
         vcmpipe(*words).refused(2, "store has no labelled objects: 0 are in it")
     aware = ["train", "detector_aware", "--data", "store", "--out", "run", "--detector", "demo"]
-    vcmpipe(*aware).refused(2, "store has no objects to learn from: there are no labels")
+    vcmpipe(*aware).refused(2, "images has no objects to learn from: there are no labels")
     judge = ["evaluate", "predictor", "--data", "store", "--predictor", "constant:41"]
     vcmpipe(*judge).refused(2, "store has no labelled objects")
     assert not (here / "run").exists()

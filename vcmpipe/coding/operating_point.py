@@ -68,10 +68,9 @@ def operating_point(
         return OperatingPoint(margin, scale, None, f"the predictor {predictor.name} is not calibrated")
     if unmet := calibration.unmet(asdict(options) | {"scale": scale}):
         counted = {name: calibration.conditions.get(name) for name in unmet}
-        wanted = ", ".join(
-            f"without --{name}" if value is None else f"with --{name.replace('_', '-')} {value}"
-            for name, value in counted.items()
-        )
+        given = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in counted.items() if value is not None)
+        absent = ", ".join(f"--{name}" for name, value in counted.items() if value is None)
+        wanted = " and ".join(f"{word} {names}" for word, names in (("with", given), ("without", absent)) if names)
         return OperatingPoint(margin, scale, None, f"it was counted {wanted}")
     retention = expected_retention(predictor, margin)
     if retention is None:
