@@ -87,7 +87,8 @@ def pictures(args: argparse.Namespace, trials: Trials, detector: Detector) -> It
         for path in files.values():
             yield trials.picture(path, lambda frame, found: Thresholds.from_qps(np.zeros(len(found), int)))
         return
-    learned = CrossValidated(detector, args.labels, every, seed=args.seed) if args.labels else None
+    ways = {"seed": args.seed, "three_looks": args.three_looks}
+    learned = CrossValidated(detector, args.labels, every, **ways) if args.labels else None
     shipped = None if learned else load_predictor(args.predictor, detector)
     for path in files.values():
         predictor = shipped or learned.of(path.name)
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--what", default="photos", help="what the pictures are called in the material")
+    parser.add_argument("--three-looks", action="store_true", help="thresholds by three looks, which do not ship")
     parser.add_argument("--card", type=Path, help="a card of weights to write the calibration into")
     parser.add_argument("--save", type=Path, help="a file for the outcomes by picture (.npz)")
     args = parser.parse_args()

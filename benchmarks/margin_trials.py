@@ -32,7 +32,7 @@ from vcmpipe.tasks import Reference
 from vcmpipe.thresholds import ConstantPredictor, ThresholdPredictor, Thresholds, features
 from vcmpipe.thresholds.base import QP_COUNT
 from vcmpipe.thresholds.detector_aware import AwareWeights, DetectorAware
-from vcmpipe.thresholds.looks import PROBE
+from vcmpipe.thresholds.looks import LOOKS, PROBE, PROBE_FROM
 from vcmpipe.training.aware_data import AwareData
 from vcmpipe.training.described import Described, described
 from vcmpipe.training.detector_aware import AwareOptions, fit, fold_of
@@ -123,12 +123,21 @@ class CrossValidated:
         pictures: File by the table's name for it; no others are learned from.
         folds: Parts that the pictures are dealt into.
         seed: Of the deal.
+        three_looks: Whether thresholds are by ``LOOKS`` in every picture, and not by ``PROBE`` as they ship.
     """
 
     def __init__(
-        self, detector: Detector, table: Path, pictures: dict[str, Path], *, folds: int = 5, seed: int = 0
+        self,
+        detector: Detector,
+        table: Path,
+        pictures: dict[str, Path],
+        *,
+        folds: int = 5,
+        seed: int = 0,
+        three_looks: bool = False,
     ) -> None:
         self._detector = detector
+        self._looks, self._looks_from = (LOOKS, 1) if three_looks else (PROBE, PROBE_FROM)
         rows = pd.read_parquet(table)
         self._rows = rows[rows["picture"].isin(list(pictures))]
         self._pictures, self._folds, self._seed = pictures, folds, seed
@@ -140,7 +149,9 @@ class CrossValidated:
         for name, rows in self._rows.groupby("picture", sort=True):
             kinds, boxes = rows["class_id"].to_numpy(np.int64), rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
             picture = Described(self._pictures[str(name)], "", boxes)
-            known, looked = described(picture, rows["score"].to_numpy(np.float32), kinds, self._detector, PROBE, None)
+            known, looked = described(
+                picture, rows["score"].to_numpy(np.float32), kinds, self._detector, self._looks, None
+            )
             label = np.zeros(len(rows), np.int64)
             of_picture = np.full(len(rows), self._pictures[str(name)].name)
             parts.append(AwareData(known, looked, kinds, strings_of(rows), label, of_picture))
@@ -158,7 +169,8 @@ class CrossValidated:
             seen = data[turn != k]
             plain, looked = (fit(rows, seen, how) for rows in (seen.features, np.hstack([seen.features, seen.looked])))
             card = {"detector_digest": self._detector.digest, "detector": self._detector.name}
-            weights = AwareWeights(plain, looked, features.Canvas.of(self._detector.input_size), card)
+            canvas = features.Canvas.of(self._detector.input_size)
+            weights = AwareWeights(plain, looked, canvas, card, self._looks, self._looks_from)
             predictors.append(DetectorAware(weights, self._detector))
         return dict(zip(data.picture.tolist(), turn.tolist(), strict=True)), predictors
 

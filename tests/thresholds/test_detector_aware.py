@@ -121,6 +121,11 @@ def test_bad_files(tmp_path: Path) -> None:
         ({"sha256": "0" * 64}, "do not belong together"),
         ({"features": ["other"]}, "other features"),
         ({"canvas": []}, "damaged"),
+        ({"looks": [7]}, "look at a degraded picture is damaged"),
+        ({"looks": [{"quality": 10}] * 40}, "more than 32 looks"),
+        ({"panel_shares": [1.0, 0.5]}, "shares of a panel ascend"),
+        ({"panel_shares": [float("nan")]}, "shares of a panel ascend"),
+        ({"panel_shares": [0.5]}, "panel0.mean is missing|panel0"),
     ):
         with_card(**changes)
         with pytest.raises(InputError, match=says):
@@ -184,7 +189,10 @@ def test_looks_are_copies_of_the_same_size(look: Look) -> None:
     assert Look.read(look.written()) == look
 
 
-@pytest.mark.parametrize("content", [{"scale": 1.0}, {"scale": 0}, {"blur": -1}, {"quality": 0}, {"noise": 3}])
+@pytest.mark.parametrize(
+    "content",
+    [{"scale": 1.0}, {"scale": 0}, {"blur": -1}, {"quality": 0}, {"quality": 10.5}, {"quality": "a"}, {"noise": 3}],
+)
 def test_looks_that_make_no_sense(content: dict) -> None:
     with pytest.raises(InputError, match="a look at a degraded picture is"):
         Look.read(content)

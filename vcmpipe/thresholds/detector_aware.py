@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAME = "detector_aware"
 _VERSION = 2
 _READ = (1, 2)
+_MOST_LOOKS = 32  # each of them costs a detection in every picture
 UNCALIBRATED_MARGIN = -9
 """Of weights whose card has no calibration: what those for YOLOX-Nano need in photos, at a scale of 0.75."""
 
@@ -113,6 +114,8 @@ class AwareWeights:
             canvas = features.Canvas(int(card["canvas"][0]), int(card["canvas"][1]), bool(card["keeps_aspect"]))
             looks, looks_from, loss_looks = _looks(card)
             shares = [float(share) for share in card.get("panel_shares", ())]
+            if shares != sorted({share for share in shares if 0 < share <= 1}):
+                raise ValueError(f"shares of a panel ascend within 0..1, unlike {shares}")
             tensors = load(blob)
         except (KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
             raise InputError(f"{path} or its card is damaged ({error})") from error
@@ -136,6 +139,8 @@ def _looks(card: dict[str, Any]) -> tuple[tuple[Look, ...], int, tuple[Look, ...
         known = card.get("probe")
         return ((Look(quality=int(known["quality"])),), int(known["from_objects"]), ()) if known else ((), 1, ())
     looks, loss_looks = (tuple(Look.read(each) for each in card.get(name, ())) for name in ("looks", "loss_looks"))
+    if len(looks) + len(loss_looks) > _MOST_LOOKS:
+        raise ValueError(f"more than {_MOST_LOOKS} looks")
     return looks, int(card.get("looks_from", 1)), loss_looks
 
 
@@ -221,10 +226,10 @@ class DetectorAware:
         None where the weights do not know it, or the detector is not at hand. Raises as ``predict``.
         """
         curves = self._weights.losses
-        if self._detector is None or curves is None:
+        if self._detector is None or curves is None or not len(detections):
             return None
-        looked = self._look(frame, detections, self._weights.loss_looks)
-        rows = np.hstack([self._describe(frame, detections), looked])
+        rows = self._describe(frame, detections)
+        rows = np.hstack([rows, self._look(frame, detections, self._weights.loss_looks)])
         return lambda scale, known: curves.shares(rows, scale, known)
 
     def _look(self, frame: Frame, detections: sv.Detections, looks: tuple[Look, ...]) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class Look:
     def __post_init__(self) -> None:
         good = self.scale is None or 0 < self.scale < 1
         good = good and (self.blur is None or 0 < self.blur <= 64)
-        if not (good and (self.quality is None or 1 <= self.quality <= 100)):
+        if not (good and (self.quality is None or self.quality in range(1, 101))):
             raise InputError(f"a look at a degraded picture is out of range: {asdict(self)}")
 
     @property
@@ -84,7 +84,7 @@ class Look:
     def read(cls, content: Mapping[str, Any]) -> Look:
         """Read what ``written`` wrote; InputError where it is something else."""
         try:
-            return cls(**{str(key): value for key, value in content.items()})
+            return cls(**content)
         except TypeError as error:
             raise InputError(f"a look at a degraded picture is damaged: {error}") from error
 
