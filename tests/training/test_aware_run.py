@@ -176,10 +176,17 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_losses_and_a_panel_are_learned_and_used(judged: Path, demo: DemoDetector, capsys) -> None:
+@pytest.fixture(scope="module")
+def judged_run(judged: Path) -> Path:
+    """What was learned from them."""
     out, losses = judged / "run", ["--losses", str(judged / "losses.parquet")]
     words = ["--data", str(judged / "store"), "--out", str(out), "--detector", "demo"]
     assert main(["train", "detector_aware", *words, *losses]) == 0
+    return out
+
+
+def test_losses_and_a_panel_are_learned_and_used(judged: Path, judged_run: Path, demo: DemoDetector, capsys) -> None:
+    out = judged_run
     made = AwareWeights.load(out / "weights.safetensors")
     figures = made.card["cross_validated"]
     assert made.losses is not None and 0 < figures["loss_error"] < 1 and len(made.card["loss_deciles"]) > 5
@@ -220,8 +227,10 @@ def test_losses_and_a_panel_are_learned_and_used(judged: Path, demo: DemoDetecto
         ("constant:40", "0", "--satisfy 0"),
     ],
 )
-def test_shares_that_cannot_be_satisfied(judged: Path, predictor: str, share: str, says: str, capsys) -> None:
-    name = f"detector_aware:{judged / 'run' / 'weights.safetensors'}" if predictor == "made" else predictor
+def test_shares_that_cannot_be_satisfied(
+    judged: Path, judged_run: Path, predictor: str, share: str, says: str, capsys
+) -> None:
+    name = f"detector_aware:{judged_run / 'weights.safetensors'}" if predictor == "made" else predictor
     words = ["--input", str(judged / "images" / "scene00.png"), "--detector", "demo", "--predictor", name]
     assert main(["predict", *words, "--satisfy", share]) == 2
     assert says in capsys.readouterr().err
