@@ -162,7 +162,7 @@ def test_tasks_are_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("detecton", r"--task: unknown task 'detecton'; known are detection; did you mean 'detection'\?"),
+        ("detecton", r"--task: unknown task 'detecton'; known are detection, tracking; did you mean 'detection'\?"),
         ("detection:people", r"task detection:people: it takes no argument"),
     ],
 )

@@ -34,7 +34,7 @@ from vcmpipe.process.workers import worker_count
 from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
 from vcmpipe.qpmap.qp_map import QP_MAX, shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
-from vcmpipe.tasks import Reference, Task, load_task
+from vcmpipe.tasks import Reference, Task, TrackingTask, TrackRule, load_task
 from vcmpipe.thresholds import ThresholdPredictor, Thresholds, load_predictor
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Pipeline:
         self.detector_spec = "none" if qp is not None and named == "auto" and options.detector is None else named
         self.detector = detector or load_detector(self.detector_spec, jobs=self.jobs, device=options.device)
         self.classes = frozenset(_class_names(classes, self.detector))
-        self.task = self.task_of(self.detector)
+        self._stills = True
         self.human = human
         if human is None and options.human is not None:
             self.human = VIEWERS.load("human")(
@@ -167,7 +167,9 @@ class Pipeline:
         self.settle()
 
     def settle(self, *, stills: bool = True) -> None:
-        """Choose margin and scale, where they were left to the predictor, for stills or for sequences of frames."""
+        """Choose what was left open for stills, or for sequences of frames: the task, margin and scale."""
+        self._stills = stills
+        self.task = self.task_of(self.detector)
         self.point = operating_point(self.options, self.predictor, stills=stills, **self._wanted)
         self.margin, self.scale = self.point.margin, parse_scale(self.point.scale)
 
@@ -198,7 +200,13 @@ class Pipeline:
     def task_of(self, detector: Detector) -> Task:
         """What counts of a detector's finds: as ``--task`` says, of the classes of ``--keep-classes``."""
         numbers = {number for number, name in detector.classes.items() if name in self.classes}
-        return load_task(self.options.task, rule=self.rule, classes=frozenset(numbers) if self.classes else None)
+        name = self.options.task
+        if name == "auto":
+            name = "detection" if self._stills else "tracking"
+        task = load_task(name, rule=self.rule, classes=frozenset(numbers) if self.classes else None)
+        if isinstance(task, TrackingTask):
+            return replace(task, limits=TrackRule(self.options.track_share, self.options.track_gap))
+        return task
 
     def objects(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[Objects, ...]:
         """Per frame of a segment the objects to keep, and the QP that each bears.

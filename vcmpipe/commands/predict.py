@@ -151,7 +151,10 @@ def _of_objects(
     predictor: ThresholdPredictor, detector: Detector, source: FrameSource, options: PredictOptions, progress: Progress
 ) -> Prediction:
     margin = own_margin(predictor) if options.margin is None else options.margin
-    task = load_task(options.task, rule=MatchRule(reference_score=options.score))
+    # It shows pictures and frames one by one.
+    task = load_task(
+        "detection" if options.task == "auto" else options.task, rule=MatchRule(reference_score=options.score)
+    )
     spec = ColourSpec(matrix=options.matrix, range=options.range, siting=options.siting)
     encoder = cache(lambda: load_encoder(options.encoder))
 

@@ -66,7 +66,11 @@ class ThresholdOptions(Options):
         help="thresholds at which this share of a panel of detectors still finds each object, 0.5 to 1, where the "
         "predictor knows one; default: those of the detector alone",
     )
-    task: str = option("detection", help="what has to be kept: detection (every object), or a plugin's name")
+    task: str = option(
+        "auto",
+        help="what has to be kept: detection (every object), tracking[:TRACKER] (every object that is followed through "
+        "at least 5 frames of a segment), a plugin's name, or auto (tracking where frames refer to each other)",
+    )
     score: float = option(0.3, low=0, high=1, help="detections below this confidence are not objects to be kept (0..1)")
 
 
@@ -78,6 +82,12 @@ class MapOptions(ThresholdOptions):
         0.2, low=0, high=1, help="a detection in the coded picture needs this confidence to count as found (0..1)"
     )
     iou: float = option(0.5, above=0, high=1, help="and this overlap (IoU) with the object's box in the source")
+    track_share: float = option(
+        0.95, low=0, high=1, help="video: a track is kept if it is found again in this share of its frames (0..1)"
+    )
+    track_gap: int = option(
+        8, low=0, metavar="FRAMES", help="and if no more of its frames than that, one after the other, miss it"
+    )
     background: str = option("+8", help="QP outside objects: a QP, +DELTA over the objects' median, or keep")
     empty: int | None = option(None, low=0, high=63, help="QP of a picture without objects; default: the background's")
     dilate: int = option(8, low=0, high=MAX_SIDE, help="margin around every box, in coded luma samples")

@@ -28,7 +28,12 @@ PREDICTORS = Registry(
     },
 )
 ENCODERS = Registry("encoder", "vcmpipe.encoders", {})
-TASKS = Registry("task", "vcmpipe.tasks", {"detection": "vcmpipe.tasks.detection:detection_task"})
+TASKS = Registry(
+    "task",
+    "vcmpipe.tasks",
+    {"detection": "vcmpipe.tasks.detection:detection_task", "tracking": "vcmpipe.tasks.tracking:tracking_task"},
+)
+TRACKERS = Registry("tracker", "vcmpipe.trackers", {"bytetrack": "vcmpipe.tasks.trackers:ByteTracker"})
 METHODS = Registry(
     "method",
     "vcmpipe.methods",
@@ -93,6 +98,7 @@ __all__ = [
     "PREDICTORS",
     "QUALITY",
     "TASKS",
+    "TRACKERS",
     "TRAINERS",
     "VIEWERS",
     "Registry",

@@ -5,6 +5,8 @@ from vcmpipe.tasks.constraints import Constraint, Constraints, Judgement
 from vcmpipe.tasks.detection import DetectionTask
 from vcmpipe.tasks.loss import AccuracyLoss
 from vcmpipe.tasks.registry import load_task
+from vcmpipe.tasks.trackers import Tracker, load_tracker
+from vcmpipe.tasks.tracking import TrackingTask, TrackOutcome, TrackRule
 
 __all__ = [
     "AccuracyLoss",
@@ -15,5 +17,10 @@ __all__ = [
     "Judgement",
     "Reference",
     "Task",
+    "TrackOutcome",
+    "TrackRule",
+    "Tracker",
+    "TrackingTask",
     "load_task",
+    "load_tracker",
 ]

@@ -30,11 +30,13 @@ class Reference:
         detections: Per frame its items, boxes in source pixels.
         position: (N,) int64; the place of each item among the detections of its frame that it was chosen from.
         required: (N,) float64; least score, 0..1, at which each item counts as found; 0: the task's own limit alone.
+        track: (N,) int64; the track that each item is an instance of; None where each stands for itself.
     """
 
     detections: tuple[sv.Detections, ...]
     position: NDArray[np.int64]
     required: Floats
+    track: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, detections: Sequence[sv.Detections]) -> Reference:
@@ -44,6 +46,11 @@ class Reference:
 
     def __len__(self) -> int:
         return sum(len(each) for each in self.detections)
+
+    @property
+    def tracks(self) -> NDArray[np.int64]:
+        """(N,) what each item is part of, a number of 0 or more: its track, or itself."""
+        return np.arange(len(self)) if self.track is None else self.track
 
     @property
     def boxes_xyxy(self) -> Floats:
@@ -70,17 +77,24 @@ class Comparison:
             has at its place, 0 where nothing is there.
         overlap: (N,) float64; how far each covers what it is found as, 0..1; 0 where it is lost.
         partner: (N,) int64; the place of what each is found as among its frame's detections; -1 where it is lost.
+        held: (N,) bool; whether what each is part of, a track, is kept; None where each stands for itself.
     """
 
     kept: NDArray[np.bool_]
     score: Floats
     overlap: Floats
     partner: NDArray[np.int64]
+    held: NDArray[np.bool_] | None = None
 
     @property
     def lost(self) -> int:
         """How many are not found."""
         return int(np.count_nonzero(~self.kept))
+
+    @property
+    def promised(self) -> NDArray[np.bool_]:
+        """(N,) whether each is kept as the task promises: found, or part of a track that is kept."""
+        return self.kept if self.held is None else self.held
 
     @classmethod
     def joined(cls, parts: Sequence[Comparison]) -> Comparison:
@@ -90,6 +104,7 @@ class Comparison:
             np.concatenate([each.score for each in parts]),
             np.concatenate([each.overlap for each in parts]),
             np.concatenate([each.partner for each in parts]),
+            None if all(each.held is None for each in parts) else np.concatenate([each.promised for each in parts]),
         )
 
 
