@@ -29,10 +29,9 @@ from vcmpipe.bench.result import (
     PictureResult,
     PointResult,
     Regret,
-    SequencePoint,
-    SequenceResult,
     Split,
 )
+from vcmpipe.bench.sequence_result import SequencePoint, SequenceResult, TrackCounts
 from vcmpipe.cli.commands import COMMANDS
 from vcmpipe.cli.config_files import find_config
 from vcmpipe.cli.options import CommonOptions
@@ -247,7 +246,7 @@ def test_every_column_of_the_bench_is_described(bench_result: Callable[..., Benc
             assert described_in(text, column, result.anchors[::-1]), f"{make.__name__}: {column}"
     described = set(spans(ROOT / "docs" / "formats.md"))
     kinds = (BenchResult, PointResult, MethodResult, Costs, ClassResult, PictureResult, LeftOut, Estimate, Split)
-    for kind in (*kinds, Comparison, SequenceResult, SequencePoint, PanelDetector, Regret):
+    for kind in (*kinds, Comparison, SequenceResult, SequencePoint, TrackCounts, PanelDetector, Regret):
         assert {field.name for field in dataclasses.fields(kind)} <= described, kind.__name__
 
 

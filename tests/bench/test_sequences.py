@@ -171,7 +171,7 @@ def test_a_whole_sequence_is_what_the_encoder_makes_of_it(
         spool.append(frame)
     encoder = CachedEncoder(load_encoder("vvenc"), ContentCache(Path(options.cache or "")))
     for method, constant_qp in (("plain-whole", True), ("plain-default-whole", False)):
-        coder = SegmentCoder(encoder, Segment(0, spool, "random-access", Fraction(RATE), 64), constant_qp=constant_qp)
+        coder = SegmentCoder(encoder, Segment(0, spool, "random-access", Fraction(RATE), 32), constant_qp=constant_qp)
         whole = [len(coded.data) for coded in coder.uniform([27, 47])]
         assert [result.sequences[1].points[place].bytes for place in places(result, method)] == whole
         assert [len(list(coder.decode(coded))) for coded in coder.uniform([27])] == [24]
@@ -222,7 +222,7 @@ def test_the_report_speaks_of_sequences(result: BenchResult, options: BenchOptio
     assert "2 sequences of 4 segments and 25 frames, 25 objects to keep in all frames" in text
     for word in ("kbit/s", "By sequence", "BD-rate per sequence", "bytes per frame", "draws of the segments"):
         assert word in text, word
-    for switch in ("qpa=0", "GOPSize=16", "IntraPeriod=64", "DecodingRefreshType=cra", "MCTF=0", "BIM=0", "GOPQPA=0"):
+    for switch in ("qpa=0", "GOPSize=16", "IntraPeriod=32", "DecodingRefreshType=cra", "MCTF=0", "BIM=0", "GOPQPA=0"):
         assert switch in text, switch
     assert "per picture" not in text and "draws of the pictures" not in text
     page = (out / "report.html").read_text()

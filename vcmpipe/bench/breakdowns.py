@@ -11,7 +11,7 @@ from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
 from vcmpipe.bench.regret import least_regrets
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point
-from vcmpipe.bench.sequence_tables import by_sequence, mean_bd_rates
+from vcmpipe.bench.sequence_tables import by_sequence, mean_bd_rates, tracks
 from vcmpipe.bench.tables import Table, in_order, satisfied_note
 from vcmpipe.config import BenchOptions, flag_of
 from vcmpipe.evaluation import Estimate
@@ -205,6 +205,7 @@ def empty_pictures(result: BenchResult) -> Table | None:
 def tables(result: BenchResult) -> list[Table]:
     """All of these that have something to say."""
     found = (
+        tracks,
         by_sequence,
         mean_bd_rates,
         regret,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.bench.inputs import Inputs
-from vcmpipe.bench.methods import codes
+from vcmpipe.bench.methods import codes, cuts_scenes
 from vcmpipe.bench.operating_points import Setting
 from vcmpipe.bench.whole import INTRA_PERIOD
 from vcmpipe.encoders.base import CodingMode, Job
@@ -40,10 +40,13 @@ def conditions(setting: Setting, inputs: Inputs) -> list[str]:
             f"{' and '.join(in_one_go)}: each sequence in one go, its bits shared out among the segments by the access "
             "units of their frames, parameter sets to the frame that they stand before."
         )
+    by_scene = [name for name in in_one_go if cuts_scenes(setting.methods[name])]
+    if by_scene and cutting.scene_cuts:
+        lines.append(f"{' and '.join(by_scene)}: one intra picture per scene, which is coded by itself.")
     if encoder.name == "vvenc":
         lines.append(
             f"Switches at a constant QP: in segments {_switches(cutting, preset, cutting.intra_period)}"
-            f"{f'; in one go {_switches(cutting, preset, INTRA_PERIOD)}' if in_one_go else ''}."
+            f"{f'; in one go {_switches(cutting, preset, INTRA_PERIOD)}' if set(in_one_go) - set(by_scene) else ''}."
         )
         free = cutting.structure == "random-access"
         groups = ", group of pictures and intra period" if free else ""

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, SAVED_OVER, BenchResult
+from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, SAVED_OVER, BenchResult, PictureResult
+from vcmpipe.bench.sequence_result import TrackCounts
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
 
@@ -33,6 +34,7 @@ def point_records(result: BenchResult) -> list[Record]:
         record |= _figure("rate", point.rate, why=False)
         record |= _figure("bytes_per_picture", point.bytes_per_picture, why=False)
         record |= {"bpp": point.bpp, "psnr_y": point.psnr_y, "kept": point.kept, "total": point.total}
+        record |= _tracks(point.tracks)
         for name in measured:
             record |= _figure(name, point.qualities[name], why=False)
         for anchor in result.anchors:
@@ -61,7 +63,7 @@ def method_records(result: BenchResult) -> list[Record]:
             record |= _figure(f"rate_at_{key}", found)
         for anchor in result.anchors:
             against = method.against.get(anchor)
-            for part in ("saved", "bd_rate", *(["mean_bd_rate"] if result.sequences else [])):
+            for part in ("saved", "saved_tracks", "bd_rate", *(["mean_bd_rate"] if result.sequences else [])):
                 for key in _keys(result, anchor, part):
                     found = getattr(against, part)[key] if against else Estimate()
                     record |= _figure(f"{part}_{key}_{anchor}", found)
@@ -106,6 +108,7 @@ def picture_records(result: BenchResult) -> Iterator[Record]:
                 "label": point.label,
                 "bits": picture.bits[place],
                 "kept": picture.kept[place],
+                **({} if picture.tracks is None else _picture_tracks(picture, place)),
                 "regret": picture.regret(place),
                 "psnr_y": picture.psnr_y[place],
                 **{
@@ -135,6 +138,7 @@ def sequence_records(result: BenchResult) -> Iterator[Record]:
                 "kbps": found.kbps,
                 "psnr_y": found.psnr_y,
                 "kept": found.kept,
+                **_tracks(found.tracks),
             }
             for name in measured:
                 record |= _figure(name, found.qualities[name], why=False)
@@ -143,6 +147,24 @@ def sequence_records(result: BenchResult) -> Iterator[Record]:
                 for name in measured:
                     record |= _figure(f"bd_rate_{name}_{anchor}", against.get(name, Estimate()))
             yield record
+
+
+def _tracks(counts: Sequence[TrackCounts]) -> Record:
+    """The columns of tracks, under the detector and the second one."""
+    return {
+        f"{whose}{name}": value
+        for whose, own in zip(("", "second_"), counts, strict=False)
+        for name, value in (
+            ("tracks", own.total),
+            ("tracks_kept", own.kept),
+            ("false_instances", own.false_instances),
+            ("switches", own.switches),
+        )
+    }
+
+
+def _picture_tracks(picture: PictureResult, place: int) -> Record:
+    return {"tracks": picture.tracks, "tracks_kept": picture.tracks_kept[place]}
 
 
 def _figure(name: str, found: Estimate, *, why: bool = True) -> Record:

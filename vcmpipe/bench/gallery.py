@@ -15,6 +15,7 @@ from vcmpipe.bench.methods import Point, codes, is_blind
 from vcmpipe.bench.operating_points import Setting, Version
 from vcmpipe.bench.result import ANCHOR, TARGET, BenchResult, PointResult, chosen_point, key_of
 from vcmpipe.bench.segments import SegmentOutcome
+from vcmpipe.bench.tracks import frame_task
 from vcmpipe.coding.segment import Segment
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 from vcmpipe.tasks import Task
@@ -111,14 +112,15 @@ def make_gallery(
     """
     points = _points(result, setting)
     held = [outcome for outcome in outcomes if outcome.versions]
+    task = frame_task(setting.pipeline.task)
     if not points or not megabytes:
         return Gallery(of=len(outcomes), item=result.item)
     room = megabytes * 1_000_000
-    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], setting.pipeline.task))
+    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], task))
     chosen = chosen[: _SEGMENTS if result.sequences else _PICTURES]
     shown: list[ShownPicture] = []
-    for outcome, frame in _frames(sources, chosen, setting.pipeline.task):
-        picture = _shown(outcome, frame, points, setting)
+    for outcome, frame in _frames(sources, chosen, task):
+        picture = _shown(outcome, frame, points, setting, task)
         size = len(picture.image) + sum(len(version.image) for version in picture.versions)
         if size > room:
             break
@@ -208,9 +210,11 @@ def _states(
     return states
 
 
-def _shown(outcome: SegmentOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting) -> ShownPicture:
+def _shown(
+    outcome: SegmentOutcome, frame: Frame, points: Sequence[PointResult], setting: Setting, task: Task
+) -> ShownPicture:
     versions, pipeline, names = [], setting.pipeline, setting.pipeline.detector.classes
-    place, count = _shown_place(outcome, pipeline.task), len(outcome.names)
+    place, count = _shown_place(outcome, task), len(outcome.names)
     for point in points:
         key = Point(point.method, point.label)
         version = outcome.versions[key]
@@ -220,7 +224,7 @@ def _shown(outcome: SegmentOutcome, frame: Frame, points: Sequence[PointResult],
         things = [
             _thing(detections, number, state, names.get(class_id, str(class_id)), frame)
             for (detections, number), state, class_id in _states(
-                outcome.reference[place], outcome.cells[key].detections[place], pipeline.task
+                outcome.reference[place], outcome.cells[key].detections[place], task
             )
         ]
         versions.append(_version(point, version, data_uri(decoded.rgb, _DECODED_QUALITY), things))

@@ -65,6 +65,8 @@ def _needs(result: BenchResult) -> tuple[str, PointResult | None]:
 def _quality(result: BenchResult, point: PointResult) -> str:
     """What a point keeps, how accurate it is, and what that saves against the anchor."""
     text = f"At {point.label}, {point.method} keeps {_share(point.qualities['retention'])} of the objects"
+    if "track_retention" in point.qualities:
+        text += f" and {_share(point.qualities['track_retention'])} of the tracks"
     accuracy = next((name for name in ("ap", "ap_source") if point.quality(name) is not None), None)
     if accuracy is None:
         return f"{text}."

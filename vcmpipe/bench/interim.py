@@ -10,6 +10,7 @@ import numpy as np
 from vcmpipe.bench import fmt
 from vcmpipe.bench.result import TARGET
 from vcmpipe.bench.tables import Table
+from vcmpipe.bench.tracks import frame_task
 from vcmpipe.evaluation import Curves, rate_at
 from vcmpipe.process.text import count
 
@@ -31,12 +32,12 @@ def interim(outcomes: Sequence[SegmentOutcome], task: Task) -> Table:
     item, image = ("segment", "frame") if outcomes[0].sequence else ("picture", "picture")
     frames = sum(len(outcome.names) for outcome in outcomes)
     references = [task.reference(outcome.reference) for outcome in outcomes]
-    objects = sum(len(own) for own in references)
+    objects, frames_of = sum(len(own) for own in references), frame_task(task)
     points: dict[str, list[tuple[float, float]]] = {}
     for point in outcomes[0].cells:
         cells = [outcome.cells[point] for outcome in outcomes]
         kept = sum(
-            int(task.compare(own, cell.detections).kept.sum()) for own, cell in zip(references, cells, strict=True)
+            int(frames_of.compare(own, cell.detections).kept.sum()) for own, cell in zip(references, cells, strict=True)
         )
         size = sum(cell.bits for cell in cells) / 8 / frames
         points.setdefault(point.method, []).append((size, kept / objects if objects else np.nan))

@@ -6,8 +6,9 @@ is requested of it; trials that only serve the analysis stand inside ``with benc
 
 Attributes are optional: ``blind``, True where it does not look at the segment before it codes it; ``viewers``,
 the values of ``--viewer`` for which it is a method of its own (default: all); and ``codes``, what it codes:
-``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go. One more is
-``asks_second``, True where the second detector judges, too.
+``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go. Two more are
+``asks_second``, True where the second detector judges, too, and ``cuts_scenes``, True where a method that codes
+sequences codes each of their scenes by itself.
 """
 
 from __future__ import annotations
@@ -222,6 +223,11 @@ def asks_second(method: Method) -> bool:
     return getattr(method, "asks_second", False)
 
 
+def cuts_scenes(method: Method) -> bool:
+    """Whether a method that codes sequences codes each scene by itself, its first picture alone being intra."""
+    return getattr(method, "cuts_scenes", False)
+
+
 def codes(method: Method) -> Sequence[Coding]:
     """What a method codes."""
     return getattr(method, "codes", ("pictures", "segments"))
@@ -265,6 +271,12 @@ def plain_default(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 @_trait(blind=True, codes=("sequences",))
 def plain_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The same as ``plain`` over a whole sequence in one go, with an intra picture every ``INTRA_PERIOD`` frames."""
+    return plain(bench, sweep)
+
+
+@_trait(blind=True, codes=("sequences",), cuts_scenes=True)
+def plain_scene(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The same as ``plain`` over a whole sequence with one intra picture per scene: the least that a file takes."""
     return plain(bench, sweep)
 
 

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from vcmpipe.bench.panel import Panel, Satisfied, satisfied_share, sums
 from vcmpipe.bench.result import PictureResult
+from vcmpipe.bench.tracks import Tracks, observe_tracks
 from vcmpipe.bench.truth import truth_name
 from vcmpipe.evaluation import ApTable, GroundTruth, ap_table, pseudo_truth
+from vcmpipe.evaluation.tracking import CountedTracks
+from vcmpipe.tasks.tracking import TrackingTask
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -20,8 +23,9 @@ if TYPE_CHECKING:
     from vcmpipe.bench.methods import Point
     from vcmpipe.bench.operating_points import Cell
     from vcmpipe.bench.segments import SegmentOutcome
+    from vcmpipe.bench.track_truth import TrackTruth
     from vcmpipe.detection import Detector
-    from vcmpipe.tasks import Reference, Task
+    from vcmpipe.tasks import Comparison, Reference, Task
 
 # The class of pictures that hold no object.
 NO_OBJECTS = "(no objects)"
@@ -53,6 +57,8 @@ class Observations:
         objects: Those to keep and those kept.
         further: The same under each further detector of the panel.
         second: Whether the first of these is the second detector, which has qualities of its own.
+        tracks: By detector (``source``, and ``second``) what became of tracks; empty where they do not count.
+        track_truth: (P, S) what the figures of tracks against annotations are counted from; empty without these.
         satisfied: For how much of the panel segments are good; None where the detector is alone.
         human: By name (``HUMAN_QUALITIES``) and (P, N) how versions look to human viewers; empty where not requested.
         tables: By truth (``truth``, ``source``, and ``second`` for the second detector's view of the source) and point
@@ -83,6 +89,8 @@ class Observations:
     further: Sequence[Kept] = ()
     second: bool = False
     satisfied: Satisfied | None = None
+    tracks: Mapping[str, Tracks] = field(default_factory=dict)
+    track_truth: Sequence[Sequence[CountedTracks]] = ()
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -106,6 +114,7 @@ def observe(
     task: Task,
     truth: GroundTruth | None = None,
     panel: Panel | None = None,
+    track_truth: TrackTruth | None = None,
 ) -> Observations:
     """Count what was kept in every segment, at least one, at every point, and match it for average precision.
 
@@ -120,20 +129,19 @@ def observe(
     cells = [[outcome.cells[point] for outcome in outcomes] for point in points]
     frames = np.repeat(np.arange(len(outcomes)), [len(outcome.names) for outcome in outcomes])
     views = [
-        _View(
-            [task.reference(outcome.reference) for outcome in outcomes],
-            [[cell.detections for cell in row] for row in cells],
+        _View.of(
+            task, [outcome.reference for outcome in outcomes], [[cell.detections for cell in row] for row in cells]
         )
     ]
     for number in range(len(outcomes[0].further)):
-        sources = [task.reference(outcome.further[number]) for outcome in outcomes]
-        views.append(_View(sources, [[cell.further[number] for cell in row] for row in cells]))
-    counts = [view.counts(task) for view in views]
+        sources = [outcome.further[number] for outcome in outcomes]
+        views.append(_View.of(task, sources, [[cell.further[number] for cell in row] for row in cells]))
+    counts = [view.counts() for view in views]
     kept = [Kept(*(sums(each, frames, len(outcomes)) for each in own)) for own in counts]
     wanted = [reference.detections for reference in views[0].references]
-    tables = {"source": views[0].against_source(outcomes, detector)}
+    tables = {"source": views[0].against_source(outcomes, detector, task)}
     if panel.second is not None:
-        tables["second"] = views[1].against_source(outcomes, panel.second)
+        tables["second"] = views[1].against_source(outcomes, panel.second, task)
     annotated: list[int] = []
     if truth is not None:
         names = [truth_name(truth, name) for outcome in outcomes for name in outcome.names]
@@ -142,6 +150,13 @@ def observe(
         tables["truth"] = [ap_table(truth, in_truth(truth, each), detector.classes) for each in found]
     classes, members = _classes(wanted, detector.classes)
     sequences = list(dict.fromkeys(outcome.sequence for outcome in outcomes))
+    sequence = [sequences.index(outcome.sequence) for outcome in outcomes]
+    tracks, against = dict[str, Tracks](), list[list[CountedTracks]]()
+    if isinstance(task, TrackingTask) and sequences != [""]:
+        named = zip(("source", "second"), views[: 1 + (panel.second is not None)], strict=False)
+        tracks = {name: view.tracks(task, sequence) for name, view in named}
+        if track_truth is not None:
+            against = track_truth.count(task, [(o.sequence, o.names) for o in outcomes], views[0].found)
     return Observations(
         names=[outcome.name for outcome in outcomes],
         frames=frames,
@@ -156,7 +171,7 @@ def observe(
         objects=kept[0],
         tables=tables,
         annotated=np.array(annotated, dtype=np.int64),
-        sequence=np.array([sequences.index(outcome.sequence) for outcome in outcomes], dtype=np.int64),
+        sequence=np.array(sequence, dtype=np.int64),
         sequences=[name for name in sequences if name],
         rate=np.array([float(outcome.rate or 1) for outcome in outcomes]),
         human={
@@ -166,31 +181,52 @@ def observe(
         further=kept[1:],
         second=panel.second is not None,
         satisfied=satisfied_share(counts, frames, len(outcomes)) if len(counts) > 1 else None,
+        tracks=tracks,
+        track_truth=against,
     )
 
 
 class _View(NamedTuple):
-    """A detector's: what has to be kept of every segment, and by point and segment, per frame, what it finds."""
+    """A detector's: by segment, per frame, what it finds in the source, and what of it has to be kept; and by point and
+    segment, per frame, what it finds in the version, and what of the latter that is.
+    """
 
+    sources: list[tuple[sv.Detections, ...]]
     references: list[Reference]
     found: list[list[tuple[sv.Detections, ...]]]
+    comparisons: list[list[Comparison]]
 
-    def counts(self, task: Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    @classmethod
+    def of(
+        cls, task: Task, sources: list[tuple[sv.Detections, ...]], found: list[list[tuple[sv.Detections, ...]]]
+    ) -> _View:
+        """A view of so many segments and points."""
+        references = [task.reference(source) for source in sources]
+        pairs = [zip(references, row, strict=True) for row in found]
+        return cls(sources, references, found, [[task.compare(own, each) for own, each in row] for row in pairs])
+
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(F,) objects of every frame, and (P, F) those that are found again at every point."""
         total = [len(own) for reference in self.references for own in reference.detections]
         kept = [
             [
                 int(own.sum())
                 for reference, each in zip(self.references, row, strict=True)
-                for own in reference.by_frame(task.compare(reference, each).kept)
+                for own in reference.by_frame(each.kept)
             ]
-            for row in self.found
+            for row in self.comparisons
         ]
         return np.array(total, np.int64), np.array(kept, np.int64).reshape(len(self.found), len(total))
 
-    def against_source(self, outcomes: Sequence[SegmentOutcome], detector: Detector) -> list[ApTable]:
-        """By point, what is found matched with what has to be kept of the sources."""
+    def tracks(self, task: TrackingTask, sequence: Sequence[int]) -> Tracks:
+        """What became of tracks."""
+        return observe_tracks(task, self.sources, self.references, self.found, self.comparisons, sequence)
+
+    def against_source(self, outcomes: Sequence[SegmentOutcome], detector: Detector, task: Task) -> list[ApTable]:
+        """By point, what is found matched with what has to be kept of the sources, frame by frame."""
         wanted = [reference.detections for reference in self.references]
+        if isinstance(task, TrackingTask):  # objects that are seen too shortly to be followed are none of its items
+            wanted = [task.frames.reference(source).detections for source in self.sources]
         truth = pseudo_truth(_by_frame(outcomes, wanted), detector.classes, score=0.0)
         return [ap_table(truth, _by_frame(outcomes, row), detector.classes) for row in self.found]
 
@@ -228,6 +264,7 @@ def picture_results(observed: Observations, cheapest: NDArray[np.int64]) -> list
 
     ``cheapest`` is (N,), the point whose version is the cheapest that keeps all objects; -1 where there is none.
     """
+    tracks = observed.tracks.get("source")
     return [
         PictureResult(
             name=name,
@@ -246,6 +283,8 @@ def picture_results(observed: Observations, cheapest: NDArray[np.int64]) -> list
             sequence=observed.sequences[observed.sequence[i]] if observed.sequences else "",
             satisfied=_satisfied(observed.satisfied, i),
             cheapest=int(cheapest[i]) if cheapest[i] >= 0 else None,
+            tracks=int(tracks.total[i]) if tracks else None,
+            tracks_kept=tuple(tracks.kept[:, i].tolist()) if tracks else (),
             **{name: tuple(values[:, i].tolist()) for name, values in observed.human.items()},
         )
         for i, name in enumerate(observed.names)

@@ -174,7 +174,8 @@ def _summaries(result: BenchResult) -> list[Table]:
     ]
     if any(len(table.heads) > _COLUMNS for table in both):
         return found
-    return [found[0], *(table for table in both if table.rows)]
+    more = [tables.saved_tracks(result, anchor) for anchor in result.anchors]
+    return [found[0], *(table for pair in zip(both, more, strict=True) for table in pair if table.rows)]
 
 
 def gallery_note(gallery: Gallery) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vcmpipe.bench.sequence_result import SequenceResult, TrackCounts
 from vcmpipe.evaluation import Estimate
 
 ANCHOR = "plain"
@@ -21,9 +22,18 @@ RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
 # How versions look to human viewers: XPSNR of the luma in dB, and VMAF, 0..100.
 HUMAN_QUALITIES = ("xpsnr", "vmaf")
+# What is said of tracks, HOTA and the others against annotations, the source's tracks, or those of the second detector
+# in the source.
+TRACK_QUALITIES = (
+    "track_retention",
+    "second_track_retention",
+    *(f"{figure}{truth}" for truth in ("", "_source") for figure in ("hota", "idf1", "mota")),
+    *(f"second_{figure}_source" for figure in ("hota", "idf1", "mota")),
+)
 QUALITIES = (
     "retention",
     "second_retention",
+    *TRACK_QUALITIES,
     "satisfied",
     "ap",
     "ap50",
@@ -33,7 +43,7 @@ QUALITIES = (
     *HUMAN_QUALITIES,
 )
 # Those at which a point says what it saves.
-SAVED_OVER = ("retention", "ap", "ap50", "ap_source")
+SAVED_OVER = ("retention", "track_retention", "ap", "ap50", "ap_source")
 Average = Literal["pictures", "bpp", "classes"]
 
 
@@ -83,6 +93,7 @@ class PointResult:
         saved: By anchor and quality, the share of the bits that the anchor needs for what this point keeps.
         trials: Encodes that were tried per picture; None where there was no search.
         panel: Retention under each detector of ``BenchResult.panel``.
+        tracks: Under the detector and the second one; empty where tracks do not count.
     """
 
     method: str
@@ -98,6 +109,7 @@ class PointResult:
     split: Split = field(default_factory=lambda: Split(0, None, None, None))
     trials: float | None = None
     panel: Sequence[Estimate] = ()
+    tracks: Sequence[TrackCounts] = ()
 
     def quality(self, name: str) -> float | None:
         """The value of a quality; None where it does not exist."""
@@ -114,12 +126,14 @@ class PointResult:
 class Comparison:
     """A method against one anchor, in percent: by retention the bits it saves, by quality its BD-rate.
 
+    ``saved_tracks`` is, by track retention, the bits that it saves; empty where tracks do not count.
     ``mean_bd_rate`` is, by quality, the mean of the BD-rates of the sequences that have one; empty without sequences.
     """
 
     saved: Mapping[str, Estimate]
     bd_rate: Mapping[str, Estimate]
     mean_bd_rate: Mapping[str, Estimate] = field(default_factory=dict)
+    saved_tracks: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,9 +222,10 @@ class PictureResult:
 
     ``satisfied``, the share of the panel's detectors for which all of its objects are kept (of a segment the mean of
     its frames), is empty with one detector, and None where none of them sees an object; ``xpsnr`` and ``vmaf`` are
-    empty where they were not requested. A segment has its first frame's name, the number of its frames, and the name of
-    its sequence. ``cheapest`` is the place of the point whose version is the cheapest that keeps every object, None
-    where none does or there is no object.
+    empty where they were not requested. ``tracks`` are the tracks to keep in a segment, and ``tracks_kept`` those kept
+    at each point, None and empty where tracks do not count. A segment has its first frame's name, the number of its
+    frames, and the name of its sequence. ``cheapest`` is the place of the point whose version is the cheapest that
+    keeps every object, None where none does or there is no object.
     """
 
     name: str
@@ -227,58 +242,14 @@ class PictureResult:
     frames: int = 1
     sequence: str = ""
     cheapest: int | None = None
+    tracks: int | None = None
+    tracks_kept: tuple[int, ...] = ()
 
     def regret(self, place: int) -> float | None:
         """What the version of a point costs over the cheapest, in percent; None where it loses an object."""
         if self.cheapest is None or self.kept[place] < self.objects:
             return None
         return 100 * (self.bits[place] / self.bits[self.cheapest] - 1)
-
-
-@dataclass(frozen=True)
-class SequencePoint:
-    """A sequence at one operating point.
-
-    Attributes:
-        bytes: All of its segments', headers included.
-        kbps: Kilobits per second at its rate.
-        psnr_y: Mean PSNR of its frames' luma at the coded size, in dB.
-        kept: Objects found again.
-        qualities: As in ``PointResult``; those over AP have no intervals.
-    """
-
-    bytes: int
-    kbps: float
-    psnr_y: float
-    kept: int
-    qualities: Mapping[str, Estimate]
-
-
-@dataclass(frozen=True)
-class SequenceResult:
-    """One sequence.
-
-    Attributes:
-        segments: Those that took part; ``frames`` and ``objects`` are in them.
-        rate: Frames per second.
-        points: In the order of ``BenchResult.points``.
-        bd_rate: By method, anchor and quality.
-    """
-
-    name: str
-    width: int
-    height: int
-    segments: int
-    frames: int
-    rate: float
-    objects: int
-    points: Sequence[SequencePoint]
-    bd_rate: Mapping[str, Mapping[str, Mapping[str, Estimate]]]
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.frames / self.rate
 
 
 @dataclass(frozen=True)
@@ -310,6 +281,7 @@ class BenchResult:
         sequences: Where pictures are compared there are none.
         conditions: How sequences were coded, in sentences.
         panel: The detector, the second and further ones; empty where the detector is alone.
+        source_tracks: HOTA, IDF1 and MOTA of the sources themselves against annotations of tracks, by quality.
         regrets: Of the points that keep every object of nearly every picture, in the order of ``points``.
     """
 
@@ -335,6 +307,7 @@ class BenchResult:
     conditions: Sequence[str] = ()
     panel: Sequence[PanelDetector] = ()
     regrets: Sequence[Regret] = ()
+    source_tracks: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def anchor(self) -> str:

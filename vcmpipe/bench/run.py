@@ -31,6 +31,7 @@ from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, detect_s
 from vcmpipe.bench.sequence_figures import sequence_results
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.tables import Table
+from vcmpipe.bench.track_truth import TrackTruth, is_track_truth, load_track_truth
 from vcmpipe.bench.truth import check_truth
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.cached_encoder import CachedEncoder
@@ -50,6 +51,7 @@ from vcmpipe.process.folders import publish_folder
 from vcmpipe.process.progress import Progress, Warn, warn_of
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 from vcmpipe.sidecar import provenance
+from vcmpipe.tasks.tracking import TrackingTask
 
 # Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
 ALBUM = 256 << 20
@@ -96,7 +98,9 @@ def bench(
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
-    truth = load_ground_truth(Path(options.annotations)) if options.annotations else None
+    annotations = Path(options.annotations) if options.annotations else None
+    by_track = annotations is not None and is_track_truth(annotations)
+    truth = load_ground_truth(annotations) if annotations is not None and not by_track else None
     inputs = open_inputs(options, encoder, warn)
     if options.human_quality:
         _check_human_quality(inputs)
@@ -107,12 +111,18 @@ def bench(
     pipeline = setting.pipeline
     if truth is not None:
         check_truth(truth, inputs.sources, pipeline.detector.classes, warn)
+    tracks = None
+    if annotations is not None and by_track:
+        names = [sequence.name for sequence in inputs.sequences]
+        tracks = load_track_truth(annotations, names, pipeline.detector.classes, warn)
+        if not isinstance(pipeline.task, TrackingTask):
+            raise InputError(f"--annotations {annotations} are of tracks, which --task {options.task} does not follow")
 
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, inputs, progress, figures)
         warn_of(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
-        result = _result(outcomes, left_out, setting, inputs, truth, options)
+        result = _result(outcomes, left_out, setting, inputs, truth, tracks, options)
         gallery = make_gallery(result, outcomes, inputs.sources, setting, options.gallery)
         result = replace(result, seconds=time.monotonic() - started)
         write_report(result, folder, gallery)
@@ -157,6 +167,8 @@ def _setting(
     panel = load_panel(options, detector, load, parts, warn)
     parts = {name: part for name, part in parts.items() if name not in ("second_detector", "panel")}
     pipeline = Pipeline(options, warn=warn, detector=guarded_detector(detector), cache=cache, **parts)
+    if inputs.sequences:
+        pipeline.settle(stills=False)
     methods = _methods(options, inputs, pipeline, warn, second=panel.second is not None)
     album = Album(ALBUM if options.gallery else 0)
     return Setting(pipeline, panel, methods, sweep, cache, album, options.human_quality)
@@ -217,7 +229,7 @@ def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftO
             segments = list(sequence.segments())
             found = list(detect_sources(*detectors, segments))
             taken = [None if isinstance(each, LeftOut) else each.found for each in found]
-            part = replace(part, whole=WholeSequence(setting, segments, taken))
+            part = replace(part, whole=WholeSequence(setting, segments, taken, sequence.cutting))
         else:
             found = detect_sources(*detectors, sequence.segments())
         for each in found:
@@ -276,11 +288,12 @@ def _result(
     setting: Setting,
     inputs: Inputs,
     truth: GroundTruth | None,
+    tracks: TrackTruth | None,
     options: BenchOptions,
 ) -> BenchResult:
     """All figures."""
     pipeline = setting.pipeline
-    observed = observe(outcomes, pipeline.detector, pipeline.task, truth, setting.panel)
+    observed = observe(outcomes, pipeline.detector, pipeline.task, truth, setting.panel, tracks)
     wanted = options.anchors or (SEQUENCE_ANCHORS if observed.sequences else ANCHORS)
     anchors = tuple(name for name in dict.fromkeys(wanted.split(",")) if name in setting.methods)
     figures = summarise(observed, anchors, options.average, options.resamples, options.seed)
@@ -290,6 +303,11 @@ def _result(
             name: own for outcome in outcomes for name, own in zip(outcome.names, outcome.reference, strict=True)
         }
         accuracy = pipeline.task.accuracy(truth, in_truth(truth, sources), pipeline.detector.classes)
+    followed: Mapping[str, float | None] = {}
+    if tracks is not None and isinstance(pipeline.task, TrackingTask):
+        segments = [(outcome.sequence, outcome.names) for outcome in outcomes]
+        own = tracks.of_sources(pipeline.task, segments, [outcome.reference for outcome in outcomes])
+        followed = {"hota": own.hota, "idf1": own.idf1, "mota": own.mota}
     sequences, methods = sequence_results(observed, figures.methods, anchors, options.resamples, options.seed)
     counted = zip((pipeline.detector, *setting.panel.further), (observed.objects, *observed.further), strict=True)
     panel = [PanelDetector(detector.name, int(kept.total.sum())) for detector, kept in counted]
@@ -298,7 +316,7 @@ def _result(
         objects=int(observed.objects.total.sum()),
         empty=int((observed.objects.total == 0).sum()),
         second_objects=panel[1].objects if observed.second else None,
-        truth=truth.source if truth else None,
+        truth=truth.source if truth else tracks.source if tracks else None,
         source_ap=accuracy.get("AP"),
         source_ap50=accuracy.get("AP50"),
         average=options.average,
@@ -317,6 +335,7 @@ def _result(
         conditions=conditions(setting, inputs),
         panel=panel if observed.further else (),
         regrets=figures.regrets,
+        source_tracks=followed,
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.bench.observations import Observations
-from vcmpipe.bench.result import Average, MethodResult, SequencePoint, SequenceResult
-from vcmpipe.bench.statistics import Floats, Rows, curves_of, rows_of, weighted
+from vcmpipe.bench.result import Average, MethodResult
+from vcmpipe.bench.sequence_result import SequencePoint, SequenceResult
+from vcmpipe.bench.statistics import Floats, Rows, curves_of, rows_of, track_counts, weighted
 from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import Curves, Estimate, bd_rates, estimate
 
@@ -77,6 +78,7 @@ def _of_sequence(
             psnr_y=float(np.average(observed.psnr_y[place, own], weights=lengths)),
             kept=int(observed.objects.kept[place, own].sum()),
             qualities={quality: estimate(rows(quality).qualities[quality][:, place]) for quality in alone.qualities},
+            tracks=track_counts(observed, place, own),
         )
         for place in range(len(observed.points))
     ]

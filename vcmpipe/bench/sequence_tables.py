@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from vcmpipe.bench import fmt
 from vcmpipe.bench.fmt import number_cell, percent_cell
-from vcmpipe.bench.result import BenchResult, Comparison, SequenceResult, chosen_point
+from vcmpipe.bench.result import BenchResult, Comparison, chosen_point
+from vcmpipe.bench.sequence_result import SequenceResult
 from vcmpipe.bench.tables import Table, in_order
 
 # Sequences with rows of their own in the report; the files have all.
 SEQUENCES = 12
+_FIGURES = ("hota", "idf1", "mota")
 
 
 def by_sequence(result: BenchResult) -> Table | None:
@@ -18,6 +20,7 @@ def by_sequence(result: BenchResult) -> Table | None:
     points = list(result.points)
     chosen = [points.index(point) for method in in_order(result) if (point := chosen_point(result, method.method))]
     accuracy = "ap" if any("ap" in point.qualities for point in points) else "ap_source"
+    tracks = [name for name in ("track_retention", "hota_source") if any(name in p.qualities for p in points)]
     rows = []
     for sequence in result.sequences[:SEQUENCES]:
         for place in chosen:
@@ -32,6 +35,7 @@ def by_sequence(result: BenchResult) -> Table | None:
                     fmt.number(found.psnr_y, 2),
                     f"{found.kept:,}/{sequence.objects:,}",
                     number_cell(found.qualities["retention"], 3),
+                    *(number_cell(found.qualities[name], 3) for name in tracks),
                     number_cell(found.qualities[accuracy], 3) if accuracy in found.qualities else fmt.NOTHING,
                     *(_bd_rate(sequence, method, anchor) for anchor in result.anchors),
                 )
@@ -50,12 +54,52 @@ def by_sequence(result: BenchResult) -> Table | None:
         else "All points are in sequences.csv."
     )
     return Table(
-        (*heads, fmt.QUALITY_TITLES[accuracy], *(f"BD vs {anchor}" for anchor in result.anchors)),
+        (
+            *heads,
+            *(fmt.QUALITY_TITLES[name] for name in (*tracks, accuracy)),
+            *(f"BD vs {anchor}" for anchor in result.anchors),
+        ),
         rows,
         3,
         tuple(notes),
         "By sequence",
     )
+
+
+def tracks(result: BenchResult) -> Table | None:
+    """What became of tracks at each method's chosen point, under both detectors; None where tracks do not count."""
+    points = [point for method in in_order(result) if (point := chosen_point(result, method.method))]
+    if not points or not points[0].tracks:
+        return None
+    truths = [("", "_source"), *([("", "")] if "hota" in points[0].qualities else [])]
+    rows = []
+    for point in points:
+        row = [point.method, point.label]
+        for whose, counts in zip(("", "second_"), point.tracks, strict=False):
+            row += [f"{counts.kept:,}/{counts.total:,}", number_cell(point.qualities[f"{whose}track_retention"], 3)]
+            for _, truth in truths if not whose else truths[:1]:
+                row += [number_cell(point.qualities[f"{whose}{name}{truth}"], 3) for name in _FIGURES]
+            row += [fmt.number(counts.false_instances), fmt.number(counts.switches)]
+        rows.append(tuple(row))
+    titles = [fmt.QUALITY_TITLES[name] for name in _FIGURES]
+    heads = [
+        "kept",
+        "track retention",
+        *(f"{title} vs source" for title in titles),
+        *(titles if len(truths) > 1 else []),
+    ]
+    heads += ["false", "switches"]
+    second = ["kept", "track retention", *(f"{title} vs source" for title in titles), "false", "switches"]
+    groups = [("", 2), ("the detector", len(heads))]
+    if len(points[0].tracks) > 1:
+        heads, groups = [*heads, *second], [*groups, ("the second detector", len(second))]
+    notes = (
+        "kept: tracks, each ending with its segment, that are found again in nearly all of their frames, as one track.",
+        "HOTA, IDF1, MOTA: of whole sequences, vs source with the source's tracks as the truth; without intervals.",
+        "false: detections of tracks that have nothing of the kind in the source; switches: how often an object "
+        "becomes another track.",
+    )
+    return Table(("method", "point", *heads), rows, 2, notes, "Tracks", tuple(groups))
 
 
 def _bd_rate(sequence: SequenceResult, method: str, anchor: str) -> str:

@@ -29,6 +29,8 @@ from vcmpipe.bench.result import (
     Split,
     key_of,
 )
+from vcmpipe.bench.sequence_result import TrackCounts
+from vcmpipe.bench.tracks import accuracy_of
 from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import Curves, Estimate, Reason, bd_rates, draw, estimate, rate_at, saved_at
 
@@ -39,6 +41,7 @@ Floats = NDArray[np.float64]
 _RATE_ENDS: Mapping[Reason, float] = {"not_reached": math.inf}
 _SAVED_ENDS: Mapping[Reason, float] = {"not_reached": -math.inf, "anchor_not_reached": math.inf}
 # By table of ``Observations`` the names of its AP and AP50, as far as they are reported.
+_FOLLOWED = ("hota", "idf1", "mota")
 _ACCURACIES = {"truth": ("ap", "ap50"), "source": ("ap_source", "ap50_source"), "second": ("second_ap_source",)}
 
 
@@ -50,7 +53,7 @@ class Rows:
         weights: (1 + R, N) how often each picture or segment counts.
         rates: (1 + R, P) by the averaging rule.
         sizes: (1 + R, P) mean bytes per picture or frame.
-        qualities: By name (1 + R, P); NaN where there was nothing to keep.
+        qualities: By name (1 + R, P), or (1, P) where it is not counted in draws; NaN where there was nothing to keep.
         panel: Retention under each detector of the panel, (1 + R, P); empty where the detector is alone.
     """
 
@@ -112,6 +115,7 @@ def weighted(observed: Observations, weights: Floats, average: Average) -> Rows:
             both = [table.values(weights[:, frames]) for table in observed.tables[truth]]
             for i, name in enumerate(names):
                 qualities[name] = np.array([value[i] for value in both]).reshape(-1, len(weights)).T
+    qualities |= _of_tracks(observed, weights)
     for name, values in observed.human.items():
         qualities[name] = weights @ (values * lengths).T / (weights @ lengths)[:, None]
     return Rows(
@@ -121,6 +125,23 @@ def weighted(observed: Observations, weights: Floats, average: Average) -> Rows:
         {name: qualities[name] for name in QUALITIES if name in qualities},
         panel if observed.further else [],
     )
+
+
+def _of_tracks(observed: Observations, weights: Floats) -> dict[str, Floats]:
+    """Track retention in every draw; HOTA, IDF1 and MOTA, which are dear to count, of what the first row weighs."""
+    found: dict[str, Floats] = {}
+    there = sorted(set(observed.sequence[weights[0] > 0].tolist()))
+    counted = [("", "", observed.track_truth)] if observed.track_truth else []
+    for name, tracks in observed.tracks.items():
+        second = "second_" if name == "second" else ""
+        found[f"{second}track_retention"] = _share(weights, tracks.kept, tracks.total)
+        counted.append((second, "_source", tracks.counted))
+    for start, end, points in counted:
+        figures = accuracy_of(points, there)
+        for name in _FOLLOWED:
+            values = [getattr(each, name) for each in figures]
+            found[f"{start}{name}{end}"] = np.array([values], np.float64)
+    return found
 
 
 def _share(weights: Floats, kept: NDArray[np.int64] | Floats, total: NDArray[np.int64]) -> Floats:
@@ -170,7 +191,7 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
         for (anchor, quality), curve in curves.items():
             if anchor != point.method:
                 wanted = rows.qualities[quality][:, place]
-                own = Curves.of(rows.rates[:, [place]], wanted[:, None])
+                own = Curves.of(rows.rates[: len(wanted), [place]], wanted[:, None])
                 saved.setdefault(anchor, {})[quality] = estimate(*saved_at(curve, own, wanted), ends=_SAVED_ENDS)
         results.append(
             PointResult(
@@ -187,9 +208,16 @@ def point_results(observed: Observations, rows: Rows, anchors: Sequence[str]) ->
                 split=_split(observed.split[place], lengths),
                 trials=float(observed.trials[place].mean()) if observed.trials[place].any() else None,
                 panel=[estimate(shares[:, place]) for shares in rows.panel],
+                tracks=track_counts(observed, place, np.ones(len(observed.names), np.bool_)),
             )
         )
     return results
+
+
+def track_counts(observed: Observations, place: int, chosen: NDArray[np.bool_]) -> list[TrackCounts]:
+    """Tracks at a point, of the (N,) chosen segments, under the detector and the second one."""
+    sequences = sorted(set(observed.sequence[chosen].tolist()))
+    return [tracks.of_point(place, chosen, sequences) for tracks in observed.tracks.values()]
 
 
 def _split(bits: NDArray[np.int64], lengths: NDArray[np.int64]) -> Split:
@@ -220,11 +248,19 @@ def method_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -
                 quality: estimate(*bd_rates(curves[anchor, quality], curves[method, quality]))
                 for quality in rows.qualities
             }
-            against[anchor] = Comparison(saved, rates)
+            against[anchor] = Comparison(saved, rates, saved_tracks=_saved_tracks(curves, anchor, method))
         own = curves[method, "retention"]
         at = {key_of(r): estimate(*rate_at(own, r), ends=_RATE_ENDS) for r in RETENTIONS}
         results.append(MethodResult(method, at, against))
     return results
+
+
+def _saved_tracks(curves: Mapping[tuple[str, str], Curves], anchor: str, method: str) -> dict[str, Estimate]:
+    """By track retention the bits that a method saves; nothing where tracks do not count."""
+    if (method, "track_retention") not in curves:
+        return {}
+    pair = curves[anchor, "track_retention"], curves[method, "track_retention"]
+    return {key_of(r): estimate(*saved_at(*pair, r), ends=_SAVED_ENDS) for r in RETENTIONS}
 
 
 def class_results(observed: Observations, rows: Rows, anchors: Sequence[str]) -> list[ClassResult]:
@@ -267,4 +303,5 @@ def _places(observed: Observations, method: str) -> list[int]:
 def curves_of(observed: Observations, rows: Rows, method: str, quality: str) -> Curves:
     """A method's points in every draw."""
     places = _places(observed, method)
-    return Curves.of(rows.rates[:, places], rows.qualities[quality][:, places])
+    values = rows.qualities[quality][:, places]
+    return Curves.of(rows.rates[: len(values), places], values)

@@ -30,6 +30,7 @@ class Style:
 STYLES = {
     ANCHOR: Style("#24292f", "#f0f3f6", "o"),
     "plain-whole": Style("#4b5563", "#d3d9e0", "H", ":"),
+    "plain-scene": Style("#3d5a80", "#a9c1de", "8", ":"),
     "plain-default-whole": Style("#8b7355", "#cdb591", "h", ":"),
     "plain-default": Style("#6e7781", "#9aa4af", "s", "--"),
     "plain-scaled": Style("#a8487f", "#e08fc0", "D", "-."),

@@ -15,6 +15,8 @@ from vcmpipe.process.text import count
 
 # Segments below which intervals say little.
 _FEW_SEGMENTS = 10
+# Of tracks HOTA stands for the other figures where they are against the source; the table of tracks has them.
+_MINOR = {f"{whose}{figure}_source" for whose in ("", "second_") for figure in ("idf1", "mota")}
 _KEYS = tuple(key_of(retention) for retention in RETENTIONS)
 _AT = tuple(f"at {key}" for key in _KEYS)
 
@@ -50,8 +52,8 @@ def in_order(result: BenchResult) -> list[MethodResult]:
 
 
 def qualities(result: BenchResult) -> list[tuple[str, str]]:
-    """The qualities that were measured, as (name, title)."""
-    present = {name for point in result.points for name in point.qualities}
+    """The qualities that were measured and have curves and columns of their own, as (name, title)."""
+    present = {name for point in result.points for name in point.qualities} - _MINOR
     return [(name, title) for name, title in fmt.QUALITY_TITLES.items() if name in present]
 
 
@@ -74,6 +76,17 @@ def saved(result: BenchResult, anchor: str) -> Table:
     note = f"Saved: the share of the bits of {anchor} that is saved at equal retention; above 0 is better."
     rows = [(name, *(percent_cell(own.saved[key], signed=False) for key in _KEYS)) for name, own in _to(result, anchor)]
     return Table(("method", *_AT), rows, notes=(note,), title=f"Saved against {anchor}")
+
+
+def saved_tracks(result: BenchResult, anchor: str) -> Table:
+    """What every other method saves against an anchor at equal track retention; no rows where tracks do not count."""
+    note = f"Saved: the share of the bits of {anchor} that is saved where as many tracks are kept; above 0 is better."
+    rows = [
+        (name, *(percent_cell(own.saved_tracks[key], signed=False) for key in _KEYS))
+        for name, own in _to(result, anchor)
+        if own.saved_tracks
+    ]
+    return Table(("method", *_AT), rows, notes=(note,), title=f"Saved against {anchor} at equal track retention")
 
 
 def bd_rates(result: BenchResult, anchor: str) -> Table:
@@ -103,7 +116,7 @@ def summaries(result: BenchResult) -> list[Table]:
     """What every method needs, and what it saves against every anchor by either measure."""
     tables = [rates(result)]
     for anchor in result.anchors:
-        both = (saved(result, anchor), bd_rates(result, anchor))
+        both = (saved(result, anchor), saved_tracks(result, anchor), bd_rates(result, anchor))
         tables += [table for table in both if table.rows]
     return tables
 
@@ -156,6 +169,11 @@ def setting(result: BenchResult) -> str:
         text = f"{what} and {count(result.frames, 'frame')}, {count(result.objects, 'object')} to keep in all frames"
     if result.truth is None:
         return f"{text}; no annotations: everything is measured against the source's detections"
+    if result.source_tracks:
+        own = ", ".join(
+            f"{fmt.QUALITY_TITLES[name]} {fmt.number(each, 3)}" for name, each in result.source_tracks.items()
+        )
+        return f"{text}; ground truth {result.truth}, on the source {result.image}s {own}"
     own = f"AP {fmt.number(result.source_ap, 3)}, AP50 {fmt.number(result.source_ap50, 3)}"
     return f"{text}; ground truth {result.truth}, on the source {result.image}s {own}"
 
@@ -199,6 +217,11 @@ def cautions(result: BenchResult) -> list[str]:
             lines.append(
                 f"{count(result.pictures, 'segment')} are few: what happens in one of them moves everything, and "
                 "frames of a segment are too much alike to count as so many."
+            )
+        if result.points and result.points[0].tracks:
+            lines.append(
+                f"Objects are the instances of {count(result.points[0].tracks[0].total, 'track')}, each track ending "
+                "with its segment; HOTA, IDF1 and MOTA follow tracks through whole sequences."
             )
         lines.append(
             "Figures pool the objects of all frames, and weigh rates by duration: all bits over all seconds. Figures "

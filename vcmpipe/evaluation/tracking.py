@@ -38,7 +38,9 @@ class TrackAccuracy:
 
 
 @dataclass(frozen=True)
-class _Counts:
+class CountedTracks:
+    """What the figures of one sequence are counted from; that of several adds up."""
+
     clear: dict[str, Any]
     hota: dict[str, Any]
     identity: dict[str, Any]
@@ -46,7 +48,7 @@ class _Counts:
 
 def count_tracks(
     truth: Sequence[sv.Detections], found: Sequence[sv.Detections], ignored: Sequence[sv.Detections] | None = None
-) -> _Counts:
+) -> CountedTracks:
     """Count one sequence, to be read by ``track_accuracy``, with that of others or alone.
 
     Args:
@@ -78,14 +80,14 @@ def count_tracks(
         ids[1].append(_ids(tracked))
         similarity.append(overlap)
     numbered = [_from_zero(each) for each in ids]
-    return _Counts(
+    return CountedTracks(
         compute_clear_metrics(*numbered, similarity, _IOU),
         compute_hota_metrics(*numbered, similarity),
         compute_identity_metrics(*numbered, similarity, _IOU),
     )
 
 
-def track_accuracy(counts: Sequence[_Counts]) -> TrackAccuracy:
+def track_accuracy(counts: Sequence[CountedTracks]) -> TrackAccuracy:
     """The figures of one or more sequences, their counts added up; None for each where there is nothing to count."""
     from trackers.eval import aggregate_clear_metrics, aggregate_hota_metrics, aggregate_identity_metrics
 

@@ -41,6 +41,7 @@ METHODS = Registry(
         "plain": "vcmpipe.bench.methods:plain",
         "plain-default": "vcmpipe.bench.methods:plain_default",
         "plain-whole": "vcmpipe.bench.methods:plain_whole",
+        "plain-scene": "vcmpipe.bench.methods:plain_scene",
         "plain-default-whole": "vcmpipe.bench.methods:plain_default_whole",
         "plain-scaled": "vcmpipe.bench.methods:plain_scaled",
         "frame": "vcmpipe.bench.methods:frame",

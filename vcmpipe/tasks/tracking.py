@@ -185,6 +185,11 @@ class TrackingTask:
         pairs = zip(seen, source, strict=True)
         return [new[~match(new, own, iou=self.rule.iou, min_score=0.0).kept] for new, own in pairs]
 
+    def followed(self, detections: Sequence[sv.Detections]) -> list[sv.Detections]:
+        """All detections of consecutive frames, ``tracker_id`` being the track of each; -1 where it is in none."""
+        tracks = self._followed(detections, self.rule.reference_score)
+        return [_with_tracks(own[:], numbers) for own, numbers in zip(detections, tracks, strict=True)]
+
     def footprint(self, reference: Reference) -> Floats:
         """See ``Task.footprint``: the instances' boxes."""
         return self.frames.footprint(reference)
