@@ -10,7 +10,8 @@ import pytest
 from bench_made import make_result
 from headless import Browser, find_browser
 
-from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing, data_uri
+from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing
+from vcmpipe.bench.packed import data_uri
 from vcmpipe.bench.report import write_report
 
 RED, BLUE, GREEN = (200, 30, 30), (30, 30, 200), (30, 160, 30)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from vcmpipe.bench.film import Film, make_film
 from vcmpipe.bench.methods import Point, codes, is_blind
 from vcmpipe.bench.operating_points import Setting, Version
+from vcmpipe.bench.packed import data_uri
 from vcmpipe.bench.result import ANCHOR, TARGET, BenchResult, PointResult, chosen_point, key_of
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.bench.tracks import frame_task
@@ -22,14 +21,11 @@ from vcmpipe.tasks import Task
 
 if TYPE_CHECKING:
     import supervision as sv
-    from numpy.typing import NDArray
 
 # Methods that look at pictures and are shown, the cheapest first; the anchor comes with them.
 _METHODS = 3
 # Pictures at most, however small they are; of sequences fewer, as all frames before the one that is shown are decoded.
 _PICTURES, _SEGMENTS = 60, 12
-# The longest side that is shown: as wide as a picture ever gets on the page, at twice the resolution.
-_SIDE = 960
 _SOURCE_QUALITY, _DECODED_QUALITY = 80, 85
 
 Box = tuple[float, float, float, float]
@@ -90,13 +86,14 @@ class ShownPicture:
 class Gallery:
     """The pictures that are shown, those with lost objects first; ``of`` so many, ``held`` of which were in memory.
 
-    Of a segment one frame is shown; ``item`` is what there are so many of.
+    Of a segment one frame is shown; ``item`` is what there are so many of. ``film`` is what moves.
     """
 
     pictures: Sequence[ShownPicture] = field(default_factory=tuple)
     of: int = 0
     held: int = 0
     item: str = "picture"
+    film: Film = field(default_factory=Film)
 
 
 def make_gallery(
@@ -116,6 +113,8 @@ def make_gallery(
     if not points or not megabytes:
         return Gallery(of=len(outcomes), item=result.item)
     room = megabytes * 1_000_000
+    film = make_film(outcomes, sources, setting, points[0], room // 2)
+    room -= film.size
     chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], task))
     chosen = chosen[: _SEGMENTS if result.sequences else _PICTURES]
     shown: list[ShownPicture] = []
@@ -126,7 +125,7 @@ def make_gallery(
             break
         room -= size
         shown.append(picture)
-    return Gallery(shown, len(outcomes), len(held), result.item)
+    return Gallery(shown, len(outcomes), len(held), result.item, film)
 
 
 def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
@@ -265,16 +264,3 @@ def _version(point: PointResult, version: Version, image: str, things: Sequence[
         qps=qp_map.qp.tolist() if qp_map else [[coded.qps[0]]],
         regions=regions if coded.realisation == "regions" else [],
     )
-
-
-def data_uri(rgb: NDArray[np.uint8], quality: int) -> str:
-    """A picture as a WebP data URI, its longer side at most ``_SIDE``."""
-    import cv2
-
-    factor = _SIDE / max(rgb.shape[:2])
-    if factor < 1:
-        size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    done, packed = cv2.imencode(".webp", np.ascontiguousarray(rgb[:, :, ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality])
-    assert done  # a picture in memory can always be packed
-    return "data:image/webp;base64," + base64.b64encode(packed.tobytes()).decode()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bench import breakdowns, files, tables
+from vcmpipe.bench.film import Film
 from vcmpipe.bench.gallery import Gallery
 from vcmpipe.bench.headline import headline
 from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
+from vcmpipe.process.text import count
 
 PAGE = Path(__file__).with_name("page")
 REPORT = (
@@ -121,6 +123,7 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
     from vcmpipe.bench.plots import plots
     from vcmpipe.bench.savings import savings
     from vcmpipe.bench.styles import styles
+    from vcmpipe.bench.timelines import timelines
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE),
@@ -130,8 +133,9 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
         lstrip_blocks=True,
     )
     details = breakdowns.tables(result)
-    shown = bool(gallery.pictures)
+    shown, film = bool(gallery.pictures), gallery.film
     parts = {"methods": "Methods", "curves": "Rate and quality"}
+    parts |= {"time": "Over time"} if result.sequences else {}
     parts |= {"gallery": "Pictures"} if shown else {}
     parts |= {"details": "Details"} if details else {}
     parts |= {"points": "Operating points", "made": "How it was made"}
@@ -149,6 +153,9 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
             savings=[Markup(plot) for plot in savings(result)],
             summaries=_summaries(result),
             plots=[Markup(plot) for plot in plots(result)],
+            timelines=[Markup(plot) for plot in timelines(result)],
+            film=film,
+            film_note=film_note(film),
             gallery=Markup(gallery_data(gallery)) if shown else "",
             gallery_note=gallery_note(gallery),
             breakdowns=details,
@@ -180,9 +187,9 @@ def _summaries(result: BenchResult) -> list[Table]:
 
 def gallery_note(gallery: Gallery) -> str:
     """What is shown of how many."""
-    count = len(gallery.pictures)
+    number = len(gallery.pictures)
     item = gallery.item
-    text = f"{count:,} of {gallery.of:,} {item}s" if count < gallery.of else f"All {gallery.of:,} {item}s"
+    text = f"{number:,} of {gallery.of:,} {item}s" if number < gallery.of else f"All {gallery.of:,} {item}s"
     text += ", those with lost objects first"
     text += ", each by its frame with the most objects." if item == "segment" else "."
     if gallery.held < gallery.of:
@@ -191,6 +198,15 @@ def gallery_note(gallery: Gallery) -> str:
         f"{text} Left of the line is the source, right of it the decoded picture: move the slider, drag in the "
         "picture, or use the arrow keys."
     )
+
+
+def film_note(film: Film) -> str:
+    """What clips and strips show."""
+    text = f"Source on the left, {film.point} on the right; instances of tracks are framed, orange where they are lost."
+    if not film.strips:
+        return text
+    shown = f"{len(film.strips):,} of {count(film.lost, 'lost track')}"
+    return f"{text} Below, {shown}: frames of the source above, decoded below, orange where the detector misses them."
 
 
 def gallery_data(gallery: Gallery) -> str:
