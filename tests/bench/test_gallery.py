@@ -13,8 +13,8 @@ import supervision as sv
 
 from vcmpipe.bench import bench, gallery
 from vcmpipe.bench.gallery import Gallery, make_gallery
-from vcmpipe.bench.packed import data_uri
 from vcmpipe.bench.operating_points import Album
+from vcmpipe.bench.packed import data_uri
 from vcmpipe.config import BenchOptions
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.tasks import DetectionTask

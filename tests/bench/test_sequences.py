@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import supervision as sv
+from clips_made import RATE, SIZE, YellowDetector, picture, write_clip
 
 from tests.conftest import textured
 from vcmpipe.bench import BenchResult, bench
@@ -25,54 +26,7 @@ from vcmpipe.frames import ColourSpec, Frame, Y4mWriter, rgb_to_yuv, write_png
 from vcmpipe.frames.spool import Spool
 from vcmpipe.plugins import METHODS
 
-SIZE, RATE = (160, 96), 10
-METHODS_HERE = "plain,plain-default,plain-whole,plain-default-whole,plain-scaled,frame,jrd"
-
-
-def picture(number: int, scene: int = 0) -> np.ndarray:
-    """A texture under a yellow square that moves, with a grid on it that a coarse QP wipes out."""
-    rgb = textured(*SIZE, seed=scene) // 2
-    x = 8 + 3 * number % 100
-    square = np.full((32, 32, 3), (250, 240, 10), np.uint8)
-    square[::4] = square[:, ::4] = (120, 110, 10)
-    rgb[40:72, x : x + 32] = square
-    return rgb
-
-
-class YellowDetector:
-    """Finds the yellow square, the surer the more of its grid is left."""
-
-    name, digest, classes = "yellow", "7" * 64, {0: "square", 1: "circle"}
-
-    def __init__(self, fails_at: int | None = None) -> None:
-        self.looks, self.largest, self.fails_at = 0, 0, fails_at
-
-    def detect(self, frames):
-        self.looks += len(frames)
-        self.largest = max(self.largest, len(frames))
-        return [self._one(frame) for frame in frames]
-
-    def _one(self, frame: Frame) -> sv.Detections:
-        if frame.index == self.fails_at:
-            raise RuntimeError("no such kernel")
-        rgb = frame.rgb.astype(int)
-        yellow = (np.minimum(rgb[..., 0], rgb[..., 1]) - rgb[..., 2]) > 60
-        if yellow.sum() < 50:
-            return sv.Detections.empty()
-        y, x = (round(float(np.median(places))) for places in np.nonzero(yellow))
-        box = [x - 16, y - 16, x + 16, y + 16]
-        contrast = rgb[y - 12 : y + 12, max(x - 12, 0) : x + 12, 0].std()
-        score = np.array([np.clip((contrast - 44) / 30, 0.0, 1.0)], np.float32)
-        return sv.Detections(np.array([box], np.float32), confidence=score, class_id=np.zeros(1, int))
-
-    def input_size(self, width: int, height: int) -> tuple[int, int]:
-        return width, height
-
-
-def write_clip(path: Path, frames: int, *, first: int = 0, scene: int = 0) -> None:
-    with Y4mWriter(path, SIZE, RATE) as writer:
-        for number in range(first, first + frames):
-            writer.write(rgb_to_yuv(picture(number, scene), ColourSpec()))
+METHODS_HERE = "plain,plain-default,plain-whole,plain-scene,plain-default-whole,plain-scaled,frame,jrd"
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +251,36 @@ def test_a_segment_that_the_detector_fails_on_when_it_is_coded_is_left_out_alone
         assert [each.name for each in result.left_out] == ["walk.y4m#10"], methods
         assert "an odd frame" in result.left_out[0].reason
         assert (result.frames, result.pictures) == (14, 2)
+
+
+def test_of_one_scene_one_picture_is_intra(result: BenchResult, options: BenchOptions, folder: Path) -> None:
+    from vcmpipe.coding.segment_coder import SegmentCoder
+    from vcmpipe.encoders import load_encoder
+    from vcmpipe.frames import open_source
+
+    spools = [Spool(), Spool()]
+    for number, frame in enumerate(open_source(folder / "walk.y4m")):
+        spools[number // 12].append(frame)
+    whole = Segment(0, Chained(spools), "random-access", Fraction(RATE))
+    (coded,) = SegmentCoder(load_encoder("vvenc"), whole).uniform([47])
+    assert result.sequences[1].points[places(result, "plain-scene")[1]].bytes == len(coded.data)
+    assert [unit.slice_type for unit in coded.units].count("I") == 1
+
+
+def test_scenes_are_coded_by_themselves(options: BenchOptions, tmp_path: Path) -> None:
+    path = tmp_path / "cut.y4m"
+    with Y4mWriter(path, SIZE, RATE) as writer:
+        for number in range(24):
+            rgb = picture(number) if number < 14 else 255 - picture(number, scene=2)
+            writer.write(rgb_to_yuv(rgb, ColourSpec()))
+    wanted = other(options, images=str(path), methods="plain,plain-scene", qps="47", scene_cuts=True, gallery=0)
+    result = bench(wanted, detector=YellowDetector())
+    names = ["cut.y4m#0", "cut.y4m#10", "cut.y4m#14"]
+    assert [(each.name, each.frames) for each in result.per_picture] == list(zip(names, (10, 4, 10), strict=True))
+    segments, scenes = ([each.bits[place] for each in result.per_picture] for place in range(2))
+    # The second segment goes on with the scene of the first; the third is a scene of its own, coded alike by both.
+    assert scenes[0] + scenes[1] < segments[0] + segments[1] and scenes[2] == segments[2]
+    assert "each scene by itself" in (Path(wanted.out) / "report.md").read_text()
 
 
 def test_a_sequence_that_changes_its_size_is_not_coded_in_one_go() -> None:

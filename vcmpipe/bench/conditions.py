@@ -42,7 +42,7 @@ def conditions(setting: Setting, inputs: Inputs) -> list[str]:
         )
     by_scene = [name for name in in_one_go if cuts_scenes(setting.methods[name])]
     if by_scene and cutting.scene_cuts:
-        lines.append(f"{' and '.join(by_scene)}: one intra picture per scene, which is coded by itself.")
+        lines.append(f"{' and '.join(by_scene)}: each scene by itself, only its first picture being intra.")
     if encoder.name == "vvenc":
         lines.append(
             f"Switches at a constant QP: in segments {_switches(cutting, preset, cutting.intra_period)}"

@@ -98,7 +98,7 @@ def make_film(
         return Film()
     followed = [_followed(task, outcome, point) for outcome in outcomes]
     held = [each for each in followed if each.outcome.versions]
-    chosen = sorted(held, key=lambda each: (-len(each.lost), each.outcome.name))[:_SEGMENTS]
+    chosen = sorted(held, key=lambda each: (-len(each.lost), -len(each.reference), each.outcome.name))[:_SEGMENTS]
     lost = sum(len(each.lost) for each in followed)
     # The first of each sequence in this order is the one that is played.
     played = {each.outcome.sequence: each for each in reversed(chosen)}

@@ -43,7 +43,11 @@ STYLES = {
     "rdo": Style("#1f6f5c", "#6fd3ba", "d"),
     "rdo-panel": Style("#8a5a12", "#e0b56a", ">"),
 }
-OTHERS = (Style("#8a6d00", "#e5c64a", "X"), Style("#9c3d6a", "#e59abf", "8"), Style("#3f6b00", "#9ccc52", "."))
+OTHERS = (
+    Style("#8a6d00", "#e5c64a", "X"),
+    Style("#9c3d6a", "#e59abf", r"$\spadesuit$"),
+    Style("#3f6b00", "#9ccc52", "."),
+)
 
 
 def styles(result: BenchResult) -> list[tuple[str, Style]]:

@@ -16,7 +16,7 @@ from vcmpipe.drawing.page import INK, TYPE, canvas, for_page, series_colour, sho
 from vcmpipe.process.text import count
 
 # Inches: a panel's height, and what is around all of them.
-_WIDTH, _PANEL, _FRAME = 5.3, 1.25, 0.85
+_WIDTH, _PANEL, _FRAME = 5.3, 1.25, 0.55
 
 
 def timelines(result: BenchResult) -> list[str]:
@@ -83,12 +83,13 @@ def _scale(axes: Any, panel: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if panel != "kbit/s":
-        axes.set_ylim(-0.06 * max(axes.get_ylim()[1], 1.0), max(axes.get_ylim()[1], 1.0))
+        top = max(axes.get_ylim()[1], 1.0)
+        axes.set_ylim(-0.06 * top, 1.06 * top)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         return
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    steps = (1, 2, 5) if high / low < 60 else (1,)
+    steps = (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5) if high / low < 60 else (1,)
     ticks = [step * 10.0**decade for decade in range(-3, 8) for step in steps if low <= step * 10.0**decade <= high]
     ticks_at(axes.yaxis, ticks or [float(np.sqrt(low * high))], lambda value: short(float(f"{value:.3g}")))
 

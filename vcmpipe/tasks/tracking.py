@@ -186,9 +186,17 @@ class TrackingTask:
         return [new[~match(new, own, iou=self.rule.iou, min_score=0.0).kept] for new, own in pairs]
 
     def followed(self, detections: Sequence[sv.Detections]) -> list[sv.Detections]:
-        """All detections of consecutive frames, ``tracker_id`` being the track of each; -1 where it is in none."""
+        """All detections of consecutive frames, ``tracker_id`` being the track of each.
+
+        It is -1 where a detection is in no track, or is too weak to count as found.
+        """
         tracks = self._followed(detections, self.rule.reference_score)
-        return [_with_tracks(own[:], numbers) for own, numbers in zip(detections, tracks, strict=True)]
+        least = self.rule.found_score
+        sure = [np.asarray(own.confidence) >= least if len(own) else np.zeros(0, np.bool_) for own in detections]
+        return [
+            _with_tracks(own[:], np.where(strong, numbers, -1))
+            for own, numbers, strong in zip(detections, tracks, sure, strict=True)
+        ]
 
     def footprint(self, reference: Reference) -> Floats:
         """See ``Task.footprint``: the instances' boxes."""
