@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
+from clips_made import write_clip
 
+from vcmpipe.bench.methods import codes
+from vcmpipe.bench.whole import INTRA_PERIOD
 from vcmpipe.cli.main import main
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import BenchOptions, parse_range
@@ -15,7 +19,8 @@ from vcmpipe.plugins import METHODS
 from vcmpipe.qpmap import parse_background
 
 FOLDER = Path(__file__).parents[2] / "pipelines"
-PROTOCOLS = ("bench-coco", "mpeg-vcm", "dt-jrd")
+PROTOCOLS = ("bench-coco", "mpeg-vcm", "dt-jrd", "sfu-hw", "tvd", "bench-video")
+VIDEO = ("sfu-hw", "tvd", "bench-video")
 
 
 def options_of(name: str, *words: str) -> BenchOptions:
@@ -42,6 +47,33 @@ def test_a_protocol_says_what_is_compared_with_what(name: str) -> None:
     assert "\nanchors: " in text and "\naverage: " in text and '\nqps: "' in text
     assert options_of(f"pipelines/{name}.yaml") == options
     assert options_of(name, "--limit", "3", "--anchors", "roi").anchors == "roi"
+
+
+@pytest.mark.parametrize("name", VIDEO)
+def test_protocols_of_video_measure_against_the_whole_file(name: str) -> None:
+    options = options_of(name, "--images", "clips")
+    assert (options.anchors or "").split(",")[0] == "plain-whole" and INTRA_PERIOD == 32
+    assert (options.structure, options.average, options.predictor in ("auto", "measured")) == (
+        "random-access",
+        "pictures",
+        True,
+    )
+    qps = parse_range(options.qps, low=0, high=63, what="--qps")
+    if name != "bench-video":
+        assert [b - a for a, b in itertools.pairwise(qps)] == [4] * 5
+    for method in options.methods.split(","):
+        assert {"segments", "sequences"} & set(codes(METHODS.load(method))), method
+
+
+def test_bench_video_runs_on_a_folder_of_clips(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    write_clip(tmp_path / "clips" / "walk.y4m", 6)
+    words = ["bench", "--config", "bench-video", "--images", str(tmp_path / "clips"), "--detector", "demo"]
+    words += ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--qps", "42", "--margins", "0"]
+    assert main([*words, "--scales", "0.5", "--predictor", "constant:36", "--resamples", "10"]) == 0
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert [each["name"] for each in result["sequences"]] == ["walk.y4m"]
+    assert result["anchors"] == ["plain-whole", "plain-scene"]
 
 
 def test_dt_jrd_is_as_published() -> None:

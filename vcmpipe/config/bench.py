@@ -25,7 +25,9 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions):
         "where it is there, else demo",
     )
     annotations: str | None = option(
-        None, help="ground truth in COCO's instances format; default: the detector's own view"
+        None,
+        help="ground truth in COCO's instances format; or of the tracks of a video, in MOTChallenge's (gt.txt, or a "
+        "folder of NAME.txt or NAME/gt/gt.txt); default: the detector's own view",
     )
     out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves")
     second_detector: str | None = option(
@@ -69,7 +71,7 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions):
         help="draws of the pictures, or segments, that the 95 % intervals are made of; 0: no intervals",
     )
     seed: int = option(0, low=0, help="seed of these draws")
-    gallery: int = option(8, low=0, help="megabytes of pictures in the report, lost objects first; 0: none")
+    gallery: int = option(8, low=0, help="megabytes of pictures and clips in the report, lost objects first; 0: none")
     human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
     cache: str | None = option(
