@@ -135,7 +135,7 @@ def test_every_command_parses(
         need_files = ("dt_jrd", "bc_jrd", "laser", "mtjnd", "card.json")
         if predictor not in ("auto", "measured", *need_files, *own_names(page, "vcmpipe.thresholds")):
             load_predictor(options.predictor)
-        assert options.task in ("detection", *own_names(page, "vcmpipe.tasks"))
+        assert options.task in ("auto", "detection", "tracking", *own_names(page, "vcmpipe.tasks"))
         assert options.encoder in ("vvenc", *own_names(page, "vcmpipe.encoders"))
 
 
