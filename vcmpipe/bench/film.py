@@ -31,8 +31,8 @@ Rgb = NDArray[np.uint8]
 
 # Segments that are decoded again, those with the most lost tracks; the first of each sequence is played.
 _SEGMENTS = 8
-# Seconds that are played, frames of them at most, and the width of either side.
-_SECONDS, _FRAMES, _WIDTH = 4, 120, 480
+# Seconds that are played, frames of them at most, and the longer side of either picture.
+_SECONDS, _FRAMES, _LONGER = 4, 120, 480
 # Strips of one segment, frames of each, pixels of a frame, of its rim, and how much more than the box is shown.
 _STRIPS, _CROPS, _SIDE, _RIM, _AROUND = 6, 6, 104, 4, 1.5
 _QUALITY = 80
@@ -192,7 +192,8 @@ class _Cells:
     def __init__(self, own: _Followed, track: TrackOutcome) -> None:
         self.own, self.track = own, track
         items = np.flatnonzero(own.reference.tracks == track.track)
-        items = items[np.unique(np.linspace(0, len(items) - 1, _CROPS).round().astype(int))]
+        missed = _spread(items[~own.comparison.kept[items]], _CROPS // 2)
+        items = np.sort(np.concatenate([missed, _spread(np.setdiff1d(items, missed), _CROPS - len(missed))]))
         self._items = dict(zip(_frame_of(own)[items].tolist(), items.tolist(), strict=True))
         self._boxes = own.reference.boxes_xyxy
         self._columns: list[Rgb] = []
@@ -214,6 +215,11 @@ class _Cells:
         first = outcome.names[track.first]
         what = f"{names.get(track.class_id, str(track.class_id))} from {first}: {', '.join(why)}"
         return Strip(outcome.sequence, what, data_uri(np.concatenate(self._columns, axis=1), _QUALITY))
+
+
+def _spread(items: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """So many items, or all of fewer, as far from each other as they can be."""
+    return items[np.unique(np.linspace(0, len(items) - 1, count).round().astype(int))] if len(items) else items
 
 
 def _crop(rgb: Rgb, box: NDArray[np.float64]) -> Rgb:
@@ -247,7 +253,7 @@ def _side_by_side(source: Rgb, decoded: Rgb, boxes: NDArray[np.float64], kept: N
     """Both as one small picture with even sides, instances in the source framed: green where they are found again."""
     import cv2
 
-    factor = min(1.0, _WIDTH / source.shape[1])
+    factor = min(1.0, _LONGER / max(source.shape[:2]))
     size = [max(2, round(side * factor) // 2 * 2) for side in source.shape[1::-1]]
     panels = [np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), np.uint8) for each in (source, decoded)]
     for panel in panels:

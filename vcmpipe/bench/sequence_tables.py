@@ -82,24 +82,17 @@ def tracks(result: BenchResult) -> Table | None:
             row += [fmt.number(counts.false_instances), fmt.number(counts.switches)]
         rows.append(tuple(row))
     titles = [fmt.QUALITY_TITLES[name] for name in _FIGURES]
-    heads = [
-        "kept",
-        "track retention",
-        *(f"{title} vs source" for title in titles),
-        *(titles if len(truths) > 1 else []),
-    ]
-    heads += ["false", "switches"]
-    second = ["kept", "track retention", *(f"{title} vs source" for title in titles), "false", "switches"]
-    groups = [("", 2), ("the detector", len(heads))]
+    against = [f"{title} vs source" for title in titles]
+    heads = ["kept", "track retention", *against, *(titles if len(truths) > 1 else []), "false", "switches"]
     if len(points[0].tracks) > 1:
-        heads, groups = [*heads, *second], [*groups, ("the second detector", len(second))]
+        heads += [f"2nd {head}" for head in ("kept", "track retention", *against, "false", "switches")]
     notes = (
         "kept: tracks, each ending with its segment, that are found again in nearly all of their frames, as one track.",
         "HOTA, IDF1, MOTA: of whole sequences, vs source with the source's tracks as the truth; without intervals.",
         "false: detections of tracks that have nothing of the kind in the source; switches: how often an object "
-        "becomes another track.",
+        "becomes another track; 2nd: under the second detector, its own tracks.",
     )
-    return Table(("method", "point", *heads), rows, 2, notes, "Tracks", tuple(groups))
+    return Table(("method", "point", *heads), rows, 2, notes, "Tracks")
 
 
 def _bd_rate(sequence: SequenceResult, method: str, anchor: str) -> str:

@@ -15,6 +15,7 @@ from vcmpipe.process.text import count
 
 # Segments below which intervals say little.
 _FEW_SEGMENTS = 10
+_FEW_TRACKS = 100
 # Of tracks HOTA stands for the other figures where they are against the source; the table of tracks has them.
 _MINOR = {f"{whose}{figure}_source" for whose in ("", "second_") for figure in ("idf1", "mota")}
 _KEYS = tuple(key_of(retention) for retention in RETENTIONS)
@@ -219,16 +220,21 @@ def cautions(result: BenchResult) -> list[str]:
                 "frames of a segment are too much alike to count as so many."
             )
         if result.points and result.points[0].tracks:
-            lines.append(
-                f"Objects are the instances of {count(result.points[0].tracks[0].total, 'track')}, each track ending "
-                "with its segment; HOTA, IDF1 and MOTA follow tracks through whole sequences."
-            )
+            lines.append(_of_tracks(result.points[0].tracks[0].total))
         lines.append(
             "Figures pool the objects of all frames, and weigh rates by duration: all bits over all seconds. Figures "
             "of each sequence, and the mean of their BD-rates, are below."
         )
         lines += result.conditions
     return lines
+
+
+def _of_tracks(total: int) -> str:
+    few = f", each being {1 / total:.3f} of track retention" if 0 < total < _FEW_TRACKS else ""
+    return (
+        f"Objects are the instances of {count(total, 'track')}{few}; a track ends with its segment, but HOTA, IDF1 and "
+        "MOTA follow it through the whole sequence."
+    )
 
 
 def _drawn(result: BenchResult) -> str:

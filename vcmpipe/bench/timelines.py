@@ -44,7 +44,7 @@ def _draw(result: BenchResult, number: int, sequence: SequenceResult) -> str:
             axes.set_xlim(0, ends[-1])
             for place, style, column in shown:
                 values = [_value(title, each, column, sequence.rate) for each in segments]
-                hints |= _line(axes, f"{name}-{row}-{place}", ends, values, place, style)
+                _line(axes, f"{name}-{row}-{place}", ends, values, place, style)
                 hints[f"{name}-{row}-{place}"] = f"{points[column].method}, {points[column].label}"
             _scale(axes, title)
             if row == len(panels) - 1:
@@ -67,15 +67,12 @@ def _value(panel: str, segment: PictureResult, column: int, rate: float) -> floa
     return float(segment.objects - segment.kept[column])
 
 
-def _line(
-    axes: Any, name: str, ends: Sequence[float], values: Sequence[float], place: int, style: Style
-) -> dict[str, str]:
-    """A level per segment and a marker in its middle; returns the hints of the markers."""
+def _line(axes: Any, name: str, ends: Sequence[float], values: Sequence[float], place: int, style: Style) -> None:
+    """A level per segment and a marker in its middle."""
     colour = series_colour(place)
     axes.stairs(values, ends, baseline=None, color=colour, linewidth=1.5, linestyle=style.dash, alpha=0.8, gid=name)
     for number, value in enumerate(values):
         mark(axes, (ends[number] + ends[number + 1]) / 2, value, place, style, 0.6, zorder=3)
-    return {}
 
 
 def _scale(axes: Any, panel: str) -> None:
