@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.search import SCALES
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
 from vcmpipe.coding.search.decoded import decode_candidate
 from vcmpipe.coding.search.prior import PRIOR, Prior
 from vcmpipe.coding.search.problem import SegmentProblem
 from vcmpipe.coding.search.rdo import Choice, RateAccuracySearch
 from vcmpipe.coding.search.search import Limits, search
-from vcmpipe.coding.search.segment_search import SCALES
 from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.detection import load_detector

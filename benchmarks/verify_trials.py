@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
+from vcmpipe.coding.search import SCALES
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
 from vcmpipe.coding.search.posterior import Exposure, Posterior, Subjects
 from vcmpipe.coding.search.prior import Prior
 from vcmpipe.coding.search.problem import SegmentProblem
-from vcmpipe.coding.search.segment_search import SCALES
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
 from vcmpipe.encoders import Encoder, load_encoder

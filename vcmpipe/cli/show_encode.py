@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vcmpipe.cli.show import PICTURES, console, print_facts, print_table, size_text, span_text
 from vcmpipe.process.text import count
-from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, TargetRecord, sidecar_path
+from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, TargetRecord, TrackRecord, sidecar_path
 
 
 def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | None = None) -> None:
@@ -37,8 +37,10 @@ def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | N
         parts = [f"{name} {value:.1f}" for name, value in seconds.items() if value >= 0.05]
         facts.append(("seconds", f"{', '.join(parts)} (some of it side by side)"))
     if sequences:
-        titles = ("segment", "frames", "seconds", "QP", "bytes", "bit rate", "PSNR-Y", "objects kept")
-        print_table(screen, titles, [_segment_row(segment) for segment in sidecar.segments], most=PICTURES)
+        titles = ("segment", "frames", "seconds", "size", "QP", "bytes", "bit rate", "PSNR-Y", "objects kept")
+        followed = any(segment.verification for segment in sidecar.segments)
+        rows = [(*_segment_row(each), *([_tracks(each)] if followed else [])) for each in sidecar.segments]
+        print_table(screen, (*titles, *(["tracks kept"] if followed else [])), rows, most=PICTURES)
         screen.print()
     elif 0 < len(frames) <= PICTURES:
         heads = ("picture", "size", "regions", "QP", "bytes", "PSNR-Y", "objects kept")
@@ -63,6 +65,7 @@ def _segment_row(segment: SegmentRecord) -> tuple[str, ...]:
         segment.name,
         str(len(segment.frames)),
         "-" if span is None else f"{span:.2f}",
+        size_text(segment.coded_size),
         span_text(_qps(segment)),
         f"{segment.bits / 8:,.0f}",
         _bit_rate(segment.bits / 8, [segment]),
@@ -88,6 +91,12 @@ def _bit_rate(size: float, segments: Sequence[SegmentRecord]) -> str:
 def _kept(things: Sequence[ObjectRecord]) -> str:
     kept = [thing.kept for thing in things]
     return f"?/{len(kept)}" if None in kept else f"{sum(map(bool, kept))}/{len(kept)}"
+
+
+def _tracks(segment: SegmentRecord) -> str:
+    """How many of a segment's tracks are kept."""
+    tracks = segment.verification.tracks if segment.verification else []
+    return f"{sum(each.kept for each in tracks)}/{len(tracks)}"
 
 
 def _realisations(segments: Sequence[SegmentRecord]) -> str:
@@ -131,17 +140,24 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
         factor = sidecar.configuration.get("lambda_")
         return [] if factor is None else [("lambda", f"{factor:,.0f} bytes for each unit of loss that is expected")]
     facts = []
+    unit = "segment" if any(len(segment.frames) > 1 for segment in sidecar.segments) else "picture"
     if all(each.keeps_all for each in found):
         good = sum(each.verified for each in found)
-        facts = [("verified", f"{good:,} of {count(len(found), 'picture')}")]
+        facts = [("verified", f"{good:,} of {count(len(found), unit)}")]
+    if tracks := [track for each in found for track in each.tracks]:
+        kept = sum(track.kept for track in tracks)
+        beyond = sum(not track.recoverable for track in tracks)
+        facts.append(
+            ("tracks", f"{kept:,} of {len(tracks):,} kept" + (f", {beyond:,} by no version tried" if beyond else ""))
+        )
     if factors := {each.factor for each in found if each.factor is not None}:
         lost, stake = (sum(values) for values in zip(*((e.loss or 0.0, e.at_stake or 0.0) for e in found), strict=True))
         share = f" ({100 * lost / stake:.1f} % of what there is)" if stake and found[0].objective == "accuracy" else ""
         facts.append(("lambda", f"{max(factors):,.0f} bytes for each unit of loss; lost {lost:.2f}{share}"))
     trials = sum(each.trials for each in found)
-    facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per picture"))
+    facts.append(("trials", f"{trials:,}, {trials / len(found):.1f} per {unit}"))
     if short := sum(not each.margin for each in found):
-        facts.append(("margin", f"not reached in {count(short, 'picture')}"))
+        facts.append(("margin", f"not reached in {count(short, unit)}"))
     for views in zip(*(each.further for each in found), strict=True):
         objects = [thing for view in views for thing in view.objects]
         kept = sum(bool(thing.kept) for thing in objects)
@@ -169,11 +185,14 @@ def _target(target: TargetRecord | None) -> list[tuple[str, str]]:
 
 
 def unkept(sidecar: Sidecar) -> list[str]:
-    """The objects that a search could not keep, a line each."""
+    """The objects, or the tracks of video, that a search could not keep, a line each."""
     lines = []
     for segment in sidecar.segments:
         found = segment.verification
         if found is None:
+            continue
+        if len(segment.frames) > 1:
+            lines += [_unkept_track(segment, each) for each in found.tracks if not each.kept]
             continue
         views = [(frame.source, "", frame.objects) for frame in segment.frames]
         views += [(segment.name, f" (for {each.detector})", each.objects) for each in found.further]
@@ -184,6 +203,15 @@ def unkept(sidecar: Sidecar) -> list[str]:
                     why = "no QP keeps it" if not thing.recognisable else "no version keeps it together with the others"
                     lines.append(f"{source}: {thing.class_name} at {place} is lost{whose}: {why}")
     return lines
+
+
+def _unkept_track(segment: SegmentRecord, track: TrackRecord) -> str:
+    first = segment.frames[track.first]
+    at = "" if first.timestamp is None else f" at {first.timestamp:.2f} s"
+    how = f"found in {track.found} of {track.frames} frames, missed in {track.gap} in a row"
+    other = "" if track.identity else ", and becomes another track"
+    why = "in the version chosen" if track.recoverable else "in every version tried"
+    return f"{first.source}: {track.class_name}, track {track.track}{at}, is lost {why}: {how}{other}"
 
 
 def _picture_row(segment: SegmentRecord, frame: FrameRecord) -> tuple[str, ...]:

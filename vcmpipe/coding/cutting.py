@@ -61,7 +61,8 @@ def choose_structure(
     if stills:
         return (
             "intra",
-            f"{what}, but for --verify and human viewers its frames are coded one by one, as intra pictures",
+            f"{what}, but for --objective accuracy without --loop closed, and for human viewers, its frames are coded "
+            "one by one, as intra pictures",
         )
     if "random-access" not in structures:
         return "intra", f"{what}, but encoder {encoder.name} codes intra pictures only: expect many times the bytes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from vcmpipe.sidecar import (
     ObjectRecord,
     RegionRecord,
     SegmentRecord,
+    TrackRecord,
     VerificationRecord,
 )
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vcmpipe.coding.segment_coder import SegmentCoder
     from vcmpipe.detection import Detector
     from vcmpipe.qpmap import QpMap
+    from vcmpipe.tasks import TrackOutcome
 
 
 def segment_record(
@@ -101,6 +103,26 @@ def joined(record: SegmentRecord, coded: CodedSegment, index: int, saved_bits: i
     return replace(record, index=index, bits=record.bits - saved_bits, frames=frames)
 
 
+def track_records(
+    detector: Detector, outcomes: Sequence[TrackOutcome], lost_everywhere: Collection[int]
+) -> list[TrackRecord]:
+    """Records of the tracks of a segment, of which some were lost in every version."""
+    return [
+        TrackRecord(
+            track=each.track,
+            class_name=detector.classes.get(each.class_id, str(each.class_id)),
+            first=each.first,
+            frames=each.frames,
+            found=each.found,
+            gap=each.gap,
+            identity=each.identity,
+            kept=each.kept,
+            recoverable=each.track not in lost_everywhere,
+        )
+        for each in outcomes
+    ]
+
+
 def object_records(
     detector: Detector,
     found: sv.Detections,
@@ -126,6 +148,7 @@ def object_records(
             threshold=int(thresholds[i]) if recognisable[i] else None,
             recognisable=bool(recognisable[i]),
             kept=kept[i],
+            track=None if found.tracker_id is None else int(found.tracker_id[i]),
         )
         for i, (x1, y1, x2, y2) in enumerate(found.xyxy.tolist())
     ]

@@ -101,7 +101,8 @@ class EncodeRun:
             options.structure,
             source,
             self.pipeline.encoder,
-            stills=options.closed or options.weighed or options.viewer != "machine",
+            # The open loop of rate and accuracy, and human viewers, work on pictures.
+            stills=(options.weighed and not options.closed) or options.viewer != "machine",
         )
         if reason:
             self._warn(reason)

@@ -70,8 +70,11 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         if self.detector == "none" and self.qp is None:
             raise InputError("--detector none finds nothing to keep: say what to code everything at, by --qp")
         if self.structure not in ("auto", "intra"):
-            if self.closed or self.weighed:
-                raise InputError(f"--structure {self.structure} with {way}: frames are coded one by one; leave it out")
+            if self.weighed and not self.closed:
+                raise InputError(
+                    f"--structure {self.structure} with {way}: frames are coded one by one; add --loop closed, or "
+                    "leave it out"
+                )
             if self.viewer != "machine":
                 raise InputError(
                     f"--structure {self.structure} with --viewer {self.viewer}: what humans see is predicted for "

@@ -10,6 +10,7 @@ from vcmpipe.sidecar.records import (
     SecondRecord,
     SegmentRecord,
     TargetRecord,
+    TrackRecord,
     Verdict,
     VerificationRecord,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "SegmentRecord",
     "Sidecar",
     "TargetRecord",
+    "TrackRecord",
     "Verdict",
     "VerificationRecord",
     "check_sidecar_place",

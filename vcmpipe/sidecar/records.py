@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -28,6 +28,7 @@ class ObjectRecord:
         threshold: The QP decided for it, margin included, or None where no QP keeps it.
         recognisable: False where no QP keeps it: it takes no part in the map.
         kept: Whether the detector found it again on the coded picture; None where that was not checked.
+        track: The track of its segment that it is an instance of; None where nothing was followed.
     """
 
     bbox_xyxy: tuple[float, float, float, float]
@@ -37,6 +38,7 @@ class ObjectRecord:
     threshold: int | None
     recognisable: bool
     kept: bool | None
+    track: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,33 @@ class SecondRecord:
 
 
 @dataclass(frozen=True)
+class TrackRecord:
+    """What became of an object that was followed through a segment.
+
+    Attributes:
+        track: Its number in the segment.
+        class_name: The detector's class name.
+        first: The first frame that it is seen in, by its place in the segment.
+        frames: Frames of the source that it is seen in.
+        found: Those of them that show it again.
+        gap: The longest run of them that does not.
+        identity: Whether it is one track in the coded frames, too.
+        kept: Whether all of that is as ``--track-share`` and ``--track-gap`` want it.
+        recoverable: False where no version that was tried keeps it.
+    """
+
+    track: Count
+    class_name: str
+    first: Count
+    frames: Count
+    found: Count
+    gap: Count
+    identity: bool
+    kept: bool
+    recoverable: bool
+
+
+@dataclass(frozen=True)
 class VerificationRecord:
     """What the search for a segment's best version found, and promises.
 
@@ -94,6 +123,7 @@ class VerificationRecord:
         factor: Lambda, bytes for each unit of loss; None where nothing was weighed.
         loss: The accuracy that the version loses, by all detectors; None where it was not counted.
         at_stake: What it would lose if nothing were found in it.
+        tracks: The detector's tracks, where objects were followed.
     """
 
     verified: bool
@@ -108,6 +138,7 @@ class VerificationRecord:
     factor: float | None = None
     loss: float | None = None
     at_stake: float | None = None
+    tracks: list[TrackRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

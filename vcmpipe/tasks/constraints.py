@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.tasks.base import Comparison, Floats, Reference, Task
@@ -42,6 +43,7 @@ class Constraint:
         reference: Its items.
         source: Per frame all that it found.
         weight: What its loss of accuracy counts beside those of others, 0 or more.
+        binding: Whether its items have to be kept; else only its loss counts.
     """
 
     detector: Detector
@@ -49,6 +51,7 @@ class Constraint:
     reference: Reference
     source: tuple[sv.Detections, ...]
     weight: float = 1.0
+    binding: bool = True
 
     @classmethod
     def of(
@@ -59,9 +62,10 @@ class Constraint:
         *,
         margin: float = 0.0,
         weight: float = 1.0,
+        binding: bool = True,
     ) -> Constraint:
         """The constraint of what a detector finds in each frame of the source; ``margin`` as of ``Task.reference``."""
-        return cls(detector, task, task.reference(detections, margin=margin), tuple(detections), weight)
+        return cls(detector, task, task.reference(detections, margin=margin), tuple(detections), weight, binding)
 
     def judge(self, frames: Sequence[Frame]) -> Judgement:
         """Detect in the frames of another version, of the source's size, and compare.
@@ -69,16 +73,21 @@ class Constraint:
         Raises:
             VcmError: The detector failed; the message names the frame.
         """
-        found = tuple(detect_named(self.detector, frames))
+        return self.judged(detect_named(self.detector, frames))
+
+    def judged(self, found: Sequence[sv.Detections]) -> Judgement:
+        """The judgement of a version in whose frames something was found."""
         loss = self.weight * self.task.loss(self.source, found)
-        return Judgement(self.task.compare(self.reference, found), loss, (found,))
+        return Judgement(self.task.compare(self.reference, found), loss, (tuple(found),))
 
     def nothing(self) -> Judgement:
         """The judgement of a version in which nothing is found."""
-        found = tuple(own[:0] for own in self.source)
-        return Judgement(
-            self.task.compare(self.reference, found), self.weight * self.task.loss(self.source, found), (found,)
-        )
+        return self.judged([own[:0] for own in self.source])
+
+    @property
+    def sees_something(self) -> bool:
+        """Whether anything was found in the source; else there is nothing to judge by."""
+        return any(map(len, self.source))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +123,11 @@ class Constraints:
         return np.concatenate([one.reference.required for one in self.each])
 
     @property
+    def binding(self) -> NDArray[np.bool_]:
+        """(N,) whether each has to be kept."""
+        return np.repeat([one.binding for one in self.each], [len(one.reference) for one in self.each])
+
+    @property
     def at_stake(self) -> float:
         """The loss of a version in which nothing is found."""
         return sum(one.nothing().loss for one in self.each)
@@ -127,8 +141,23 @@ class Constraints:
         first, *others = self.each
         # A further detector that saw nothing in the source has nothing to judge by, and its detection is saved.
         parts = [first.judge(frames)]
-        parts += [one.judge(frames) if any(map(len, one.source)) else one.nothing() for one in others]
-        found = tuple(own for part in parts for own in part.found)
-        return Judgement(
-            Comparison.joined([part.comparison for part in parts]), sum(part.loss for part in parts), found
-        )
+        return _joined([*parts, *(one.judge(frames) if one.sees_something else one.nothing() for one in others)])
+
+    def judged(self, found: Sequence[Sequence[sv.Detections]]) -> Judgement:
+        """The judgement of a version in whose frames each detector found something, in the order of ``each``."""
+        return _joined([one.judged(own) for one, own in zip(self.each, found, strict=True)])
+
+    def lost(self, comparison: Comparison) -> int:
+        """How many of the things that have to be kept are not: tracks, or items that stand for themselves."""
+        count, first = 0, 0
+        for one in self.each:
+            part = slice(first, first + len(one.reference))
+            if one.binding:
+                count += len(np.unique(one.reference.tracks[~comparison.promised[part]]))
+            first = part.stop
+        return count
+
+
+def _joined(parts: Sequence[Judgement]) -> Judgement:
+    found = tuple(own for part in parts for own in part.found)
+    return Judgement(Comparison.joined([part.comparison for part in parts]), sum(part.loss for part in parts), found)

@@ -146,15 +146,20 @@ class TrackingTask:
             )
         return results
 
-    def lost_for_certain(self, reference: Reference, kept: NDArray[np.bool_]) -> int:
+    def lost_for_certain(self, reference: Reference, found: Sequence[sv.Detections]) -> int:
         """How many tracks are lost, whatever the frames show that were not looked at yet.
 
         Args:
-            reference: The N instances of a segment's tracks.
-            kept: (M,) whether the first M are found again.
+            reference: The instances of a segment's tracks.
+            found: What the detector finds in the first frames of a version.
         """
         tracks = reference.tracks
         numbers, count = np.unique(tracks, return_counts=True)
+        required = reference.by_frame(reference.required)
+        first = reference.detections[: len(found)]
+        position = np.arange(sum(map(len, first)))
+        part = Reference(tuple(first), position, np.concatenate(required[: len(found)]))
+        kept = self.frames.compare(part, found).kept
         seen = tracks[: len(kept)]
         lost = 0
         for number, frames in zip(numbers.tolist(), count.tolist(), strict=True):
@@ -224,7 +229,7 @@ class TrackingTask:
     def _is_one(self, tracks: NDArray[np.int64]) -> bool:
         """Whether found instances are one track of the version, but for as many as may be missing."""
         followed = tracks[tracks >= 0]
-        return not len(followed) or np.bincount(followed).max() / len(followed) >= self.limits.share
+        return not len(followed) or bool(np.bincount(followed).max() / len(followed) >= self.limits.share)
 
 
 def _with_tracks(detections: sv.Detections, tracks: NDArray[np.int64]) -> sv.Detections:

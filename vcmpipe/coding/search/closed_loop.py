@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, required_conformance
-from vcmpipe.coding.records import object_records, segment_record
+from vcmpipe.coding.records import object_records, segment_record, track_records
+from vcmpipe.coding.search.answers import Answers, Choice
 from vcmpipe.coding.search.rdo import Memory
-from vcmpipe.coding.search.segment_search import Searched, SearchRules, search_segment
+from vcmpipe.coding.search.searched import (
+    SEQUENCE_LAMBDA,
+    SEQUENCE_SCALES,
+    SEQUENCE_TRIALS,
+    Searched,
+    SearchRules,
+)
+from vcmpipe.coding.search.segment_search import search_segment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.detection.judges import load_judges
 from vcmpipe.detection.naming import detect_named
+from vcmpipe.detection.views import viewed
 from vcmpipe.errors import VcmError
-from vcmpipe.sidecar import ObjectRecord, SecondRecord, VerificationRecord
-from vcmpipe.tasks import Constraint, Constraints
+from vcmpipe.sidecar import ObjectRecord, SecondRecord, TrackRecord, VerificationRecord
+from vcmpipe.tasks import Constraint, Constraints, TrackingTask
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -26,17 +35,25 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
 
 
+# The view of the first detector that judges video, too, where no other detector does, and what its loss counts.
+_SECOND, _SECOND_WEIGHT = "flip", 0.5
+
+
 def rules_of(options: EncodeOptions) -> SearchRules:
     """The rules that options ask for."""
+    scales = parse_scales(options.scales, "--scales")
     return SearchRules(
         trials=options.trials,
-        scales=parse_scales(options.scales, "--scales"),
+        scales=scales,
         keep=options.keeps_all,
         objective=options.objective,
         factor=options.factor,
         qp_margin=options.qp_margin,
         score_margin=options.score_margin,
         blur=options.background_blur,
+        sequence_scales=SEQUENCE_SCALES if options.scales == EncodeOptions.scales else scales,
+        sequence_trials=SEQUENCE_TRIALS if options.max_trials is None else (options.max_trials,) * 2,
+        sequence_factor=SEQUENCE_LAMBDA if options.lambda_ is None else options.lambda_,
     )
 
 
@@ -71,6 +88,8 @@ class ClosedLoop:
         self.weights = options.weights_of(len(self.further))
         self._on_trial = on_trial
         self._memories = memories
+        self._answers = Answers()
+        self._mirrored = None if self.further else viewed(pipeline.detector, _SECOND)
         self._trials = 0
         self._lock = threading.Lock()
 
@@ -80,22 +99,40 @@ class ClosedLoop:
         Raises:
             VcmError: With ``--strict``: an object cannot be kept.
         """
-        pipeline = self.pipeline
-        constraints = [self._constraint(pipeline.detector, detections, 1.0)]
+        if len(segment) == 1:
+            return self._segment(segment, detections)[0]
+        with self._answers.turn(segment.index) as turn:
+            coded, turn.answer = self._segment(segment, detections, turn.start)
+        return coded
+
+    def constraints(self, segment: Segment, detections: Sequence[sv.Detections]) -> list[Constraint]:
+        """What the detectors found in a segment. In video at least two judge: see ``sequence_search``."""
+        constraints = [self._constraint(self.pipeline.detector, detections, 1.0)]
         constraints += [
             self._constraint(other, detect_named(other, segment.frames), weight)
             for other, weight in zip(self.further, self.weights, strict=True)
         ]
+        if len(segment) > 1 and self._mirrored is not None:
+            found = detect_named(self._mirrored, segment.frames)
+            constraints.append(self._constraint(self._mirrored, found, _SECOND_WEIGHT, binding=False))
+        return constraints
+
+    def _segment(
+        self, segment: Segment, detections: Sequence[sv.Detections], start: Choice | None = None
+    ) -> tuple[EncodedSegment, Choice | None]:
+        pipeline = self.pipeline
+        constraints = self.constraints(segment, detections)
         memory = None if self._memories is None else self._memories.setdefault(segment.index, Memory())
         found = search_segment(
-            pipeline, segment, Constraints(constraints), self.rules, memory=memory, on_trial=self._tried
+            pipeline, segment, Constraints(constraints), self.rules, memory=memory, start=start, on_trial=self._tried
         )
         objects = _records(constraints, found)
         if self.options.strict:
-            _refuse_losses(segment, found, objects)
+            refuse = _refuse_losses if len(segment) == 1 else _refuse_lost_tracks
+            refuse(segment, found, objects)
         count = len(constraints[0].reference)
         conformance = required_conformance(found.coder, found.coded, found.requested)
-        factor = self.rules.factor
+        factor = self.rules.factor if len(segment) == 1 else self.rules.sequence_factor
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
@@ -106,12 +143,14 @@ class ClosedLoop:
             further=[
                 SecondRecord(one.detector.name, one.detector.digest, [record for frame in own for record in frame])
                 for one, own in zip(constraints[1:], objects[1:], strict=True)
+                if one.binding
             ],
             keeps_all=self.rules.keep,
-            objective="objects" if factor is None else self.rules.objective,
+            objective="objects" if factor is None else self.rules.weighs(len(segment)),
             factor=factor,
             loss=round(found.judgement.loss, 6),
             at_stake=round(Constraints(constraints).at_stake, 6),
+            tracks=_tracks(constraints[0], found),
         )
         record = segment_record(
             found.coder,
@@ -123,11 +162,14 @@ class ClosedLoop:
             verification=verification,
         )
         again = found.judgement.found[0]
-        return EncodedSegment(found.coded, record, found.requested, segment, tuple(detections), again)
+        coded = EncodedSegment(found.coded, record, found.requested, segment, tuple(detections), again)
+        return coded, found.choice
 
-    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections], weight: float) -> Constraint:
-        task = self.pipeline.task_of(detector)
-        return Constraint.of(detector, task, detections, margin=self.rules.score_margin, weight=weight)
+    def _constraint(
+        self, detector: Detector, detections: Sequence[sv.Detections], weight: float, *, binding: bool = True
+    ) -> Constraint:
+        task, margin = self.pipeline.task_of(detector), self.rules.score_margin
+        return Constraint.of(detector, task, detections, margin=margin, weight=weight, binding=binding)
 
     def _tried(self) -> None:
         with self._lock:
@@ -149,6 +191,30 @@ def _records(constraints: Sequence[Constraint], found: Searched) -> list[list[li
         )
         first = part.stop
     return records
+
+
+def _tracks(first: Constraint, found: Searched) -> list[TrackRecord]:
+    """Records of the first detector's tracks."""
+    if not isinstance(first.task, TrackingTask):
+        return []
+    count = len(first.reference)
+    comparison = first.task.compare(first.reference, found.judgement.found[0])
+    outcomes = first.task.outcomes(first.reference, comparison, found.judgement.found[0])
+    return track_records(first.detector, outcomes, set(first.reference.tracks[~found.recoverable[:count]].tolist()))
+
+
+def _refuse_lost_tracks(segment: Segment, found: Searched, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:
+    promised = iter(found.promised.tolist())
+    held = [(record, next(promised)) for detector in objects for frame in detector for record in frame]
+    lost = {(record.class_name, record.track): record for record, kept in held if not kept}
+    if lost:
+        first, *others = lost.values()
+        more = f" (and {len(others)} more tracks of this segment)" if others else ""
+        raise VcmError(
+            f"{segment.source}: track {first.track}, {first.class_name}, is lost in the best of {found.trials} "
+            f"versions tried{more}; with --strict nothing is written: leave --strict out, or that object by --score, "
+            "or take a lower --track-share or a larger --track-gap"
+        )
 
 
 def _refuse_losses(segment: Segment, found: Searched, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:

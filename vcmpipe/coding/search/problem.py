@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
+from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.search.canvas import Candidate, Canvas, RateError
 from vcmpipe.coding.search.decoded import Clock, decode_candidate
 from vcmpipe.coding.search.posterior import Exposure, Floats, Posterior, Subjects
 from vcmpipe.coding.search.prior import PRIOR, Prior, logit
 from vcmpipe.coding.search.propose import Maps, propose
-from vcmpipe.coding.search.rdo import Choice, Judged, Memory, RateAccuracySearch
+from vcmpipe.coding.search.rdo import Judged, Memory, RateAccuracySearch
 from vcmpipe.coding.search.search import Attempt, RatedCandidate
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder

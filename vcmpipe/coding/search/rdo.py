@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from vcmpipe.coding.faults import check_fidelity
+from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.search.canvas import HEADER_BITS, RateError
 from vcmpipe.coding.search.decoded import Clock, decode_candidate
 from vcmpipe.coding.search.surface import Floats, Surface, improvement, mean_share
@@ -34,13 +35,6 @@ Objective = Literal["objects", "accuracy"]
 _QPS = np.arange(12, 60)
 # What a picture with next to nothing in it has to lose all the same, so that shares stay finite.
 _LEAST_STAKE = 0.05
-
-
-class Choice(NamedTuple):
-    """A version that can be coded: the scale of its frames and the QP of all of them."""
-
-    scale: float
-    qp: int
 
 
 @dataclass(frozen=True)

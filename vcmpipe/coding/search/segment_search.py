@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.coding.pipeline import Pipeline
+from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.search.blur import blur_outside
 from vcmpipe.coding.search.canvas import Candidate
-from vcmpipe.coding.search.decoded import Clock, decode_candidate
+from vcmpipe.coding.search.decoded import Clock, decode_candidate, look_through
 from vcmpipe.coding.search.problem import SegmentProblem, Tried
 from vcmpipe.coding.search.propose import Maps
-from vcmpipe.coding.search.rdo import Choice, Judged, Memory, Objective, RateAccuracySearch, loss_of
+from vcmpipe.coding.search.rdo import Judged, Memory, RateAccuracySearch, loss_of
 from vcmpipe.coding.search.search import Limits, search
-from vcmpipe.coding.segment import CodedSegment, Segment
+from vcmpipe.coding.search.searched import Searched, SearchRules
+from vcmpipe.coding.search.sequence_search import search_sequence
+from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.config import SearchOptions, parse_scales
-from vcmpipe.errors import VcmError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import scaled_size
 from vcmpipe.qpmap import QpMap
 from vcmpipe.tasks import Constraints, Judgement
-
-SCALES = parse_scales(SearchOptions.scales, "--scales")
-TRIALS = SearchOptions(verify=True).trials
 
 # Of the trials of a segment that has to keep its objects and weighs accuracy, too, so many are for the latter.
 _ACCURACY_SHARE = 1 / 3
@@ -36,72 +35,6 @@ _LATER_TRIALS = 3
 _LATER_WORTH = 0.01
 
 
-@dataclass(frozen=True)
-class SearchRules:
-    """How a segment is searched and what counts.
-
-    Attributes:
-        trials: Most encodes that are tried, at least 1.
-        scales: Scales to try; where every object is to be kept, 1 besides.
-        keep: Whether every object has to be kept that can be.
-        objective: What a loss counts: accuracy, or objects lost.
-        factor: Lambda, bytes for each unit of loss; None: only ``keep`` counts.
-        qp_margin: QP steps below a version that kept everything, at which everything has to be kept again.
-        score_margin: By how much a found score has to exceed the least one.
-        blur: Standard deviation of the low-pass over the background, in source pixels; 0: none.
-        worth: The search ends where a trial is expected to save less than this share of the bits.
-    """
-
-    trials: int = TRIALS
-    scales: tuple[float, ...] = SCALES
-    keep: bool = True
-    objective: Objective = "accuracy"
-    factor: float | None = None
-    qp_margin: int = SearchOptions.qp_margin
-    score_margin: float = SearchOptions.score_margin
-    blur: float = SearchOptions.background_blur
-    worth: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Searched:
-    """A segment after its search.
-
-    Attributes:
-        coder: What coded it.
-        coded: The version to publish.
-        requested: Its map.
-        scale: Its scale.
-        psnr_y: Per frame the PSNR of its luma at the coded size, dB, against what was coded (the blurred source, with
-            a blur).
-        judgement: What the detectors found in it.
-        verified: Whether every object is kept but those that no version keeps.
-        margin: Whether it lies the margin requested below a version that kept everything.
-        recoverable: (N,) False for objects that are lost in every version tried, scale 1 at the lowest QP among them.
-        qps: (N,) QP requested at each object.
-        trials: Encodes that were tried.
-        clock: Where the time went.
-    """
-
-    coder: SegmentCoder
-    coded: CodedSegment
-    requested: QpMap
-    scale: float
-    psnr_y: tuple[float, ...]
-    judgement: Judgement
-    verified: bool
-    margin: bool
-    recoverable: NDArray[np.bool_]
-    qps: NDArray[np.int64]
-    trials: int
-    clock: Clock
-
-    @property
-    def kept(self) -> NDArray[np.bool_]:
-        """(N,) whether each object is found again, detector after detector."""
-        return self.judgement.comparison.kept
-
-
 def search_segment(
     pipeline: Pipeline,
     segment: Segment,
@@ -109,6 +42,7 @@ def search_segment(
     rules: SearchRules,
     *,
     memory: Memory | None = None,
+    start: Choice | None = None,
     on_trial: Callable[[], None] = lambda: None,
 ) -> Searched:
     """Find the version of a segment that the rules ask for: the cheapest that keeps all, or the best compromise.
@@ -119,12 +53,16 @@ def search_segment(
         constraints: The detectors with what they found.
         rules: How to search.
         memory: What earlier searches of this segment, by the same rules but for lambda and trials, found out; it grows.
+        start: Of a segment of many frames: what an earlier one of the run chose.
         on_trial: Called before every trial.
 
     Raises:
         VcmError: No version could be coded.
     """
     shown = segment
+    if len(segment) > 1 and (rules.blur or rules.qp_margin):
+        name = "--background-blur" if rules.blur else "--qp-margin"
+        raise InputError(f"{name} works on pictures, one by one: leave it out for a video, or add --structure intra")
     if rules.blur:
         blurred = [
             frame.with_rgb(blur_outside(frame.rgb, constraints.footprint_in(place), rules.blur))
@@ -139,6 +77,8 @@ def search_segment(
     something = len(constraints) if rules.factor is None else constraints.at_stake > 0
     if not something:
         return _empty(pipeline, constraints, coder_at(min(rules.scales, default=1.0)))
+    if len(segment) > 1:
+        return search_sequence(constraints, coder_at, rules, start=start, memory=memory, on_trial=on_trial)
     memory = Memory() if memory is None else memory
     if not rules.keep or not len(constraints):
         return _weighed(constraints, coder_at, rules, memory, rules.trials, on_trial)
@@ -289,13 +229,24 @@ def _empty(pipeline: Pipeline, constraints: Constraints, coder: SegmentCoder) ->
     empty = pipeline.options.empty
     high = pipeline.encoder.capabilities.qp_range[1]
     coded = coder.uniform([high if empty is None else empty])[0]
-    frames, psnr = decode_candidate(coder, coded)
+    seen = look_through(coder, coded, constraints)
     requested = QpMap.uniform(coded.qps[0], *coder.padded_size, coder.ctu)
-    none = np.zeros(0, np.bool_)
-    scale = coder.size[0] / coder.segment.width
-    judgement = constraints.judge(frames)
+    scale, judgement = coder.size[0] / coder.segment.width, constraints.judged(seen.found)
+    kept = judgement.comparison.promised
+    qps = np.full(len(kept), coded.qps[0], np.int64)
     return Searched(
-        coder, coded, requested, scale, psnr, judgement, True, True, none, np.zeros(0, np.int64), 1, Clock()
+        coder,
+        coded,
+        requested,
+        scale,
+        seen.psnr_y,
+        judgement,
+        True,
+        True,
+        np.ones(len(kept), np.bool_),
+        qps,
+        1,
+        Clock(),
     )
 
 
