@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from vcmpipe.cli.parser import parse
-from vcmpipe.config import DatasetBuildOptions, DatasetImportOptions
+from vcmpipe.config import DatasetBuildOptions, DatasetFetchOptions, DatasetImportOptions
+from vcmpipe.datasets.fetching import files_of
 from vcmpipe.plugins import IMPORTERS
 
 ROOT = Path(__file__).parents[2] / "datasets"
@@ -33,11 +34,17 @@ def test_the_descriptions_are_installed() -> None:
 def test_a_description_is_complete_and_its_commands_parse(name: str) -> None:
     text = yaml.safe_load((ROOT / name).read_text())
     assert set(text) >= KEYS and all(text[key] for key in KEYS)
+    if "build" in text:
+        assert isinstance(parse(shlex.split(text["build"])[1:])[1], DatasetBuildOptions)
+    files = files_of(name, text)
+    assert bool(files) == ("fetch" in text) and {file.name for file in files} <= set(text["layout"])
+    if files:
+        fetch = parse(shlex.split(text["fetch"])[1:])[1]
+        assert isinstance(fetch, DatasetFetchOptions) and f"{fetch.data_set}.yaml" == name
+        assert all(len(file.sha256) == 64 and file.bytes > 0 for file in files)
     if text["importer"] == "none":
         assert text["import"].startswith("none")
         return
     command, options = parse(shlex.split(text["import"])[1:])
     assert (command, type(options)) == ("dataset import", DatasetImportOptions)
     assert options.data_set == text["importer"]
-    if "build" in text:
-        assert isinstance(parse(shlex.split(text["build"])[1:])[1], DatasetBuildOptions)

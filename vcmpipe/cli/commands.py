@@ -163,6 +163,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "evaluate predictor": Command(config.EvaluatePredictorOptions, _evaluate_predictor),
     "dataset build": Command(config.DatasetBuildOptions, dataset.build),
     "dataset verify": Command(config.DatasetVerifyOptions, dataset.verify),
+    "dataset fetch": Command(config.DatasetFetchOptions, dataset.fetch),
     "dataset import": Command(config.DatasetImportOptions, dataset.import_),
     "dataset export": Command(config.DatasetExportOptions, dataset.export),
     "dataset convert": Command(config.DatasetConvertOptions, dataset.convert),

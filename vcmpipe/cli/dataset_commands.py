@@ -32,6 +32,14 @@ def verify(options: config.DatasetVerifyOptions, progress: Reporter) -> Result[A
     return Result(report, show_datasets.verified, faults=report.faults)
 
 
+def fetch(options: config.DatasetFetchOptions, progress: Reporter) -> Result[Any]:
+    """Fetch the files of a published data set."""
+    from vcmpipe.cli import show_datasets
+    from vcmpipe.datasets.fetching import fetch
+
+    return Result(fetch(options, progress=progress), show_datasets.fetched)
+
+
 def import_(options: config.DatasetImportOptions, progress: Reporter) -> Result[Any]:
     """Read a published data set."""
     from vcmpipe.cli import show_datasets

@@ -11,6 +11,7 @@ from vcmpipe.process.text import count
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
     from vcmpipe.datasets.exporters import ExportReport
+    from vcmpipe.datasets.fetching import FetchReport
     from vcmpipe.datasets.importers import ImportReport
     from vcmpipe.datasets.statistics import Spread, Statistics
     from vcmpipe.datasets.subjects import Satisfaction
@@ -55,6 +56,14 @@ def verified(report: StoreReport) -> None:
         f"{count(report.versions, 'version')} ({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
     print(count(len(report.faults), "fault") if report.faults else "sound")
+
+def fetched(report: FetchReport) -> None:
+    """What was fetched, and its terms."""
+    there = len(report.files) - len(report.fetched)
+    before = f", {there} of them there before" if there else ""
+    print(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
+    print(f"licence: {report.licence}")
+
 
 
 def imported(report: ImportReport) -> None:

@@ -60,7 +60,15 @@ class DatasetVerifyOptions(Options):
     decode: Literal["all", "some", "none"] = option(
         "all", help="versions to decode: all, four of each picture, or none"
     )
-    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures worked on side by side; 0: one per core")
+    jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures or videos worked on side by side; 0: one per core")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFetchOptions(Options):
+    """Fetch the files of a published data set, and compare them with its description."""
+
+    data_set: str = option(positional=True, help="the data set, by the name of its description, such as sample-videos")
+    out: str = option(help="the folder to put the files in; those that are there are not fetched again")
 
 
 @dataclass(frozen=True, kw_only=True)
