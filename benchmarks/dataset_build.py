@@ -30,7 +30,7 @@ from vcmpipe import load_detector, load_encoder
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import DatasetBuildOptions, parse_range
 from vcmpipe.datasets.build import build
-from vcmpipe.datasets.records import matched
+from vcmpipe.datasets.matched import matched
 from vcmpipe.datasets.store import Store
 from vcmpipe.encoders import Encoder
 from vcmpipe.encoders.vvenc import FfmpegVvenc

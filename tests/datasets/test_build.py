@@ -220,7 +220,7 @@ def test_an_interrupt_finishes_what_is_under_way(scenes: Path, built: Store, tmp
 
     with pytest.raises(KeyboardInterrupt):
         build(options(scenes, out, jobs=1), progress=interrupt_once, warn=notes.append)
-    assert any(note.startswith("stopping: the pictures under way are finished first") for note in notes)
+    assert any(note.startswith("stopping: what is under way is finished first") for note in notes)
     done = Store.open(out).names()
     assert len(done) == 1  # a lone worker had not begun the next
     assert build(options(scenes, out)).built == 3 - len(done)

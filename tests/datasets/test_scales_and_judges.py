@@ -24,7 +24,7 @@ from vcmpipe.datasets.loss_table import UNCODED, LossTable
 from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.verification import verify_store
-from vcmpipe.datasets.work import Failure, Recipe, code_picture
+from vcmpipe.datasets.work import Failure, Recipe, code_item
 from vcmpipe.detection import load_detector
 from vcmpipe.detection.views import viewed
 from vcmpipe.encoders import load_encoder
@@ -228,7 +228,7 @@ def test_a_worker_elsewhere_looks_with_the_same_judges(
     judges = [dataclasses.replace(each, digest=digests.get(each.name, each.digest)) for each in half.manifest.judges]
     manifest = dataclasses.replace(half.manifest, judges=tuple(judges))
     recipe = pickle.loads(pickle.dumps(Recipe(manifest, "vvenc", "demo", "auto", 1, ("flip", "shrink"))))
-    result = code_picture(recipe, "scene0.png", (pictures / "scene0.png").read_bytes())
+    result = code_item(recipe, "scene0.png", (pictures / "scene0.png").read_bytes())
     if isinstance(result, Failure):
         assert named and named in result.reason
     else:

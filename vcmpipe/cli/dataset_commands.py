@@ -19,7 +19,7 @@ def build(options: config.DatasetBuildOptions, progress: Reporter) -> Result[Any
     report = build(options, progress=progress, warn=warn)
     faults = [failure.reason for failure in report.failures]
     if faults:
-        faults.append(f"{count(len(faults), 'picture')} failed; the others are done. The next run tries again")
+        faults.append(f"{count(len(faults), report.noun)} failed; the others are done. The next run tries again")
     return Result(report, lambda made: show_datasets.built(made, planned=options.estimate), faults=faults)
 
 

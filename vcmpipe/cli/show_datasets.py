@@ -28,23 +28,22 @@ def built(report: BuildReport, *, planned: bool) -> None:
     """What a build did, or with ``planned`` what it would take."""
     from vcmpipe.datasets.build import duration
 
+    noun = report.noun
     if planned:
         if report.estimate is None:
-            print(f"{report.store}: nothing is left to do, {count(report.pictures, 'picture')} done")
+            print(f"{report.store}: nothing is left to do, {count(report.pictures, noun)} done")
             return
         left = report.estimate
-        print(
-            f"{count(left.pictures, 'picture')} to code, {report.pictures} done, about {count(left.encodes, 'encode')}"
-        )
+        print(f"{count(left.pictures, noun)} to code, {report.pictures} done, about {count(left.encodes, 'encode')}")
         free = f"{left.free / 1e9:,.1f} GB free"
         print(f"about {duration(left.seconds)} on this machine, and {left.bytes / 1e6:,.0f} MB ({free})")
         return
     earlier = report.pictures - report.built
-    print(f"{report.store}: {count(report.pictures, 'picture')}{f', {earlier} of them done before' if earlier else ''}")
+    print(f"{report.store}: {count(report.pictures, noun)}{f', {earlier} of them done before' if earlier else ''}")
     if report.built:
-        without = f", {count(report.without_objects, 'picture')} without any" if report.without_objects else ""
+        without = f", {count(report.without_objects, noun)} without any" if report.without_objects else ""
         print(
-            f"this run: {count(report.objects, 'object')}{without}, {count(report.encodes, 'encode')}, "
+            f"this run: {count(report.objects, _kept(noun))}{without}, {count(report.encodes, 'encode')}, "
             f"{report.bytes / 1e6:,.1f} MB"
         )
 
@@ -52,7 +51,7 @@ def built(report: BuildReport, *, planned: bool) -> None:
 def verified(report: StoreReport) -> None:
     """What a check of a store found."""
     print(
-        f"{report.store}: {count(report.pictures, 'picture')}, {count(report.objects, 'object')}, "
+        f"{report.store}: {count(report.pictures, report.noun)}, {count(report.objects, _kept(report.noun))}, "
         f"{count(report.versions, 'version')} ({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
     print(count(len(report.faults), "fault") if report.faults else "sound")
@@ -64,6 +63,14 @@ def fetched(report: FetchReport) -> None:
     print(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
     print(f"licence: {report.licence}")
 
+
+
+def fetched(report: FetchReport) -> None:
+    """What was fetched, and its terms."""
+    there = len(report.files) - len(report.fetched)
+    before = f", {there} of them there before" if there else ""
+    print(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
+    print(f"licence: {report.licence}")
 
 
 def imported(report: ImportReport) -> None:
@@ -100,10 +107,11 @@ def converted(report: ConversionReport) -> None:
 
 def described(report: Statistics) -> None:
     """What is in a data set."""
-    bare = f", {report.without_objects:,} of them without objects" if report.without_objects else ""
+    kept = _kept(report.noun)
+    bare = f", {report.without_objects:,} of them without {kept}s" if report.without_objects else ""
     facts = [
         ("data set", f"{report.name} ({report.path})"),
-        ("pictures", f"{report.pictures:,}{bare}"),
+        (f"{report.noun}s", f"{report.pictures:,}{bare}"),
         ("samples", f"{report.samples:,}: {_numbers(report.splits)}"),
         ("labels", f"{report.labelled:,} ({report.scale}{f', rule {report.rule}' if report.rule else ''})"),
     ]
@@ -141,7 +149,13 @@ def described(report: Statistics) -> None:
             ]
             for rate in report.rates[step // 2 :: step]
         ]
-        _block(["QP", "pictures", "kB per picture", "median bpp", "PSNR-Y", "% recognised"], rows, labels=0)
+        heads = ["QP", f"{report.noun}s", f"kB per {report.noun}", "median bpp", "PSNR-Y", "% recognised"]
+        _block(heads, rows, labels=0)
+
+
+def _kept(noun: str) -> str:
+    """What labels are of, in a picture or a segment."""
+    return "track" if noun == "segment" else "object"
 
 
 def _block(heads: list[str], rows: list[list[str]], labels: int = 1) -> None:

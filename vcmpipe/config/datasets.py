@@ -8,14 +8,18 @@ from typing import Literal
 from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
+from vcmpipe.config.video import SequenceOptions
 from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetBuildOptions(WholeCodingOptions):
-    """Code every picture at every QP, and record what is detected in each version."""
+    """Code every picture, or every segment of video, at every QP, and record what is detected in each version."""
 
-    images: str = option(bare=True, help="a folder of pictures; sub-folders are searched, too")
+    images: str = option(
+        bare=True,
+        help="a folder of pictures; with --structure a folder of videos, or one; sub-folders are searched, too",
+    )
     out: str = option(help="the store to make or to go on with")
     detector: str | None = option(
         None, help="the detector whose losses are measured (as in encode); default: VCMPIPE_DETECTOR, else auto"
@@ -35,7 +39,25 @@ class DatasetBuildOptions(WholeCodingOptions):
     )
     min_score: float = option(MapOptions.min_score, low=0, high=1, help="least confidence of a recognised object")
     iou: float = option(MapOptions.iou, above=0, high=1, help="least overlap (IoU) of boxes of a recognised object")
-    limit: int | None = option(None, low=1, help="take only the first N pictures")
+    structure: Literal["intra", "random-access", "low-delay"] = option(
+        "intra",
+        help="intra: pictures, each coded by itself, with a label per object; random-access or low-delay: video, coded "
+        "in segments whose frames refer to each other so, with a label per track",
+    )
+    segment: float = option(
+        SequenceOptions.segment, above=0, metavar="SECONDS", help="video: a segment is at most that long"
+    )
+    scene_cuts: bool = option(True, help="video: do not begin a segment at every scene change")
+    track_share: float = option(
+        MapOptions.track_share, low=0, high=1, help="video: a track is kept if this share of its frames shows it again"
+    )
+    track_gap: int = option(
+        MapOptions.track_gap,
+        low=0,
+        metavar="FRAMES",
+        help="video: and if no more of its frames than that, one after the other, miss it",
+    )
+    limit: int | None = option(None, low=1, help="take only the first N pictures or segments")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
 
@@ -44,6 +66,9 @@ class DatasetBuildOptions(WholeCodingOptions):
         parse_range(self.qps, low=0, high=63, what="--qps")
         if parse_scales(self.scales, "--scales")[0] != 1.0:
             raise InputError(f"--scales {self.scales}: add 1, the source's size: the other scales lie below it")
+        video = ("random-access", "low-delay")
+        only = dict.fromkeys(("segment", "scene_cuts", "track_share", "track_gap"), video)
+        self.refuse_foreign(self.structure, only | {"cluster": ("intra",)})
 
     @property
     def further(self) -> tuple[str, ...]:
@@ -56,9 +81,9 @@ class DatasetVerifyOptions(Options):
     """Check a store: digests, completeness, and that every version decodes."""
 
     store: str = option(positional=True, help="the store")
-    images: str | None = option(None, help="the folder of source pictures, if it has moved")
+    images: str | None = option(None, help="the folder of source pictures or videos, if it has moved")
     decode: Literal["all", "some", "none"] = option(
-        "all", help="versions to decode: all, four of each picture, or none"
+        "all", help="versions to decode: all, four of each picture or segment, or none"
     )
     jobs: int = option(0, low=0, high=MAX_JOBS, help="pictures or videos worked on side by side; 0: one per core")
 

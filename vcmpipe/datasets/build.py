@@ -1,8 +1,7 @@
-"""Build a JRD store: every picture at every scale and QP, side by side, resumable, on one machine or on a cluster."""
+"""Build a JRD store: every picture or segment at every scale and QP, side by side, resumable, or on a cluster."""
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,22 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcmpipe import process
+from vcmpipe.coding.cutting import choose_structure
 from vcmpipe.config import DatasetBuildOptions, parse_scales
+from vcmpipe.datasets.clips import Clips
 from vcmpipe.datasets.estimate import Estimate, estimate
 from vcmpipe.datasets.manifest import Manifest
+from vcmpipe.datasets.material import Item, Material, Pictures
 from vcmpipe.datasets.store import Store, manifest_path, scale_path
-from vcmpipe.datasets.work import Failure, Recipe, code_picture, load_detectors
+from vcmpipe.datasets.work import Failure, Recipe, code_item, load_detectors
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.detection import resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import find_pictures
 from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.process.text import count
 from vcmpipe.process.workers import worker_count
 from vcmpipe.sidecar import provenance
+
+if TYPE_CHECKING:
+    from vcmpipe.encoders import Encoder
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,14 @@ class BuildReport:
     """What a build did: but for ``pictures``, this run alone.
 
     Attributes:
-        pictures: Pictures that are done at every scale, those of earlier runs included.
+        pictures: Pictures, or segments of video, that are done at every scale, those of earlier runs included.
         built: Those that became so.
-        objects: Objects in these.
+        objects: Objects, or tracks, in these.
         encodes: Versions that were coded, at all scales.
         bytes: What they take.
-        without_objects: Pictures in which the detector found none: kept, without labels.
+        without_objects: Those of these in which the detector found none: kept, without labels.
         estimate: What was expected before the start, None where nothing was left to do.
+        noun: What is counted under ``pictures``: ``picture`` or ``segment``.
     """
 
     store: str
@@ -51,6 +57,7 @@ class BuildReport:
     without_objects: int = 0
     failures: list[Failure] = field(default_factory=list)
     estimate: Estimate | None = None
+    noun: str = "picture"
 
 
 def build(
@@ -61,17 +68,18 @@ def build(
 ) -> BuildReport:
     """Build a store, or go on with one that was begun.
 
-    A picture is published as soon as it is done. An interrupt lets the pictures that are under way end, a second one
-    does not; either way the next run goes on from there, and the store becomes the same as in one go.
+    A picture or segment is published as soon as it is done. An interrupt lets those that are under way end, a second
+    one does not; either way the next run goes on from there, and the store becomes the same as in one go.
 
     Raises:
-        InputError: The pictures, the detector or the encoder are missing, the store was made with another
+        InputError: The pictures or videos, the detector or the encoder are missing, the store was made with another
             configuration, somebody else is building it, or there is not enough space.
         OutputError: The store cannot be written to.
         KeyboardInterrupt: The user stopped it; what was done is in the store.
     """
     out = Path(options.out)
-    pictures = find_pictures(Path(options.images), limit=options.limit)
+    # Whoever named the wrong folder reads of it before a detector is loaded.
+    pictures = Pictures(Path(options.images), options.limit) if options.structure == "intra" else None
     jobs = worker_count(options.jobs)
     spec, further = _everywhere(resolve_detector_spec(options.detector)), tuple(map(_everywhere, options.further))
     encoder, detectors = load_encoder(options.encoder), load_detectors(spec, further, options.device, jobs)
@@ -79,54 +87,67 @@ def build(
     low, high = encoder.capabilities.qp_range
     if not low <= manifest.qps[0] <= manifest.qps[-1] <= high:
         raise InputError(f"--qps {options.qps}: {encoder.name} codes QPs from {low} to {high}")
+    material = pictures or _clips(options, manifest, encoder)
     recipes = {
         scale: Recipe(replace(manifest, scale=scale), options.encoder, spec, options.device, jobs, further)
         for scale in parse_scales(options.scales, "--scales")
     }
     if options.estimate:
-        work = _Work(pictures, recipes, {scale: _recorded(scale_path(out, scale)) for scale in recipes})
-        return BuildReport(str(out), len(work.done), estimate=work.estimate(out, jobs) if work.left else None)
+        work = _Work(material, recipes, {scale: _recorded(scale_path(out, scale)) for scale in recipes})
+        return replace(work.report(out), estimate=work.estimate(out, jobs) if work.left else None)
     with _only_builder(out):
         stores = {scale: Store.create(scale_path(out, scale), each.manifest) for scale, each in recipes.items()}
         for store in stores.values():
             store.remove_leftovers()
         _note_other_versions([store.manifest for store in stores.values()], manifest, warn)
-        digests = _Digests(pictures)
-        work = _Work(pictures, recipes, {scale: _done(store, digests, warn) for scale, store in stores.items()})
+        work = _Work(material, recipes, {scale: _done(store, material, warn) for scale, store in stores.items()})
         if not work.left:
-            return BuildReport(str(out), len(work.done))
+            return work.report(out)
         expected = work.estimate(out, jobs)
         expected.refuse_too_little_space(out)
-        warn(_announced(expected, len(work.done), options.cluster))
+        warn(_announced(expected, len(work.done), manifest.noun, options.cluster))
         return _run(options, stores, work, expected, progress, warn)
+
+
+def _clips(options: DatasetBuildOptions, manifest: Manifest, encoder: Encoder) -> Clips:
+    """The segments that are to be coded; InputError where the encoder has no such structure."""
+    assert manifest.video is not None
+    choose_structure(manifest.video.structure, None, encoder)
+    return Clips(Path(options.images), manifest.video, manifest.colour, options.limit)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be done, and what is done: pictures at each scale."""
+    """What is to be done, and what is done: pictures or segments at each scale."""
 
-    pictures: Mapping[str, Path]
+    material: Material
     recipes: Mapping[float, Recipe]
     there: Mapping[float, set[str]]
 
     @cached_property
     def left(self) -> dict[str, list[float]]:
-        """By picture the scales that it is still to be coded at."""
-        missing = {name: [scale for scale, done in self.there.items() if name not in done] for name in self.pictures}
+        """By name the scales that each is still to be coded at."""
+        names = self.material.files
+        missing = {name: [scale for scale, done in self.there.items() if name not in done] for name in names}
         return {name: scales for name, scales in missing.items() if scales}
 
     @property
     def done(self) -> set[str]:
-        """Pictures that are done at every scale."""
-        return set(self.pictures) - set(self.left)
+        """Those that are done at every scale."""
+        return set(self.material.files) - set(self.left)
+
+    def report(self, out: Path) -> BuildReport:
+        """What there is to say before anything is done."""
+        noun = self.recipes[1.0].manifest.noun
+        return BuildReport(str(out), len(self.done), failures=list(self.material.failures), noun=noun)
 
     def estimate(self, out: Path, jobs: int) -> Estimate:
         """What it will take."""
         parts = [
-            (recipe, [self.pictures[name] for name, scales in self.left.items() if scale in scales])
+            (recipe, [name for name, scales in self.left.items() if scale in scales])
             for scale, recipe in self.recipes.items()
         ]
-        return estimate([(recipe, paths) for recipe, paths in parts if paths], out, jobs)
+        return estimate([(recipe, names) for recipe, names in parts if names], self.material, out, jobs)
 
 
 def _run(
@@ -137,38 +158,33 @@ def _run(
     progress: Progress,
     warn: Warn,
 ) -> BuildReport:
-    failures: dict[Failure, None] = {}  # a picture that is broken is so at every scale
+    failures = dict.fromkeys(work.material.failures)  # a picture that is broken is so at every scale
     waiting = {name: len(scales) for name, scales in work.left.items()}
     objects: dict[str, int] = {}  # of each picture that became done
     encodes = size = 0
-    total = len(work.pictures) * len(stores)
+    total = len(work.material.files) * len(stores)
     ended = total - sum(waiting.values())
     with draining(warn) as stopping:
 
-        def tasks() -> Iterator[tuple[Recipe, str, bytes]]:
+        def tasks() -> Iterator[tuple[Recipe, str, Item]]:
             nonlocal ended
-            for name, scales in work.left.items():
-                if stopping.is_set():
-                    return
-                path = work.pictures[name]
-                try:
-                    data = path.read_bytes()
-                except OSError as error:
-                    failures[Failure(name, f"{path} cannot be read: {error.strerror}")] = None
-                    ended += len(scales)
+            for name, item in work.material.read(list(work.left)):
+                if isinstance(item, Failure):
+                    failures[item] = None
+                    ended += waiting[name]
                     continue
-                for scale in scales:
+                for scale in work.left[name]:
                     if stopping.is_set():
                         return
-                    yield work.recipes[scale], name, data
+                    yield work.recipes[scale], name, item
 
         jobs = work.recipes[1.0].jobs
-        for result in run_everywhere(code_picture, tasks(), jobs, options.cluster):
+        for result in run_everywhere(code_item, tasks(), jobs, options.cluster):
             if isinstance(result, Failure):
                 failures[result] = None
             else:
                 record = result.record
-                stores[result.scale].publish(record, result.stream)
+                stores[result.scale].publish(record, result.stream, result.pictures)
                 encodes, size = encodes + len(record.qps), size + len(result.stream)
                 waiting[record.name] -= 1
                 if not waiting[record.name]:
@@ -177,8 +193,8 @@ def _run(
             progress(ended, total)
         if stopping.is_set():
             raise KeyboardInterrupt
-    return BuildReport(
-        store=options.out,
+    return replace(
+        work.report(Path(options.out)),
         pictures=len(work.done) + len(objects),
         built=len(objects),
         objects=sum(objects.values()),
@@ -196,35 +212,20 @@ def _everywhere(detector: str) -> str:
     return f"{kind}{colon}{Path(path).absolute()}" if Path(path).is_file() else detector
 
 
-class _Digests(dict[str, str]):
-    """By picture the SHA-256 of its file, each read once.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-
-    def __init__(self, pictures: Mapping[str, Path]) -> None:
-        super().__init__()
-        self.pictures = pictures
-
-    def __missing__(self, name: str) -> str:
-        self[name] = hashlib.sha256(self.pictures[name].read_bytes()).hexdigest()
-        return self[name]
-
-
 def _recorded(folder: Path) -> set[str]:
-    """The pictures that are done in a store, if there is one."""
+    """What is done in a store, if there is one."""
     return set(Store.open(folder).names()) if manifest_path(folder).is_file() else set()
 
 
-def _done(store: Store, digests: _Digests, warn: Warn) -> set[str]:
-    """The pictures that are done and have not changed since; damaged records are done again."""
+def _done(store: Store, material: Material, warn: Warn) -> set[str]:
+    """What is done and has not changed since; damaged records are made again."""
     done: set[str] = set()
+    changed: dict[str, None] = {}
     for name in store.names():
-        if name not in digests.pictures:
+        if name not in material.files:
             continue
         try:
-            same = store.record(name).source_sha256 == digests[name]
+            same = store.record(name).source_sha256 == material.digest(name)
         except InputError as error:
             warn(f"{error}: it is made again")
             continue
@@ -233,7 +234,9 @@ def _done(store: Store, digests: _Digests, warn: Warn) -> set[str]:
         if same:
             done.add(name)
         else:
-            warn(f"{digests.pictures[name]} has changed since it was coded: it is coded again")
+            changed[f"{material.files[name]} has changed since it was coded: it is coded again"] = None
+    for note in changed:  # a clip has several segments
+        warn(note)
     return done
 
 
@@ -267,7 +270,7 @@ def draining(warn: Warn) -> Iterator[threading.Event]:
     def first(number: int, frame: Any) -> None:
         stopping.set()
         signal.signal(signal.SIGINT, before)
-        warn("stopping: the pictures under way are finished first; Ctrl-C again stops at once")
+        warn("stopping: what is under way is finished first; Ctrl-C again stops at once")
 
     signal.signal(signal.SIGINT, first)
     try:
@@ -276,11 +279,11 @@ def draining(warn: Warn) -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _announced(expected: Estimate, done: int, cluster: str | None) -> str:
+def _announced(expected: Estimate, done: int, noun: str, cluster: str | None) -> str:
     earlier = f", {done} are done" if done else ""
     where = " on this machine alone" if cluster else ""
     return (
-        f"{expected.pictures} pictures, about {expected.encodes:,} encodes{earlier}: about "
+        f"{count(expected.pictures, noun)}, about {expected.encodes:,} encodes{earlier}: about "
         f"{duration(expected.seconds)}{where} and {expected.bytes / 1e6:,.0f} MB"
     )
 

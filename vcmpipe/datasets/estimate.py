@@ -1,4 +1,4 @@
-"""What a build will take in time and space, from a few pictures coded at two QPs."""
+"""What a build will take in time and space, from a few pictures or segments coded at two QPs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vcmpipe.datasets.work import Recipe, Versions, load_parts
+from vcmpipe.datasets.material import Material
+from vcmpipe.datasets.work import Failure, Recipe, load_parts, versions_of
 from vcmpipe.errors import InputError, VcmError
-from vcmpipe.frames import Frame, picture_size, read_picture
 
-# Pictures that are tried, one of so many and at most so many: the more, the nearer, and the longer one waits.
+# Pictures or segments that are tried, one of so many and at most so many: the more, the nearer, the longer one waits.
 _TRIED, _ONE_OF = 5, 10
 _PROBES = (24, 36)
 # Bits and encoding time at each QP over the sum of those at the two probes: medians of 7 photos, VVenC `faster`.
@@ -33,8 +33,8 @@ class Estimate:
     """What is left to do and what it takes.
 
     Attributes:
-        pictures: Pictures to code.
-        encodes: Versions to code, all pictures together.
+        pictures: Pictures or segments to code.
+        encodes: Versions to code, all of these together.
         seconds: Wall time on this machine where it has nothing else to do.
         bytes: Size of what will be added to the store.
         free: Bytes free where the store is.
@@ -56,50 +56,53 @@ class Estimate:
             )
 
 
-def estimate(left: Sequence[tuple[Recipe, Sequence[Path]]], out: Path, workers: int) -> Estimate:
-    """Estimate the build of some pictures; unreadable ones are passed over.
+def estimate(left: Sequence[tuple[Recipe, Sequence[str]]], material: Material, out: Path, workers: int) -> Estimate:
+    """Estimate the build of some pictures or segments; unreadable ones are passed over.
 
     Args:
-        left: How pictures will be coded, at each scale, and those that are still to be done so.
+        left: How they will be coded, at each scale, and the names of those that are still to be done so.
+        material: What they are.
         out: Where the store is, or will be.
-        workers: Pictures worked on side by side.
+        workers: How many are worked on side by side.
     """
-    parts = [_at_one_scale(recipe, paths, workers) for recipe, paths in left]
+    parts = [_at_one_scale(recipe, names, material, workers) for recipe, names in left]
     encodes, seconds, size = (sum(values) for values in zip(*parts, strict=True))
-    pictures = len({path for _, paths in left for path in paths})
+    pictures = len({name for _, names in left for name in names})
     return Estimate(pictures, int(encodes), seconds, int(size), shutil.disk_usage(_existing(out)).free)
 
 
-def _at_one_scale(recipe: Recipe, paths: Sequence[Path], workers: int) -> tuple[int, float, int]:
+def _at_one_scale(recipe: Recipe, names: Sequence[str], material: Material, workers: int) -> tuple[int, float, int]:
     """Encodes, seconds and bytes."""
-    sizes = {path: size[0] * size[1] for path in paths if (size := _size(path))}
+    sizes = {name: size for name in names if (size := material.pixels(name))}
     pixels = sum(sizes.values())
     share = _SEARCHED if recipe.manifest.search else 1.0
-    encodes = round(len(paths) * len(recipe.manifest.qps) * share)
-    seconds_per_pixel, bytes_per_pixel = _probe(recipe, sorted(sizes, key=lambda path: sizes[path]))
+    encodes = round(len(names) * len(recipe.manifest.qps) * share)
+    by_size = sorted(sizes, key=lambda name: sizes[name])
+    seconds_per_pixel, bytes_per_pixel = _probe(recipe, by_size, material)
     return encodes, seconds_per_pixel * pixels * share / workers, int(bytes_per_pixel * pixels * share)
 
 
-def _probe(recipe: Recipe, paths: list[Path]) -> tuple[float, float]:
+def _probe(recipe: Recipe, names: list[str], material: Material) -> tuple[float, float]:
     """Seconds of one core, and bytes, per source pixel and full sweep."""
-    encoder, detectors = load_parts(recipe)
-    tried = min(_TRIED, -(-len(paths) // _ONE_OF))
+    encoder, _ = load_parts(recipe)
+    tried = min(_TRIED, -(-len(names) // _ONE_OF))
     # Spread over the sizes.
-    wanted = [paths[(2 * i + 1) * len(paths) // (2 * tried)] for i in range(tried)]
+    wanted = {names[(2 * i + 1) * len(names) // (2 * tried)] for i in range(tried)}
+    low, high = encoder.capabilities.qp_range
+    probes = [min(max(qp, low), high) for qp in _PROBES]
     pixels = seconds = detecting = size = 0.0
-    for path in wanted:
+    for name, item in material.read([name for name in material.files if name in wanted]):
+        if isinstance(item, Failure):
+            continue
         try:
-            frame = Frame(0, read_picture(path), str(path))
-            coder = recipe.coder(encoder, frame)
-            low, high = encoder.capabilities.qp_range
-            probes = [min(max(qp, low), high) for qp in _PROBES]
+            versions = versions_of(recipe, name, item)
             before = _seconds()
-            coded = coder.uniform(probes)
+            coded = versions.coder.uniform(probes)
             middle = _seconds()
-            Versions(coder, detectors).detect(probes)
+            versions.detect(probes)
         except VcmError:
             continue  # it will fail again in its turn, and be named then
-        pixels += frame.width * frame.height
+        pixels += material.pixels(name) or 0
         seconds += middle - before
         detecting += (_seconds() - middle) / len(probes)
         size += sum(each.bits for each in coded) / 8
@@ -117,13 +120,6 @@ def _seconds() -> float:
         return time.monotonic()
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
-
-
-def _size(path: Path) -> tuple[int, int] | None:
-    try:
-        return picture_size(path)
-    except VcmError:
-        return None
 
 
 def _existing(path: Path) -> Path:

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from vcmpipe.datasets.clips import clip_of
 from vcmpipe.datasets.manifest import KIND as STORE_KIND
 from vcmpipe.datasets.samples import COLUMNS, Samples, read_samples, split_by_picture, table_of
-from vcmpipe.datasets.store import Store, manifest_path, strings
+from vcmpipe.datasets.store import FRAMES, Store, frame_name, manifest_path, strings
 from vcmpipe.errors import InputError
 
 
 def label_table(store: Store, rule: str | None = None) -> Samples:
-    """One row per object of a store: box, string and the label that a rule derives from it.
+    """One row per object or track of a store: box, string and the label that a rule derives from it.
+
+    A track's picture is the frame that its box is of. All segments of a clip are in one split: they show one scene.
 
     Args:
-        store: The store. Pictures without objects have no rows.
+        store: The store. Pictures and segments without objects have no rows.
         rule: One of ``labels.RULES``; None: the default for the store's QPs.
 
     Raises:
         InputError: A record is damaged, or the rule does not take the store's QPs.
     """
-    names = store.names()
-    split = dict(zip(names, split_by_picture(names), strict=True))
+    names, video = store.names(), store.manifest.video
+    split = dict(zip(names, split_by_picture(map(clip_of, names) if video else names), strict=True))
     short = short_names(names)
     classes = store.manifest.classes
     rows = []
     for record in store.records():
         name, size = record.name, (record.width, record.height)
         marks = strings(record.found, record.qps, store.manifest.qps)
-        objects = zip(record.xyxy.tolist(), record.class_id.tolist(), record.score.tolist(), marks, strict=True)
-        for n, (box, number, score, mark) in enumerate(objects, 1):
-            about = (number, classes.get(number, str(number)), *box, *size, score, mark, name)
-            rows.append((f"{short[name]}_{n}", name, split[name], 0.0, *about))
+        pictures = [name] * len(record.xyxy)
+        if record.span is not None:
+            pictures = [frame_name(record, place) for place in record.span.place.tolist()]
+        numbers, scores = record.class_id.tolist(), record.score.tolist()
+        objects = zip(pictures, record.xyxy.tolist(), numbers, scores, marks, strict=True)
+        for n, (picture, box, number, score, mark) in enumerate(objects, 1):
+            about = (number, classes.get(number, str(number)), *box, *size, score, mark, picture)
+            rows.append((f"{short[name]}_{n}", picture, split[name], 0.0, *about))
     table = table_of([column for column in COLUMNS if column not in ("recognisable", "level")], rows)
     manifest = store.manifest
     return Samples(
@@ -43,10 +51,11 @@ def label_table(store: Store, rule: str | None = None) -> Samples:
         "vvc-qp",
         (),
         manifest.qps,
-        root=manifest.images,
+        root=str(store.path / FRAMES) if video else manifest.images,
         source={
             "kind": STORE_KIND,
             "pictures": len(names),
+            **({"video": dataclasses.asdict(video)} if video else {}),
             "search": manifest.search,
             "encoder": manifest.encoder,
             "encoder_build": manifest.encoder_build,

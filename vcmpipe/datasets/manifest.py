@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from vcmpipe.config import DatasetBuildOptions, parse_range
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec
+from vcmpipe.tasks import DetectionTask, Task
+from vcmpipe.tasks.trackers import load_tracker
+from vcmpipe.tasks.tracking import TrackingTask, TrackRule
 
 if TYPE_CHECKING:
     from vcmpipe.detection import Detector
@@ -36,9 +39,11 @@ _BINDING = {
     "detector_digest": "detector's weights",
     "judges": "further judges",
     "scale": "scale",
+    "video": "material",
 }
+_TRACKER = "bytetrack"
 # What is written only where it says something: a store without is the same as one that was made before there were any.
-_OPTIONAL = {"judges": [], "scale": 1.0}
+_OPTIONAL = {"judges": [], "scale": 1.0, "video": None}
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,30 @@ class Judge:
 
 
 @dataclass(frozen=True)
+class VideoRule:
+    """How clips become segments, and when a track of one counts as kept.
+
+    Attributes:
+        structure: How the frames of a segment refer to each other.
+        seconds: How long a segment may be.
+        scene_cuts: Whether a segment ends with the scene.
+        tracker: What makes tracks of detections.
+        track: When a track is kept.
+    """
+
+    structure: Literal["random-access", "low-delay"]
+    seconds: float
+    scene_cuts: bool
+    tracker: str
+    track: TrackRule
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All that the records of a store have in common.
 
     Attributes:
-        images: The folder of pictures, as it was named when the store was made.
+        images: The folder of pictures, or the folder of clips or one clip, as it was named when the store was made.
         qps: QPs that pictures are coded at; those that may be, where ``search`` picks among them.
         search: Whether each picture was coded only at the QPs that settle its labels.
         rule: When an object counts, and when it counts as found.
@@ -76,6 +100,7 @@ class Manifest:
         versions: Versions of vcmpipe, Python and packages when the store was made.
         judges: Who looked besides the detector.
         scale: Width and height of what was coded relative to the source.
+        video: How clips were cut; None: the store is one of pictures.
     """
 
     images: str
@@ -93,6 +118,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     judges: tuple[Judge, ...] = ()
     scale: float = 1.0
+    video: VideoRule | None = None
 
     @classmethod
     def of(
@@ -104,6 +130,10 @@ class Manifest:
             InputError: Two detectors are called the same.
         """
         detector, *further = detectors
+        video = None
+        if options.structure != "intra":
+            limits = TrackRule(options.track_share, options.track_gap)
+            video = VideoRule(options.structure, options.segment, options.scene_cuts, _TRACKER, limits)
         names = [each.name for each in detectors]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise InputError(
@@ -124,12 +154,25 @@ class Manifest:
             classes=_classes(detector),
             versions=versions,
             judges=tuple(Judge(each.name, each.digest, _classes(each)) for each in further),
+            video=video,
         )
 
     @property
     def name(self) -> str:
-        """The data set's name: that of the folder of pictures."""
+        """The data set's name: that of the folder of pictures or clips."""
         return Path(self.images).resolve().name
+
+    @property
+    def noun(self) -> str:
+        """What a record is of."""
+        return "picture" if self.video is None else "segment"
+
+    @property
+    def task(self) -> Task:
+        """What an object or a track is, and when it counts as found."""
+        if self.video is None:
+            return DetectionTask(self.rule)
+        return TrackingTask(self.rule, self.video.track, load_tracker(self.video.tracker))
 
     def refuse_other(self, other: Manifest, store: Path) -> None:
         """Refuse to go on with a store that was made with another configuration.
@@ -184,6 +227,12 @@ def _classes(detector: Detector) -> dict[int, str]:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "pictures"
+    if isinstance(value, VideoRule):
+        cuts = "" if value.scene_cuts else ", no scene cuts"
+        kept = f"tracks of {value.tracker} kept in {value.track.share:g} of their frames, gaps of {value.track.gap}"
+        return f"video, {value.structure}, segments of {value.seconds:g} s{cuts}, {kept}"
     if value == ():
         return "none"
     if isinstance(value, tuple) and all(isinstance(each, Judge) for each in value):

@@ -1,4 +1,4 @@
-"""What is known of one picture of a JRD store: its objects, its coded versions, and what was seen in each of them.
+"""What is known of one picture or segment of a JRD store: its objects, its coded versions, what was seen in each.
 
 A record is one row of parquet: nested lists, so that a whole store reads as one table (``pyarrow.dataset``).
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.datasets.matched import FRAME, Matched, matched
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
 from vcmpipe.tasks import Task
@@ -36,8 +37,27 @@ def table_reason(error: BaseException) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class Span:
+    """Where a segment lies in its clip, and where the box of each of its N tracks is.
+
+    Attributes:
+        first: The number of its first frame in the clip, from 0.
+        frames: How many it has.
+        place: (N,) int64; the frame that a track's box, class and score are of, by its place in the segment.
+        instances: (N,) int64; frames that a track is seen in.
+        pictures: By these places SHA-256, hexadecimal, of the frame's file in the store.
+    """
+
+    first: int
+    frames: int
+    place: NDArray[np.int64]
+    instances: NDArray[np.int64]
+    pictures: Mapping[int, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Looks:
-    """All that one judge reported on a picture, however weak; boxes in pixels of the source.
+    """All that one judge reported on a picture or a segment, however weak; boxes in pixels of the source.
 
     Attributes:
         source: On the source.
@@ -52,11 +72,13 @@ class Looks:
 
 @dataclass(frozen=True, eq=False)
 class PictureRecord:
-    """One picture with N objects, coded at Q QPs.
+    """One picture with N objects, or one segment of a clip with N tracks, coded at Q QPs.
+
+    Detections of a segment are those of all its frames, with a column ``FRAME``; a track's values are ``Matched``'s.
 
     Attributes:
-        name: The picture's path below the folder of pictures, with ``/``.
-        source_sha256: SHA-256 of the picture file, hexadecimal.
+        name: The picture's path below the folder of pictures, with ``/``; of a segment the clip's, and its number.
+        source_sha256: SHA-256 of the file of the picture or clip, hexadecimal.
         width: Of the source in pixels, upright.
         height: Likewise.
         xyxy: (N, 4) float32; the objects' boxes in pixels of the source.
@@ -74,6 +96,7 @@ class PictureRecord:
         seen_in_versions: All that it reported on each of the Q versions.
         seen_uncoded: See ``Looks``.
         judges: By name what the further judges reported.
+        span: Where a segment lies in its clip; None: it is a picture.
     """
 
     name: str
@@ -95,6 +118,12 @@ class PictureRecord:
     seen_in_versions: Sequence[sv.Detections]
     seen_uncoded: sv.Detections | None = None
     judges: Mapping[str, Looks] = field(default_factory=dict)
+    span: Span | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has; a picture is one."""
+        return 1 if self.span is None else self.span.frames
 
     @property
     def looks(self) -> Looks:
@@ -103,7 +132,8 @@ class PictureRecord:
 
     def matched(self, task: Task) -> Matched:
         """Objects and strings under any task: what was seen is kept, so that nothing need be coded again."""
-        return matched(self.seen_in_source, self.seen_in_versions, task)
+        frames = None if self.span is None else self.span.frames
+        return matched(self.seen_in_source, self.seen_in_versions, task, frames)
 
     def to_parquet(self) -> bytes:
         """The record as a parquet file; equal records give equal bytes."""
@@ -114,6 +144,10 @@ class PictureRecord:
         row["source"] = _seen(self.seen_in_source)
         found = {key: getattr(self, key).tolist() for key in ("found", "iou", "confidence")}
         boxes = _boxes(self.xyxy, self.score, self.class_id)
+        if self.span is not None:
+            row |= {"first": self.span.first, "frames": self.span.frames}
+            row["pictures"] = [{"place": place, "sha256": digest} for place, digest in self.span.pictures.items()]
+            found |= {key: getattr(self.span, key).tolist() for key in ("place", "instances")}
         row["objects"] = [box | {key: found[key][n] for key in found} for n, box in enumerate(boxes)]
         coded = {key: getattr(self, column).tolist() for key, column in _VERSION_COLUMNS.items()}
         row["versions"] = [
@@ -133,7 +167,9 @@ class PictureRecord:
                 for name, own in self.judges.items()
             ]
         buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist([row], schema=_schema(further)), buffer, compression="zstd")
+        pq.write_table(
+            pa.Table.from_pylist([row], schema=_schema(further, self.span is not None)), buffer, compression="zstd"
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -152,7 +188,8 @@ class PictureRecord:
 
         try:
             table = pq.read_table(io.BytesIO(data))
-            if table.num_rows != 1 or table.schema not in (_schema(False), _schema(True)):
+            known = (_schema(further, segment) for further in (False, True) for segment in (False, True))
+            if table.num_rows != 1 or table.schema not in known:
                 raise InputError(f"{source} is no picture record of this version")
             row: dict[str, Any] = table.to_pylist()[0]
             record = cls._from_row(row)
@@ -174,6 +211,11 @@ class PictureRecord:
             return np.array([version[key] for version in versions], dtype=dtype)
 
         xyxy, score, class_id = _columns(objects)
+        segment = "frames" in row
+
+        def seen(boxes: list[dict[str, Any]]) -> sv.Detections:
+            return _detections(boxes, segment)
+
         return cls(
             **{key: row[key] for key in _SCALARS},
             xyxy=xyxy,
@@ -186,55 +228,35 @@ class PictureRecord:
             iou=grid("iou", np.float32),
             confidence=grid("confidence", np.float32),
             offsets=column("offset", np.int64),
-            seen_in_source=_detections(row["source"]),
-            seen_in_versions=[_detections(version["detections"]) for version in versions],
-            seen_uncoded=_if_any(row.get("uncoded")),
+            seen_in_source=seen(row["source"]),
+            seen_in_versions=[seen(version["detections"]) for version in versions],
+            seen_uncoded=None if row.get("uncoded") is None else seen(row["uncoded"]),
             judges={
                 judge["name"]: Looks(
-                    _detections(judge["source"]),
-                    [_detections(seen) for seen in judge["versions"]],
-                    _if_any(judge["uncoded"]),
+                    seen(judge["source"]),
+                    [seen(each) for each in judge["versions"]],
+                    None if judge["uncoded"] is None else seen(judge["uncoded"]),
                 )
                 for judge in judges
             },
+            span=Span(
+                row["first"],
+                row["frames"],
+                np.array([each["place"] for each in objects], np.int64),
+                np.array([each["instances"] for each in objects], np.int64),
+                {each["place"]: each["sha256"] for each in row["pictures"]},
+            )
+            if segment
+            else None,
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Matched:
-    """Objects of a picture and where they were found again, under one task; shapes as in ``PictureRecord``."""
-
-    xyxy: NDArray[np.float32]
-    class_id: NDArray[np.int64]
-    score: NDArray[np.float32]
-    found: NDArray[np.bool_]
-    iou: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-
-
-def matched(source: sv.Detections, versions: Sequence[sv.Detections], task: Task) -> Matched:
-    """Find the objects of a source again in each of Q versions, out of all detections there."""
-    reference = task.reference([source])
-    shape = (len(reference), len(versions))
-    found = np.zeros(shape, dtype=np.bool_)
-    iou = np.zeros(shape, dtype=np.float32)
-    confidence = np.zeros(shape, dtype=np.float32)
-    for column, version in enumerate(versions):
-        each = task.compare(reference, [version])
-        found[:, column] = each.kept
-        iou[:, column] = each.overlap
-        confidence[:, column] = np.where(each.kept, each.score, 0.0)
-    (own,) = reference.detections
-    boxes = own.xyxy.astype(np.float32), own.class_id.astype(np.int64), own.confidence.astype(np.float32)
-    return Matched(*boxes, found, iou, confidence)
-
-
 def _seen(detections: sv.Detections) -> list[dict[str, float | int]]:
-    return _boxes(detections.xyxy, detections.confidence, detections.class_id)
-
-
-def _if_any(boxes: list[dict[str, Any]] | None) -> sv.Detections | None:
-    return None if boxes is None else _detections(boxes)
+    boxes = _boxes(detections.xyxy, detections.confidence, detections.class_id)
+    if FRAME not in detections.data:
+        return boxes
+    places = np.asarray(detections.data[FRAME]).tolist()
+    return [box | {FRAME: place} for box, place in zip(boxes, places, strict=True)]
 
 
 def _boxes(
@@ -255,22 +277,26 @@ def _columns(boxes: list[dict[str, Any]]) -> tuple[NDArray[np.float32], NDArray[
     )
 
 
-def _detections(boxes: list[dict[str, Any]]) -> sv.Detections:
+def _detections(boxes: list[dict[str, Any]], segment: bool) -> sv.Detections:
     import supervision as sv
 
     xyxy, score, class_id = _columns(boxes)
-    return sv.Detections(xyxy, confidence=score, class_id=class_id)
+    data = {FRAME: np.array([box[FRAME] for box in boxes], np.int64)} if segment else {}
+    return sv.Detections(xyxy, confidence=score, class_id=class_id, data=data)
 
 
-@lru_cache(maxsize=2)
-def _schema(further: bool) -> pa.Schema:
+@lru_cache(maxsize=4)
+def _schema(further: bool, segment: bool) -> pa.Schema:
     """The columns of a record; ``further`` ones only where a scaled picture or further judges are in it."""
     import pyarrow as pa
 
     box = [(side, pa.float32()) for side in ("x1", "y1", "x2", "y2", "score")] + [("class_id", pa.int32())]
     found = [("found", pa.list_(pa.bool_())), ("iou", pa.list_(pa.float32())), ("confidence", pa.list_(pa.float32()))]
     version = [("qp", pa.int8()), ("bits", pa.int64()), ("psnr_y", pa.float64()), ("offset", pa.int64())]
-    boxes = pa.list_(pa.struct(box))
+    boxes = pa.list_(pa.struct([*box, (FRAME, pa.int32())] if segment else box))
+    track = [("place", pa.int32()), ("instances", pa.int32())]
+    files = pa.list_(pa.struct([("place", pa.int32()), ("sha256", pa.string())]))
+    clip = [("first", pa.int32()), ("frames", pa.int32()), ("pictures", files)]
     judge = [("name", pa.string()), ("source", boxes), ("uncoded", boxes), ("versions", pa.list_(boxes))]
     optional = [("uncoded", boxes), ("judges", pa.list_(pa.struct(judge)))]
     return pa.schema(
@@ -281,8 +307,9 @@ def _schema(further: bool) -> pa.Schema:
             ("height", pa.int32()),
             ("stream_sha256", pa.string()),
             ("source", boxes),
-            ("objects", pa.list_(pa.struct(box + found))),
+            ("objects", pa.list_(pa.struct(box + found + (track if segment else [])))),
             ("versions", pa.list_(pa.struct([*version, ("detections", boxes)]))),
             *(optional if further else []),
+            *(clip if segment else []),
         ]
     )

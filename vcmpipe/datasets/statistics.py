@@ -60,10 +60,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Rate:
-    """What one QP costs in a built store, over the pictures that were coded at it.
+    """What one QP costs in a built store, over the pictures or segments that were coded at it.
 
     Attributes:
-        bits: Mean bits of a picture.
+        bits: Mean bits of a picture or segment.
         bpp: Median of bits per pixel.
         bpp_quartiles: The 25th and the 75th percentile of bits per pixel.
         psnr_y: Mean luma PSNR, dB.
@@ -86,7 +86,7 @@ class Statistics:
     Attributes:
         scale: What a label counts.
         rule: The rule of its labels, None where they came otherwise.
-        pictures: Pictures; of a store those without objects, too.
+        pictures: Pictures, or segments of video; of a store those without objects, too.
         labelled: Samples with a label, those included that are never recognised.
         unrecognisable: Samples that are never recognised: label 0, left out of every figure below.
         strings: Samples with a string of found and lost.
@@ -98,6 +98,7 @@ class Statistics:
         rates: By QP, of a built store.
         satisfaction: By JND level, how many subjects a value satisfies; where the data set holds their answers.
         missing: What the data set should hold and does not.
+        noun: What is counted under ``pictures``: ``picture`` or ``segment``.
     """
 
     path: str
@@ -122,6 +123,7 @@ class Statistics:
     rates: list[Rate]
     satisfaction: list[Satisfaction]
     missing: tuple[str, ...]
+    noun: str = "picture"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -132,16 +134,19 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
     """The figures of samples, and of the store that they come from."""
     table = samples.table
     use = usable(samples)
-    in_store = None if store is None else len(store.names())
-    pictures = int(table["picture"].nunique())
+    pictures, without = int(table["picture"].nunique()), None
+    rates: list[Rate] = []
+    if store is not None:
+        objects = [len(record.xyxy) for record in store.records()]
+        pictures, without, rates = len(objects), objects.count(0), list(_rates(store))
     broken = not_monotone(samples)
     return Statistics(
         path=path,
         name=samples.name,
         scale=samples.scale,
         rule=samples.rule,
-        pictures=pictures if in_store is None else in_store,
-        without_objects=None if in_store is None else in_store - pictures,
+        pictures=pictures,
+        without_objects=without,
         samples=len(table),
         labelled=int(table["label"].notna().sum()),
         unrecognisable=int((~table["recognisable"]).sum()),
@@ -155,9 +160,10 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
         by_size=_by(use, sizes(use), [name for name, _, _ in SIZES]),
         baselines=list(_baselines(use, samples.scale)),
         recognised=_recognised(samples),
-        rates=list(_rates(store)) if store is not None else [],
+        rates=rates,
         satisfaction=[],
         missing=samples.missing,
+        noun="picture" if store is None else store.manifest.noun,
     )
 
 
@@ -236,7 +242,7 @@ def _rates(store: Store) -> Iterator[Rate]:
         for place, qp in enumerate(record.qps.tolist()):
             kept = int(record.found[:, place].sum())
             bits, psnr = int(record.bits[place]), float(record.psnr_y[place])
-            rows.append((qp, bits, bits / (record.width * record.height), psnr, objects, kept))
+            rows.append((qp, bits, bits / (record.width * record.height * record.frames), psnr, objects, kept))
     table = pd.DataFrame(rows, columns=["qp", "bits", "bpp", "psnr", "objects", "kept"])
     for qp, group in table.groupby("qp"):
         objects = int(group["objects"].sum())

@@ -3,6 +3,9 @@
     STORE/manifest.json            what all records have in common
     STORE/pictures/NAME.parquet    a picture's record; NAME is its path below the folder of pictures
     STORE/streams/NAME.266         its versions, lowest QP first: one stream that any VVC decoder plays (.265: HEVC)
+    STORE/frames/NAME/000012.png   of a segment the frames that boxes of tracks are of, by their numbers in the clip
+
+What is said of pictures here holds for segments of clips, too; NAME is that of the clip and the segment's number.
 
 A picture is done when its record is there. The stream is published first, so a record never lacks its stream.
 
@@ -14,7 +17,7 @@ What was coded at another scale is a store of its own below the store:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +35,8 @@ from vcmpipe.frames import Frame, Yuv, read_picture, scale_rgb, scaled_size, yuv
 
 _RECORD = ".parquet"
 _SCALE = "scale-"
+FRAMES = "frames"
+"""The folder of pictures that tracks' boxes are of, in a store of segments."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,10 @@ class Store:
         """Where a picture's versions are, or would be."""
         return self.path / "streams" / f"{name}{CODECS[self.manifest.codec].endings[0]}"
 
+    def frame_path(self, record: PictureRecord, place: int) -> Path:
+        """Where the picture of a segment's frame is that a track's box is of, by its place in the segment."""
+        return self.path / FRAMES / frame_name(record, place)
+
     def has(self, name: str) -> bool:
         """Whether a picture is done."""
         return self.record_path(name).is_file()
@@ -124,14 +133,27 @@ class Store:
         """All records, in order of names."""
         return (self.record(name) for name in self.names())
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the picture files, by the names that samples have for them; of a segment those of its frames."""
+        found = {}
+        for record in self.records():
+            if record.span is None:
+                found[record.name] = record.source_sha256
+            else:
+                found |= {frame_name(record, place): digest for place, digest in record.span.pictures.items()}
+        return found
+
     def remove_leftovers(self) -> None:
         """Remove what a builder that was killed was writing. For the one who holds the lock."""
-        for folder in ("pictures", "streams"):
+        for folder in ("pictures", "streams", FRAMES):
             for part in (self.path / folder).rglob(".vcmpipe-*"):
                 part.unlink(missing_ok=True)
 
-    def publish(self, record: PictureRecord, stream: bytes) -> None:
-        """Add a picture; it is there whole or not at all."""
+    def publish(self, record: PictureRecord, stream: bytes, pictures: Mapping[int, bytes] | None = None) -> None:
+        """Add a picture or segment, of this with PNG files by place; it is there whole or not at all."""
+        for place, png in (pictures or {}).items():
+            with process.publish(self.frame_path(record, place)) as part:
+                part.write_bytes(png)
         with process.publish(self.stream_path(record.name)) as part:
             part.write_bytes(stream)
         with process.publish(self.record_path(record.name)) as part:
@@ -170,23 +192,38 @@ class Store:
 
     def version(self, record: PictureRecord, qp: int) -> Frame:
         """One version of a picture, decoded; see ``versions``."""
-        rgb = yuv_to_rgb(self.samples_of(record, qp), self.manifest.colour, self.coded_size(record))
+        self.refuse_segments("decoding a version as a picture")
+        (yuv,) = list(self.samples_of(record, qp))
+        rgb = yuv_to_rgb(yuv, self.manifest.colour, self.coded_size(record))
         return Frame(0, scale_rgb(rgb, (record.width, record.height)), record.name)
 
     def coded_size(self, record: PictureRecord) -> tuple[int, int]:
         """Width and height of a picture's versions as they are coded."""
         return scaled_size(record.width, record.height, self.manifest.scale)
 
-    def samples_of(self, record: PictureRecord, qp: int) -> Yuv:
-        """The decoded samples of one version; see ``versions``."""
-        pictures = list(decode_stream(self.stream(record, qp), threads=1))
-        if len(pictures) != 1:
-            raise ProcessError(f"{self.stream_path(record.name)}: QP {qp} decodes to {len(pictures)} pictures, not 1")
-        return pictures[0].yuv
+    def samples_of(self, record: PictureRecord, qp: int) -> Iterator[Yuv]:
+        """The decoded samples of one version, frame after frame; see ``versions``."""
+        count = 0
+        for picture in decode_stream(self.stream(record, qp), threads=1):
+            count += 1
+            yield picture.yuv
+        if count != record.frames:
+            raise ProcessError(
+                f"{self.stream_path(record.name)}: QP {qp} decodes to {count} pictures, not {record.frames}"
+            )
+
+    def refuse_segments(self, what: str) -> None:
+        """Refuse what is for stores of pictures alone; ``what`` it is, for the message.
+
+        Raises:
+            InputError: The store is one of segments.
+        """
+        if self.manifest.video is not None:
+            raise InputError(f"{self.path} holds segments of video: {what} is for stores of pictures")
 
     @cached_property
     def images(self) -> Path:
-        """The folder of the source pictures."""
+        """The folder of the source pictures, or the folder of clips or the one clip."""
         return Path(self.manifest.images)
 
     def source(self, name: str, images: Path | None = None) -> Frame:
@@ -199,11 +236,18 @@ class Store:
         Raises:
             InputError: It is not there, or is another picture than the one that was coded.
         """
+        self.refuse_segments("reading a source picture")
         path = (images or self.images) / name
         rgb = read_picture(path)
         if hashlib.sha256(path.read_bytes()).hexdigest() != self.record(name).source_sha256:
             raise InputError(f"{path} is not the picture that {self.path} was made of: it has changed since")
         return Frame(0, rgb, str(path))
+
+
+def frame_name(record: PictureRecord, place: int) -> str:
+    """What the picture of a segment's frame is called below ``FRAMES``, by its place in the segment."""
+    first = record.span.first if record.span is not None else 0
+    return f"{record.name}/{first + place:06d}.png"
 
 
 def manifest_path(store: Path) -> Path:

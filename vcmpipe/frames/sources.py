@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -249,7 +249,30 @@ def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:
         if folder.exists():
             raise InputError(f"{one_line(str(folder))} is no folder: name the folder that holds the pictures")
         raise unreadable(folder, FileNotFoundError())
+    found = _find(folder, SUFFIXES)
+    if not found:
+        raise InputError(f"{one_line(str(folder))} and its sub-folders hold no pictures (JPEG, PNG, WebP, BMP or TIFF)")
+    return {name: found[name] for name in sorted(found, key=natural_key)[:limit]}
 
+
+def find_videos(place: Path) -> dict[str, Path]:
+    """The video files of a folder, as ``find_pictures`` finds pictures; or one video, by its name.
+
+    Raises:
+        InputError: it is missing, cannot be read, or holds no videos.
+    """
+    if place.is_file():
+        return {place.name: place}
+    if not place.is_dir():
+        raise unreadable(place, FileNotFoundError())
+    found = _find(place, VIDEO_SUFFIXES)
+    if not found:
+        endings = ", ".join(sorted(VIDEO_SUFFIXES))
+        raise InputError(f"{one_line(str(place))} and its sub-folders hold no videos ({endings})")
+    return {name: found[name] for name in sorted(found, key=natural_key)}
+
+
+def _find(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     def refuse(error: OSError) -> None:
         raise unreadable(Path(error.filename), error) from error
 
@@ -258,8 +281,6 @@ def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(root, name)
-            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+            if not name.startswith(".") and path.suffix.lower() in suffixes and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path
-    if not found:
-        raise InputError(f"{one_line(str(folder))} and its sub-folders hold no pictures (JPEG, PNG, WebP, BMP or TIFF)")
-    return {name: found[name] for name in sorted(found, key=natural_key)[:limit]}
+    return found

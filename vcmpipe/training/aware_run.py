@@ -159,7 +159,7 @@ def _digests(options: TrainOptions) -> dict[str, str]:
     """SHA-256 of a store's pictures: a label table does not know them."""
     if not is_store(Path(options.data)):
         return {}
-    return {record.name: record.source_sha256 for record in Store.open(options.data).records()}
+    return Store.open(options.data).digests()
 
 
 def _kept(table: LossTable, options: TrainOptions) -> set[str]:

@@ -116,7 +116,9 @@ def _open(options: ObjectsOptions) -> tuple[Samples, Pictures]:
         return samples, SamplePictures(samples, options)
     samples = load_samples(options.data, options.rule)
     path = Path(options.data)
-    if samples.source.get("kind") == "jrd-store" and path.is_dir() and (path / "streams").is_dir():
+    # Of a store of segments the frames that boxes are of lie there as pictures, and the samples lead to them.
+    built = samples.source.get("kind") == "jrd-store" and path.is_dir() and (path / "streams").is_dir()
+    if built and not samples.source.get("video"):
         return samples, StorePictures(Store.open(path), Path(options.images) if options.images else None)
     return samples, SamplePictures(samples, options)
 

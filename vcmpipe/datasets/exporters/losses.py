@@ -34,6 +34,7 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
     if out.suffix.lower() != ".parquet":
         raise InputError(f"--out {out}: name a file that ends in .parquet")
     store = Store.open(options.store)
+    store.refuse_segments("the loss table")
     scaled = store.scaled()
     loss = AccuracyLoss()
     table = LossTable.of(

@@ -20,7 +20,7 @@ from vcmpipe.config import DatasetExportOptions
 from vcmpipe.datasets.exporters.registry import ExportReport
 from vcmpipe.datasets.importers import ow_jrd as layout
 from vcmpipe.datasets.importers.patterns import check_pattern, filled
-from vcmpipe.datasets.label_table import load_samples
+from vcmpipe.datasets.label_table import is_store, load_samples
 from vcmpipe.datasets.samples import SPLITS, Samples, check_free, split_by_picture
 from vcmpipe.datasets.store import Store
 from vcmpipe.datasets.workers import run_everywhere
@@ -60,6 +60,8 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
     if "*" in originals:
         raise InputError(f"--originals {originals!r}: write the whole name, without *")
     samples = load_samples(options.store, options.rule)
+    if options.crops and is_store(Path(options.store)):
+        Store.open(options.store).refuse_segments("cutting crops of every version (leave them out with --no-crops)")
     if samples.scale != "vvc-qp":
         raise InputError(f"{options.store} has labels on the scale {samples.scale}: the layout is for VVC QPs")
     all_ = samples.table
