@@ -26,12 +26,18 @@ class Silent(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
+class Patient(ThreadingHTTPServer):
+    """Does not mind those who hang up."""
+
+    def handle_error(self, request: object, client_address: object) -> None: ...
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """The address of a server with one file, ``clip.mp4``."""
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "clip.mp4").write_bytes(DATA)
-    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path / "served")))
+    served = Patient(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path / "served")))
     thread = threading.Thread(target=served.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{served.server_address[1]}"

@@ -56,14 +56,6 @@ def verified(report: StoreReport) -> None:
     )
     print(count(len(report.faults), "fault") if report.faults else "sound")
 
-def fetched(report: FetchReport) -> None:
-    """What was fetched, and its terms."""
-    there = len(report.files) - len(report.fetched)
-    before = f", {there} of them there before" if there else ""
-    print(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
-    print(f"licence: {report.licence}")
-
-
 
 def fetched(report: FetchReport) -> None:
     """What was fetched, and its terms."""

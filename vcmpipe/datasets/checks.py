@@ -40,6 +40,7 @@ def check_clip(store: Store, clip: str, names: Sequence[str], file: Path | None,
         decode: The versions to decode: all, some or none.
     """
     counts, faults, left = Counter[str](), list[str](), dict.fromkeys(names)
+    missing: list[str] = []
 
     def add(checked: Checked) -> None:
         counts.update(checked[0])
@@ -57,8 +58,7 @@ def check_clip(store: Store, clip: str, names: Sequence[str], file: Path | None,
                     del left[name]
                     add(_check(store, name, decode, _source_in(segment, digest)))
                 else:
-                    scale = "" if manifest.scale == 1.0 else f" at scale {manifest.scale:g}"
-                    faults.append(f"{name}: no record{scale}; vcmpipe dataset build goes on with it")
+                    missing.append(name)
         except VcmError as error:
             faults.append(str(error))
         except OSError as error:
@@ -67,7 +67,16 @@ def check_clip(store: Store, clip: str, names: Sequence[str], file: Path | None,
             faults += [f"{name}: {file} has no such segment: it has changed since it was coded" for name in left]
     for name in left:
         add(_check(store, name, decode, lambda record: None))
-    return dict(counts), faults
+    return dict(counts), faults + no_records(store, missing)
+
+
+def no_records(store: Store, missing: Sequence[str]) -> list[str]:
+    """The fault that pictures or segments have no record in a store; none where none are missing."""
+    if not missing:
+        return []
+    more = f" and {len(missing) - 1} more" if missing[1:] else ""
+    scale = "" if store.manifest.scale == 1.0 else f" at scale {store.manifest.scale:g}"
+    return [f"{missing[0]}{more}: no record{scale}; vcmpipe dataset build goes on with them"]
 
 
 def _source_in(segment: Segment, digest: str) -> Callable[[PictureRecord], Sequence[Frame]]:

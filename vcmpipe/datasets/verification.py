@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmpipe.config import DatasetVerifyOptions
-from vcmpipe.datasets.checks import Checked, check_clip, check_picture
+from vcmpipe.datasets.checks import Checked, check_clip, check_picture, no_records
 from vcmpipe.datasets.clips import clip_of
 from vcmpipe.datasets.store import Store, scale_path
 from vcmpipe.datasets.workers import run_everywhere
@@ -68,7 +68,7 @@ def verify_store(
             own, missing = _clip_checks(each, there, names, options.decode)
         else:
             own = [(check_picture, (each, name, there, options.decode)) for name in names]
-            missing = [] if there is None else list(_missing(each, there, names))
+            missing = [] if there is None else no_records(each, sorted(set(find_pictures(there)) - set(names)))
         checks, faults = checks + own, faults + missing
         if there is not None:
             faults += _strays(each, names)
@@ -105,15 +105,6 @@ def _scale_faults(store: Store, scaled: Store) -> Iterator[str]:
         yield str(error)
     if scaled is not store and scaled.path != scale_path(store.path, scaled.manifest.scale):
         yield f"{scaled.path}: it is of the scale {scaled.manifest.scale:g}"
-
-
-def _missing(store: Store, images: Path, names: list[str]) -> Iterator[str]:
-    pictures = set(find_pictures(images))
-    missing = sorted(pictures - set(names))
-    if missing:
-        more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        scale = "" if store.manifest.scale == 1.0 else f" at scale {store.manifest.scale:g}"
-        yield f"{missing[0]}{more}: no record{scale}; vcmpipe dataset build goes on with them"
 
 
 def _strays(store: Store, names: list[str]) -> Iterator[str]:

@@ -203,12 +203,8 @@ class Versions:
             batch = missing[start : start + together]
             coded = self.coder.uniform(batch)
             psnr: list[list[float]] = [[] for _ in batch]
-
-            def shown(coded: Sequence[CodedSegment] = coded, psnr: Sequence[list[float]] = psnr) -> Iterator[Frame]:
-                for version, values in zip(coded, psnr, strict=True):
-                    yield from self._decoded(version, values)
-
-            looks = self._looks(shown())
+            versions = zip(coded, psnr, strict=True)
+            looks = self._looks(frame for version, values in versions for frame in self._decoded(version, values))
             for place, (qp, version) in enumerate(zip(batch, coded, strict=True)):
                 # A QP that the encoder bent to its range would be a label of another QP.
                 assert version.qps == (qp,)
