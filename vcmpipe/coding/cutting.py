@@ -109,18 +109,37 @@ class Cutting:
             seconds = min(seconds, self.seek_every)
         return max(1, round(Fraction(seconds) * self.per_second))
 
-    def segments(self, frames: Iterable[tuple[Frame, T]]) -> Iterator[tuple[Segment, tuple[T, ...]]]:
-        """Cut frames, each with what belongs to it, into segments; their frames wait on the disk."""
+    def segments(
+        self,
+        frames: Iterable[tuple[Frame, T]],
+        empty: Callable[[T], bool] = lambda own: False,
+        least_empty: float = 0.0,
+    ) -> Iterator[tuple[Segment, tuple[T, ...]]]:
+        """Cut frames, each with what belongs to it, into segments; their frames wait on the disk.
+
+        Args:
+            frames: The frames.
+            empty: Whether a frame holds nothing, by what belongs to it.
+            least_empty: Seconds; so many empty frames, or more, are a segment of their own. 0: they never are.
+        """
         begins = _scene_changes(self.per_second) if self.scene_cuts else lambda frame: False
-        index, spool, held = 0, Spool(colour=self.colour), list[T]()
+        long = round(Fraction(least_empty) * self.per_second)
+        index, spool, held, vacant = 0, Spool(colour=self.colour), list[T](), 0  # vacant: empty frames at the end
         for frame, own in frames:
-            changes = begins(frame)
+            changes, nothing = begins(frame), long > 0 and empty(own)
             full = len(spool) >= self.frames or spool.nbytes >= MAX_BYTES
-            if held and (changes or full or not spool.takes(frame)):
+            appears = not nothing and 0 < long <= vacant == len(held)
+            if held and (changes or full or appears or not spool.takes(frame)):
                 yield self._segment(index, spool), tuple(held)
-                index, spool, held = index + 1, Spool(colour=self.colour), []
+                index, spool, held, vacant = index + 1, Spool(colour=self.colour), [], 0
             spool.append(frame)
             held.append(own)
+            vacant = vacant + 1 if nothing else 0
+            if nothing and vacant == long < len(held):
+                start = len(held) - vacant
+                rest = spool.take_from(start)
+                yield self._segment(index, spool), tuple(held[:start])
+                index, spool, held = index + 1, rest, held[start:]
         if held:
             yield self._segment(index, spool), tuple(held)
 

@@ -208,6 +208,14 @@ class Pipeline:
             return replace(task, limits=TrackRule(self.options.track_share, self.options.track_gap))
         return task
 
+    def holds_nothing(self, found: sv.Detections) -> bool:
+        """Whether nothing in a frame is of a class that counts, and sure enough to count as found."""
+        if not len(found):
+            return True
+        strong = np.asarray(found.confidence) >= self.rule.found_score
+        names = [self.detector.classes.get(int(number)) for number in np.asarray(found.class_id)[strong]]
+        return not any(not self.classes or name in self.classes for name in names)
+
     def objects(self, coder: SegmentCoder, detections: Sequence[sv.Detections]) -> tuple[Objects, ...]:
         """Per frame of a segment the objects to keep, and the QP that each bears.
 

@@ -144,7 +144,8 @@ class EncodeRun:
         else:
             # The encoder has threads of its own; while it works, the segment before is checked and the next one read.
             workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
-            items, ahead = cutting.segments(found), workers + 1
+            least = self._options.split_empty if self._options.closed else 0.0
+            items, ahead = cutting.segments(found, self.pipeline.holds_nothing, least), workers + 1
         with worker_pool(workers) as pool:
             for segment in in_order(pool, self._coded, watch.each("cut", items), ahead=ahead):
                 empty = False

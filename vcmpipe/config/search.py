@@ -107,6 +107,13 @@ class SearchOptions(Options):
     background_blur: float = option(
         0.0, low=0, high=100, help="low-pass what lies outside the objects, standard deviation in pixels; 0: off"
     )
+    split_empty: float = option(
+        2.0,
+        low=0,
+        metavar="SECONDS",
+        help="video: a stretch of at least that long in which the detector finds nothing is a segment of its own, "
+        "coded as small as it can be if there is nothing in it for any detector; 0: never",
+    )
     strict: bool = option(False, help="fail, and write nothing, where an object cannot be kept")
 
     @property
@@ -177,7 +184,7 @@ class SearchOptions(Options):
             raise InputError("--lambda weighs a loss against bits: add --objective accuracy or --loop closed")
         if self.verify_weights is not None:
             self.weights_of(len(self.judges))
-        for name in ("max_trials", "verify_with", "verify_weights", "background_blur", "strict"):
+        for name in ("max_trials", "verify_with", "verify_weights", "background_blur", "split_empty", "strict"):
             if not self.closed and getattr(self, name) != getattr(SearchOptions, name):
                 raise InputError(f"{flag_of(name)} needs --verify or --loop closed")
         if not (self.closed or self.weighed) and self.scales != SearchOptions.scales:

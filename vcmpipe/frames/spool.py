@@ -36,6 +36,7 @@ class Spool(OnDemand[Frame]):
     def __init__(self, folder: str | None = None, colour: ColourSpec | None = None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, prefix="vcmpipe-frames-")  # noqa: SIM115
         self._lock = threading.Lock()
+        self._folder = folder
         self._colour = colour or ColourSpec()
         self._places: list[_Place] = []
         self._like: Planes | None = None
@@ -111,6 +112,20 @@ class Spool(OnDemand[Frame]):
         y, u, v = arrays
         number, source, timestamp = self._places[place]
         return Frame(number, None, source, timestamp, planes=Planes(y, u, v, self._like.colour))
+
+    def take_from(self, place: int) -> Spool:
+        """The frames from a place on, as a spool of their own; they are no longer in this one.
+
+        Raises:
+            OutputError: The disk is full, or a frame is gone.
+        """
+        rest = Spool(self._folder, self._colour)
+        for number in range(place, len(self)):
+            rest.append(self._read(number))
+        with self._lock:
+            self._places, self._last = self._places[:place], None
+            self._file.truncate(place * self._frame_bytes)
+        return rest
 
     def release(self) -> None:
         """Let the frame at hand go, for who keeps many of these."""

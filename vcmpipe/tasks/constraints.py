@@ -44,6 +44,8 @@ class Constraint:
         source: Per frame all that it found.
         weight: What its loss of accuracy counts beside those of others, 0 or more.
         binding: Whether its items have to be kept; else only its loss counts.
+        stride: In a sequence it looks at every ``stride``-th frame; ``source`` and ``reference`` are of these alone,
+            and its loss stands for the others, too.
     """
 
     detector: Detector
@@ -52,6 +54,7 @@ class Constraint:
     source: tuple[sv.Detections, ...]
     weight: float = 1.0
     binding: bool = True
+    stride: int = 1
 
     @classmethod
     def of(
@@ -63,9 +66,14 @@ class Constraint:
         margin: float = 0.0,
         weight: float = 1.0,
         binding: bool = True,
+        stride: int = 1,
     ) -> Constraint:
-        """The constraint of what a detector finds in each frame of the source; ``margin`` as of ``Task.reference``."""
-        return cls(detector, task, task.reference(detections, margin=margin), tuple(detections), weight, binding)
+        """The constraint of what a detector finds in each frame of the source that it looks at.
+
+        ``margin`` is as of ``Task.reference``.
+        """
+        reference = task.reference(detections, margin=margin)
+        return cls(detector, task, reference, tuple(detections), weight, binding, stride)
 
     def judge(self, frames: Sequence[Frame]) -> Judgement:
         """Detect in the frames of another version, of the source's size, and compare.
@@ -77,7 +85,7 @@ class Constraint:
 
     def judged(self, found: Sequence[sv.Detections]) -> Judgement:
         """The judgement of a version in whose frames something was found."""
-        loss = self.weight * self.task.loss(self.source, found)
+        loss = self.weight * self.stride * self.task.loss(self.source, found)
         return Judgement(self.task.compare(self.reference, found), loss, (tuple(found),))
 
     def nothing(self) -> Judgement:

@@ -164,7 +164,8 @@ class TrackingTask:
         lost = 0
         for number, frames in zip(numbers.tolist(), count.tolist(), strict=True):
             missed = ~kept[seen == number]
-            lost += round(1 - missed.sum() / frames, 6) < self.limits.share or _longest(missed) > self.limits.gap
+            share = round(1 - float(missed.sum()) / frames, 6)
+            lost += int(share < self.limits.share or _longest(missed) > self.limits.gap)
         return lost
 
     def loss(self, source: Sequence[sv.Detections], detections: Sequence[sv.Detections]) -> float:

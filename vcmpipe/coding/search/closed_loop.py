@@ -27,7 +27,7 @@ from vcmpipe.detection.naming import detect_named
 from vcmpipe.detection.views import viewed
 from vcmpipe.errors import VcmError
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, TrackRecord, VerificationRecord
-from vcmpipe.tasks import Constraint, Constraints, TrackingTask
+from vcmpipe.tasks import Constraint, Constraints, Task, TrackingTask
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
 
 
-# The view of the first detector that judges video, too, where no other detector does, and what its loss counts.
-_SECOND, _SECOND_WEIGHT = "flip", 0.5
+# The view of the first detector that judges video, too, where no other detector does; what its loss counts; and which
+# frames it looks at.
+_SECOND, _SECOND_WEIGHT, _SECOND_STRIDE = "flip", 0.5, 2
 
 
 def rules_of(options: EncodeOptions) -> SearchRules:
@@ -55,6 +56,16 @@ def rules_of(options: EncodeOptions) -> SearchRules:
         sequence_trials=SEQUENCE_TRIALS if options.max_trials is None else (options.max_trials,) * 2,
         sequence_factor=SEQUENCE_LAMBDA if options.lambda_ is None else options.lambda_,
     )
+
+
+def second_view(mirrored: Detector, task: Task, segment: Segment) -> Constraint:
+    """The second judge of a sequence where no other detector is: the first one, looking at mirrored frames.
+
+    What it misses counts, and is not promised to be kept.
+    """
+    frames = [segment.frames[place] for place in range(0, len(segment), _SECOND_STRIDE)]
+    found = detect_named(mirrored, frames)
+    return Constraint.of(mirrored, task, found, weight=_SECOND_WEIGHT, binding=False, stride=_SECOND_STRIDE)
 
 
 def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
@@ -107,14 +118,14 @@ class ClosedLoop:
 
     def constraints(self, segment: Segment, detections: Sequence[sv.Detections]) -> list[Constraint]:
         """What the detectors found in a segment. In video at least two judge: see ``sequence_search``."""
-        constraints = [self._constraint(self.pipeline.detector, detections, 1.0)]
+        pipeline = self.pipeline
+        constraints = [self._constraint(pipeline.detector, detections, 1.0)]
         constraints += [
             self._constraint(other, detect_named(other, segment.frames), weight)
             for other, weight in zip(self.further, self.weights, strict=True)
         ]
         if len(segment) > 1 and self._mirrored is not None:
-            found = detect_named(self._mirrored, segment.frames)
-            constraints.append(self._constraint(self._mirrored, found, _SECOND_WEIGHT, binding=False))
+            constraints.append(second_view(self._mirrored, pipeline.task, segment))
         return constraints
 
     def _segment(
@@ -165,11 +176,9 @@ class ClosedLoop:
         coded = EncodedSegment(found.coded, record, found.requested, segment, tuple(detections), again)
         return coded, found.choice
 
-    def _constraint(
-        self, detector: Detector, detections: Sequence[sv.Detections], weight: float, *, binding: bool = True
-    ) -> Constraint:
+    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections], weight: float) -> Constraint:
         task, margin = self.pipeline.task_of(detector), self.rules.score_margin
-        return Constraint.of(detector, task, detections, margin=margin, weight=weight, binding=binding)
+        return Constraint.of(detector, task, detections, margin=margin, weight=weight)
 
     def _tried(self) -> None:
         with self._lock:

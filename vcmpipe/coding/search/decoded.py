@@ -67,9 +67,10 @@ def look_through(
     found: list[list[sv.Detections]] = [[] for _ in constraints.each]
     decoded = coder.decode(coded)
     while batch := list(islice(decoded, _BATCH)):
-        frames = [each.frame for each in batch]
+        first = len(psnr_y)
         psnr_y += [each.psnr_y for each in batch]
         for place, (one, own) in enumerate(zip(constraints.each, found, strict=True)):
+            frames = [each.frame for each in batch[-first % one.stride :: one.stride]]
             if place == 0 or one.sees_something:
                 own += detect_named(one.detector, frames)
             else:

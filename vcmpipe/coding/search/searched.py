@@ -20,9 +20,9 @@ SCALES = parse_scales(SearchOptions.scales, "--scales")
 TRIALS = SearchOptions(verify=True).trials
 SEQUENCE_SCALES = (1.0, 0.7, 0.5)
 """What is tried in segments of many frames."""
-SEQUENCE_TRIALS = (5, 8)
+SEQUENCE_TRIALS = (5, 6)
 """Most encodes there: where an earlier segment's answer is known, and where none is."""
-SEQUENCE_LAMBDA = 400.0
+SEQUENCE_LAMBDA = 1600.0
 """Bytes there for each unit of loss, which adds up over frames (``benchmarks/video_loop.py``)."""
 
 

@@ -32,15 +32,15 @@ from vcmpipe.tasks import Constraints, TrackingTask
 if TYPE_CHECKING:
     import supervision as sv
 
-_START = Choice(0.7, 36)
+_START = Choice(0.7, 38)
 # Steps along the QP: outwards, and the least that is worth an encode.
-_STEP, _LEAST = 4, 2
+_STEP, _LEAST = 6, 3
 # QPs that take about as many bits at half the width and height lie so far below.
 _OCTAVE = 7.0
 # Below the first QP the bits of anything are too many, above the last nothing is kept.
 _QPS = (22, 54)
-# Steps towards finer QPs that may save no further track before the search gives that up.
-_PATIENCE = 2
+# The step to a finer QP that may save a track, and how many of the last trials are for coarser ones all the same.
+_FINER, _COARSER = 6, 1
 
 Cost = tuple[int, float]
 
@@ -76,6 +76,7 @@ class SequenceSearch:
         keep: Whether losing fewer tracks comes before any cost.
         objective: What the loss counts.
         on_trial: Called before every trial.
+        trials: Most versions that are tried.
         tried: The versions tried.
         clock: Where the time went.
     """
@@ -87,6 +88,7 @@ class SequenceSearch:
     keep: bool
     objective: Objective = "accuracy"
     on_trial: Callable[[], None] = lambda: None
+    trials: int = 0
     tried: dict[Choice, Trial] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
@@ -96,6 +98,7 @@ class SequenceSearch:
         Raises:
             VcmError: No version could be coded.
         """
+        self.trials = trials
         choice: Choice | None = self._nearest(start or _START)
         while choice is not None and len(self.tried) < trials:
             self.look(choice)
@@ -130,8 +133,9 @@ class SequenceSearch:
         line = sorted(choice.qp for choice in self.tried if choice.scale == best.scale)
         finer = [qp for qp in line if qp < best.qp]
         coarser = [qp for qp in line if qp > best.qp]
-        if self.keep and self.tried[best].lost and self._finer_may_help(best, finer):
-            return self._free(Choice(best.scale, (finer[0] if finer else best.qp) - _STEP))
+        if self.keep and self.tried[best].lost and len(self.tried) < self.trials - _COARSER:
+            # Which versions lose a track is half a matter of luck: another size at the same bits is a try of its own.
+            return self._beside(best) or self._free(Choice(best.scale, (finer[0] if finer else best.qp) - _FINER))
         if not coarser:
             return self._free(Choice(best.scale, best.qp + _STEP)) or self._beside(best)
         if not finer and not self.keep:
@@ -140,16 +144,12 @@ class SequenceSearch:
             return self._free(Choice(best.scale, (best.qp + coarser[0]) // 2)) or self._beside(best)
         return self._beside(best)
 
-    def _finer_may_help(self, best: Choice, finer: Sequence[int]) -> bool:
-        """Whether a finer QP might save a track, the last ones having saved none."""
-        return len(finer) < _PATIENCE and (finer[0] if finer else best.qp) > _QPS[0]
-
     def _beside(self, best: Choice) -> Choice | None:
         """A size beside the best one's, at about its bits, unless it was tried about there."""
         place = self.scales.index(best.scale)
         for scale in (*self.scales[place + 1 : place + 2], *self.scales[max(place - 1, 0) : place]):
             qp = round(best.qp - _OCTAVE * math.log2(best.scale / scale))
-            near = [c for c in self.tried if c.scale == scale and abs(c.qp - qp) < _LEAST + 1]
+            near = [c for c in self.tried if c.scale == scale and abs(c.qp - qp) <= _LEAST]
             choice = None if near else self._free(Choice(scale, qp))
             if choice is not None:
                 return choice
