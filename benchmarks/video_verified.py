@@ -8,9 +8,9 @@ off the upper envelope of its points, log-linear between two of them; the table 
 ``default``, ``intra`` and those of fixed segments (``10s``, ``scene``, with or without a scale). ``best fixed`` is the
 envelope of all of the latter: the best choice for the clip by hindsight, without a loop.
 
-    bytes over X   the verified stream's over those of X at the same retention; > where X reaches it at no QP of the table
-    time           of the encode, over that of a plain encode of the clip at QP 37 with an intra picture every 32 frames,
-                   in the same run
+    bytes over X   the verified stream's over those of X at the same retention; > where X reaches it at no QP
+    time           of the encode, over that of a plain encode of the clip at QP 37 with an intra picture every 32
+                   frames, in the same run
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, obje
         started = monotonic()
         encode(EncodeOptions(input=str(clip), out=str(out), verify=True, detector=specs[0], **more))  # type: ignore[arg-type]
         seconds = monotonic() - started
-        sidecar = Sidecar.from_json(sidecar_path(out).read_text())
+        sidecar = Sidecar.read(sidecar_path(out))
         data = out.read_bytes()
     shown = (Frame(n, each.rgb(), str(n)) for n, each in enumerate(restored(data, sidecar)))
     found = look({name: load_detector(spec) for name, spec in zip(names, specs, strict=True)}, shown)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from vcmpipe.coding import cutting
@@ -74,3 +75,40 @@ def test_seeking(make_video: MakeVideo) -> None:
 def test_what_waits_on_the_disk_is_bounded(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutting, "MAX_BYTES", 64 * 48 * 3 // 2 * 4)
     assert lengths(Cutting("random-access", 100, RATE), make_video(64, 48, 10)) == [4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("filled", "least", "expected"),
+    [
+        (range(0), 1.0, [40]),
+        (range(40), 1.0, [40]),
+        (range(15, 25), 1.0, [15, 10, 15]),
+        (range(9, 40), 1.0, [40]),
+        (range(10, 40), 1.0, [10, 30]),
+        (range(30), 1.0, [30, 10]),
+        (range(31), 1.0, [40]),
+        ([*range(10), *range(19, 40)], 1.0, [40]),
+        ([*range(10), *range(20, 40)], 1.0, [10, 10, 20]),
+        (range(15, 25), 0.0, [40]),
+        ([0, 11, 39], 1.0, [1, 10, 1, 27, 1]),
+    ],
+)
+def test_long_stretches_in_which_nothing_is_found_are_segments(
+    filled: Sequence[int], least: float, expected: list[int], make_video: MakeVideo
+) -> None:
+    frames = make_video(64, 48, 40)
+    how = Cutting("random-access", 10, RATE, scene_cuts=False)
+    pairs = [(frame, frame.index in filled) for frame in frames]
+    found = list(how.segments(pairs, lambda holds: not holds, least))
+    assert [len(segment) for segment, _ in found] == expected
+    assert [frame.index for segment, _ in found for frame in segment.frames] == list(range(40))
+    assert [holds for _, own in found for holds in own] == [holds for _, holds in pairs]
+    for segment, _ in found:
+        for frame in segment.frames:
+            assert np.array_equal(frame.planes.y, frames[frame.index].planes.y)
+
+
+def test_empty_stretches_have_a_greatest_length_too(make_video: MakeVideo) -> None:
+    pairs = [(frame, frame.index >= 30) for frame in make_video(64, 48, 40)]
+    how = Cutting("random-access", 2, RATE, scene_cuts=False)
+    assert [len(each) for each, _ in how.segments(pairs, lambda holds: not holds, 1.0)] == [20, 10, 10]

@@ -22,9 +22,10 @@ import numpy as np
 
 from vcmpipe.bench.cached import Prediction, cached_prediction
 from vcmpipe.bench.meter import Account, Found, Meter, metered_detector, metered_encoder
-from vcmpipe.coding.search import SearchRules, search_segment
+from vcmpipe.coding.search import Answers, SearchRules, search_segment, second_view
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.detection.views import viewed
 from vcmpipe.frames import scaled_size
 from vcmpipe.measurement import MeasuredPredictor
 from vcmpipe.process.content_cache import ContentCache
@@ -93,6 +94,7 @@ class SegmentBench:
         cache: Keeps what predictors answer.
         detections: Per frame all that the detector finds in the source.
         second: The second detector and what it finds in each frame, where there is one.
+        answers: Of the segments of a sequence: what searches of earlier ones chose.
 
     Attributes:
         meter: The accounts of the method that is at work.
@@ -110,8 +112,10 @@ class SegmentBench:
         *,
         detections: Sequence[sv.Detections] = (),
         second: tuple[Detector, Sequence[sv.Detections]] | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.segment = segment
+        self.answers = Answers() if answers is None else answers
         self.detections = tuple(detections)
         self.second = second
         self.reference = reference
@@ -364,14 +368,36 @@ VERIFIED = {
 }
 
 
-@_trait(viewers=("machine",), codes=("pictures",))
+@_trait(viewers=("machine",))
 def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The cheapest version found in which the detector finds every object again; see ``vcmpipe.coding.search``."""
+    """The cheapest version found in which the detector finds every object, or follows every track, again.
+
+    See ``vcmpipe.coding.search``. In sequences the mirrored view of the detector judges, too.
+    """
+    pipeline = bench.pipeline
+    if len(bench.segment) > 1:
+        return [searched_sequence(bench, "every track", SearchRules(), mirrored_judges(bench))]
     points = []
     for label, rules in VERIFIED.items():
-        pipeline = bench.pipeline
         one = Constraint.of(pipeline.detector, pipeline.task, bench.reference.detections, margin=rules.score_margin)
         with bench.meter.stage("search"):
             found = search_segment(pipeline, bench.segment, Constraints([one]), rules)
         points.append(Coded(label, found.coder, found.coded, found.trials))
     return points
+
+
+def mirrored_judges(bench: SegmentBench) -> list[Constraint]:
+    """The judges of a sequence: the detector, and its mirrored view."""
+    pipeline = bench.pipeline
+    first = Constraint.of(pipeline.detector, pipeline.task, bench.detections)
+    with bench.meter.stage("search"):
+        return [first, second_view(viewed(pipeline.detector, "flip"), pipeline.task, bench.segment)]
+
+
+def searched_sequence(bench: SegmentBench, label: str, rules: SearchRules, judges: Sequence[Constraint]) -> Coded:
+    """A segment of a sequence after its search, which begins with what an earlier segment chose at this point."""
+    mine = f"{label} by {', '.join(one.detector.name for one in judges)}"
+    with bench.answers.turn(bench.segment.index, mine) as turn, bench.meter.stage("search"):
+        found = search_segment(bench.pipeline, bench.segment, Constraints(judges), rules, start=turn.start)
+        turn.answer = found.choice
+    return Coded(label, found.coder, found.coded, found.trials)

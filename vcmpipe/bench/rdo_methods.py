@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from vcmpipe.bench.methods import Coded, SegmentBench, Sweep
+from vcmpipe.bench.methods import Coded, SegmentBench, Sweep, mirrored_judges, searched_sequence
 from vcmpipe.coding.open_loop import OpenLoop
 from vcmpipe.coding.search import SearchRules, search_segment
 from vcmpipe.tasks import Constraint, Constraints
 
 LAMBDAS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 """Bytes per unit of loss (see ``AccuracyLoss``)."""
+SEQUENCE_LAMBDAS = (200, 800, 3_200)
+"""The same for sequences, where losses add up over frames."""
 RDO_TRIALS = 8
 """Encodes that ``rdo`` tries for each point."""
 SECOND_WEIGHT = 0.5
@@ -30,6 +32,8 @@ def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 
 def rdo(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The scale and QP with the least bytes + lambda x loss of ``RDO_TRIALS`` versions that are coded and looked at."""
+    if len(bench.segment) > 1:
+        return _searched_sequence(bench, mirrored_judges(bench))
     return _searched(bench, [_judge(bench)])
 
 
@@ -38,7 +42,7 @@ def rdo_panel(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     assert bench.second is not None, "the method is left out without a second detector"
     second, found = bench.second
     other = Constraint.of(second, bench.pipeline.task_of(second), found, weight=SECOND_WEIGHT)
-    return _searched(bench, [_judge(bench), other])
+    return (_searched_sequence if len(bench.segment) > 1 else _searched)(bench, [_judge(bench), other])
 
 
 def _judge(bench: SegmentBench) -> Constraint:
@@ -56,6 +60,13 @@ def _searched(bench: SegmentBench, judges: list[Constraint]) -> list[Coded]:
     return points
 
 
-vars(rdo_panel).update(viewers=("machine",), codes=("pictures",), asks_second=True)
-vars(rdo).update(viewers=("machine",), codes=("pictures",))
+def _searched_sequence(bench: SegmentBench, judges: list[Constraint]) -> list[Coded]:
+    return [
+        searched_sequence(bench, f"lambda {lambda_}", SearchRules(keep=False, sequence_factor=float(lambda_)), judges)
+        for lambda_ in SEQUENCE_LAMBDAS
+    ]
+
+
+vars(rdo_panel).update(viewers=("machine",), asks_second=True)
+vars(rdo).update(viewers=("machine",))
 vars(rdo_open).update(viewers=("machine",), codes=("pictures",))

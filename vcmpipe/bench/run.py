@@ -232,8 +232,12 @@ def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftO
             part = replace(part, whole=WholeSequence(setting, segments, taken, sequence.cutting))
         else:
             found = detect_sources(*detectors, sequence.segments())
-        for each in found:
-            yield each if isinstance(each, LeftOut) else replace(each, part=part)
+        for number, each in enumerate(found):
+            if isinstance(each, LeftOut):
+                part.answers.skip(number)
+                yield each
+            else:
+                yield replace(each, part=part)
 
 
 def _run(
@@ -254,6 +258,10 @@ def _run(
                 return run_segment(setting, source)
         except DetectionError as error:
             return LeftOut(source.segment.name, str(error), len(source.segment))
+        finally:
+            if source.part is not None:
+                # Whether it came to its end or not, nobody has to wait for it.
+                source.part.answers.skip(source.segment.index)
 
     outcomes: list[SegmentOutcome] = []
     left_out: list[LeftOut] = []

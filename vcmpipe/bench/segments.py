@@ -18,6 +18,7 @@ from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import split_bits
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.pipeline import BATCH
+from vcmpipe.coding.search import Answers
 from vcmpipe.coding.segment import Segment
 
 if TYPE_CHECKING:
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """Where a segment belongs: the sequence's name, its frames per second, and all of it for whole methods."""
+    """Where a segment belongs: a sequence.
+
+    Attributes:
+        sequence: Its name.
+        rate: Its frames per second.
+        whole: All of it, for whole methods.
+        answers: What searches of its segments chose.
+    """
 
     sequence: str
     rate: Fraction
     whole: WholeSequence | None = None
+    answers: Answers = field(default_factory=Answers)
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,10 @@ def run_segment(setting: Setting, source: SourceSegment) -> SegmentOutcome:
     segment, pipeline = source.segment, setting.pipeline
     reference = pipeline.task.reference(source.found)
     second = (setting.panel.second, source.further[0]) if setting.panel.second is not None else None
-    bench = SegmentBench(pipeline, segment, reference, setting.cache, detections=source.found, second=second)
+    answers = source.part.answers if source.part else None
+    bench = SegmentBench(
+        pipeline, segment, reference, setting.cache, detections=source.found, second=second, answers=answers
+    )
     cells: dict[Point, Cell] = {}
     versions: dict[Point, Version] = {}
     accounts: dict[str, dict[Stage, Account]] = {}

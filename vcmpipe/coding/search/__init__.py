@@ -7,7 +7,9 @@ many frames are the business of ``sequence_search``, which begins with the ``ans
 ``segment_search`` and ``closed_loop`` are the way in.
 """
 
+from vcmpipe.coding.search.answers import Answers
+from vcmpipe.coding.search.judges import second_view
 from vcmpipe.coding.search.searched import SCALES, TRIALS, Searched, SearchRules
 from vcmpipe.coding.search.segment_search import search_segment
 
-__all__ = ["SCALES", "TRIALS", "SearchRules", "Searched", "search_segment"]
+__all__ = ["SCALES", "TRIALS", "Answers", "SearchRules", "Searched", "search_segment", "second_view"]

@@ -37,23 +37,34 @@ class Turn:
 class Answers:
     """The answers of one run, by the index of the segment; segments may be searched by several threads, in order."""
 
-    _known: dict[int, Choice | None] = field(default_factory=dict)
+    _known: dict[tuple[str, int], Choice | None] = field(default_factory=dict)
+    _skipped: set[int] = field(default_factory=set)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def turn(self, index: int) -> Iterator[Turn]:
+    def turn(self, index: int, label: str = "") -> Iterator[Turn]:
         """The turn of a segment; waits until the answer that it begins with is there.
 
         A segment that has none (nothing was to be kept, or it failed) hands on the one that it began with.
+
+        Args:
+            index: The segment's place in the run.
+            label: Of several searches of each segment, which one.
         """
-        turn = Turn()
+        turn, before = Turn(), (label, index - LAG)
         with self._changed:
-            while index >= LAG and index - LAG not in self._known:
+            while before[1] >= 0 and before not in self._known and before[1] not in self._skipped:
                 self._changed.wait()
-            turn.start = self._known.get(index - LAG)
+            turn.start = self._known.get(before)
         try:
             yield turn
         finally:
             with self._changed:
-                self._known[index] = turn.answer or turn.start
+                self._known[label, index] = turn.answer or turn.start
                 self._changed.notify_all()
+
+    def skip(self, index: int) -> None:
+        """A segment takes no part (any more): nobody has to wait for it."""
+        with self._changed:
+            self._skipped.add(index)
+            self._changed.notify_all()

@@ -11,6 +11,7 @@ import numpy as np
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, required_conformance
 from vcmpipe.coding.records import object_records, segment_record, track_records
 from vcmpipe.coding.search.answers import Answers, Choice
+from vcmpipe.coding.search.judges import SECOND_VIEW, second_view
 from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.search.searched import (
     SEQUENCE_LAMBDA,
@@ -27,17 +28,12 @@ from vcmpipe.detection.naming import detect_named
 from vcmpipe.detection.views import viewed
 from vcmpipe.errors import VcmError
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, TrackRecord, VerificationRecord
-from vcmpipe.tasks import Constraint, Constraints, Task, TrackingTask
+from vcmpipe.tasks import Constraint, Constraints, TrackingTask
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
-
-
-# The view of the first detector that judges video, too, where no other detector does; what its loss counts; and which
-# frames it looks at.
-_SECOND, _SECOND_WEIGHT, _SECOND_STRIDE = "flip", 0.5, 2
 
 
 def rules_of(options: EncodeOptions) -> SearchRules:
@@ -56,16 +52,6 @@ def rules_of(options: EncodeOptions) -> SearchRules:
         sequence_trials=SEQUENCE_TRIALS if options.max_trials is None else (options.max_trials,) * 2,
         sequence_factor=SEQUENCE_LAMBDA if options.lambda_ is None else options.lambda_,
     )
-
-
-def second_view(mirrored: Detector, task: Task, segment: Segment) -> Constraint:
-    """The second judge of a sequence where no other detector is: the first one, looking at mirrored frames.
-
-    What it misses counts, and is not promised to be kept.
-    """
-    frames = [segment.frames[place] for place in range(0, len(segment), _SECOND_STRIDE)]
-    found = detect_named(mirrored, frames)
-    return Constraint.of(mirrored, task, found, weight=_SECOND_WEIGHT, binding=False, stride=_SECOND_STRIDE)
 
 
 def load_further(options: EncodeOptions, pipeline: Pipeline) -> list[Detector]:
@@ -100,7 +86,7 @@ class ClosedLoop:
         self._on_trial = on_trial
         self._memories = memories
         self._answers = Answers()
-        self._mirrored = None if self.further else viewed(pipeline.detector, _SECOND)
+        self._mirrored = None if self.further else viewed(pipeline.detector, SECOND_VIEW)
         self._trials = 0
         self._lock = threading.Lock()
 
