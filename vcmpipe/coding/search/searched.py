@@ -22,7 +22,7 @@ SEQUENCE_SCALES = (1.0, 0.7, 0.5)
 """What is tried in segments of many frames."""
 SEQUENCE_TRIALS = (5, 6)
 """Most encodes there: where an earlier segment's answer is known, and where none is."""
-SEQUENCE_LAMBDA = 1600.0
+SEQUENCE_LAMBDA = 3200.0
 """Bytes there for each unit of loss, which adds up over frames (``benchmarks/video_loop.py``)."""
 
 

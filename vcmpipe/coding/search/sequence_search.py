@@ -32,15 +32,15 @@ from vcmpipe.tasks import Constraints, TrackingTask
 if TYPE_CHECKING:
     import supervision as sv
 
-_START = Choice(0.7, 38)
+_START = Choice(0.7, 36)
 # Steps along the QP: outwards, and the least that is worth an encode.
-_STEP, _LEAST = 6, 3
+_STEP, _LEAST = 4, 4
 # QPs that take about as many bits at half the width and height lie so far below.
 _OCTAVE = 7.0
-# Below the first QP the bits of anything are too many, above the last nothing is kept.
-_QPS = (22, 54)
+# Below the first QP a track costs more than it is worth, above the last nothing is kept.
+_QPS = (26, 54)
 # The step to a finer QP that may save a track, and how many of the last trials are for coarser ones all the same.
-_FINER, _COARSER = 6, 1
+_FINER, _COARSER = 4, 1
 
 Cost = tuple[int, float]
 
