@@ -8,7 +8,8 @@ off the upper envelope of its points, log-linear between two of them; the table 
 ``default``, ``intra`` and those of fixed segments (``10s``, ``scene``, with or without a scale). ``best fixed`` is the
 envelope of all of the latter: the best choice for the clip by hindsight, without a loop.
 
-    bytes over X   the verified stream's over those of X at the same retention; > where X reaches it at no QP
+    bytes over X   the verified stream's over those of X at the same retention; <= where X reaches it at no QP, and its
+                   bytes are those of its best point
     time           of the encode, over that of a plain encode of the clip at QP 37 with an intra picture every 32
                    frames, in the same run
 """
@@ -51,7 +52,8 @@ class Row:
         clip: Its name.
         bytes: Of the verified stream.
         retention: By detector the share of its tracks' instances that is found again.
-        ratios: By anchor and detector the bytes over the anchor's at equal retention; infinite where it reaches it not.
+        ratios: By anchor and detector the bytes over the anchor's at equal retention.
+        bounds: Whether the anchor does not reach it, so that this is an upper bound.
         tracks: Tracks of all segments, those that are kept, and those that no version tried keeps.
         idf1: Against the first detector's tracks in the source.
         false: Instances of false tracks, and those of the finest plain version in the table.
@@ -64,6 +66,7 @@ class Row:
     bytes: int
     retention: dict[str, float]
     ratios: dict[str, dict[str, float]]
+    bounds: dict[str, dict[str, bool]]
     tracks: tuple[int, int, int]
     idf1: float
     false: tuple[int, int]
@@ -82,11 +85,16 @@ def envelope(points: Points) -> Points:
     return kept
 
 
+def reaches(points: Points, quality: float) -> bool:
+    """Whether a way reaches a quality."""
+    return quality <= max(quality for _, quality in points)
+
+
 def bytes_at(points: Points, quality: float) -> float:
-    """What a way takes to reach a quality; infinite where it never does, its least bytes where it always does."""
+    """What a way takes to reach a quality; its best point's bytes where it never does, else at least its fewest."""
     upper = envelope(points)
-    if not upper or quality > upper[-1][1]:
-        return float("inf")
+    if quality > upper[-1][1]:
+        return float(upper[-1][0])
     for (low, least), (high, most) in pairwise(upper):
         if least <= quality <= most:
             share = (quality - least) / (most - least)
@@ -128,11 +136,13 @@ def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, obje
     mine = Version(np.array([8 * len(data)]), np.zeros(1, np.int64), seconds, found)
     kept = {name: retention(source, mine, name) for name in names}
     ratios: dict[str, dict[str, float]] = {}
+    bounds: dict[str, dict[str, bool]] = {}
     for anchor, starts in ANCHORS.items():
         ways = [version for name, version in table.items() if name.startswith(starts)]
         for name in names:
             points = [(each.bytes, retention(source, each, name)) for each in ways]
             ratios.setdefault(anchor, {})[name] = len(data) / bytes_at(points, kept[name])
+            bounds.setdefault(anchor, {})[name] = not reaches(points, kept[name])
     searched = [each.verification for each in sidecar.segments if each.verification and each.verification.tracks]
     tracks = [track for each in searched for track in each.tracks]
     finest = min((each for name, each in table.items() if name.startswith("ra32_1_")), key=lambda each: -each.bytes)
@@ -145,6 +155,7 @@ def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, obje
         len(data),
         kept,
         ratios,
+        bounds,
         (len(tracks), sum(each.kept for each in tracks), sum(not each.recoverable for each in tracks)),
         accuracy.idf1 or float("nan"),
         (false[0], false[1]),
@@ -164,13 +175,10 @@ def show(rows: Sequence[Row], names: Sequence[str]) -> None:
     for row in rows:
         total, kept, beyond = row.tracks
         cells = [row.clip, f"{row.bytes:,}", *(f"{row.retention[name]:.3f}" for name in names)]
-        cells += [f"{row.ratios[a][n]:.3f}" if row.ratios[a][n] else ">" for a, n in ways]
+        cells += [f"{'<= ' if row.bounds[a][n] else ''}{row.ratios[a][n]:.3f}" for a, n in ways]
         cells += [f"{kept}/{total} ({beyond} by none)", f"{row.idf1:.3f}", f"{row.false[0]} ({row.false[1]})"]
         print("| " + " | ".join([*cells, f"{row.trials:.1f}", f"{row.seconds / row.plain:.1f}"]) + " |")
-    means = []
-    for anchor, name in ways:
-        values = [row.ratios[anchor][name] for row in rows if row.ratios[anchor][name] > 0]
-        means.append(f"{np.exp(np.mean(np.log(values))):.3f} of {len(values)}" if values else ">")
+    means = [f"{np.exp(np.mean([np.log(row.ratios[a][n]) for row in rows])):.3f}" for a, n in ways]
     print("| " + " | ".join(["geometric mean", "", *("" for _ in names), *means, "", "", "", "", ""]) + " |")
 
 

@@ -168,17 +168,22 @@ class TrackingTask:
             lost += int(share < self.limits.share or _longest(missed) > self.limits.gap)
         return lost
 
+    def least_loss(self, reference: Reference, found: Sequence[sv.Detections]) -> float:
+        """What a version loses at the least, by what the detector finds in its first frames; see ``loss``."""
+        shares, lost = self.accuracy_loss, 0.0
+        for own, new in zip(reference.detections, found, strict=False):
+            kept, _ = shares.kept(own, new)
+            lost += float((shares.weights(own) * (1.0 - kept)).sum())
+        return lost
+
     def loss(self, source: Sequence[sv.Detections], detections: Sequence[sv.Detections]) -> float:
         """See ``Task.loss``: of the tracks' instances, and of new tracks where the source has nothing of the kind.
 
         An instance loses as ``AccuracyLoss`` has it; one of a new false track counts as a false alarm of its score.
         """
-        reference = self.reference(source)
-        shares = self.accuracy_loss
-        lost = 0.0
-        for own, new in zip(reference.detections, detections, strict=True):
-            kept, _ = shares.kept(own, new)
-            lost += float((shares.weights(own) * (1.0 - kept)).sum())
+        if len(source) != len(detections):
+            raise ValueError(f"{len(detections)} frames of detections for {len(source)} of the source")
+        shares, lost = self.accuracy_loss, self.least_loss(self.reference(source), detections)
         for own in self.false_instances(source, detections):
             lost += shares.false_alarm * float(shares.weights(own).sum())
         return lost

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 SECOND_VIEW = "flip"
 """The view of the first detector that judges, too."""
-# What its loss counts beside the first one's, and which frames it looks at: every second one.
-_WEIGHT, _STRIDE = 0.5, 2
+# What its loss counts beside the first one's, and which frames it looks at: every third one.
+_WEIGHT, _STRIDE = 0.5, 3
 
 
 def second_view(mirrored: Detector, task: Task, segment: Segment) -> Constraint:

@@ -186,26 +186,29 @@ class SequenceSearch:
             return self.tried[choice]
 
         def hopeless(found: Sequence[sv.Detections]) -> bool:
-            return best is not None and self.keep and self._lost_so_far(found) > least
+            """Whether a version cannot be the best any more, whatever the frames show that were not looked at."""
+            if best is None or not isinstance(first.task, TrackingTask):
+                return False
+            lost = first.task.lost_for_certain(first.reference, found) if self.keep else 0
+            if lost != least or self.objective != "accuracy":
+                return lost > least
+            certain = first.weight * first.task.least_loss(first.reference, found)
+            return coded.bits + self.factor * certain >= bound
 
+        first = self.constraints.each[0]
         seen = look_through(coder, coded, self.constraints, hopeless)
         self.clock.detecting += time.perf_counter() - middle
         for place, psnr in enumerate(seen.psnr_y):
             check_fidelity(psnr, (_qp_of(coded, place),))
         if not seen.whole:
-            self.tried[choice] = Trial(coder, coded, seen.psnr_y, self._lost_so_far(seen.found[0]))
+            assert isinstance(first.task, TrackingTask)
+            lost = first.task.lost_for_certain(first.reference, seen.found[0])
+            self.tried[choice] = Trial(coder, coded, seen.psnr_y, lost)
             return self.tried[choice]
         judgement = self.constraints.judged(seen.found)
         lost = self.constraints.lost(judgement.comparison)
         self.tried[choice] = Trial(coder, coded, seen.psnr_y, lost, Judged(coded.bits, judgement))
         return self.tried[choice]
-
-    def _lost_so_far(self, found: Sequence[sv.Detections]) -> int:
-        """Tracks of the first detector that are lost, whatever the frames show that were not looked at."""
-        first = self.constraints.each[0]
-        if not isinstance(first.task, TrackingTask):
-            return 0
-        return first.task.lost_for_certain(first.reference, found)
 
 
 def _qp_of(coded: CodedSegment, place: int) -> int:
