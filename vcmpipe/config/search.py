@@ -11,6 +11,9 @@ from vcmpipe.errors import InputError
 DEFAULT_LAMBDA = 20_000.0
 """Bytes for each unit of loss, where neither ``--lambda`` nor ``--target`` says what accuracy is worth."""
 
+SEQUENCE_LAMBDA = 3_200.0
+"""The same in segments of video, where losses add up over frames (``benchmarks/video_loop.py``)."""
+
 MAX_LAMBDA = 1e9
 """Far beyond what any picture has bytes: nothing is lost for any saving."""
 
@@ -65,7 +68,9 @@ class SearchOptions(Options):
     """The closed loop, and what accuracy is worth."""
 
     verify: bool = option(
-        False, help="search for the cheapest version of every picture in which the detector finds every object again"
+        False,
+        help="search for the cheapest version of every picture in which the detector finds every object again, or of "
+        "every segment of a video in which every track is kept",
     )
     loop: Literal["open", "closed"] = option(
         "open", help="closed: code every picture in several versions, look at each, and take the best; open: predict"
@@ -78,20 +83,25 @@ class SearchOptions(Options):
         above=0,
         high=MAX_LAMBDA,
         metavar="BYTES",
-        help=f"what a unit of loss is worth, in bytes per picture; default: {DEFAULT_LAMBDA:,.0f} where it is weighed",
+        help=f"what a unit of loss is worth, in bytes per picture; default: {DEFAULT_LAMBDA:,.0f} where it is weighed, "
+        f"in video, where losses of frames add up, {SEQUENCE_LAMBDA:,.0f}",
     )
     target: str | None = option(
         None, help=f"what to reach, in several passes over the input: {_FORMS}", metavar="KIND=VALUE"
     )
     max_trials: int | None = option(
-        None, low=1, high=1000, help="encodes tried per picture at most; default: 20, or 8 where nothing has to be kept"
+        None,
+        low=1,
+        high=1000,
+        help="encodes tried per picture at most; default: 20, or 8 where nothing has to be kept; in video 6 per segment, "
+        "5 after the first two",
     )
-    scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="scales to try")
+    scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="scales to try; default for video: 1,0.7,0.5")
     verify_with: str | None = option(
         None,
         metavar="DETECTORS",
         help="further detectors that judge, too, comma-separated: as in --detector, or flip, shift, shrink or "
-        "flip-shrink, a view of the first one",
+        "flip-shrink, a view of the first one; default for video: flip, whose losses count and need not be kept",
     )
     verify_weights: str | None = option(
         None,

@@ -14,7 +14,6 @@ from vcmpipe.coding.search.answers import Answers, Choice
 from vcmpipe.coding.search.judges import SECOND_VIEW, second_view
 from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.search.searched import (
-    SEQUENCE_LAMBDA,
     SEQUENCE_SCALES,
     SEQUENCE_TRIALS,
     Searched,
@@ -23,6 +22,7 @@ from vcmpipe.coding.search.searched import (
 from vcmpipe.coding.search.segment_search import search_segment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import EncodeOptions, parse_scales
+from vcmpipe.config.search import SEQUENCE_LAMBDA
 from vcmpipe.detection.judges import load_judges
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.detection.views import viewed

@@ -13,6 +13,7 @@ from vcmpipe.coding.search.rdo import Objective
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import SearchOptions, parse_scales
+from vcmpipe.config.search import SEQUENCE_LAMBDA
 from vcmpipe.qpmap import QpMap
 from vcmpipe.tasks import Judgement
 
@@ -22,8 +23,6 @@ SEQUENCE_SCALES = (1.0, 0.7, 0.5)
 """What is tried in segments of many frames."""
 SEQUENCE_TRIALS = (5, 6)
 """Most encodes there: where an earlier segment's answer is known, and where none is."""
-SEQUENCE_LAMBDA = 3200.0
-"""Bytes there for each unit of loss, which adds up over frames (``benchmarks/video_loop.py``)."""
 
 
 @dataclass(frozen=True)
