@@ -73,7 +73,8 @@ def test_bench_video_runs_on_a_folder_of_clips(tmp_path: Path) -> None:
     assert main([*words, "--scales", "0.5", "--predictor", "constant:36", "--resamples", "10"]) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert [each["name"] for each in result["sequences"]] == ["walk.y4m"]
-    assert result["anchors"] == ["plain-whole", "plain-scene"]
+    assert result["anchors"] == ["plain-whole", "plain-default-whole"]
+    assert {"rdo", "verified"} <= {each["method"] for each in result["points"]}
 
 
 def test_dt_jrd_is_as_published() -> None:

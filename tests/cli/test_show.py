@@ -149,7 +149,7 @@ def test_a_sequence_has_seconds_and_a_bit_rate(printed, picture) -> None:
     show_encode.encoded(sidecar, Path("out.bin"), {"read": 0.01, "encode": 12.34})
     lines = printed()
     row = next(line for line in lines if line.startswith("clip"))
-    assert row.split() == ["clip.mp4#0", "20", "2.00", "30", "2,000", "8.0", "kbit/s", "38.46", "20/20"]
+    assert row.split() == ["clip.mp4#0", "20", "2.00", "64x64", "30", "2,000", "8.0", "kbit/s", "38.46", "20/20"]
     text = "\n".join(lines)
     assert "2,000 bytes, 8.0 kbit/s, 100 per frame" in text and "encode 12.3 (some" in text and "read" not in text
 

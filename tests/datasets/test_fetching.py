@@ -33,8 +33,9 @@ class Patient(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server with one file, ``clip.mp4``."""
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server with one file, ``clip.mp4``; no proxy stands between."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "clip.mp4").write_bytes(DATA)
     served = Patient(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path / "served")))

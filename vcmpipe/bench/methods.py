@@ -375,7 +375,7 @@ def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     See ``vcmpipe.coding.search``. In sequences the mirrored view of the detector judges, too.
     """
     pipeline = bench.pipeline
-    if len(bench.segment) > 1:
+    if bench.segment.is_sequence:
         return [searched_sequence(bench, "every track", SearchRules(), mirrored_judges(bench))]
     points = []
     for label, rules in VERIFIED.items():

@@ -32,7 +32,7 @@ def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 
 def rdo(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The scale and QP with the least bytes + lambda x loss of ``RDO_TRIALS`` versions that are coded and looked at."""
-    if len(bench.segment) > 1:
+    if bench.segment.is_sequence:
         return _searched_sequence(bench, mirrored_judges(bench))
     return _searched(bench, [_judge(bench)])
 
@@ -42,7 +42,7 @@ def rdo_panel(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     assert bench.second is not None, "the method is left out without a second detector"
     second, found = bench.second
     other = Constraint.of(second, bench.pipeline.task_of(second), found, weight=SECOND_WEIGHT)
-    return (_searched_sequence if len(bench.segment) > 1 else _searched)(bench, [_judge(bench), other])
+    return (_searched_sequence if bench.segment.is_sequence else _searched)(bench, [_judge(bench), other])
 
 
 def _judge(bench: SegmentBench) -> Constraint:

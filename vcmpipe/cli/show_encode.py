@@ -38,7 +38,7 @@ def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | N
         facts.append(("seconds", f"{', '.join(parts)} (some of it side by side)"))
     if sequences:
         titles = ("segment", "frames", "seconds", "size", "QP", "bytes", "bit rate", "PSNR-Y", "objects kept")
-        followed = any(segment.verification for segment in sidecar.segments)
+        followed = any(segment.verification and segment.structure != "intra" for segment in sidecar.segments)
         rows = [(*_segment_row(each), *([_tracks(each)] if followed else [])) for each in sidecar.segments]
         print_table(screen, (*titles, *(["tracks kept"] if followed else [])), rows, most=PICTURES)
         screen.print()
@@ -140,7 +140,7 @@ def _verified(sidecar: Sidecar) -> list[tuple[str, str]]:
         factor = sidecar.configuration.get("lambda_")
         return [] if factor is None else [("lambda", f"{factor:,.0f} bytes for each unit of loss that is expected")]
     facts = []
-    unit = "segment" if any(len(segment.frames) > 1 for segment in sidecar.segments) else "picture"
+    unit = "picture" if all(segment.structure == "intra" for segment in sidecar.segments) else "segment"
     if all(each.keeps_all for each in found):
         good = sum(each.verified for each in found)
         facts = [("verified", f"{good:,} of {count(len(found), unit)}")]
@@ -191,7 +191,7 @@ def unkept(sidecar: Sidecar) -> list[str]:
         found = segment.verification
         if found is None:
             continue
-        if len(segment.frames) > 1:
+        if segment.structure != "intra":
             lines += [_unkept_track(segment, each) for each in found.tracks if not each.kept]
             continue
         views = [(frame.source, "", frame.objects) for frame in segment.frames]

@@ -66,7 +66,9 @@ def operating_point(
         return OperatingPoint(margin, scale, None, "margins are calibrated on still pictures")
     if calibration is None:
         return OperatingPoint(margin, scale, None, f"the predictor {predictor.name} is not calibrated")
-    if unmet := calibration.unmet(asdict(options) | {"scale": scale}):
+    if unmet := calibration.unmet(
+        asdict(options) | {"scale": scale, "task": "detection" if options.task == "auto" else options.task}
+    ):
         counted = {name: calibration.conditions.get(name) for name in unmet}
         given = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in counted.items() if value is not None)
         absent = ", ".join(f"--{name}" for name, value in counted.items() if value is None)

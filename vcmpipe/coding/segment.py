@@ -69,6 +69,11 @@ class Segment:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its frames may refer to each other, as those of a video do, even if it is one frame alone."""
+        return self.structure != "intra"
+
     @cached_property
     def source(self) -> str:
         """What messages call it: its first frame's source, and its last one's number where there are several."""

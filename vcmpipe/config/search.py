@@ -93,8 +93,8 @@ class SearchOptions(Options):
         None,
         low=1,
         high=1000,
-        help="encodes tried per picture at most; default: 20, or 8 where nothing has to be kept; in video 6 per segment, "
-        "5 after the first two",
+        help="encodes tried per picture at most; default: 20, or 8 where nothing has to be kept; of a video per "
+        "segment: 6, after the first two 5",
     )
     scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="scales to try; default for video: 1,0.7,0.5")
     verify_with: str | None = option(

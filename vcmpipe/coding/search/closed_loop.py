@@ -96,7 +96,7 @@ class ClosedLoop:
         Raises:
             VcmError: With ``--strict``: an object cannot be kept.
         """
-        if len(segment) == 1:
+        if not segment.is_sequence:
             return self._segment(segment, detections)[0]
         with self._answers.turn(segment.index) as turn:
             coded, turn.answer = self._segment(segment, detections, turn.start)
@@ -110,7 +110,7 @@ class ClosedLoop:
             self._constraint(other, detect_named(other, segment.frames), weight)
             for other, weight in zip(self.further, self.weights, strict=True)
         ]
-        if len(segment) > 1 and self._mirrored is not None:
+        if segment.is_sequence and self._mirrored is not None:
             constraints.append(second_view(self._mirrored, pipeline.task, segment))
         return constraints
 
@@ -125,11 +125,11 @@ class ClosedLoop:
         )
         objects = _records(constraints, found)
         if self.options.strict:
-            refuse = _refuse_losses if len(segment) == 1 else _refuse_lost_tracks
+            refuse = _refuse_lost_tracks if segment.is_sequence else _refuse_losses
             refuse(segment, found, objects)
         count = len(constraints[0].reference)
         conformance = required_conformance(found.coder, found.coded, found.requested)
-        factor = self.rules.factor if len(segment) == 1 else self.rules.sequence_factor
+        factor = self.rules.sequence_factor if segment.is_sequence else self.rules.factor
         verification = VerificationRecord(
             verified=found.verified,
             scale=round(found.scale, 4),
@@ -143,7 +143,7 @@ class ClosedLoop:
                 if one.binding
             ],
             keeps_all=self.rules.keep,
-            objective="objects" if factor is None else self.rules.weighs(len(segment)),
+            objective="objects" if factor is None else self.rules.weighs(segment.is_sequence),
             factor=factor,
             loss=round(found.judgement.loss, 6),
             at_stake=round(Constraints(constraints).at_stake, 6),

@@ -57,9 +57,9 @@ class SearchRules:
     sequence_trials: tuple[int, int] = SEQUENCE_TRIALS
     sequence_factor: float = SEQUENCE_LAMBDA
 
-    def weighs(self, frames: int) -> Objective:
-        """What the loss counts in a segment of so many frames: where all tracks are kept, bits decide with accuracy."""
-        return "accuracy" if self.keep and frames > 1 else self.objective
+    def weighs(self, sequence: bool) -> Objective:
+        """What the loss counts in a picture, or in a sequence: where all tracks are kept, bits decide with accuracy."""
+        return "accuracy" if self.keep and sequence else self.objective
 
 
 @dataclass(frozen=True, eq=False)

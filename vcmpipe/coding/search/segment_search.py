@@ -60,7 +60,7 @@ def search_segment(
         VcmError: No version could be coded.
     """
     shown = segment
-    if len(segment) > 1 and (rules.blur or rules.qp_margin):
+    if segment.is_sequence and (rules.blur or rules.qp_margin):
         name = "--background-blur" if rules.blur else "--qp-margin"
         raise InputError(f"{name} works on pictures, one by one: leave it out for a video, or add --structure intra")
     if rules.blur:
@@ -77,7 +77,7 @@ def search_segment(
     something = len(constraints) if rules.factor is None else constraints.at_stake > 0
     if not something:
         return _empty(pipeline, constraints, coder_at(min(rules.scales, default=1.0)))
-    if len(segment) > 1:
+    if segment.is_sequence:
         return search_sequence(constraints, coder_at, rules, start=start, memory=memory, on_trial=on_trial)
     memory = Memory() if memory is None else memory
     if not rules.keep or not len(constraints):

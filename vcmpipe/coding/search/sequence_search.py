@@ -240,7 +240,7 @@ def search_sequence(
         VcmError: No version could be coded.
     """
     memory = Memory() if memory is None else memory
-    factor, objective = 8 * rules.sequence_factor, rules.weighs(2)
+    factor, objective = 8 * rules.sequence_factor, rules.weighs(sequence=True)
     search = SequenceSearch(
         constraints,
         coder_at,
