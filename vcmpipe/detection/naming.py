@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 
+# Frames that a detector is given at once: those of a long segment wait on the disk, and stay there until then.
+_AT_ONCE = 16
+
+
 def detect_named(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detections]:
-    """What a detector finds in each frame.
+    """What a detector finds in each frame; of many it is given some at a time.
 
     Raises:
         VcmError: It failed; the message names the picture and the detector. An error of a kind of its own stays one.
     """
+    if len(frames) <= _AT_ONCE:
+        return _detect(detector, frames)
+    starts = range(0, len(frames), _AT_ONCE)
+    return [found for start in starts for found in _detect(detector, frames[start : start + _AT_ONCE])]
+
+
+def _detect(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detections]:
     try:
         found = detector.detect(frames)
     except MemoryError:
@@ -28,7 +39,7 @@ def detect_named(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detecti
     except Exception as error:
         if len(frames) > 1:
             # One of them is to blame: one at a time shows which.
-            return [detect_named(detector, [frame])[0] for frame in frames]
+            return [_detect(detector, [frame])[0] for frame in frames]
         kind = type(error) if isinstance(error, VcmError) else VcmError
         raise kind(
             f"{frames[0].source}: detector {detector.name} failed on this picture ({reason(error)}): take the picture "

@@ -27,3 +27,17 @@ class OnDemand(Sequence[T]):
     def __getitem__(self, place: int | slice) -> T | Sequence[T]:
         places = range(len(self))[place]
         return self.item(places) if isinstance(places, int) else [self.item(each) for each in places]
+
+
+class Strided(OnDemand[T]):
+    """Every ``stride``-th item of a sequence, the first one first."""
+
+    def __init__(self, items: Sequence[T], stride: int) -> None:
+        self._items, self._places = items, range(0, len(items), stride)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def item(self, place: int) -> T:
+        """The item at a place."""
+        return self._items[self._places[place]]

@@ -21,6 +21,7 @@ from vcmpipe.config import DecodeOptions
 from vcmpipe.datasets.drawn_video import RATE, SIZE, drawn_frames
 from vcmpipe.detection import load_detector
 from vcmpipe.frames import ColourSpec, Y4mWriter, open_source, rgb_to_yuv
+from vcmpipe.frames.on_demand import Strided
 from vcmpipe.tasks import TrackingTask
 
 
@@ -209,3 +210,34 @@ def test_what_works_on_pictures_alone_is_refused(
     words = ["encode", "--input", str(clip), "--out", str(tmp_path / "x.266"), "--verify", option, "2", *WORDS]
     assert main([*words, "--limit", "12"]) == 2
     assert f"{option} works on pictures" in capsys.readouterr().err
+
+
+def test_segments_of_one_frame_are_sequences_too(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "short.266"
+    words = ["encode", "--input", str(clip), "--out", str(out), "--verify", "--segment", "0.1", "--limit", "5"]
+    assert main([*words, *WORDS, "--max-trials", "2"]) == 0
+    segments = json.loads(out.with_suffix(".json").read_text())["segments"]
+    assert [len(segment["frames"]) for segment in segments] == [1] * 5
+    assert all(segment["verification"]["trials"] <= 2 for segment in segments)
+
+
+def test_a_further_detector_has_tracks_of_its_own(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two.266"
+    words = ["encode", "--input", str(clip), "--out", str(out), "--verify", "--verify-with", "shrink", "--limit", "10"]
+    assert main([*words, *WORDS]) == 0
+    (segment,) = json.loads(out.with_suffix(".json").read_text())["segments"]
+    (further,) = segment["verification"]["further"]
+    assert further["objects"] and all(thing["track"] is not None for thing in further["objects"])
+
+
+def test_a_target_is_reached_over_segments(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "target.266"
+    words = ["encode", "--input", str(clip), "--out", str(out), "--loop", "closed", "--target", "retention=0.9"]
+    assert main([*words, *WORDS, "--limit", "12"]) == 0
+    target = json.loads(out.with_suffix(".json").read_text())["target"]
+    assert target["kind"] == "retention" and target["met"] == (target["reached"] >= 0.9)
+
+
+def test_strided_frames_are_those_that_a_slice_has() -> None:
+    for count, stride in [(0, 2), (1, 3), (7, 3), (9, 3)]:
+        assert list(Strided(list(range(count)), stride)) == list(range(count))[::stride]

@@ -125,8 +125,10 @@ class ClosedLoop:
         )
         objects = _records(constraints, found)
         if self.options.strict:
-            refuse = _refuse_lost_tracks if segment.is_sequence else _refuse_losses
-            refuse(segment, found, objects)
+            if segment.is_sequence:
+                _refuse_lost_tracks(segment, found, constraints)
+            else:
+                _refuse_losses(segment, found, objects)
         count = len(constraints[0].reference)
         conformance = required_conformance(found.coder, found.coded, found.requested)
         factor = self.rules.sequence_factor if segment.is_sequence else self.rules.factor
@@ -198,17 +200,24 @@ def _tracks(first: Constraint, found: Searched) -> list[TrackRecord]:
     return track_records(first.detector, outcomes, set(first.reference.tracks[~found.recoverable[:count]].tolist()))
 
 
-def _refuse_lost_tracks(segment: Segment, found: Searched, objects: Sequence[Sequence[Sequence[ObjectRecord]]]) -> None:
-    promised = iter(found.promised.tolist())
-    held = [(record, next(promised)) for detector in objects for frame in detector for record in frame]
-    lost = {(record.class_name, record.track): record for record, kept in held if not kept}
+def _refuse_lost_tracks(segment: Segment, found: Searched, constraints: Sequence[Constraint]) -> None:
+    lost: list[str] = []
+    first = 0
+    for one in constraints:
+        part = slice(first, first + len(one.reference))
+        first = part.stop
+        if one.binding:
+            classes = np.concatenate([np.asarray(own.class_id, np.int64) for own in one.reference.detections])
+            gone = ~found.promised[part]
+            for track, place in zip(*np.unique(one.reference.tracks[gone], return_index=True), strict=True):
+                number = int(classes[gone][place])
+                lost.append(f"track {track}, {one.detector.classes.get(number, number)}")
     if lost:
-        first, *others = lost.values()
-        more = f" (and {len(others)} more tracks of this segment)" if others else ""
+        more = f" (and {len(lost) - 1} more tracks of this segment)" if lost[1:] else ""
         raise VcmError(
-            f"{segment.source}: track {first.track}, {first.class_name}, is lost in the best of {found.trials} "
-            f"versions tried{more}; with --strict nothing is written: leave --strict out, or that object by --score, "
-            "or take a lower --track-share or a larger --track-gap"
+            f"{segment.source}: {lost[0]}, is lost in the best of {found.trials} versions tried{more}; with --strict "
+            "nothing is written: leave --strict out, or that object by --score, or take a lower --track-share or a "
+            "larger --track-gap"
         )
 
 

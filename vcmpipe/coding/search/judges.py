@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vcmpipe.coding.segment import Segment
 from vcmpipe.detection.naming import detect_named
+from vcmpipe.frames.on_demand import Strided
 from vcmpipe.tasks import Constraint, Task
 
 if TYPE_CHECKING:
@@ -22,6 +23,5 @@ def second_view(mirrored: Detector, task: Task, segment: Segment) -> Constraint:
 
     What it misses counts, and is not promised to be kept.
     """
-    frames = [segment.frames[place] for place in range(0, len(segment), _STRIDE)]
-    found = detect_named(mirrored, frames)
+    found = detect_named(mirrored, Strided(segment.frames, _STRIDE))
     return Constraint.of(mirrored, task, found, weight=_WEIGHT, binding=False, stride=_STRIDE)
