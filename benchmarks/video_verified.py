@@ -189,10 +189,11 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--detectors", nargs="+", required=True)
     parser.add_argument("--with", dest="judges", help="further judges, as in --verify-with")
+    parser.add_argument("--promise", choices=["all", "first"], default="all")
     parser.add_argument("--split-empty", type=float)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    more: dict[str, object] = {} if args.judges is None else {"verify_with": args.judges}
+    more: dict[str, object] = {} if args.judges is None else {"verify_with": args.judges, "promise": args.promise}
     if args.split_empty is not None:
         more["split_empty"] = args.split_empty
     rows = []

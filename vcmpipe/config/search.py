@@ -108,6 +108,11 @@ class SearchOptions(Options):
         metavar="WEIGHTS",
         help=f"what the loss of each counts beside the first; default: {_FURTHER_WEIGHT:g} each",
     )
+    promise: Literal["all", "first"] = option(
+        "all",
+        help="video: whose tracks have to be kept, those of all detectors that --verify-with names, or of the first one "
+        "alone, what the others lose being weighed",
+    )
     qp_margin: int = option(
         0, low=0, high=32, help="QP steps below a version that kept everything, where everything has to be kept again"
     )
@@ -194,7 +199,15 @@ class SearchOptions(Options):
             raise InputError("--lambda weighs a loss against bits: add --objective accuracy or --loop closed")
         if self.verify_weights is not None:
             self.weights_of(len(self.judges))
-        for name in ("max_trials", "verify_with", "verify_weights", "background_blur", "split_empty", "strict"):
+        for name in (
+            "max_trials",
+            "verify_with",
+            "verify_weights",
+            "background_blur",
+            "split_empty",
+            "promise",
+            "strict",
+        ):
             if not self.closed and getattr(self, name) != getattr(SearchOptions, name):
                 raise InputError(f"{flag_of(name)} needs --verify or --loop closed")
         if not (self.closed or self.weighed) and self.scales != SearchOptions.scales:

@@ -230,6 +230,18 @@ def test_a_further_detector_has_tracks_of_its_own(clip: Path, tmp_path: Path) ->
     assert further["objects"] and all(thing["track"] is not None for thing in further["objects"])
 
 
+def test_what_a_detector_loses_can_be_weighed_without_a_promise(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["encode", "--input", str(clip), "--verify", "--verify-with", "shrink", "--promise", "first", *WORDS]
+    out = tmp_path / "two.266"
+    assert main([*words, "--out", str(out), "--limit", "10"]) == 0
+    (segment,) = json.loads(out.with_suffix(".json").read_text())["segments"]
+    assert segment["verification"]["further"][0]["objects"]
+    assert main([*words, "--out", str(tmp_path / "x.266"), "--limit", "1", "--structure", "intra"]) == 2
+    assert "--promise first is for video" in capsys.readouterr().err
+
+
 def test_a_target_is_reached_over_segments(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "target.266"
     words = ["encode", "--input", str(clip), "--out", str(out), "--loop", "closed", "--target", "retention=0.9"]

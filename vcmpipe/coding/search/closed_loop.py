@@ -26,7 +26,7 @@ from vcmpipe.config.search import SEQUENCE_LAMBDA
 from vcmpipe.detection.judges import load_judges
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.detection.views import viewed
-from vcmpipe.errors import VcmError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, TrackRecord, VerificationRecord
 from vcmpipe.tasks import Constraint, Constraints, TrackingTask
 
@@ -97,6 +97,8 @@ class ClosedLoop:
             VcmError: With ``--strict``: an object cannot be kept.
         """
         if not segment.is_sequence:
+            if self.options.promise != "all":
+                raise InputError("--promise first is for video: of pictures, leave it out")
             return self._segment(segment, detections)[0]
         with self._answers.turn(segment.index) as turn:
             coded, turn.answer = self._segment(segment, detections, turn.start)
@@ -107,7 +109,7 @@ class ClosedLoop:
         pipeline = self.pipeline
         constraints = [self._constraint(pipeline.detector, detections, 1.0)]
         constraints += [
-            self._constraint(other, detect_named(other, segment.frames), weight)
+            self._constraint(other, detect_named(other, segment.frames), weight, binding=self.options.promise == "all")
             for other, weight in zip(self.further, self.weights, strict=True)
         ]
         if segment.is_sequence and self._mirrored is not None:
@@ -142,7 +144,7 @@ class ClosedLoop:
             further=[
                 SecondRecord(one.detector.name, one.detector.digest, [record for frame in own for record in frame])
                 for one, own in zip(constraints[1:], objects[1:], strict=True)
-                if one.binding
+                if one.detector is not self._mirrored
             ],
             keeps_all=self.rules.keep,
             objective="objects" if factor is None else self.rules.weighs(segment.is_sequence),
@@ -164,9 +166,11 @@ class ClosedLoop:
         coded = EncodedSegment(found.coded, record, found.requested, segment, tuple(detections), again)
         return coded, found.choice
 
-    def _constraint(self, detector: Detector, detections: Sequence[sv.Detections], weight: float) -> Constraint:
+    def _constraint(
+        self, detector: Detector, detections: Sequence[sv.Detections], weight: float, *, binding: bool = True
+    ) -> Constraint:
         task, margin = self.pipeline.task_of(detector), self.rules.score_margin
-        return Constraint.of(detector, task, detections, margin=margin, weight=weight)
+        return Constraint.of(detector, task, detections, margin=margin, weight=weight, binding=binding)
 
     def _tried(self) -> None:
         with self._lock:
