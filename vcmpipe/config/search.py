@@ -110,8 +110,8 @@ class SearchOptions(Options):
     )
     promise: Literal["all", "first"] = option(
         "all",
-        help="video: whose tracks have to be kept, those of all detectors that --verify-with names, or of the first one "
-        "alone, what the others lose being weighed",
+        help="video: whose tracks have to be kept, those of all detectors that --verify-with names, or of the first "
+        "one alone, what the others lose being weighed",
     )
     qp_margin: int = option(
         0, low=0, high=32, help="QP steps below a version that kept everything, where everything has to be kept again"

@@ -26,7 +26,6 @@ from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders.base import TooDenseError
 from vcmpipe.errors import VcmError
 from vcmpipe.qpmap import QpMap
-from vcmpipe.qpmap.qp_map import QP_MAX
 from vcmpipe.tasks import Constraints, TrackingTask
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class SequenceSearch:
         keep: Whether losing fewer tracks comes before any cost.
         objective: What the loss counts.
         on_trial: Called before every trial.
-        trials: Most versions that are tried.
+        trials: Most versions that ``run`` tries.
         tried: The versions tried.
         clock: Where the time went.
     """
@@ -127,9 +126,9 @@ class SequenceSearch:
         """The version to try next; None where none is worth an encode."""
         best = self.best
         if best is None:
-            # Nothing could be coded or was seen to its end: finer, or in an encoder's range.
+            # The encoder had no room for the bits.
             last = list(self.tried)[-1]
-            return self._free(Choice(last.scale, last.qp - _STEP))
+            return self._free(Choice(last.scale, last.qp + _STEP))
         line = sorted(choice.qp for choice in self.tried if choice.scale == best.scale)
         finer = [qp for qp in line if qp < best.qp]
         coarser = [qp for qp in line if qp > best.qp]
@@ -198,8 +197,10 @@ class SequenceSearch:
         first = self.constraints.each[0]
         seen = look_through(coder, coded, self.constraints, hopeless)
         self.clock.detecting += time.perf_counter() - middle
-        for place, psnr in enumerate(seen.psnr_y):
-            check_fidelity(psnr, (_qp_of(coded, place),))
+        units = sorted(coded.units, key=lambda unit: unit.presentation)
+        for unit, psnr in zip(units, seen.psnr_y, strict=False):
+            # The segment's QP and an offset by the frame's place in the hierarchy.
+            check_fidelity(psnr, (max(coded.qps) if unit.qp is None else unit.qp,))
         if not seen.whole:
             assert isinstance(first.task, TrackingTask)
             lost = first.task.lost_for_certain(first.reference, seen.found[0])
@@ -209,12 +210,6 @@ class SequenceSearch:
         lost = self.constraints.lost(judgement.comparison)
         self.tried[choice] = Trial(coder, coded, seen.psnr_y, lost, Judged(coded.bits, judgement))
         return self.tried[choice]
-
-
-def _qp_of(coded: CodedSegment, place: int) -> int:
-    """The QP of the frame at a place: the segment's and an offset by its place in the hierarchy."""
-    unit = next(unit for unit in coded.units if unit.presentation == place)
-    return min(max(coded.qps) if unit.qp is None else unit.qp, QP_MAX)
 
 
 def search_sequence(
