@@ -6,7 +6,8 @@ The first detector is that of the encode; the others look at what came out. Rete
 detections of tracks that a detector has in the whole source clip, found again. A way's bytes at a retention are read
 off the upper envelope of its points, log-linear between two of them; the table has to hold the ways ``raN``,
 ``default``, ``intra`` and those of fixed segments (``10s``, ``scene``, with or without a scale). ``best fixed`` is the
-envelope of all of the latter: the best choice for the clip by hindsight, without a loop.
+envelope of all of the latter: the best choice for the clip by hindsight, without a loop. Anchors that the table lacks
+are left out.
 
     bytes over X   the verified stream's over those of X at the same retention; <= where X reaches it at no QP, and its
                    bytes are those of its best point
@@ -41,7 +42,7 @@ from vcmpipe.tasks import TrackingTask
 
 TASK = TrackingTask()
 Points = list[tuple[int, float]]
-ANCHORS = {"ra32": ("ra32_1_",), "default": ("default_",), "intra": ("intra_",), "best fixed": ("10s_", "scene_")}
+ANCHORS = {"ra32": ("ra32_1_",), "default": ("default_1_",), "intra": ("intra_1_",), "best fixed": ("10s_", "scene_")}
 
 
 @dataclass(frozen=True)
@@ -108,26 +109,27 @@ def retention(source: Version, found: Version, name: str) -> float:
     return float(TASK.frames.compare(reference, found.found[name]).kept.mean())
 
 
-def plain_seconds(frames: Sequence[Frame], rate: object) -> float:
+def plain_seconds(frames: Sequence[Frame], rate: object, preset: str) -> float:
     """What a plain encode takes."""
     segment = Segment(0, frames, "random-access", rate, 32)  # type: ignore[arg-type]
     started = monotonic()
-    SegmentCoder(load_encoder("vvenc"), segment).uniform([37])
+    SegmentCoder(load_encoder("vvenc"), segment, preset=preset).uniform([37])
     return monotonic() - started
 
 
-def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, object]) -> Row:
-    """Code a clip, and hold it against the table."""
+def measure(clip: Path, folder: Path, specs: Sequence[str], preset: str, more: dict[str, object]) -> Row:
+    """Code a clip, and hold it against the table's ways of the same preset."""
     names = [Path(spec).stem for spec in specs]
     opened = open_source(str(clip))
     frames = list(opened)
-    plain = plain_seconds(frames, opened.info.rate)
+    plain = plain_seconds(frames, opened.info.rate, preset)
     source = load(folder / clip.stem / "source.npz")
-    table = {path.stem: load(path) for path in (folder / clip.stem).glob("*_*.npz")}
+    table = {path.stem: load(path) for path in (folder / clip.stem).glob(f"*_{preset}_*.npz")}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "verified.266"
         started = monotonic()
-        encode(EncodeOptions(input=str(clip), out=str(out), verify=True, detector=specs[0], **more))  # type: ignore[arg-type]
+        settings = {"verify": True, "detector": specs[0], "preset": preset, **more}
+        encode(EncodeOptions(input=str(clip), out=str(out), **settings))  # type: ignore[arg-type]
         seconds = monotonic() - started
         sidecar = Sidecar.read(sidecar_path(out))
         data = out.read_bytes()
@@ -139,7 +141,7 @@ def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, obje
     bounds: dict[str, dict[str, bool]] = {}
     for anchor, starts in ANCHORS.items():
         ways = [version for name, version in table.items() if name.startswith(starts)]
-        for name in names:
+        for name in names if ways else ():
             points = [(each.bytes, retention(source, each, name)) for each in ways]
             ratios.setdefault(anchor, {})[name] = len(data) / bytes_at(points, kept[name])
             bounds.setdefault(anchor, {})[name] = not reaches(points, kept[name])
@@ -168,7 +170,12 @@ def measure(clip: Path, folder: Path, specs: Sequence[str], more: dict[str, obje
 
 def show(rows: Sequence[Row], names: Sequence[str]) -> None:
     """Print the table, geometric means in the last line."""
-    ways = [(anchor, name) for anchor in ANCHORS for name in names]
+    ways = [
+        (anchor, name)
+        for anchor in ANCHORS
+        for name in names
+        if all(name in row.ratios.get(anchor, {}) for row in rows)
+    ]
     heads = ["clip", "bytes", *(f"kept {name}" for name in names), *(f"{a}, {n}" for a, n in ways)]
     print("| " + " | ".join([*heads, "tracks kept", "IDF1", "false", "trials", "time"]) + " |")
     print("|---" * (len(heads) + 5) + "|")
@@ -189,6 +196,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--detectors", nargs="+", required=True)
     parser.add_argument("--with", dest="judges", help="further judges, as in --verify-with")
+    parser.add_argument(
+        "--preset", default="faster", help="of the encode, and of the table's ways that it is held against"
+    )
     parser.add_argument("--promise", choices=["all", "first"], default="all")
     parser.add_argument("--split-empty", type=float)
     parser.add_argument("--json", type=Path)
@@ -198,7 +208,7 @@ def main() -> None:
         more["split_empty"] = args.split_empty
     rows = []
     for clip in args.clips:
-        rows.append(measure(clip, args.table, args.detectors, more))
+        rows.append(measure(clip, args.table, args.detectors, args.preset, more))
         print(json.dumps(asdict(rows[-1])), flush=True)
     show(rows, [Path(spec).stem for spec in args.detectors])
     if args.json:
