@@ -34,7 +34,7 @@ from vcmpipe.config import parse_range
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.detection import Detector, load_detector
 from vcmpipe.frames import find_pictures
-from vcmpipe.measurement.margins import CONDITIONS, Count
+from vcmpipe.measurement.margins import Count, conditions_of
 from vcmpipe.measurement.measured import DEFAULT_LADDER
 from vcmpipe.process import publish
 from vcmpipe.process.workers import in_order, worker_pool
@@ -148,7 +148,7 @@ def main() -> None:
     for n, (want, (margin, size)) in enumerate(figures(count).items()):
         print(f"| {want} | {margin:.1f} {span(draws[:, n, 0], '.1f')} | {size:,.0f} {span(draws[:, n, 1], ',.0f')} |")
     points = [(int(margin), share) for margin, share in count.points()]
-    conditions = {name: getattr(EncodeOptions, name) for name in CONDITIONS}
+    conditions = conditions_of(lambda name: getattr(EncodeOptions, name))
     conditions |= {"scale": args.scale, "background": args.background, "risk": args.risk}
     calibration = Calibration(tuple(points), material, detector.digest, conditions)
     print(f"\n{calibration}")

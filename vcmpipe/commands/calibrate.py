@@ -27,7 +27,7 @@ from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.frames import Frame, find_pictures, open_source
 from vcmpipe.frames.sources import refuse_frame_endings
 from vcmpipe.measurement import SearchedLabels, search_labels
-from vcmpipe.measurement.margins import CONDITIONS, Count, Trial, count_around, requested_map, trial
+from vcmpipe.measurement.margins import Count, Trial, conditions_of, count_around, requested_map, trial
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import same_file
 from vcmpipe.process.progress import Progress, Warn
@@ -353,7 +353,8 @@ def _card(
         f"{count(len(pictures), 'picture')} with {count(objects, 'object')} of {detector.name} (95 %: {low:.2f} to "
         f"{high:.2f})"
     )
-    conditions = {each: getattr(options, each, getattr(EncodeOptions, each)) for each in CONDITIONS} | {"scale": scale}
+    own = conditions_of(lambda each: getattr(options, each, getattr(EncodeOptions, each)))
+    conditions = own | {"scale": scale}
     errors = {each: dataclasses.asdict(interval) for each, interval in _errors(fit, data).items()}
     rows = zip(counted.margins, counted.kept.sum(axis=0).tolist(), counted.bytes.tolist(), strict=True)
     known = {

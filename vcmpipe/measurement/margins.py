@@ -17,6 +17,14 @@ from vcmpipe.thresholds import EXPECTED_RETENTION, Calibration, Thresholds
 
 CONDITIONS = ("decision", "risk", "score", "min_score", "iou", "task", "background", "dilate", "encoder", "viewer")
 """The options of ``encode``, besides the scale, that what a margin keeps hangs on."""
+
+
+def conditions_of(value: Callable[[str], object]) -> dict[str, object]:
+    """The conditions by name, as ``value`` has them; what is left open is what it is for pictures."""
+    conditions = {name: value(name) for name in CONDITIONS}
+    return conditions | {"task": "detection" if conditions["task"] == "auto" else conditions["task"]}
+
+
 STEP = 3
 """QPs between margins that are counted."""
 _MOST = 9  # margins that are counted in search of a share
