@@ -38,7 +38,7 @@ def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | N
         facts.append(("seconds", f"{', '.join(parts)} (some of it side by side)"))
     if sequences:
         titles = ("segment", "frames", "seconds", "size", "QP", "bytes", "bit rate", "PSNR-Y", "objects kept")
-        followed = any(segment.verification and segment.structure != "intra" for segment in sidecar.segments)
+        followed = any(segment.verification and segment.verification.tracks for segment in sidecar.segments)
         rows = [(*_segment_row(each), *([_tracks(each)] if followed else [])) for each in sidecar.segments]
         print_table(screen, (*titles, *(["tracks kept"] if followed else [])), rows, most=PICTURES)
         screen.print()
@@ -191,7 +191,7 @@ def unkept(sidecar: Sidecar) -> list[str]:
         found = segment.verification
         if found is None:
             continue
-        if segment.structure != "intra":
+        if found.tracks:
             lines += [_unkept_track(segment, each) for each in found.tracks if not each.kept]
             continue
         views = [(frame.source, "", frame.objects) for frame in segment.frames]
