@@ -134,7 +134,10 @@ class SequenceSearch:
         coarser = [qp for qp in line if qp > best.qp]
         if self.keep and self.tried[best].lost and len(self.tried) < self.trials - _COARSER:
             # Which versions lose a track is half a matter of luck: another size at the same bits is a try of its own.
-            return self._beside(best) or self._free(Choice(best.scale, (finer[0] if finer else best.qp) - _FINER))
+            finest = Choice(best.scale, finer[0] if finer else best.qp)
+            choice = self._beside(finest) or self._free(Choice(best.scale, finest.qp - _FINER))
+            if choice is not None:
+                return choice
         if not coarser:
             return self._free(Choice(best.scale, best.qp + _STEP)) or self._beside(best)
         if not finer and not self.keep:
