@@ -40,6 +40,7 @@ def test_the_format_of_2015_has_no_classes(tmp_path: Path) -> None:
         ("1,7,a,21,30,40,1,1,1\n", r"line 1: x 'a' is no number"),
         ("1,7,nan,21,30,40,1,1,1\n", r"line 1: x 'nan' is not finite"),
         ("1.5,7,1,21,30,40,1,1,1\n", r"line 1: frame '1.5' is no whole number"),
+        ("1,1e30,1,21,30,40,1,1,1\n", r"line 1: id '1e30' is no whole number up to 1,000,000,000"),
         ("1,7,11,21,0,40,1,1,1\n", r"line 1: a box of 0x40 pixels"),
         (
             "1,7,1,2,3,4,1,1,1\n1,8,1,2,3,4,1,1,1\n1,7,1,2,3,4,1,1,1\n",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.evaluation.tracking import count_tracks, track_accuracy
 from vcmpipe.tasks import Task, TrackingTask, TrackRule, load_task, load_tracker
@@ -93,6 +93,30 @@ def test_an_object_that_becomes_another_track_has_lost_its_identity() -> None:
     found = task.compare(reference, source)
     assert found.kept.all()
     assert not found.promised.any()
+
+
+@pytest.mark.parametrize("answer", [[], [np.zeros(1, np.int64)] * 19, [np.zeros(2, np.int64)] * 20])
+def test_a_tracker_that_answers_in_another_form_is_named(answer: list[np.ndarray]) -> None:
+    class Odd:
+        name = "odd"
+
+        def follow(self, detections, score):
+            return answer
+
+    with pytest.raises(VcmError, match="tracker odd must give a track for each detection"):
+        TrackingTask(tracker=Odd()).reference(frames(moving(20)))
+
+
+def test_numbers_of_tracks_may_be_large() -> None:
+    class Far:
+        name = "far"
+
+        def follow(self, detections, score):
+            return [np.full(len(own), 2**60, np.int64) for own in detections]
+
+    source = frames(moving(20))
+    task = TrackingTask(tracker=Far())
+    assert task.compare(task.reference(source), source).promised.all()
 
 
 def test_what_is_found_weaker_than_in_the_source_is_still_followed() -> None:

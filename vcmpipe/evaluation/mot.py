@@ -13,6 +13,8 @@ CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorcycle"}
 """MOTChallenge's classes that detectors know, by number; all others, and -1, are of no known class."""
 # frame, id, x, y, width, height, whether it counts, class, visibility; or three coordinates of 2015 in place of these.
 _COLUMNS = (9, 10)
+# Of frames, tracks and classes, beyond any real one.
+_MOST = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def _box(line: str) -> tuple[int, MotBox]:
 
 def _whole(name: str, field: str) -> int:
     value = _number(name, field)
-    if value != int(value):
-        raise ValueError(f"{name} {field!r} is no whole number")
+    if value != int(value) or abs(value) > _MOST:
+        raise ValueError(f"{name} {field!r} is no whole number up to {_MOST:,}")
     return int(value)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.detection.postprocess import pairwise_iou
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation.matching import assign
 from vcmpipe.plugins import TRACKERS
 
@@ -104,6 +104,18 @@ def _begin(tracks: NDArray[np.int64], before: sv.Detections, new: sv.Detections,
     overlap = pairwise_iou(free.xyxy, new.xyxy)
     rows, columns = assign(overlap, overlap >= _NEAR)
     tracks[free.data["place"][rows]] = np.asarray(new.tracker_id, np.int64)[columns] + begun
+
+
+def follow(tracker: Tracker, detections: Sequence[sv.Detections], score: float) -> list[NDArray[np.int64]]:
+    """What a tracker says, as ``Tracker.follow``, having looked at its form.
+
+    Raises:
+        VcmError: It is not one track for each detection.
+    """
+    tracks = [np.asarray(each) for each in tracker.follow(detections, score)]
+    if [each.shape for each in tracks] != [(len(own),) for own in detections]:
+        raise VcmError(f"tracker {tracker.name} must give a track for each detection of each frame, and gave others")
+    return [each.astype(np.int64) for each in tracks]
 
 
 def load_tracker(name: str) -> Tracker:

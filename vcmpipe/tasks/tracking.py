@@ -15,7 +15,7 @@ from vcmpipe.evaluation import GroundTruth, MatchRule, match
 from vcmpipe.tasks.base import Comparison, Floats, Reference
 from vcmpipe.tasks.detection import DetectionTask
 from vcmpipe.tasks.loss import AccuracyLoss
-from vcmpipe.tasks.trackers import Tracker, load_tracker
+from vcmpipe.tasks.trackers import Tracker, follow, load_tracker
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -224,9 +224,9 @@ class TrackingTask:
         if len(detections) == 1:
             return [np.arange(len(detections[0]))]
         if self.classes is None:
-            return self.tracker.follow(detections, score)
+            return follow(self.tracker, detections, score)
         part = [np.flatnonzero(np.isin(np.asarray(own.class_id), list(self.classes))) for own in detections]
-        followed = self.tracker.follow([own[which] for own, which in zip(detections, part, strict=True)], score)
+        followed = follow(self.tracker, [own[which] for own, which in zip(detections, part, strict=True)], score)
         tracks = [np.full(len(own), -1, np.int64) for own in detections]
         for whole, which, own in zip(tracks, part, followed, strict=True):
             whole[which] = own
@@ -235,7 +235,8 @@ class TrackingTask:
     def _is_one(self, tracks: NDArray[np.int64]) -> bool:
         """Whether found instances are one track of the version, but for as many as may be missing."""
         followed = tracks[tracks >= 0]
-        return not len(followed) or bool(np.bincount(followed).max() / len(followed) >= self.limits.share)
+        _, counts = np.unique(followed, return_counts=True)
+        return not len(followed) or bool(counts.max() / len(followed) >= self.limits.share)
 
 
 def _with_tracks(detections: sv.Detections, tracks: NDArray[np.int64]) -> sv.Detections:

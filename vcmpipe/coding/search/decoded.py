@@ -65,7 +65,7 @@ def look_through(
     """
     psnr_y: list[float] = []
     found: list[list[sv.Detections]] = [[] for _ in constraints.each]
-    decoded = coder.decode(coded)
+    decoded, due = coder.decode(coded), 0
     while batch := list(islice(decoded, _BATCH)):
         first = len(psnr_y)
         psnr_y += [each.psnr_y for each in batch]
@@ -75,6 +75,10 @@ def look_through(
                 own += detect_named(one.detector, frames)
             else:
                 own += [source[:0] for source in one.source[len(own) : len(own) + len(frames)]]
+        if len(psnr_y) < due:
+            continue
         if hopeless(found[0]):
             return Looked(tuple(psnr_y), tuple(map(tuple, found)), False)
+        # It looks at all frames so far: asked after every batch, a long segment would take the square of its length.
+        due = len(psnr_y) * 5 // 4
     return Looked(tuple(psnr_y), tuple(map(tuple, found)), True)
