@@ -120,24 +120,31 @@ def inspect_stream(data: bytes) -> StreamInfo:
 
 
 def with_presentation(
-    data: bytes, *, rate: Fraction | None, sample_aspect: Fraction | None = None, vui: Vui | None = None
+    data: bytes,
+    *,
+    rate: Fraction | None,
+    sample_aspect: Fraction | None = None,
+    vui: Vui | None = None,
+    video: bool = False,
 ) -> bytes:
     """A stream whose every SPS states how it is to be shown; all else is copied byte for byte.
 
-    The level rises where rate and size need a higher one. A stream that has a rate, or several pictures, states no
-    still-picture profile: it states the profile that allows what that one does in more than one picture.
+    The level rises where rate and size need a higher one. A stream that has a rate, or several pictures, or is to be
+    joined with others (``video``) states no still-picture profile: it states the profile that allows what that one does
+    in more than one picture.
 
     Args:
         data: an Annex-B stream of any codec known here.
         rate: frames per second; the nearest that two numbers of 32 bits can state. None: as the stream says.
         sample_aspect: width of a sample by its height. None: as the stream says.
         vui: the colour. None: as the stream says.
+        video: whether other pictures follow the stream's.
 
     Raises:
         BitstreamError: an SPS cannot be read, or no level holds such pictures at that rate.
         InputError: a number that cannot be stated.
     """
-    return CODECS[codec_of(data)].present(data, Presentation(rate, sample_aspect, vui))
+    return CODECS[codec_of(data)].present(data, Presentation(rate, sample_aspect, vui, video))
 
 
 class StreamJoiner:

@@ -83,12 +83,14 @@ class AccessUnit:
             could not be read.
         colour: what an SPS in it states (the defaults where it cannot be read); None where it brings none.
         parameter_sets: kind and id of each parameter set in it, which a later one of the same replaces, and its bytes.
+        unstated: whether its SPS has no colour description, so that ``colour`` is but the default.
     """
 
     nal_units: tuple[NalUnit, ...]
     picture_size: tuple[int, int] | None
     colour: ColourSpec | None
     parameter_sets: tuple[tuple[tuple[int, int], bytes], ...]
+    unstated: bool = False
 
     @property
     def data(self) -> bytes:

@@ -23,6 +23,7 @@ class Presentation:
         rate: frames per second.
         sample_aspect: width of a sample by its height.
         vui: colour.
+        video: that the pictures are several, even where the stream has but one.
 
     Raises:
         InputError: a number that is not positive, or too large or small to be stated.
@@ -31,6 +32,7 @@ class Presentation:
     rate: Fraction | None = None
     sample_aspect: Fraction | None = None
     vui: Vui | None = None
+    video: bool = False
 
     def __post_init__(self) -> None:
         if self.rate is not None:

@@ -21,7 +21,7 @@ from vcmpipe.commands.remarks import warn_of_segments
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame, FrameSource, LiveSource, PictureSource
+from vcmpipe.frames import ColourSpec, Frame, FrameSource, LiveSource, PictureSource
 from vcmpipe.frames.times import parse_rate
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.stopwatch import Stopwatch
@@ -84,6 +84,7 @@ class EncodeRun:
             self._code = partial(encode_weighed, pipeline, factor=options.factor, scales=scales, check=options.check)
         self._records: list[SegmentRecord] = []
         self._source: dict[str, Any] = {}
+        self._colour: ColourSpec | None = None
         # What was decided by default is written down as decided: the run can be repeated elsewhere.
         self._decided: dict[str, Any] = {"detector": pipeline.detector_spec}
         if options.weighed:
@@ -124,6 +125,7 @@ class EncodeRun:
         """Code the frames: each segment once it is in the stream."""
         done, joiner = 0, StreamJoiner(self.codec)
         for segment in self.coded(frames, cutting):
+            self._colour = self._colour or segment.source.colour
             with self.watch.part("write"):
                 times = [frame.timestamp for frame in segment.source.frames]
                 grown = out.add(joiner.add(segment.coded.data), times, segment.source.rate)
@@ -168,7 +170,7 @@ class EncodeRun:
             bytes=stream.size,
             kept=kept if options.check else None,
             lost=sum(thing.kept is not None for thing in objects) - kept if options.check else None,
-            colour=dataclasses.asdict(pipeline.spec),
+            colour=dataclasses.asdict(self._colour or pipeline.spec),
             configuration=dataclasses.asdict(options) | self._decided | {"margin": point.margin, "scale": point.scale},
             provenance=provenance.collect(
                 pipeline.encoder, pipeline.detector, pipeline.predictor.name, pipeline.human_name

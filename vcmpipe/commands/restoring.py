@@ -73,7 +73,7 @@ def restored(
     """
     records = list(sidecar.placed()) if sidecar else None
     count = 0
-    for picture in decode_isolated(data):
+    for picture in decode_isolated(data, unstated=_colour(sidecar)):
         if records is None:
             yield Restored(picture, picture.size, picture.size, f"picture_{count:06d}")
         elif count < len(records):
@@ -82,6 +82,16 @@ def restored(
         count += 1
     if records is not None and count != len(records):
         raise InputError(f"the stream holds {count} pictures, the sidecar {len(records)}: they do not belong together")
+
+
+def _colour(sidecar: Sidecar | None) -> ColourSpec | None:
+    """What samples mean where the stream does not say, by its sidecar."""
+    if sidecar is None:
+        return None
+    try:
+        return ColourSpec(**sidecar.colour)  # type: ignore[arg-type]
+    except (TypeError, InputError) as error:
+        raise InputError(f"the sidecar's colour is not one ({error}): copy it again, or decode without it") from error
 
 
 def _restored(

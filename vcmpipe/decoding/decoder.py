@@ -51,7 +51,8 @@ class DecodedPicture:
         yuv: the picture inside the conformance window as 10-bit 4:2:0; an odd side (4:2:2, 4:4:4 and 4:0:0 streams have
             them) is made even by repeating the last column or row.
         size: (width, height) inside the conformance window.
-        spec: what the samples mean, from the stream's VUI; see ``bitstream.vui.colour_of`` for what it leaves open.
+        spec: what the samples mean, from the stream's VUI; see ``bitstream.vui.colour_of`` for what it leaves open, and
+            ``decode_stream`` for a stream without.
     """
 
     index: int
@@ -64,7 +65,9 @@ class DecodedPicture:
         return yuv_to_rgb(self.yuv, self.spec, self.size)
 
 
-def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator[DecodedPicture]:
+def decode_stream(
+    data: bytes | Path, *, threads: int | None = None, unstated: ColourSpec | None = None
+) -> Iterator[DecodedPicture]:
     """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
 
     Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
@@ -73,6 +76,7 @@ def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator
         data: the stream, or a file that holds it (read at once; it is an error here if that fails).
         threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
             or as many as there are cores if fewer. The result does not depend on it.
+        unstated: what samples mean where the stream has no colour description; None: BT.709, limited, left.
 
     Yields:
         The pictures in output order.
@@ -94,7 +98,7 @@ def decode_stream(data: bytes | Path, *, threads: int | None = None) -> Iterator
         raise BitstreamError(f"{name}: {error}" if name != "the stream" else str(error)) from error
     for number, unit in enumerate(units):
         _check_size(unit, f"{name}, picture {number}")
-    return _decode(units, name, threads or min(4, os.cpu_count() or 1), spec)
+    return _decode(units, name, threads or min(4, os.cpu_count() or 1), spec, unstated or ColourSpec())
 
 
 def shown_pictures(data: bytes) -> int:
@@ -117,6 +121,7 @@ class _Sequence:
         sets: the parameter sets in force in front of it, as a byte stream.
         spec: what samples mean in it, unless an SPS of its own says otherwise.
         codec: what it is coded with.
+        unstated: what samples mean where an SPS has no colour description.
     """
 
     first: int
@@ -124,10 +129,13 @@ class _Sequence:
     sets: bytes
     spec: ColourSpec
     codec: CodecSpec
+    unstated: ColourSpec
 
 
-def _decode(units: Sequence[AccessUnit], name: str, threads: int, codec: CodecSpec) -> Iterator[DecodedPicture]:
-    sequences = _sequences(units, codec)
+def _decode(
+    units: Sequence[AccessUnit], name: str, threads: int, codec: CodecSpec, unstated: ColourSpec
+) -> Iterator[DecodedPicture]:
+    sequences = _sequences(units, codec, unstated)
     shown = 0
     for yuv, size, spec in _side_by_side(sequences, name, threads):
         yield DecodedPicture(shown, yuv, size, spec)
@@ -175,7 +183,7 @@ def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
     for number in range(len(units) + 1):
         packet = None
         if number < len(units):
-            specs.append(units[number].colour or (specs[-1] if specs else sequence.spec))
+            specs.append(_colour(units[number], specs[-1] if specs else sequence.spec, sequence.unstated))
             packet = av.Packet(units[number].data if number else sequence.sets + units[0].data)
             packet.pts = number  # comes back with the picture, which may leave later and in another order
         try:
@@ -196,20 +204,25 @@ def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
             yield _to_yuv(picture, specs[unit], name), size, specs[unit]
 
 
-def _sequences(units: Sequence[AccessUnit], codec: CodecSpec) -> list[_Sequence]:
+def _sequences(units: Sequence[AccessUnit], codec: CodecSpec, unstated: ColourSpec) -> list[_Sequence]:
     """The stream cut at its IDR pictures."""
     sequences: list[_Sequence] = []
     in_force: dict[tuple[int, int], bytes] = {}
-    spec = ColourSpec()
+    spec = unstated
     for number, unit in enumerate(units):
         if unit.is_a("idr") or not sequences:
-            sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec))
+            sequences.append(_Sequence(number, [], b"".join(in_force.values()), spec, codec, unstated))
         sequences[-1].units.append(unit)
-        spec = unit.colour or spec
+        spec = _colour(unit, spec, unstated)
         for place, data in unit.parameter_sets:
             in_force.pop(place, None)  # what is sent again moves to the end: a PPS stays behind its SPS
             in_force[place] = data
     return sequences
+
+
+def _colour(unit: AccessUnit, before: ColourSpec, unstated: ColourSpec) -> ColourSpec:
+    """What samples mean from an access unit on."""
+    return unstated if unit.unstated else unit.colour or before
 
 
 def _check_size(unit: AccessUnit, where: str) -> None:

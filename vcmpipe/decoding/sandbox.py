@@ -6,6 +6,7 @@ process; everything that comes in as a file goes through here.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -43,7 +44,9 @@ class _CutError(Exception):
     """The child's output ends before its last message, or is none of its messages."""
 
 
-def decode_isolated(data: bytes, *, threads: int | None = None) -> Iterator[DecodedPicture]:
+def decode_isolated(
+    data: bytes, *, threads: int | None = None, unstated: ColourSpec | None = None
+) -> Iterator[DecodedPicture]:
     """Decode a stream as ``decode_stream`` does, in a child process with limited memory and time.
 
     Raises:
@@ -54,7 +57,7 @@ def decode_isolated(data: bytes, *, threads: int | None = None) -> Iterator[Deco
     decode_stream(data, threads=1)  # begins with the headers, which our own parsers read: cheaper than a process
     samples = _largest(data)
     side_by_side = 1 if samples > LARGE else threads or min(4, os.cpu_count() or 1)
-    return _pictures(data, side_by_side, samples)
+    return _pictures(data, side_by_side, samples, unstated or ColourSpec())
 
 
 def child_environment() -> dict[str, str]:
@@ -74,14 +77,18 @@ def _largest(data: bytes) -> int:
     return max((width * height for width, height in filter(None, sizes)), default=0)
 
 
-def _pictures(data: bytes, threads: int, samples: int) -> Iterator[DecodedPicture]:
+def _pictures(data: bytes, threads: int, samples: int, unstated: ColourSpec) -> Iterator[DecodedPicture]:
     stall = _SECONDS_AT_LEAST + _SECONDS_PER_MEGAPIXEL * samples / 1e6
     limit = Settings.from_environment().memory_limit or memory_needed(samples, threads)
     error: VcmError | None = None
     complete = False
     try:
         with streaming(
-            [*_COMMAND, str(threads)], stall=stall, input=data, env=child_environment(), memory_limit=limit
+            [*_COMMAND, str(threads), json.dumps(dataclasses.asdict(unstated))],
+            stall=stall,
+            input=data,
+            env=child_environment(),
+            memory_limit=limit,
         ) as output:
             try:
                 while not complete and error is None:

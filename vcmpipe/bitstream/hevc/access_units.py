@@ -35,6 +35,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     for group in group_access_units(data):
         size: tuple[int, int] | None = None
         colour: ColourSpec | None = None
+        unstated = False
         sent: list[tuple[tuple[int, int], bytes]] = []
         for unit in group:
             try:
@@ -42,7 +43,8 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                     colour = ColourSpec()
                 fields = sets.read(unit)
                 if unit.type == SPS and fields is not None:
-                    colour = colour_of(vui_of(fields))
+                    vui = vui_of(fields)
+                    colour, unstated = colour_of(vui), vui is None
                 elif begins_picture(unit) and size is None:
                     size = display_size(sets.active(slice_pps_id(unit))[1])
             except BitstreamError:
@@ -51,7 +53,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
             if place is not None:
                 sent.append((place, join_nal_units([unit])))
         if any(unit.is_slice for unit in group):
-            found.append(AccessUnit(tuple(group), size, colour, tuple(sent)))
+            found.append(AccessUnit(tuple(group), size, colour, tuple(sent), unstated))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no HEVC stream)")
     return found

@@ -22,7 +22,7 @@ _ONE_PICTURE_ONLY = 1 << 36  # general_one_picture_only_constraint_flag in the 4
 def presented(data: bytes, how: Presentation) -> bytes:
     """A stream whose every SPS states ``how`` it is shown; see ``bitstream.with_presentation``."""
     units = split_nal_units(data)
-    video = how.rate is not None or sum(map(begins_picture, units)) > 1
+    video = how.video or how.rate is not None or sum(map(begins_picture, units)) > 1
 
     def change(unit: NalUnit) -> bytes:
         if unit.type != SPS or unit.layer_id:

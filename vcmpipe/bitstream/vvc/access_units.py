@@ -51,6 +51,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
     for group in group_access_units(data):
         size: tuple[int, int] | None = None
         colour: ColourSpec | None = None
+        unstated = False
         header: Fields | None = None
         for unit in group:
             if unit.layer_id:
@@ -60,7 +61,8 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
                     colour = ColourSpec()
                 fields = sets.read(unit)
                 if unit.type == NalType.SPS and fields is not None:
-                    colour = colour_of(vui_of(fields))
+                    vui = vui_of(fields)
+                    colour, unstated = colour_of(vui), vui is None
                 elif unit.type == NalType.PH:
                     header = read_picture_header(unit.payload(), sets)
                     size = display_size(header, sets)
@@ -72,7 +74,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
         if any(unit.is_slice for unit in group):
             places = ((set_place(unit), join_nal_units([unit])) for unit in group)
             sent = tuple((place, data) for place, data in places if place is not None)
-            found.append(AccessUnit(tuple(group), size, colour, sent))
+            found.append(AccessUnit(tuple(group), size, colour, sent, unstated))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no VVC stream)")
     return found

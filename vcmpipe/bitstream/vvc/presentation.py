@@ -19,7 +19,7 @@ _STILL_PROFILES = {65: 1, 97: 33}
 def presented(data: bytes, how: Presentation) -> bytes:
     """A stream whose every SPS states ``how`` it is shown; see ``bitstream.with_presentation``."""
     units = split_nal_units(data)
-    video = how.rate is not None or sum(map(_begins_picture, units)) > 1
+    video = how.video or how.rate is not None or sum(map(_begins_picture, units)) > 1
 
     def change(unit: NalUnit) -> bytes:
         if unit.type != NalType.SPS or unit.layer_id:
