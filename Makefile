@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint types layers install lock clean
+.PHONY: demo test test-slow test-encoders check lint types layers install lock clean
 
 demo: install ## the built-in demo: tables here, a report and a video in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
@@ -15,6 +15,9 @@ test: install ## all tests but the slow ones, on two cores
 
 test-slow: install ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
+
+test-encoders: install ## with uvg266, vvencapp, kvazaar, VTM, vvdecapp in the folder VCMPIPE_TEST_ENCODERS
+	$(BIN)/python -m pytest -m encoders -rs
 
 check: lint types layers test ## what continuous integration runs
 

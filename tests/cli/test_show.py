@@ -20,9 +20,9 @@ from vcmpipe.commands.doctor import (
     EncoderFinding,
     FolderFinding,
 )
+from vcmpipe.commands.encoder_trials import Trial
 from vcmpipe.encoders import Capabilities
 from vcmpipe.sidecar import (
-    Conformance,
     MapRecord,
     ObjectRecord,
     RegionRecord,
@@ -300,7 +300,7 @@ def test_examined(printed) -> None:
         problems=[],
         versions={"vcmpipe": "0.1.0"},
         encoders=[
-            EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, None, "is FFmpeg 5, without libvvenc"),
+            EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, (), "is FFmpeg 5, without libvvenc"),
             EncoderFinding(
                 "vvenc",
                 "imageio-ffmpeg 0.8.1",
@@ -308,7 +308,11 @@ def test_examined(printed) -> None:
                 "libvvenc 1",
                 True,
                 vvenc,
-                Conformance(Verdict.YES, "regions"),
+                (
+                    Trial("intra", Verdict.YES, "PSNR 42.0 dB", 0.25),
+                    Trial("random-access", Verdict.NO, "it crashed", 0.5),
+                    Trial("map", Verdict.YES, "regions", 0.25),
+                ),
                 "",
             ),
         ],
@@ -331,7 +335,8 @@ def test_examined(printed) -> None:
     assert " * vvenc: imageio-ffmpeg 0.8.1: /y/ffmpeg" in lines
     assert "     not taken: is FFmpeg 5, without libvvenc" in lines
     assert "   uvg266 is not here: put it there" in lines
-    assert "carries its map: yes (regions)" in text and "yes: PSNR 33.0 dB" in text
+    assert re.search(r"vvenc +yes +no +yes \(regions\) +1\.0 s", text) and "yes: PSNR 33.0 dB" in text
+    assert "   vvenc, random-access: it crashed" in lines
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
     assert lines[-1] == "healthy"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import signal
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -11,20 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcmpipe.bitstream import inspect_stream
 from vcmpipe.coding.conformance import check_segment
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.decoding.decoder import decode_stream
-from vcmpipe.encoders import CodingMode, Encoder, Job, load_encoder, search_encoders
-from vcmpipe.encoders.base import Structure
-from vcmpipe.encoders.command import CommandEncoder, at_least, identify
+from vcmpipe.encoders import CodingMode, Job, load_encoder, search_encoders
+from vcmpipe.encoders.command import CommandEncoder, identify
 from vcmpipe.encoders.description import read_description
 from vcmpipe.encoders.discovery import _DESCRIPTIONS
 from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE
-from vcmpipe.encoders.maps import WrittenMap
+from vcmpipe.encoders.maps import WrittenMap, write_map
+from vcmpipe.encoders.versions import FAULTS, at_least
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.frames import ColourSpec, psnr_y, rgb_to_yuv
-from vcmpipe.qpmap import QpMap
+from vcmpipe.frames import ColourSpec, rgb_to_yuv
+from vcmpipe.qpmap import MapLimits, QpMap, fit_maps
 
 GOOD = """
 codec = "vvc"
@@ -260,54 +260,105 @@ def test_versions_are_numbers(version: str, minimum: str, enough: bool) -> None:
     assert at_least(version, minimum) is enough
 
 
-@pytest.mark.parametrize("name", ["uvg266", "vtm"])
-def test_the_real_thing_wherever_it_is_found(name: str, make_frame) -> None:
-    try:
-        encoder = load_encoder(name)
-    except InputError as error:
-        pytest.skip(str(error))
-    coder = SegmentCoder(encoder, make_frame(192, 128))
-    requested = QpMap(np.array([[27, 45, 45], [45, 45, 45]]), 64, 192, 128)
-    coded = coder.by_map(requested, "native" if encoder.capabilities.native_map else "uniform")
-    assert str(check_segment(coder, coded, requested)).startswith("yes")
-    assert coder.decode_still(coded)[1] > 22
+# What uvg266 does: its stream is complete, and it aborts on its way out.
+ABORTING = """
+import os, subprocess, sys
+import imageio_ffmpeg
+source, output, width, height, qp, share, last = sys.argv[1:8]
+subprocess.call([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt",
+    "yuv420p", "-s", f"{width}x{height}", "-i", source, "-c:v", "libkvazaar", "-kvazaar-params",
+    f"qp={qp},period=1,gop=0", "-f", "hevc", output])
+with open(output, "r+b") as file:
+    file.truncate(int(file.seek(0, 2) * float(share)))
+os.kill(os.getpid(), int(last)) if int(last) else sys.exit(3)
+"""
 
 
-@pytest.mark.parametrize("structure", ["intra", "random-access", "low-delay"])
-@pytest.mark.parametrize("name", ["uvg266", "kvazaar", "vtm"])
-def test_sequences_of_the_real_thing_wherever_it_is_found(name: str, structure: Structure, moving) -> None:
-    try:
-        encoder = load_encoder(name)
-    except InputError as error:
-        pytest.skip(str(error))
-    if not isinstance(encoder, CommandEncoder):
-        pytest.skip(f"{name}'s own program is not here, only {encoder.build}")
-    count, size = (3, (64, 64)) if name == "vtm" else (19, (130, 98))  # VTM takes seconds for a frame
-    frames = moving(count, *size)
-    job = Job(frames, 32, CodingMode(), ColourSpec(), structure, Fraction(10))
-    (stream,) = encoder.encode([job])
-    pictures = inspect_stream(stream).pictures
-    assert [picture.slice_types == "I" for picture in pictures][1:] == [structure == "intra"] * (count - 1)
-    assert pictures[0].nal_type.startswith("IDR") and pictures[0].regions[0].qp == 32
-    decoded = [picture.yuv for picture in decode_stream(stream)]
-    assert min(psnr_y(source, yuv) for source, yuv in zip(frames, decoded, strict=True)) > 27
-    if encoder.capabilities.native_map:
-        assert map_lands_in(encoder, replace(job, qp=24), 5)
+@pytest.mark.parametrize(
+    ("key", "share", "last", "fault"),
+    [
+        ("aborts_at_end = true", 1, signal.SIGABRT, None),
+        ("", 1, signal.SIGABRT, "SIGABRT"),
+        ("aborts_at_end = true", 1, signal.SIGSEGV, "SIGSEGV"),
+        ("aborts_at_end = true", 1, 0, "exit code 3"),
+        ("aborts_at_end = true", 0.1, signal.SIGABRT, "wrote 0 pictures for 1 frame"),
+    ],
+)
+def test_a_program_that_aborts_at_its_end(
+    tmp_path: Path, make_frame, key: str, share: float, last: int, fault: str | None
+) -> None:
+    binary = script(tmp_path / "aborting", ABORTING)
+    text = GOOD.replace("vvc", "hevc").replace("63", "51").replace('"{qp}"', f'"{{qp}}", "{share}", "{int(last)}"')
+    (tmp_path / "mine.toml").write_text(f'{text}input = "yuv420p"\n{key}\n')
+    encoder = CommandEncoder(read_description(tmp_path / "mine.toml"), binary, "x")
+    coder = SegmentCoder(encoder, make_frame(96, 64))
+    if fault is None:
+        assert coder.decode_still(coder.uniform([30])[0]).psnr_y > 30
+        return
+    with pytest.raises(ProcessError, match=fault):
+        coder.uniform([30])
 
 
-def map_lands_in(encoder: Encoder, job: Job, frame: int) -> bool:
-    """Whether the frame that has a map of its own is the one that differs most."""
-    width, height = job.width, job.height
-    flat, own = QpMap.uniform(44, width, height, 64), QpMap.uniform(24, width, height, 64)
-    maps = [flat] * len(job.frames)
-    maps[-1] = own  # the same smallest QP in both, which deltas count from
-    streams = []
-    for place in (None, frame):
-        if place is not None:
-            maps[place] = own
-        streams += encoder.encode([replace(job, qp=tuple(maps))])
-    before, after = ([picture.yuv for picture in decode_stream(stream)] for stream in streams)
-    gains = [
-        psnr_y(source, new) - psnr_y(source, old) for source, old, new in zip(job.frames, before, after, strict=True)
-    ]
-    return int(np.argmax(gains)) == frame
+def test_auto_does_without_a_map_that_an_encoder_fails_with(shimmed: Path, make_frame) -> None:
+    (shimmed / "masked.toml").write_text(TOML.replace('"-qbg"', '"-nonsense", "x", "-qbg-is-missing"'))
+    coder = SegmentCoder(load_encoder("masked"), make_frame(192, 128))
+    requested = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
+    with pytest.raises(ProcessError):
+        coder.by_map(requested, "native")
+    coded = coder.by_map(requested)
+    assert (coded.realisation, coded.qps) == ("uniform", (27,))
+    assert "failed with a map, which was left out" in coded.notes[0]
+
+
+def test_what_realise_may_be_instead_is_what_the_encoder_has(shimmed: Path, make_frame) -> None:
+    requested = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
+    with pytest.raises(InputError, match="use --realise auto, native or uniform"):
+        SegmentCoder(load_encoder("masked"), make_frame(192, 128)).by_map(requested, "regions")
+    (shimmed / "mapless.toml").write_text(TOML[: TOML.index("[map]")] + TOML[TOML.index("[version]") :])
+    for how in ("native", "regions"):
+        with pytest.raises(InputError, match="use --realise auto or uniform"):
+            SegmentCoder(load_encoder("mapless"), make_frame(192, 128)).by_map(requested, how)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "exit_code", "taken"),
+    [
+        ("kvazaar", "Kvazaar v2.3.1", 0, "is kvazaar 2.3.1, 2.3.2 or later is needed: older ones crash"),
+        ("kvazaar", "Kvazaar 2.3.2", 0, "kvazaar 2.3.2"),
+        ("uvg266", "uvg266 v0.8.0-abc", 0, "is uvg266 0.8.0-abc, 0.8.1 or later is needed: older ones read ROI"),
+        ("vtm", "VVCSoftware: VTM Encoder Version 9.3 [Linux]", 1, "is vtm 9.3, 10.0 or later is needed"),
+        ("vtm", "VVCSoftware: VTM Encoder Version 23.13 [Linux]", 1, "vtm 23.13 sha256:"),
+        ("vtm", "VVCSoftware: VTM Encoder Version 23.13 [Linux]", 2, "does not answer when it is started"),
+    ],
+)
+def test_versions_known_to_be_broken_are_refused(
+    tmp_path: Path, name: str, answer: str, exit_code: int, taken: str
+) -> None:
+    binary = script(tmp_path / name, f"import sys\nprint({answer!r})\nsys.exit({exit_code})\n")
+    encoder, reason = identify(read_description(_DESCRIPTIONS / f"{name}.toml"), binary)
+    assert (encoder.build if encoder else reason).startswith(taken)
+
+
+def test_the_docs_have_the_table_of_broken_versions() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text()
+    for fault in FAULTS:
+        assert re.search(rf"^\| {fault.program}[^|]* \| {re.escape(fault.before)} \|", text, re.MULTILINE), fault
+
+
+def test_a_qp_for_each_frame_as_vtm_reads_it(tmp_path: Path, make_video) -> None:
+    """The file goes on behind the last frame, and deltas count from the smallest QP."""
+    description = read_description(_DESCRIPTIONS / "vtm.toml")
+    capabilities = description.capabilities
+    assert (capabilities.native_map, capabilities.frame_qps) == (False, True)
+    frames = [frame.planes.yuv() for frame in make_video(64, 64, 3)]
+    maps = tuple(QpMap.uniform(qp, 64, 64, 64) for qp in (30, 41, 33))
+    written = write_map(
+        Job(frames, maps, CodingMode(), structure="low-delay"), "frame-deltas", tmp_path / "m.txt", capabilities
+    )
+    deltas = [int(line) for line in written.path.read_text().split()]
+    assert (written.qp, deltas[:3]) == (30, [0, 11, 3])
+    assert len(deltas) > 3 + 64 and set(deltas[3:]) == {3}
+    uneven = QpMap(np.array([[30, 40]]), 64, 128, 64)
+    fitted, notes = fit_maps((uneven, QpMap.uniform(50, 128, 64, 64)), capabilities.map_limits or MapLimits())
+    assert [set(one.qp.ravel().tolist()) for one in fitted] == [{30}, {50}]
+    assert notes == ("frame 0: 1 of 2 QPs lowered, by 10 at most, to one QP",)

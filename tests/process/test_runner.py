@@ -271,3 +271,20 @@ def test_a_short_program_costs_no_polling_delay() -> None:
         run([program], timeout=30)
         times.append(time.perf_counter() - begin)
     assert sorted(times)[2] < 0.03  # Popen.wait(timeout) alone can sleep 0.05 s
+
+
+def test_a_time_limit_holds_for_all_that_runs_inside_and_ends_with_it() -> None:
+    started = time.monotonic()
+    with process.time_limit(0.4):
+        run([PY, "-c", "1"], timeout=30)
+        for _ in range(2):
+            with pytest.raises(ProcessError, match="did not finish within"), process.time_limit(60):
+                run([PY, "-c", "import time; time.sleep(20)"], timeout=30)
+    assert time.monotonic() - started < 10
+    run([PY, "-c", "import time; time.sleep(0.5)"], timeout=30)
+
+
+def test_a_program_may_answer_with_another_exit_code() -> None:
+    answer = [PY, "-c", "import sys; print('Version 3'); sys.exit(1)"]
+    assert (probe(answer), probe(answer, exit_code=1), probe(answer, exit_code=2)) == (None, "Version 3", None)
+    assert probe([PY, "-c", "import os; os.abort()"], exit_code=1) is None

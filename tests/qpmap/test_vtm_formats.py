@@ -16,6 +16,7 @@ from vcmpipe.qpmap import (
     MapLimits,
     QpMap,
     fit_map,
+    write_frame_deltas,
     write_mask,
     write_rectangles,
 )
@@ -74,3 +75,17 @@ def test_a_form_that_cannot_hold_a_map_refuses_it(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no QP map"):
             write(tmp_path / "x", [])
     assert list(tmp_path.iterdir()) == []
+
+
+@SAFE
+@given(st.lists(st.integers(0, 63), min_size=1, max_size=20), st.integers(0, 63), st.integers(0, 70))
+def test_frame_deltas_come_back_and_go_on_behind_the_end(tmp_path: Path, qps: list[int], base: int, spare: int) -> None:
+    write_frame_deltas(tmp_path / "d.txt", qps, base, spare=spare)
+    assert [base + int(line) for line in (tmp_path / "d.txt").read_text().split()] == qps + [qps[-1]] * spare
+
+
+@pytest.mark.parametrize(("qps", "base"), [([], 30), ([64], 30), ([30], -1)])
+def test_frame_deltas_that_are_none(tmp_path: Path, qps: list[int], base: int) -> None:
+    with pytest.raises(InputError):
+        write_frame_deltas(tmp_path / "d.txt", qps, base)
+    assert not (tmp_path / "d.txt").exists()

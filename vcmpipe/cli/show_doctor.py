@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from vcmpipe.cli.show import Screen, console, print_facts
+from vcmpipe.cli.show import Screen, console, print_facts, print_table
+from vcmpipe.sidecar import Verdict
 
 if TYPE_CHECKING:
-    from vcmpipe.commands.doctor import DoctorReport
+    from vcmpipe.commands.doctor import DoctorReport, EncoderFinding
+    from vcmpipe.commands.encoder_trials import Trial
 
 
 def examined(report: DoctorReport) -> None:
@@ -24,12 +26,20 @@ def examined(report: DoctorReport) -> None:
             continue
         can = encoder.capabilities
         screen.put(f"     {encoder.build}")
-        native = "reads QP maps" if can.native_map else "codes regions" if can.regions else "one QP per picture"
+        native = (
+            "reads QP maps"
+            if can.native_map
+            else "codes regions"
+            if can.regions
+            else "a QP per frame"
+            if can.frame_qps
+            else "one QP per segment"
+        )
         depths = "/".join(map(str, can.bit_depths))
         screen.print(f"     {can.codec.upper()}, QP {can.qp_range[0]}-{can.qp_range[1]}, {depths} bits, {native}")
-        screen.put(f"     carries its map: {encoder.conformance}")
     if not report.encoders:
         screen.print("   none was found")
+    _tried(screen, [encoder for encoder in report.encoders if encoder.trials])
     for missing in report.optional_missing:
         screen.put(f"   {missing}")
     screen.put(f"   your own binaries belong in {report.encoder_folder}")
@@ -71,6 +81,29 @@ def examined(report: DoctorReport) -> None:
     for problem in report.problems:
         screen.put(f"problem: {problem}")
     screen.print("healthy" if report.healthy else "not healthy")
+
+
+def _tried(screen: Screen, encoders: Sequence[EncoderFinding]) -> None:
+    """What each encoder in use was tried with: what works, how its map got into the stream, and what does not."""
+    if not encoders:
+        return
+    what = list(dict.fromkeys(trial.what for encoder in encoders for trial in encoder.trials))
+    rows = []
+    for encoder in encoders:
+        trials = {trial.what: trial for trial in encoder.trials}
+        cells = [_cell(trials.get(name)) for name in what]
+        rows.append([f"   {encoder.name}", *cells, f"{sum(trial.seconds for trial in encoder.trials):.1f} s"])
+    print_table(screen, ["   tried", *what, "took"], rows, labels=1 + len(what))
+    for encoder in encoders:
+        for trial in encoder.trials:
+            if trial.verdict != Verdict.YES:
+                screen.put(f"   {encoder.name}, {trial.what}: {trial.reason}")
+
+
+def _cell(trial: Trial | None) -> str:
+    if trial is None:
+        return "-"
+    return str(trial.answer) if trial.what == "map" and trial.verdict == Verdict.YES else str(trial.verdict)
 
 
 def _section(screen: Screen, title: str, facts: Iterable[tuple[str, str]]) -> None:

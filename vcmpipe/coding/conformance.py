@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,29 +97,33 @@ def unit_faults(picture: PictureInfo, requested: QpMap, structure: str = _ABSOLU
 def check_segment(coder: SegmentCoder, coded: CodedSegment, requested: QpMap) -> Conformance:
     """Compare a coded segment with its map, in each of its access units.
 
-    One QP and regions stand in the slice headers. A native map does not: no decoder here gives the QPs of an HEVC
+    One QP per frame and regions stand in the slice headers. A native map does not: no decoder here gives the QPs of a
     picture's blocks away, so the samples are measured instead.
     """
-    if coded.realisation == "native":
+    can, own = coder.encoder.capabilities, coded.frame_maps
+    if coded.realisation == "native" and not can.frame_qps:
         return _measured(coder, coded)
-    within = shifted(requested, 0, coder.encoder.capabilities.qp_range)
+    within = shifted(requested, 0, can.qp_range)
     pictures = inspect_stream(coded.data).pictures
-    for picture in pictures:
-        if reason := _fault(picture, coded, within, coder.segment.structure):
+    for picture, place in zip(pictures, presentation_order(pictures), strict=True):
+        wanted, qps = (own[place], (own[place].minimum(),)) if own else (within, coded.qps)
+        if reason := _fault(picture, coded, wanted, qps, coder.segment.structure):
             where = f"picture {picture.index}: " if len(pictures) > 1 else ""
             return Conformance(Verdict.NO, where + reason)
     return Conformance(Verdict.YES, coded.realisation)
 
 
-def _fault(picture: PictureInfo, coded: CodedSegment, requested: QpMap, structure: str) -> str | None:
-    """What is wrong with a fresh picture first: its map is broken, or it is not what the encoder was given."""
+def _fault(
+    picture: PictureInfo, coded: CodedSegment, requested: QpMap, qps: Sequence[int], structure: str
+) -> str | None:
+    """What is wrong with a fresh picture first: its map is broken, or it has not the QPs that the encoder was given."""
     for fault in unit_faults(picture, requested, structure):
         return str(fault)
     layout = coded.layout
     if [region.rect.within(layout.width, layout.height) for region in picture.regions] != list(layout.regions()):
         return "the stream has other regions than those requested"
     finer = 0 if structure == _ABSOLUTE else KEY_OFFSET
-    for region, qp in zip(picture.regions, coded.qps, strict=True):
+    for region, qp in zip(picture.regions, qps, strict=True):
         if region.qp < qp - finer or (not finer and region.qp != qp):
             return f"region {region.index} has QP {region.qp} where the encoder was given {qp}"
     return None

@@ -258,7 +258,8 @@ class Pipeline:
 
         Outside objects all frames have one QP, the segment's background: it would cost bits to move it.
         """
-        native = self.encoder.capabilities.native_map and self.options.realise in ("auto", "native")
+        can = self.encoder.capabilities
+        native = (can.native_map or can.frame_qps) and self.options.realise in ("auto", "native")
         if len(objects) < 2 or requested.is_uniform or self.human is not None or not native:
             return ()
         policy = replace(self.policy, background=str(int(requested.qp.max())), empty=None)

@@ -190,8 +190,8 @@ class SegmentCoder:
         coded = inspect_stream(stream).pictures[0]
         layout = RegionLayout.single(*self.padded_size, coded.ctu)
         if not self.encoder.capabilities.regions:
-            # The encoder wrote them itself, but for some that write no colour.
-            return self._presented(stream, Vui.of_colour(self.spec) if coded.vui is None else None), layout
+            # The encoder crops by itself. Of the rest each leaves out, or states wrongly, something else.
+            return self._presented(stream), layout
         shown = coded.display_width, coded.display_height
         # A stream that shows another size than was requested is refused there, by its sizes.
         canvas = layout
@@ -200,16 +200,26 @@ class SegmentCoder:
         data = merge_regions([stream], canvas, display_size=self.size, vui=Vui.of_colour(self.spec))
         return self._presented(data), layout
 
-    def _presented(self, data: bytes, vui: Vui | None = None) -> bytes:
-        """The stream with the frame rate and the shape of samples, so that a player shows it as the source is shown."""
-        rate, aspect = self.segment.rate, self.segment.sample_aspect
-        return with_presentation(data, rate=rate, sample_aspect=aspect, vui=vui) if rate or aspect or vui else data
+    def _presented(self, data: bytes) -> bytes:
+        """The stream with what a player needs to show it as the source is shown, whatever the encoder stated.
+
+        Pictures are joined: even where there is but one, its profile is that of several.
+        """
+        return with_presentation(
+            data,
+            rate=self.segment.rate,
+            sample_aspect=self.segment.sample_aspect,
+            vui=Vui.of_colour(self.spec),
+            video=True,
+        )
 
     def native(self, qp_map: QpMap, frame_maps: Sequence[QpMap] = ()) -> CodedSegment:
         """The segment by the encoder's own map, or one for each frame, bent to what the encoder can say."""
         limits = self.encoder.capabilities.map_limits
         if limits is None:
-            raise InputError(f"encoder {self.encoder.name} reads no QP maps: use --realise auto, regions or uniform")
+            raise InputError(f"encoder {self.encoder.name} reads no QP maps: {self._ways_out()}")
+        if self.encoder.capabilities.frame_qps and not frame_maps:
+            raise InputError(f"encoder {self.encoder.name} takes a QP per frame, not a map: {self._ways_out()}")
         given: QpMap | tuple[QpMap, ...]
         own: tuple[QpMap, ...] = ()
         if frame_maps:
@@ -306,19 +316,29 @@ class SegmentCoder:
             return self.native(qp_map, frame_maps)
         if how == "regions":
             if not can.regions:
-                raise InputError(f"encoder {self.encoder.name} codes no regions: use --realise auto, native or uniform")
+                raise InputError(f"encoder {self.encoder.name} codes no regions: {self._ways_out()}")
             return self.regions(self.plan(qp_map))
         whole = self._at_minimum(qp_map)
         if how == "uniform" or qp_map.is_uniform:
             return whole
         ways = [whole]
-        if can.native_map:
-            ways.append(self.native(qp_map, frame_maps))
+        if can.native_map or (can.frame_qps and frame_maps):
+            try:
+                ways.append(self.native(qp_map, frame_maps))
+            except ProcessError as error:
+                note = f"the encoder codes one QP and failed with a map, which was left out: {error}"
+                ways[0] = replace(whole, notes=(*whole.notes, note))
         if can.regions and self._may_pay(plan := self.plan(qp_map, whole), whole):
             # A small region of low QP may be one that the encoder has no room for.
             with contextlib.suppress(TooDenseError):
                 ways.append(self.regions(plan))
         return min(ways, key=lambda coded: coded.bits)
+
+    def _ways_out(self) -> str:
+        """What ``--realise`` may be with this encoder."""
+        can = self.encoder.capabilities
+        ways = ["auto", *(["native"] if can.native_map else []), *(["regions"] if can.regions else [])]
+        return f"use --realise {', '.join(ways)} or uniform"
 
     def _may_pay(self, plan: RegionPlan, whole: CodedSegment) -> bool:
         """Whether regions are worth a try: in a sequence what they cost is several times what the plan knows of."""

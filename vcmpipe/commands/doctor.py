@@ -15,22 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vcmpipe import process
-from vcmpipe.sidecar import Conformance, Verdict, provenance
+from vcmpipe.commands.encoder_trials import PSNR_AT_LEAST, Trial, Trials, try_encoder
+from vcmpipe.sidecar import Verdict, provenance
 
 if TYPE_CHECKING:
-    from vcmpipe.coding.segment import CodedSegment
-    from vcmpipe.coding.segment_coder import SegmentCoder
-    from vcmpipe.encoders import Capabilities, Encoder
+    from vcmpipe.encoders import Capabilities
 
 T = TypeVar("T")
 F = TypeVar("F")
 
-# The picture that is tried: two halves of whole CTUs, also of the 64 samples that some encoders have, QPs far apart.
-_SIZE, _CTU, _QPS = (128, 96), 32, (27, 42)
 # What ``--encoder`` is where it is not given; without it nothing works.
 DEFAULT_ENCODER = "vvenc"
-# Decoded as it was coded it lies at 29 dB; a picture that is not this one, at less than 12.
-_PSNR_AT_LEAST = 22.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,7 @@ class EncoderFinding:
         where: What the place is called.
         build: Its version, or None where it is not that encoder.
         used: Whether this is the one that ``--encoder NAME`` takes: the first that is one.
-        conformance: Whether a stream carried a map of two QPs, by its headers or its samples; None where there was
-            nothing to try.
+        trials: What the one that is used was tried with: each structure that it claims, and a map.
         reason: Why it is not taken.
     """
 
@@ -53,7 +47,7 @@ class EncoderFinding:
     build: str | None
     used: bool
     capabilities: Capabilities | None
-    conformance: Conformance | None
+    trials: tuple[Trial, ...]
     reason: str
 
 
@@ -121,7 +115,8 @@ class DoctorReport:
     """Everything that was found.
 
     Attributes:
-        healthy: Whether the encoder that would be used and the decoder work. Optional parts do not count.
+        healthy: Whether the decoder works, and every encoder that is here does what it claims. What is not here and is
+            optional does not count.
         problems: What is wrong and the way out, a line each; empty where ``healthy``.
         encoders: Every place where an encoder was looked for, each encoder's in the order of preference.
         optional_missing: Encoders that could be here and are not, with the way to have them.
@@ -145,15 +140,6 @@ class DoctorReport:
     folders: list[FolderFinding]
 
 
-@dataclass(frozen=True)
-class Trial:
-    """An encoder tried out: what coded the picture, and its stream, None where there is none."""
-
-    conformance: Conformance
-    coder: SegmentCoder | None = None
-    coded: CodedSegment | None = None
-
-
 def examine() -> DoctorReport:
     """Look at everything; a part that is broken is reported, never raised."""
     from vcmpipe.encoders import encoder_folder, missing_encoders, search_encoders
@@ -162,10 +148,10 @@ def examine() -> DoctorReport:
     with ThreadPoolExecutor(2) as pool:
         # Encoders are other processes: they work while this one loads torch.
         searched = search_encoders()
-        trials = [pool.submit(try_encoder, place.encoder) if place.encoder else None for place in searched]
+        used = {place.name: place for place in reversed(searched) if place.encoder}
+        begun = {name: pool.submit(try_encoder, place.encoder) for name, place in used.items() if place.encoder}
         detectors, devices = _detectors(), _devices()
-        tried = [trial.result() if trial else None for trial in trials]
-    used = {place.name: place for place in reversed(searched) if place.encoder}
+        tried = {name: trials.result() for name, trials in begun.items()}
     encoders = [
         EncoderFinding(
             name=place.name,
@@ -174,13 +160,12 @@ def examine() -> DoctorReport:
             build=place.encoder.build if place.encoder else None,
             used=used.get(place.name) is place,
             capabilities=place.encoder.capabilities if place.encoder else None,
-            conformance=trial.conformance if trial else None,
+            trials=tried[place.name].trials if used.get(place.name) is place else (),
             reason=place.reason,
         )
-        for place, trial in zip(searched, tried, strict=True)
+        for place in searched
     ]
-    first = next((t for place, t in zip(searched, tried, strict=True) if t and place.name == DEFAULT_ENCODER), None)
-    decoder = examine_decoder(first)
+    decoder = examine_decoder(tried.get(DEFAULT_ENCODER))
     problems = _problems(encoders, decoder, encoder_folder())
     return DoctorReport(
         healthy=not problems,
@@ -199,36 +184,7 @@ def examine() -> DoctorReport:
     )
 
 
-def try_encoder(encoder: Encoder) -> Trial:
-    """Code a small textured picture by a map of two QPs, the way the encoder has, and look what the stream carries."""
-    import numpy as np
-
-    from vcmpipe.bitstream import RegionLayout
-    from vcmpipe.coding.conformance import check_segment
-    from vcmpipe.coding.segment_coder import SegmentCoder
-    from vcmpipe.frames import Frame
-    from vcmpipe.qpmap import QpMap, RegionPlan
-
-    width, height = _SIZE
-    coarse = np.random.default_rng(0).integers(30, 226, (height // 8, width // 8, 3), dtype=np.uint8)
-    rgb = np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
-    requested = QpMap.of([[_QPS[0]] * 2 + [_QPS[1]] * 2] * 3, _CTU, width, height)
-    layout = RegionLayout(width, height, _CTU, columns=(2, 2), rows=(3,), bands=((3,), (3,)))
-    try:
-        coder = SegmentCoder(encoder, Frame(0, rgb, "a picture to try encoders on"), ctu=_CTU)
-        if encoder.capabilities.native_map:
-            coded = coder.native(requested)
-        elif encoder.capabilities.regions:
-            coded = coder.regions(RegionPlan(layout, _QPS, 0.0))
-        else:
-            unknown = Conformance(Verdict.UNKNOWN, "it codes one QP per picture")
-            return Trial(unknown, coder, coder.uniform([_QPS[0]])[0])
-        return Trial(check_segment(coder, coded, requested), coder, coded)
-    except Exception as error:  # whatever is wrong with the encoder is the finding
-        return Trial(Conformance(Verdict.UNKNOWN, _line(error)))
-
-
-def examine_decoder(trial: Trial | None) -> DecoderFinding:
+def examine_decoder(trials: Trials | None) -> DecoderFinding:
     """PyAV and its VVC decoder, and whether it decodes what the encoder in use, if there is one, wrote."""
     try:
         import av
@@ -243,13 +199,13 @@ def examine_decoder(trial: Trial | None) -> DecoderFinding:
 
     if codec is None:
         return finding(Verdict.NO, "this PyAV has no VVC decoder")
-    if trial is None or trial.coder is None or trial.coded is None:
+    if trials is None or trials.coder is None or trials.coded is None:
         return finding(Verdict.UNKNOWN, "no encoder here wrote a stream to decode")
     try:
-        _, psnr = trial.coder.decode_still(trial.coded)
+        psnr = min(decoded.psnr_y for decoded in trials.coder.decode(trials.coded))
     except Exception as error:
         return finding(Verdict.NO, _line(error))
-    if psnr < _PSNR_AT_LEAST:
+    if psnr < PSNR_AT_LEAST:
         return finding(Verdict.NO, f"the decoded picture is another one (PSNR {psnr:.1f} dB)")
     return finding(Verdict.YES, f"PSNR {psnr:.1f} dB")
 
@@ -261,8 +217,16 @@ def _problems(encoders: list[EncoderFinding], decoder: DecoderFinding, folder: P
         problems.append(
             f"no VVenC was found: install imageio-ffmpeg>=0.8.1, put vvencapp into {folder} or name it in VCMPIPE_VVENC"
         )
-    elif used.conformance is None or used.conformance.verdict != Verdict.YES:
-        problems.append(f"{used.build} ({used.path}) does not work ({used.conformance}): name another in VCMPIPE_VVENC")
+    for encoder in encoders:
+        # Nothing works without the default; of any other it is enough that it takes its time.
+        bad = {Verdict.NO, Verdict.UNKNOWN} if encoder is used else {Verdict.NO}
+        wrong = [f"{trial.what}: {trial.reason}" for trial in encoder.trials if trial.verdict in bad]
+        if wrong:
+            variable = f"VCMPIPE_{encoder.name.upper().replace('-', '_')}"
+            problems.append(
+                f"{encoder.build} ({encoder.path}) does not do what it should ({'; '.join(wrong)}): name another one "
+                f"in {variable}" + ("" if encoder is used else f", or do without --encoder {encoder.name}")
+            )
     if decoder.codec is None:
         problems.append(f"no VVC decoder: {decoder.reason}; install av>=18")
     elif decoder.decodes != Verdict.YES and used is not None:

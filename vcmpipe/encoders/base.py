@@ -42,13 +42,13 @@ class Capabilities:
         codec: The coding standard of its streams.
         structures: How the frames of its segments may refer to each other.
         qp_range: The lowest and the highest QP it codes, both included.
-        native_map: Whether it reads a QP per CTU itself.
+        native_map: Whether it reads a QP per CTU itself. (Where it reads one per frame, see ``frame_qps``.)
         bit_depths: Bit depths of the samples it takes.
         qp_step_limit: The bounds of a coded QP delta, or None where there are none; ``map_limits`` keeps maps inside.
         regions: Whether its VVC streams can be merged and rewritten here (see ``bitstream.merge_regions``). Pictures
             then come padded to multiples of 8, and crop and colour are written here. Any other encoder gets even sides
             and a ``Job.colour``, and writes the conformance window and the VUI itself.
-        map_limits: What its maps can say, where it reads maps.
+        map_limits: What its maps can say, where it reads maps, of whatever kind.
     """
 
     codec: Codec
@@ -65,6 +65,11 @@ class Capabilities:
             raise InputError(f"an encoder of {self.codec} cannot have regions: only VVC streams are merged")
         if self.native_map and self.map_limits is None:
             object.__setattr__(self, "map_limits", MapLimits(qp_range=self.qp_range))
+
+    @property
+    def frame_qps(self) -> bool:
+        """Whether it is told a QP for each frame of a sequence: a map of one level."""
+        return self.map_limits is not None and self.map_limits.levels == 1
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.bitstream import Vui
+from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders.base import PRESETS, Capabilities, Job
 from vcmpipe.encoders.description import Description
 from vcmpipe.encoders.files import encode_files, seconds_allowed
 from vcmpipe.encoders.maps import WrittenMap, write_map
 from vcmpipe.encoders.order import check_order, coding_order
-from vcmpipe.errors import InputError
+from vcmpipe.encoders.versions import at_least, refusal, too_old
+from vcmpipe.errors import BitstreamError, InputError, ProcessError
 from vcmpipe.frames import ColourSpec
 
 # Names of H.273's codes as x264 and those after it have them. What has no name there is stated as undefined.
@@ -134,6 +137,7 @@ class CommandEncoder:
             self._check_folder(job)
         seconds = dict.fromkeys(PRESETS, float(self.description.seconds_per_megapixel))
         table = self.description.map
+        aborts: dict[int, ProcessError] = {}
 
         def run(folder: Path, inputs: list[Path], outputs: list[Path]) -> None:
             for number, (job, source, output) in enumerate(zip(jobs, inputs, outputs, strict=True)):
@@ -142,9 +146,17 @@ class CommandEncoder:
                     path = folder / f"map{number}{table.ending}"
                     written = write_map(job, table.form, path, self.capabilities, self._map_order(job))
                 argv = self.command(job, source, output, written)
-                process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
+                try:
+                    process.run(argv, timeout=seconds_allowed([job], seconds), cwd=folder)
+                except ProcessError as error:
+                    if not (self.description.aborts_at_end and error.returncode == -signal.SIGABRT):
+                        raise
+                    aborts[number] = error
 
         streams = encode_files(self, jobs, run, depth=self.description.depth)
+        for number, error in aborts.items():
+            if not _decodes(streams[number]):
+                raise error
         for job, stream in zip(jobs, streams, strict=True):
             order = self._map_order(job)
             if isinstance(job.qp, tuple) and order is not None:
@@ -157,7 +169,7 @@ def identify(description: Description, binary: Path) -> tuple[CommandEncoder | N
     probe = description.version
     if probe is None:
         return CommandEncoder(description, binary, f"{description.name} {digest(binary)}"), ""
-    text = process.probe([binary, *probe.arguments])
+    text = process.probe([binary, *probe.arguments], exit_code=probe.exit_code)
     if text is None:
         return None, f"does not answer {' '.join(probe.arguments) or 'when it is started'}"
     found = re.search(probe.pattern, text)
@@ -165,16 +177,21 @@ def identify(description: Description, binary: Path) -> tuple[CommandEncoder | N
         return None, f"is no {description.name}: it answers {process.one_line(text)[:60]!r}"
     version = found.group(1)
     if probe.minimum is not None and not at_least(version, probe.minimum):
-        because = f": {probe.reason}" if probe.reason else ""
-        return None, f"is {description.name} {version}, {probe.minimum} or later is needed{because}"
-    return CommandEncoder(description, binary, f"{description.name} {version}"), ""
+        return None, too_old(description.name, version, probe.minimum, probe.reason)
+    if reason := refusal(description.name, version):
+        return None, reason
+    build = f"{description.name} {version}" + (f" {digest(binary)}" if probe.patched else "")
+    return CommandEncoder(description, binary, build), ""
 
 
-def at_least(version: str, minimum: str) -> bool:
-    """Whether a version's leading numbers are those of ``minimum`` or more; what follows them is not looked at."""
-    have, need = ([int(part) for part in re.findall(r"\d+", text.split("-")[0])] for text in (version, minimum))
-    length = max(len(have), len(need))
-    return have + [0] * (length - len(have)) >= need + [0] * (length - len(need))
+def _decodes(stream: bytes) -> bool:
+    """Whether a stream, which holds as many pictures as its job has frames, decodes to all of them."""
+    try:
+        for _ in decode_stream(stream, threads=1):
+            pass
+    except BitstreamError:
+        return False
+    return True
 
 
 def digest(binary: Path) -> str:

@@ -97,12 +97,23 @@ class StructureTables(_Table, frozen=True, rename="kebab"):
 
 
 class VersionProbe(_Table, frozen=True):
-    """How a program states its version, and the oldest that will do, with the reason."""
+    """How a program states its version.
+
+    Attributes:
+        arguments: What it is asked with.
+        pattern: A regular expression with one group, the version.
+        minimum: The oldest that will do; see ``versions.py`` for what is known of the encoders described here.
+        reason: What is wrong with older ones.
+        exit_code: What it exits with when it answers.
+        patched: Whether builds of one version differ: the program's digest then stands beside it.
+    """
 
     arguments: tuple[Argument, ...]
     pattern: str
     minimum: Annotated[str, Meta(pattern=r"\A\d+(\.\d+){0,3}\Z")] | None = None
     reason: str = ""
+    exit_code: Annotated[int, Meta(ge=0, le=255)] = 0
+    patched: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -129,6 +140,8 @@ class Description(_Table, frozen=True):
         version: How its version is found, or None: the program's digest then stands for it.
         presets: What ``{preset}`` becomes, by vcmpipe's preset.
         seconds_per_megapixel: Seconds allowed.
+        aborts_at_end: Whether it is known to abort (SIGABRT) once its stream is complete. Such a stream is taken where
+            all of it decodes.
     """
 
     name: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,31}\Z")]
@@ -142,6 +155,7 @@ class Description(_Table, frozen=True):
     version: VersionProbe | None = None
     presets: dict[str, Annotated[str, Meta(pattern=r"\A\S+\Z")]] = {}
     seconds_per_megapixel: Annotated[int, Meta(ge=1, le=100_000)] = 600
+    aborts_at_end: bool = False
 
     def __post_init__(self) -> None:
         common = tuple(argument for argument in self.arguments if argument != STRUCTURE)
@@ -178,7 +192,7 @@ class Description(_Table, frozen=True):
         return Capabilities(
             codec=self.codec,
             qp_range=self.qp_range,
-            native_map=limits is not None,
+            native_map=limits is not None and limits.levels != 1,
             bit_depths=(self.depth,),
             map_limits=limits,
             structures=tuple(one for one in get_args(Structure) if one == "intra" or self.structures.of(one)),

@@ -12,19 +12,17 @@ from pathlib import Path
 
 from vcmpipe import process
 from vcmpipe.encoders.base import Encoder
-from vcmpipe.encoders.command import at_least, identify
+from vcmpipe.encoders.command import identify
 from vcmpipe.encoders.description import Description, read_description
 from vcmpipe.encoders.ffmpeg import FOLDER_VARIABLE, encoder_folder, ffmpeg_places
 from vcmpipe.encoders.kvazaar import FfmpegKvazaar, library_version
+from vcmpipe.encoders.versions import refusal
 from vcmpipe.encoders.vvenc import FfmpegVvenc, Vvencapp
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import ENCODERS
 
 VARIABLE = "VCMPIPE_VVENC"
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
-# Oldest versions that will do, and why.
-_VVENCAPP_MINIMUM = ("1.9", "older ones do not know all switches that keep the QP constant")
-_KVAZAAR_MINIMUM = ("2.3", "older ones were never tried")
 
 Answer = tuple[Encoder | None, str]
 
@@ -89,8 +87,8 @@ def _identify_vvenc(path: Path) -> Answer:
             return None, "does not answer --version"
         found = re.search(r"version\s+v?(\S+)", text) or re.search(r"(\d+\.\d+\.\d+\S*)", text)
         version = found.group(1) if found else "of unknown version"
-        if found and not at_least(version, _VVENCAPP_MINIMUM[0]):
-            return None, f"is vvencapp {version}, {_VVENCAPP_MINIMUM[0]} or later is needed: {_VVENCAPP_MINIMUM[1]}"
+        if found and (refused := refusal("vvencapp", version)):
+            return None, refused
         return Vvencapp(path, f"vvencapp {version}"), ""
     ffmpeg, reason = _ffmpeg_version(path, "libvvenc")
     if ffmpeg is None:
@@ -105,8 +103,8 @@ def _identify_kvazaar(path: Path) -> Answer:
     version = library_version(path)
     if version is None:
         return None, f"is FFmpeg {ffmpeg} with libkvazaar, which does not code"
-    if not at_least(version, _KVAZAAR_MINIMUM[0]):
-        return None, f"has libkvazaar {version}, {_KVAZAAR_MINIMUM[0]} or later is needed: {_KVAZAAR_MINIMUM[1]}"
+    if refused := refusal("libkvazaar", version):
+        return None, refused
     return FfmpegKvazaar(path, f"libkvazaar {version} in FFmpeg {ffmpeg}"), ""
 
 

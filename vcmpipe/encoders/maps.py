@@ -17,15 +17,22 @@ from vcmpipe.qpmap import (
     fit_map,
     fit_maps,
     write_csv,
+    write_frame_deltas,
     write_mask,
     write_rectangles,
     write_roi,
 )
 
-MapForm = Literal["roi-text", "roi-binary", "rectangles", "mask", "csv"]
+MapForm = Literal["roi-text", "roi-binary", "rectangles", "mask", "frame-deltas", "csv"]
 MAP_FORMS: tuple[MapForm, ...] = get_args(MapForm)
 # What a form itself cannot say, whatever the encoder could.
-_FORM_LIMITS: dict[str, dict[str, int]] = {"mask": {"levels": 2}, "rectangles": {"rectangles": MAX_RECTANGLES}}
+_FORM_LIMITS: dict[str, dict[str, int]] = {
+    "mask": {"levels": 2},
+    "rectangles": {"rectangles": MAX_RECTANGLES},
+    "frame-deltas": {"levels": 1},
+}
+# Frames of the longest group of pictures, which an encoder may look up behind the end.
+_SPARE_FRAMES = 65
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ def write_map(
         return WrittenMap(path, high, high)
     if form == "mask":
         write_mask(path, maps, low)
+    elif form == "frame-deltas":
+        write_frame_deltas(path, [one.minimum() for one in maps], low, spare=_SPARE_FRAMES)
     elif form == "csv":
         write_csv(path, maps)
     else:

@@ -10,7 +10,7 @@ from vcmpipe.process.outputs import (
     publish_together,
     replace_together,
 )
-from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run, start_problem
+from vcmpipe.process.runner import STDERR_KEPT, Completed, probe, run, start_problem, time_limit
 from vcmpipe.process.settings import MEMORY_VARIABLE, RETRIES_VARIABLE, TIMEOUT_VARIABLE, Settings
 from vcmpipe.process.streaming import Output, streaming
 from vcmpipe.process.temporary import temporary_folder
@@ -40,4 +40,5 @@ __all__ = [
     "stop_all",
     "streaming",
     "temporary_folder",
+    "time_limit",
 ]

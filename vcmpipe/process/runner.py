@@ -7,10 +7,13 @@ always checked.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,20 @@ _REQUESTS = {getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "
 _PAUSE_BEFORE_RETRY = 0.2
 # Scripts, and programs of Linux, Windows and macOS.
 _PROGRAM_HEADS = (b"#!", b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+
+
+# When programs have to be done that are started within ``time_limit``, on the clock of time.monotonic().
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Give all that runs in here no more than so many seconds together, whatever limits they have of their own."""
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,8 @@ def run(
     limit = memory_limit or settings.memory_limit
     times = 1 + (settings.retries if retries is None else retries)
     for attempt in range(1, times + 1):
-        done = _run_once(arguments, timeout * settings.timeout_factor, input, cwd=cwd, env=env, memory_limit=limit)
+        allowed = min(timeout * settings.timeout_factor, max(_deadline.get() - time.monotonic(), 0.001))
+        done = _run_once(arguments, allowed, input, cwd=cwd, env=env, memory_limit=limit)
         if done.failure is None:
             return done.completed
         if not done.accident or attempt == times:
@@ -110,13 +128,16 @@ def run(
     raise ProcessError(failure_line(arguments, reason, message), done.returncode)
 
 
-def probe(argv: Sequence[str | Path], *, timeout: float = 10.0) -> str | None:
-    """What a program says to e.g. ``--version``: its stdout, else its stderr, stripped; None if it does not run."""
+def probe(argv: Sequence[str | Path], *, timeout: float = 10.0, exit_code: int = 0) -> str | None:
+    """What a program says to e.g. ``--version``: its stdout, else its stderr, stripped.
+
+    None if it does not run, or does not exit with ``exit_code``.
+    """
     try:
         done = _run_once([os.fspath(argument) for argument in argv], timeout)
     except ProcessError:
         return None
-    if done.failure is not None:
+    if (done.returncode or 0) != exit_code or (done.failure is not None and done.returncode is None):
         return None
     return done.completed.stdout.decode("utf-8", "replace").strip() or done.completed.stderr.strip()
 

@@ -15,7 +15,7 @@ from vcmpipe.qpmap.layout import PlanLimits, RegionPlan, plan_regions
 from vcmpipe.qpmap.policy import Background, MapPolicy, build_map, limit_steps, parse_background
 from vcmpipe.qpmap.qp_map import QpMap
 from vcmpipe.qpmap.rate import RateModel, RegionOverhead
-from vcmpipe.qpmap.vtm_formats import MAX_RECTANGLES, write_mask, write_rectangles
+from vcmpipe.qpmap.vtm_formats import MAX_RECTANGLES, write_frame_deltas, write_mask, write_rectangles
 
 __all__ = [
     "KVAZAAR_SPAN",
@@ -40,6 +40,7 @@ __all__ = [
     "plan_regions",
     "read_csv",
     "write_csv",
+    "write_frame_deltas",
     "write_mask",
     "write_png",
     "write_rectangles",

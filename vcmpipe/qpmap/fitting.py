@@ -24,7 +24,7 @@ class MapLimits:
         qp_range: The lowest and the highest QP.
         span: Largest difference between any two QPs of a picture; None: any.
         step: Largest difference between CTUs that follow each other in coding order; None: any.
-        levels: 2 where a map is a mask: an object QP and a background QP; None: any number of QPs.
+        levels: 1 where a frame has one QP; 2 where a map is a mask: an object QP and a background QP; None: any number.
         rectangles: How many rectangles a map may have on its background; None: any number.
     """
 
@@ -41,8 +41,10 @@ class MapLimits:
         low, high = self.qp_range
         if not QP_MIN <= low <= high <= QP_MAX:
             raise InputError(f"the QP range {low}..{high} is not inside {QP_MIN}..{QP_MAX}")
-        if self.levels not in (None, 2):
-            raise InputError(f"a map of {self.levels} levels is not known: 2 (a mask), or any number")
+        if self.levels not in (None, 1, 2):
+            raise InputError(
+                f"maps of {self.levels} levels are not known: 1 (a QP per frame), 2 (a mask), or any number"
+            )
         for name in ("span", "step", "rectangles"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -84,7 +86,9 @@ def fit_map(wanted: QpMap, limits: MapLimits) -> FittedMap:
         lower(np.minimum(values, top).astype(np.int8), f"to keep all within {limits.span} of the smallest")
     if limits.step is not None:
         lower(limit_steps(values, limits.step, across_rows=True), f"to keep steps <= {limits.step}")
-    if limits.levels is not None:
+    if limits.levels == 1:
+        lower(np.full_like(values, values.min()), "to one QP")
+    elif limits.levels is not None:
         lower(two_levels(values), "to two levels: an object QP and a background QP")
     if limits.rectangles is not None:
         lower(few_rectangles(values, limits.rectangles), f"to {limits.rectangles} rectangles on a background")
@@ -95,7 +99,7 @@ def fit_maps(wanted: Sequence[QpMap], limits: MapLimits) -> tuple[tuple[QpMap, .
     """Bend the maps of a segment's frames, all of one size, and say what was changed; see ``fit_map``.
 
     An encoder runs at one QP, which the maps are relative to: the span, and the two levels of a mask, are those of all
-    frames together.
+    frames together. Where a frame has one QP, that is its own smallest.
     """
     if not wanted:
         raise InputError("a segment without maps: give one for each frame")
@@ -108,9 +112,10 @@ def fit_maps(wanted: Sequence[QpMap], limits: MapLimits) -> tuple[tuple[QpMap, .
     tall = QpMap(
         np.concatenate([item.qp for item in grids]), first.ctu, first.width, len(grids) * first.rows * first.ctu
     )
-    together = fit_map(tall, replace(limits, step=None, rectangles=None))
+    alone = limits.levels if limits.levels == 1 else None
+    together = fit_map(tall, replace(limits, step=None, rectangles=None, levels=None if alone else limits.levels))
     notes += together.notes
-    each = MapLimits(step=limits.step, rectangles=limits.rectangles)
+    each = MapLimits(step=limits.step, rectangles=limits.rectangles, levels=alone)
     fitted = []
     for number, values in enumerate(np.split(together.map.qp, len(grids))):
         one = fit_map(QpMap(values, first.ctu, first.width, first.height), each)

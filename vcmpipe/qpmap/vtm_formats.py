@@ -1,4 +1,4 @@
-"""QP maps as files for the known forks of VTM: rectangle lists and masks.
+"""QP maps as files for VTM: a QP per frame, and for its known forks rectangle lists and masks.
 
 A form that cannot hold a map refuses it: bend the map first with :func:`vcmpipe.qpmap.fit_map`, which says
 what is lost.
@@ -14,10 +14,26 @@ import numpy as np
 from vcmpipe.errors import InputError
 from vcmpipe.qpmap.fitting import rectangles
 from vcmpipe.qpmap.formats import write_maps
-from vcmpipe.qpmap.qp_map import QpMap
+from vcmpipe.qpmap.qp_map import QpMap, check_qp
 
 MAX_RECTANGLES = 20
 """Rectangles per picture that the known fork reads."""
+
+
+def write_frame_deltas(path: str | Path, qps: Sequence[int], base_qp: int, *, spare: int = 0) -> None:
+    """Writes VTM's ``dQPFile``: per frame in presentation order a line with its QP's delta on ``base_qp``.
+
+    The encoder runs at ``base_qp``; deltas come on top of the offsets of its structure. VTM looks up whatever picture
+    it comes to, behind the end of a short list too, in memory that is not the list's: so as many lines as it codes
+    frames, and ``spare`` times the last one more, for the group that the last frame lies in.
+
+    Raises:
+        InputError: No QP, or one outside 0..63.
+        OutputError: The file cannot be written.
+    """
+    deltas = [check_qp(qp) - check_qp(base_qp, "base QP") for qp in qps]
+    deltas += deltas[-1:] * spare
+    write_maps(path, [f"{delta}\n".encode() for delta in deltas])
 
 
 def write_rectangles(path: str | Path, maps: Sequence[QpMap]) -> list[int]:
