@@ -11,7 +11,7 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.coded_detections import DetectionError, cached_detections, guarded_detector
+from vcmpipe.bench.coded_detections import DetectionError, _packed, cached_detections, guarded_detector
 from vcmpipe.bench.methods import codes
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
@@ -268,6 +268,26 @@ def test_a_damaged_cache_is_made_again(options: BenchOptions, tmp_path: Path, ma
         (again,) = cached_detections(coder, coded, [detector], cache)
         assert again.psnr_y == first.psnr_y and again.found[0][0] == first.found[0][0]
         assert entry.read_bytes() == whole
+
+
+def test_a_cache_edited_to_hold_no_detections_changes_no_figure(tmp_path: Path, make_frame, counting_encoder) -> None:
+    """A whole archive with other numbers in it: every reader of it would be content."""
+    notes: list[str] = []
+    cache = ContentCache(tmp_path / "other", notes.append)
+    coder = SegmentCoder(counting_encoder, make_frame(128, 96))
+    coded = coder.uniform([30])[0]
+    detector = SharpnessDetector()
+    (first,) = cached_detections(coder, coded, [detector], cache)
+    (entry,) = [path for path in (tmp_path / "other").rglob("*") if path.is_file()]
+    whole = entry.read_bytes()
+    nothing = sv.Detections.empty()
+    none = _packed(first.psnr_y, [nothing])
+    for forged in (none, whole[:32] + none):
+        entry.write_bytes(forged)
+        (again,) = cached_detections(coder, coded, [detector], cache)
+        assert len(again.found[0][0]) == len(first.found[0][0]) > 0
+        assert entry.read_bytes() == whole
+    assert len(notes) == 1 and "made again" in notes[0]
 
 
 def test_bits_of_objects_and_background(make_frame, counting_encoder) -> None:

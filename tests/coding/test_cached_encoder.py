@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.encoders import CodingMode, Job
@@ -32,6 +35,39 @@ def test_an_empty_entry_is_made_again(tmp_path: Path, make_frame, counting_encod
     entry = max((path for path in tmp_path.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     entry.write_bytes(b"")
     assert cached.encode([job])[0] and encoder.jobs == 2
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "other", "earlier version", "pipe"])
+def test_a_damaged_entry_is_dropped_made_again_and_reported(
+    tmp_path: Path, make_frame, counting_encoder, damage: str
+) -> None:
+    notes: list[str] = []
+    cached = CachedEncoder(counting_encoder, ContentCache(tmp_path, notes.append))
+    frames = [rgb_to_yuv(make_frame(64, 48, seed).rgb, ColourSpec()) for seed in (1, 2)]
+    jobs = [Job([frame], 30, CodingMode()) for frame in frames]
+    first = cached.encode(jobs)
+    one, other = sorted((path for path in tmp_path.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)[
+        -2:
+    ]
+    whole = bytearray(one.read_bytes())
+    if damage == "pipe":  # which nobody writes to
+        one.unlink()
+        os.mkfifo(one)
+    elif damage == "other":
+        one.write_bytes(other.read_bytes())
+    else:
+        middle = len(whole) // 2
+        one.write_bytes(
+            {
+                "bit": whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :],
+                "cut": whole[:middle],
+                "earlier version": whole[32:],
+            }[damage]
+        )
+    assert cached.encode(jobs) == first and counting_encoder.jobs == 3
+    assert one.read_bytes() == whole, "it is whole again"
+    assert cached.encode(jobs) == first and counting_encoder.jobs == 3
+    assert len(notes) == (damage != "pipe") and all("damaged" in note and str(tmp_path) in note for note in notes)
 
 
 def test_a_cache_that_cannot_be_written_warns_once(tmp_path: Path) -> None:

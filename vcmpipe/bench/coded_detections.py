@@ -148,6 +148,9 @@ def _stored(cache: ContentCache, key: str, frames: int) -> PartDetections | None
     values = unpack(cache.get(key), "psnr", "frame", "xyxy", "confidence", "class_id")
     if values is None or values[0].shape != (frames,):
         return None
+    rows = len(values[1])
+    if [own.shape for own in values[1:]] != [(rows,), (rows, 4), (rows,), (rows,)]:
+        return None
     everything = sv.Detections(values[2], confidence=values[3], class_id=values[4])
     found = tuple(everything[values[1] == place] for place in range(frames))
     return PartDetections(tuple(map(float, values[0])), (found,))

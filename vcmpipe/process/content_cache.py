@@ -9,17 +9,28 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from vcmpipe.errors import InputError
+from vcmpipe.process.reading import read_file
+
+# Bytes of the largest entry that is read: a long segment's stream, or the JND map of the largest picture.
+_LARGEST = 1 << 30
+_DIGEST = hashlib.sha256().digest_size
+
 
 class ContentCache:
     """Bytes by key, one file each, in a folder that is made when it is first written to.
 
-    A cache that cannot be written calls ``warn`` once, with one line, and is then left alone.
+    An entry begins with the SHA-256 of its key and value. One that does not hold what it states (bits that a disk lost,
+    a file that was cut, exchanged or edited, an entry of an earlier version) is removed and counts as missing, so that
+    it is made again; ``warn`` is called once for all of them, with one line. It is likewise called once where the
+    cache cannot be written; that is then left alone.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
         self.folder = folder
         self._warn = warn
         self._writable = True
+        self._sound = True
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key[2:]
@@ -27,9 +38,24 @@ class ContentCache:
     def get(self, key: str) -> bytes | None:
         """The value of a key, or None."""
         try:
-            return self._path(key).read_bytes()
-        except OSError:
+            entry = read_file(self._path(key), _LARGEST + _DIGEST)
+        except InputError:
             return None
+        stated, value = entry[:_DIGEST], entry[_DIGEST:]
+        if stated == _digest(key, value):
+            return value
+        self._drop(key)
+        return None
+
+    def _drop(self, key: str) -> None:
+        with contextlib.suppress(OSError):
+            self._path(key).unlink()
+        if self._sound:
+            self._sound = False
+            self._warn(
+                f"the cache {self.folder} holds damaged entries or such of an earlier version, {key[:8]}... first: "
+                "they are removed and made again"
+            )
 
     def put(self, key: str, value: bytes) -> None:
         """Keep a value; published whole or not at all."""
@@ -40,7 +66,7 @@ class ContentCache:
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(value)
+            temporary.write_bytes(_digest(key, value) + value)
             temporary.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -50,6 +76,11 @@ class ContentCache:
                 self._warn(
                     f"the cache {self.folder} cannot be written and is not used further: {error.strerror or error}"
                 )
+
+
+def _digest(key: str, value: bytes) -> bytes:
+    """What an entry begins with; with its key, so that one entry is not taken for another."""
+    return hashlib.sha256(key.encode() + b"\0" + value).digest()
 
 
 def cache_folder(named: str | None) -> Path:
