@@ -159,6 +159,15 @@ def bench_result(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BenchResult]:
     return make_result
 
 
+@pytest.fixture
+def endless_model(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Writes an ONNX detector that never answers: see ``tests/detection/endless.py``."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "detection")
+    from endless import endless_model
+
+    return endless_model
+
+
 _VVENC = "IntraPeriod={period}:GOPSize={gop}:{more}POC0IDR=1:GOPQPA=0:MCTF=0:BIM=0:STA=0:accessunitdelimiter=0"
 _CODING = {
     "random-access": _VVENC.format(period=-1, gop=16, more="DecodingRefreshType=idr:"),

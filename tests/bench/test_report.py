@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ from vcmpipe.bench import BenchResult
 from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing
 from vcmpipe.bench.report import write_report
 from vcmpipe.errors import OutputError
+from vcmpipe.process.text import spreadsheet_cell
 
 Make = Callable[..., BenchResult]
 FILES = [
@@ -204,3 +206,32 @@ def test_an_unwritable_folder_is_named(bench_result: Make, tmp_path: Path) -> No
 def test_matplotlib_is_loaded_only_to_draw() -> None:
     code = "import sys, vcmpipe.bench.report, vcmpipe.cli.show; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_strangers_names_are_text_in_every_file(bench_result, tmp_path: Path) -> None:
+    name = "=cmd|' /C calc'!A0\n<script>alert(1)</script>![x](http://example.org/x.png)`.png"
+    made = bench_result()
+    strange = [dataclasses.replace(picture, name=name) for picture in made.per_picture[:1]]
+    write_report(dataclasses.replace(made, per_picture=strange + list(made.per_picture[1:])), tmp_path)
+    with (tmp_path / "pictures.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["picture"] == f"'{name}"
+    for file in ("report.md", "report.html"):
+        text = (tmp_path / file).read_text()
+        assert "<script>alert" not in text and "![x](" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1", "'=1"),
+        ("@a", "'@a"),
+        ("+x", "'+x"),
+        ("-x", "'-x"),
+        ("-4", "-4"),
+        ("+0.5", "+0.5"),
+        ("a=1", "a=1"),
+        ("", ""),
+    ],
+)
+def test_cells_of_spreadsheets(text: str, cell: str) -> None:
+    assert spreadsheet_cell(text) == cell

@@ -305,6 +305,10 @@ SIDECARS = [
     (put("segments", 0, "qp_map", "ctu", value=0), "CTU size is 0"),
     (put("segments", 0, "source_size", value=[0, -5]), "source_size is 0x-5"),
     (put("segments", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
+    (
+        put("segments", 0, "source_size", value=[9459, 9459]),
+        "source_size is 9459x9459, of which coded_size 96x64 is less",
+    ),
     (put("segments", 0, "coded_size", value=[64]), "segments[0].coded_size: expected array of length 2, got 1"),
     (put("segments", value=3), "segments is 3: expected array, got int"),
     (put("segments", 0, "frames", value=[]), "segments[0].frames: expected array of length >= 1"),

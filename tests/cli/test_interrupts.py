@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -172,3 +173,66 @@ def test_a_full_stdout_is_a_failure(start, encoded: Path, words: list[str]) -> N
         _, err = running.communicate()
     assert running.returncode == 1
     assert err.count("\n") == 1 and "disk is full" in err
+
+
+def test_the_verdict_survives_a_reader_that_leaves(here: Path, start, encoded: Path) -> None:
+    """``inspect --verify-map | head`` ends with 1 where the map does not conform."""
+    record = json.loads((encoded / "a.json").read_text())
+    for row in record["segments"][0]["qp_map"]["requested"]:
+        row[:] = [9] * len(row)
+    (here / "other.json").write_text(json.dumps(record))
+    for words in (["--json"], []):
+        running = start("inspect", "--input", encoded / "a.bin", "--sidecar", "other.json", "--verify-map", *words)
+        assert running.stdout is not None and running.stderr is not None
+        running.stdout.close()
+        assert running.wait() == 1, running.stderr.read()
+
+
+def test_a_second_signal_ends_a_model_that_never_answers(here, start, make_picture, leftovers, endless_model) -> None:
+    """Python cannot handle a signal while its main thread is in the model."""
+    (here / "in.png").write_bytes(make_picture(64, 64))
+    model = endless_model(here / "endless.onnx")
+    words = ["encode", "--input", "in.png", "--out", "a.bin", "--detector", model, "--predictor", "constant"]
+    running = start(*words)
+    wait_for(lambda: len(list(Path(f"/proc/{running.pid}/task").iterdir())) > 1 and _busy(running.pid), running)
+    running.send_signal(signal.SIGTERM)
+    time.sleep(1.0)
+    assert running.poll() is None
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=CLEANING)
+    assert (running.returncode, out, err) == (130, "", "vcmpipe: interrupted\n")
+    assert leftovers() == [] and not (here / "a.bin").exists()
+
+
+def _busy(pid: int, seconds: float = 3.0) -> bool:
+    """Whether a process has taken so much time, more than what loading takes."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > seconds + 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_never_cleans_up_is_ended(encoded: Path, number: int) -> None:
+    program = (
+        "import dataclasses, sys, time\n"
+        "from vcmpipe.cli import main as command\n"
+        "from vcmpipe.cli.commands import COMMANDS\n"
+        "from vcmpipe.process import last_resort\n"
+        "last_resort.GRACE = 0.5\n"
+        "def forever(*given):\n"
+        "    print('begun', flush=True)\n"
+        "    while True:\n"
+        "        try: time.sleep(1)\n"
+        "        except KeyboardInterrupt: pass\n"
+        "COMMANDS['inspect'] = dataclasses.replace(COMMANDS['inspect'], run=forever)\n"
+        f"sys.exit(command(['inspect', '--input', {str(encoded / 'a.bin')!r}]))"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None and running.stdout.readline() == "begun\n"
+    running.send_signal(number)
+    time.sleep(0.7)
+    assert running.poll() is None
+    running.send_signal(number)
+    _, err = running.communicate(timeout=CLEANING)
+    assert running.returncode == 130 and err.count("\n") == 1 and "interrupted, and ended at once" in err

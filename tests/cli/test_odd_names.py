@@ -127,3 +127,61 @@ def test_a_name_in_the_sidecar_stays_in_the_folder(
     done = vcmpipe("decode", "--input", encoded / "a.bin", "--sidecar", "s.json", "--out", "deep/back")
     assert done.code == 0, done.err
     assert sorted(contents(here)) == sorted(["s.json", "deep", "deep/back", f"deep/back/{written}", "deep/back/p2.png"])
+
+
+@pytest.fixture
+def unfit(here: Path, make_picture) -> Path:
+    """Two pictures, and two more whose names no store can hold."""
+    folder = here / "unfit"
+    folder.mkdir()
+    for name in (b"a.png", b"ok.png", b"\xff\xfe.png", b"x" * 246 + b".png"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(make_picture(48, 32))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
+def test_a_build_names_what_it_cannot_store_and_goes_on(here: Path, unfit: Path, vcmpipe, leftovers) -> None:
+    words = ["dataset", "build", "--images", "unfit", "--out", "store", "--detector", "demo", "--qps", "30:40:5"]
+    done = vcmpipe(*words)
+    assert done.code == 1
+    assert "unfit/\\udcff\\udcfe.png: its name is not UTF-8" in done.err
+    assert "x.png: its name has over 247 bytes" in done.err
+    assert sorted(path.name for path in (here / "store").rglob("*.parquet")) == ["a.png.parquet", "ok.png.parquet"]
+    assert vcmpipe("dataset", "verify", "store").code == 0
+    assert leftovers() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
+@pytest.mark.parametrize("locale", ["UTF-8", "C"])
+def test_a_bench_of_odd_names_writes_its_report(here: Path, unfit: Path, make_picture, start, locale: str) -> None:
+    (unfit / "ünï 漢字.png").write_bytes(make_picture(48, 32))
+    (unfit / "=1+1|<img src=x>[y](z).png").write_bytes(make_picture(48, 32))
+    words = ["--methods", "plain", "--qps", "30:40:5", "--resamples", "10", "--predictor", "constant"]
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"} if locale == "C" else {}
+    running = start(
+        "bench", "--images", "unfit", "--out", "report", "--cache", "cache", *words, env=os.environ | ascii_only
+    )
+    _, err = running.communicate()
+    assert running.returncode == 0, err
+    table = (here / "report" / "pictures.csv").read_text(encoding="utf-8")
+    assert "\\xff\\xfe.png" in table and "ünï 漢字.png" in table
+    assert "\n'=1+1|<img" in table, "no spreadsheet takes it for a formula"
+    assert "<img" not in (here / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def test_names_reach_no_terminal_as_they_are(here: Path, make_picture, vcmpipe) -> None:
+    """Stdout as well as stderr: tables, and lines with paths."""
+    folder = here / "in"
+    folder.mkdir()
+    (folder / "a\x1b]0;title\x07\x1b[2J\u202e.png").write_bytes(make_picture(32, 32))
+    for words in (
+        ["predict", "--input", "in", "--out", "p\x1b[31m.json", "--predictor", "constant"],
+        ["encode", "--input", "in", "--out", "b\x1b[31m.bin", *CODE],
+        ["decode", "--input", "b\x1b[31m.bin", "--out", "d\x1b[31m"],
+        ["extract", "--input", "b\x1b[31m.bin", "--out", "e\x1b[31m.bin"],
+        ["inspect", "--input", "b\x1b[31m.bin"],
+    ):
+        done = vcmpipe(*words)
+        assert done.code == 0, done.err
+        assert all(line.isprintable() for line in (done.out + done.err).splitlines()), words
+    assert "\\x1b" in vcmpipe("decode", "--input", "b\x1b[31m.bin", "--out", "f\x1b[31m").out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,9 @@ BOMB = "a: &a [x]\n" + "".join(
     f"{new}: &{new} [{', '.join(9 * [f'*{old}'])}]\n" for old, new in itertools.pairwise(_LEVELS)
 )
 
+# Its first levels as a name; the text of all of it would not fit into any memory.
+KEY_BOMB = f"? [{', '.join(line.partition(': ')[2] for line in BOMB.splitlines()[:7])}]\n: 1"
+
 
 @pytest.mark.parametrize(
     ("text", "named"),
@@ -124,7 +128,11 @@ BOMB = "a: &a [x]\n" + "".join(
         ("margin", "c.yaml holds no options"),
         ("scales: [1, 0.5]", "scales has several values"),
         (BOMB, "a has several values"),
-        ("? [a]\n: b", "has several values"),
+        (KEY_BOMB, "has a list for a name"),
+        ('out: "a\\0b"', "--out in c.yaml holds a character that no name of a file can have"),
+        ('out: "a\\uD800b"', "--out in c.yaml holds a character that no name of a file can have"),
+        ("? " * 5000 + "x", "c.yaml is not YAML"),
+        ("? [a]\n: b", "has a list for a name"),
         ("margin: !!python/object/apply:os.abort []", "margin has several values"),
         ("margin: *x", "c.yaml is not YAML"),
         ("[" * 100_000, "c.yaml is not YAML"),
@@ -206,3 +214,23 @@ def test_completion_scripts_are_printed(words: list[str], capsys: pytest.Capture
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 0 and "--verify-map" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the locale says what file names are on Linux")
+def test_a_configuration_in_utf_8_where_the_locale_is_ascii(tmp_path: Path) -> None:
+    """Its names are those of the same files as in any other locale."""
+    (tmp_path / "c.yaml").write_text("# ünï\ninput: größe.bin\n", encoding="utf-8")
+    program = (
+        "import os; from vcmpipe.cli.parser import parse; from pathlib import Path\n"
+        "print(os.fsencode(parse(['inspect', '--config', 'c.yaml'])[1].input))"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | locale,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (repr("größe.bin".encode()), "")

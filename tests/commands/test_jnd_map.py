@@ -146,6 +146,9 @@ def test_the_command(options: JndMapOptions, capsys: pytest.CaptureFixture[str])
         assert err.startswith("vcmpipe: ") and err.count("\n") == 1
 
 
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -155,10 +158,17 @@ def test_the_command(options: JndMapOptions, capsys: pytest.CaptureFixture[str])
         (np.full((3, 4), -1, np.float32), "no number or negative"),
         (np.zeros((4, 3), np.float32), "is of a picture of 3x4"),
         (None, "is not there"),
+        # A header that states 800 GB, and one that states less than there is.
+        (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(447213, 447213)", "shorter or longer than its header states"),
+        (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(3, 4)" + bytes(99), "shorter or longer than its header states"),
+        (b"PK\x03\x04", "is damaged or no JND map"),
     ],
 )
-def test_reading_what_is_no_map_of_a_picture(values: np.ndarray | None, named: str, tmp_path: Path) -> None:
-    if values is not None:
+def test_reading_what_is_no_map_of_a_picture(values: np.ndarray | bytes | None, named: str, tmp_path: Path) -> None:
+    if isinstance(values, bytes):
+        head, _, rest = values.partition(b"\n")
+        (tmp_path / "p.npy").write_bytes(head.ljust(127) + b"\n" + rest)
+    elif values is not None:
         np.save(tmp_path / "p.npy", values)
     with pytest.raises(InputError, match=named):
         read_jnd_map(tmp_path / "p.npy", Frame(0, np.zeros((3, 4, 3), np.uint8), "p.png"))

@@ -9,9 +9,10 @@ import supervision as sv
 
 from vcmpipe.detection import Detector, load_detector
 from vcmpipe.detection.onnx import OnnxDetector
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation import coco_accuracy, load_ground_truth, retention
 from vcmpipe.frames import Frame, read_picture
+from vcmpipe.process import interrupt
 
 
 def picture(width: int, height: int, level: int = 128) -> Frame:
@@ -246,3 +247,22 @@ def test_weights_outside_the_models_folder_are_refused(tmp_path: Path, place: st
     with pytest.raises(InputError, match=r"m\.onnx is no ONNX model that onnxruntime can load") as caught:
         load_detector(str(tmp_path / "model" / "m.onnx"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_never_answers_gets_a_time_limit(
+    tmp_path: Path, endless_model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = OnnxDetector(endless_model(tmp_path / "endless.onnx"))
+    monkeypatch.setenv("VCMPIPE_TIMEOUT_FACTOR", "0.005")
+    with pytest.raises(VcmError, match=r"endless.onnx: the detector gave no answer within 0.6 s: .*TIMEOUT_FACTOR=4"):
+        detector.detect([picture(64, 64, 0)])
+
+
+def test_an_interrupt_ends_a_model_that_never_answers(tmp_path: Path, endless_model) -> None:
+    detector = OnnxDetector(endless_model(tmp_path / "endless.onnx"))
+    interrupt.want()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            detector.detect([picture(64, 64, 0)])
+    finally:
+        interrupt.forget()

@@ -164,6 +164,9 @@ def test_recognition(outputs: list, canvas: tuple[int, int], metadata: dict, exp
         ("{0: 'cat', 1: 'dog'}", None, {0: "cat", 1: "dog"}),
         ("{0: 'cat', 1: 'dog'}", 3, {0: "class 0", 1: "class 1", 2: "class 2"}),  # does not fit the output
         ("__import__('os').abort()", 1, {0: "class 0"}),  # names are data, never run
+        ("{1e400: 'cat'}", 1, {0: "class 0"}),
+        ("[" * 10_000 + "]" * 10_000, 1, {0: "class 0"}),
+        ("-" * 100_000 + "1", 1, {0: "class 0"}),
         ("42", 80, dict(enumerate(COCO_80))),
         ("", None, dict(enumerate(COCO_80))),
     ],

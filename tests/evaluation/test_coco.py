@@ -149,7 +149,7 @@ def test_equals_pycocotools_own_summary(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "cannot read"),
+        (None, "does not exist"),
         ("{", "no JSON"),
         ("[]", "instances format"),
         ('{"images": [], "categories": []}', "lacks 'annotations'"),

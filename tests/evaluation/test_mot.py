@@ -58,7 +58,7 @@ def test_what_is_damaged_is_refused(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read the annotations .*none\.txt: No such file"):
+    with pytest.raises(InputError, match=r"the annotations .*none\.txt does not exist"):
         read_mot(tmp_path / "none.txt")
     (tmp_path / "gt.txt").write_bytes(b"\xff\xfe1,2")
     with pytest.raises(InputError, match="are no text"):

@@ -158,12 +158,16 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes, named: str) 
 
 
 def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"the sidecar .*none\.json does not exist"):
         Sidecar.read(tmp_path / "none.json")
     os.mkfifo(tmp_path / "pipe.json")
-    for name in ("pipe.json", "."):
-        with pytest.raises(InputError, match="no regular file"):
-            Sidecar.read(tmp_path / name)
+    for name, kind in (
+        (tmp_path / "pipe.json", "no regular file"),
+        (tmp_path, "a folder"),
+        ("/dev/zero", "no regular"),
+    ):
+        with pytest.raises(InputError, match=kind):
+            Sidecar.read(Path(name))
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(schema.MAX_BYTES + 1)
     with pytest.raises(InputError, match="more than 1,073,741,824 bytes"):

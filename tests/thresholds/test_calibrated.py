@@ -121,7 +121,7 @@ def test_a_damaged_card_is_refused_in_one_line(card: CalibratedCard, demo, tmp_p
 
 
 def test_a_card_that_is_not_there(demo, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         load_predictor(str(tmp_path / "none.json"), demo)
     with pytest.raises(InputError, match="needs a card"):
         load_predictor("calibrated", demo)

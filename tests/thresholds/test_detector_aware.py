@@ -124,7 +124,7 @@ def test_bad_files(tmp_path: Path) -> None:
         ({"looks": [7]}, "look at a degraded picture is damaged"),
         ({"looks": [{"quality": 10}] * 40}, "more than 32 looks"),
         ({"panel_shares": [1.0, 0.5]}, "shares of a panel ascend"),
-        ({"panel_shares": [float("nan")]}, "shares of a panel ascend"),
+        ({"panel_shares": [float("nan")]}, "NaN is no number"),
         ({"panel_shares": [0.5]}, "panel0.mean is missing|panel0"),
     ):
         with_card(**changes)

@@ -139,6 +139,25 @@ def test_a_run_that_the_system_killed_goes_on_to_the_same_weights(
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
+@pytest.mark.parametrize("damage", ["cut", "pickle", "weights", "nothing"])
+def test_a_damaged_state_is_refused_with_a_way_out(quick, ow_jrd: Path, tmp_path: Path, damage: str) -> None:
+    options = quick(ow_jrd, tmp_path / "run", epochs=2, limit=4)
+    with pytest.raises(Killed):
+        train(options, progress=killed_at(5))
+    last = tmp_path / "run" / "last.ckpt"
+    if damage == "pickle":  # that would run code
+        torch.save({"state_dict": Path}, last)
+    elif damage == "weights":  # of another program
+        torch.save({"weight": torch.zeros(2)}, last)
+    else:
+        last.write_bytes(last.read_bytes()[: {"cut": 3000, "nothing": 0}[damage]])
+    with pytest.raises(InputError, match=r"last\.ckpt is damaged, or no state .* remove it") as caught:
+        train(options)
+    assert "weights_only" not in str(caught.value) and "\n" not in str(caught.value)
+    last.unlink()
+    assert train(options).epochs == 2
+
+
 def test_a_finished_run_is_not_trained_again(quick, ow_jrd: Path, straight: dict[str, Path]) -> None:
     notes: list[str] = []
     before = (straight["dt_jrd"] / "weights.safetensors").read_bytes()

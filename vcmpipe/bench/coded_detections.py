@@ -15,7 +15,7 @@ from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import DecodedFrame, SegmentCoder
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import VcmError
-from vcmpipe.frames import Frame
+from vcmpipe.frames import Frame, batches
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.replaced import Replaced
 
@@ -125,7 +125,7 @@ def _detect(decoded: Iterator[DecodedFrame], count: int, detectors: Sequence[Det
     found: list[list[sv.Detections]] = [[] for _ in detectors]
     part = islice(decoded, count)
     try:
-        while batch := list(islice(part, BATCH)):
+        for batch in batches(part, BATCH, lambda each: each.frame.pixels):
             psnr_y += [each.psnr_y for each in batch]
             for own, detector in zip(found, detectors, strict=True):
                 own += detector.detect([each.frame for each in batch])

@@ -11,6 +11,7 @@ from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, SAVED_OVER, BenchRe
 from vcmpipe.bench.sequence_result import TrackCounts
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
+from vcmpipe.process.text import spreadsheet_cell
 
 Record = dict[str, Any]
 
@@ -21,7 +22,11 @@ def as_csv(records: Sequence[Record]) -> str:
     if records:
         writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(records)
+        # Names of pictures, sequences and classes are a stranger's.
+        writer.writerows(
+            {key: spreadsheet_cell(value) if isinstance(value, str) else value for key, value in record.items()}
+            for record in records
+        )
     return buffer.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from vcmpipe.bench.gallery import Gallery
 from vcmpipe.bench.headline import headline
 from vcmpipe.bench.result import BenchResult
 from vcmpipe.bench.tables import Table
-from vcmpipe.process.text import count
+from vcmpipe.process.text import as_utf8, count, one_line
 
 PAGE = Path(__file__).with_name("page")
 REPORT = (
@@ -57,7 +58,7 @@ def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = No
     for name, text in zip(REPORT, contents, strict=True):
         if text is not None:
             with process.publish(folder / name) as path:
-                path.write_text(text, encoding="utf-8", newline="\n")
+                path.write_text(as_utf8(text), encoding="utf-8", newline="\n")
     remove_older(result, folder)
 
 
@@ -77,7 +78,7 @@ def remove_older(result: BenchResult, folder: Path) -> None:
 
 def as_markdown(result: BenchResult) -> str:
     """The report in Markdown."""
-    parts = ["# vcmpipe bench", " ".join(headline(result)), f"{tables.setting(result)}."]
+    parts = ["# vcmpipe bench", _text(" ".join(headline(result))), _text(f"{tables.setting(result)}.")]
     parts += [_bullets(tables.cautions(result)), "## Methods"]
     parts += [_section(table) for table in tables.summaries(result)]
     details = breakdowns.tables(result)
@@ -86,7 +87,7 @@ def as_markdown(result: BenchResult) -> str:
     parts += [
         _section(tables.points(result), "##"),
         "## How it was made",
-        f"    {breakdowns.command_line(result.configuration)}",
+        f"    {one_line(as_utf8(breakdowns.command_line(result.configuration)))}",
         _markdown_table(breakdowns.configuration(result)),
         _markdown_table(breakdowns.provenance(result)),
     ]
@@ -94,7 +95,7 @@ def as_markdown(result: BenchResult) -> str:
 
 
 def _section(table: Table, level: str = "###") -> str:
-    return "\n\n".join(filter(None, (f"{level} {table.title}", _markdown_table(table), _bullets(table.notes))))
+    return "\n\n".join(filter(None, (f"{level} {_text(table.title)}", _markdown_table(table), _bullets(table.notes))))
 
 
 def _markdown_table(table: Table) -> str:
@@ -107,12 +108,18 @@ def _markdown_table(table: Table) -> str:
 
 def _cell(text: str) -> str:
     """A cell on one line: its interval in brackets."""
-    figure, *more = text.replace("\\", "\\\\").replace("|", "\\|").split("\n")
+    figure, *more = (_text(line).replace("|", "\\|") for line in text.split("\n"))
     return f"{figure} ({', '.join(more)})" if more else figure
 
 
 def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {_text(line)}" for line in lines)
+
+
+def _text(text: str) -> str:
+    """Text on one line that Markdown takes for neither HTML nor a link nor code: it may hold a stranger's names."""
+    plain = one_line(as_utf8(text)).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"[\[\]`]", r"\\\g<0>", plain)
 
 
 def as_html(result: BenchResult, gallery: Gallery) -> str:

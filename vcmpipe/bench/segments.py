@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.pipeline import BATCH
 from vcmpipe.coding.search import Answers
 from vcmpipe.coding.segment import Segment
+from vcmpipe.frames import batches
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -68,7 +69,8 @@ def detect_sources(
     detector: Detector, further: Sequence[Detector], segments: Iterable[Segment]
 ) -> Iterator[SourceSegment | LeftOut]:
     """Detect in the segments, some frames at a time; a segment that a detector fails on is left out."""
-    for batch in _batches(segments):
+    # Frames of a sequence are on the disk, a picture is in memory.
+    for batch in batches(segments, BATCH, lambda segment: segment.width * segment.height, len):
         try:
             yield from _detect(detector, further, batch)
         except DetectionError:
@@ -79,18 +81,6 @@ def detect_sources(
                     yield LeftOut(segment.name, str(error), len(segment))
 
 
-def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Segments together until they hold ``BATCH`` frames."""
-    batch: list[Segment] = []
-    for segment in segments:
-        batch.append(segment)
-        if sum(map(len, batch)) >= BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 def _detect(detector: Detector, further: Sequence[Detector], batch: list[Segment]) -> list[SourceSegment]:
     frames = chain.from_iterable(segment.frames for segment in batch)
     names: list[str] = []
@@ -98,7 +88,7 @@ def _detect(detector: Detector, further: Sequence[Detector], batch: list[Segment
     others: list[list[sv.Detections]] = [[] for _ in further]
     seconds = 0.0
     # So many at a time: those of a sequence are on the disk.
-    while part := list(islice(frames, BATCH)):
+    for part in batches(frames, BATCH, lambda frame: frame.pixels):
         names += [Path(frame.source).name for frame in part]
         started = time.monotonic()
         found += detector.detect(part)

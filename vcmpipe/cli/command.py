@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from vcmpipe.cli.progress import Reporter, progress_bar
-from vcmpipe.cli.say import print_json, say, warn
+from vcmpipe.cli.say import print_json, reader_may_leave, say, warn
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,10 +43,11 @@ def execute(name: str, command: Command[Any], options: Any) -> int:
     """Run a command, print its result, as JSON where the options say so, and return the exit code."""
     with progress_bar(name) as progress:
         result = command.run(options, progress)
-    if options.json:
-        print_json(result.report)
-    else:
-        result.show(result.report)
+    with reader_may_leave():
+        if options.json:
+            print_json(result.report)
+        else:
+            result.show(result.report)
     for note in result.notes:
         warn(note)
     for fault in result.faults:

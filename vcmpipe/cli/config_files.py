@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import read_file
 
 # Bytes; the longest ready configuration has 2,000.
 LARGEST = 1_000_000
@@ -41,10 +43,7 @@ def read_config(path: Path) -> dict[str, str | None]:
     """
     import yaml
 
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise InputError(f"--config {path} has more than {LARGEST:,} bytes: that is no file of options")
+    data = read_file(path, LARGEST, "--config")
     try:
         top = yaml.compose(data, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -53,11 +52,22 @@ def read_config(path: Path) -> dict[str, str | None]:
         raise InputError(f"--config {path} holds no options: give lines such as margin: -4")
     options: dict[str, str | None] = {}
     for key, value in top.value if top else ():
+        # The text of a list would hold all that its aliases stand for: 400 bytes can stand for any number.
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"--config {path} has a list for a name: give lines such as margin: -4")
         name = str(key.value)
-        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+        if not isinstance(value, yaml.ScalarNode):
             raise InputError(f"--config {path}: {name[:40]} has several values: give one, such as methods: plain,jrd")
         if name.replace("-", "_") in options:
             raise InputError(f"--config {path} has {name} twice")
         null = value.style is None and value.value in ("", "~", "null")
-        options[name.replace("-", "_")] = None if null else value.value
+        options[name.replace("-", "_")] = None if null else _native(value.value)
     return options
+
+
+def _native(text: str) -> str:
+    """A text as arguments are in this locale: one that is not UTF-8 has other letters for a file's bytes, or none."""
+    try:
+        return os.fsdecode(text.encode())
+    except UnicodeEncodeError:  # half a surrogate pair: the parser refuses it
+        return text

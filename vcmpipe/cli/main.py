@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
@@ -14,19 +13,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vcmpipe.cli.say import say
+from vcmpipe.cli.say import drop_stdout, say
 from vcmpipe.errors import VcmError
-from vcmpipe.process import interrupt
+from vcmpipe.process import interrupt, stop_all
+from vcmpipe.process.last_resort import last_resort
 
 
 def _interrupted(number: int, frame: Any) -> None:
     if interrupt.taken():
         return
     # Once: what follows is the cleaning up, and a second Ctrl-C in the middle of that would leave half of it.
+    # Not SIG_IGN: last_resort is still to hear of it.
     for each in _INTERRUPTS:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, lambda number, frame: None)
     interrupt.want()
     raise KeyboardInterrupt
+
+
+def _end() -> None:
+    """The end of a process that did not clean up in time: a library is at work that never comes back."""
+    stop_all()
+    say("interrupted, and ended at once: it could not clean up; hidden .vcmpipe-* files may be left beside the output")
+    os._exit(130)
 
 
 _INTERRUPTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -44,7 +52,8 @@ def _interrupts() -> Iterator[None]:
         for number, handler in before.items():
             if handler in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, _interrupted)
-        yield
+        with last_resort(_INTERRUPTS, interrupt.want, _end):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -71,15 +80,11 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of stdout left (vcmpipe inspect ... | head): no error of ours.
-        _drop_stdout()
-        return 0
     except Exception as error:
         if debug:
             raise
         if isinstance(error, OSError):
-            _drop_stdout()  # it may be stdout that failed, and would again when Python flushes it on leaving
+            drop_stdout()  # it may be stdout that failed, and would again when Python flushes it on leaving
         say(_reason(error))
         return error.exit_code if isinstance(error, VcmError) else 1
 
@@ -90,15 +95,7 @@ def _run(arguments: list[str]) -> int:
     from vcmpipe.cli.parser import parse
 
     name, options = parse(arguments)
-    code = execute(name, COMMANDS[name], options)
-    # Here, where a full disk or a reader that left can still be told from success.
-    sys.stdout.flush()
-    return code
-
-
-def _drop_stdout() -> None:
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return execute(name, COMMANDS[name], options)
 
 
 def _reason(error: Exception) -> str:

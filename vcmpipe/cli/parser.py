@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 from vcmpipe import __version__
 from vcmpipe.cli.commands import COMMANDS, GROUPS
 from vcmpipe.cli.options import SHORT, CommonOptions, Fields, options_of
+from vcmpipe.cli.say import reader_may_leave
 from vcmpipe.config import flag_of
 from vcmpipe.errors import InputError
 
@@ -154,6 +156,8 @@ def _value(text: str | bool | None, hint: Any, what: str) -> Any:
         hint = kinds[0]
     if text is None:
         raise UsageError(f"{what} has no value")
+    if isinstance(text, str) and not _sendable(text):
+        raise UsageError(f"{what} holds a character that no name of a file can have")
     if isinstance(text, bool) or hint is str:
         return text
     choices = {str(choice): choice for choice in typing.get_args(hint)} if hint is not bool else _SWITCH
@@ -165,6 +169,14 @@ def _value(text: str | bool | None, hint: Any, what: str) -> Any:
         return hint(text)
     except ValueError:
         raise UsageError(f"{what}: {text} is not a {'whole ' * (hint is int)}number") from None
+
+
+def _sendable(text: str) -> bool:
+    """Whether the system takes a text: in YAML it may hold NUL, or half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _unknown(flag: str, known: Iterable[str]) -> str:
@@ -183,5 +195,6 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _print(text: str) -> NoReturn:
-    print(text, end="", flush=True)
+    with reader_may_leave():
+        print(text, end="")
     raise SystemExit(0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
@@ -22,6 +24,26 @@ def say(message: str) -> None:
 def warn(message: str) -> None:
     """A note on stderr."""
     say(f"note: {message}")
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Print in the block, to the end: where the reader left (``vcmpipe inspect ... | head``) that is no error of ours.
+
+    It is none of what was printed, either: the command's exit code stays what it is.
+    """
+    try:
+        yield
+        # Here, where a full disk or a reader that left can still be told from success.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_stdout()
+
+
+def drop_stdout() -> None:
+    """Lets go of a stdout that failed: it would fail again when Python flushes it on leaving."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(report: Any) -> None:

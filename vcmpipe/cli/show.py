@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from vcmpipe.process.text import count
+from vcmpipe.process.text import count, one_line
 from vcmpipe.sidecar import Verdict
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Screen(Console):
     """rich's console, but that the reader of a pipe left is for ``main`` to judge."""
 
     def put(self, text: str) -> None:
-        """Print one line, neither cut nor wrapped: it may hold paths and commands."""
-        self.print(text, soft_wrap=True)
+        """Print one line, neither cut nor wrapped: it may hold paths and commands, and names that a stranger gave."""
+        self.print(one_line(text), soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is being handled; rich itself would exit with 1 here."""
@@ -54,6 +54,11 @@ def console(*, stderr: bool = False) -> Screen:
     return out
 
 
+def put(text: str) -> None:
+    """Print one line on stdout; see ``Screen.put``."""
+    console().put(text)
+
+
 def print_table(
     screen: Screen, heads: Sequence[str], rows: Sequence[Sequence[str]], labels: int = 1, most: int | None = None
 ) -> None:
@@ -63,6 +68,7 @@ def print_table(
     there are.
     """
     more, rows = len(rows) - (most or len(rows)), rows[:most]
+    heads, rows = [_shown(head) for head in heads], [[_shown(cell) for cell in row] for row in rows]
     tall = any("\n" in cell for row in rows for cell in row)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     gaps = 2 * (len(heads) - 1)
@@ -82,6 +88,11 @@ def print_table(
     screen.print(table, width=max(screen.width, sum(widths) + gaps), crop=False, soft_wrap=False)
     if more > 0:
         screen.put(f"and {more:,} more: --json lists all")
+
+
+def _shown(cell: str) -> str:
+    """A cell without what a terminal would obey; it may have a second line."""
+    return "\n".join(map(one_line, cell.split("\n")))
 
 
 def _widths(rows: Sequence[Sequence[str]], labels: int, room: int) -> list[int]:
@@ -123,7 +134,7 @@ def span_text(values: Sequence[int]) -> str:
 def decoded(report: DecodeReport) -> None:
     """What ``decode`` wrote."""
     scaled = f", {report.restored:,} scaled back to the source's size" if report.restored else ""
-    print(f"{count(report.pictures, 'picture')} in {report.out}{scaled}")
+    put(f"{count(report.pictures, 'picture')} in {report.out}{scaled}")
 
 
 def extracted(report: ExtractReport) -> None:
@@ -132,7 +143,7 @@ def extracted(report: ExtractReport) -> None:
     what = [] if report.region is None else [f"region {report.region}"]
     if report.span is not None:
         what.append(f"{report.span[0]:.3f} s to {report.span[1]:.3f} s")
-    print(f"{report.out}: {', '.join(what)}, {size}, {pictures}, {report.bytes:,} bytes")
+    put(f"{report.out}: {', '.join(what)}, {size}, {pictures}, {report.bytes:,} bytes")
 
 
 def inspected(info: StreamInfo, check: MapCheck | None, container: ContainerFacts | None = None) -> None:

@@ -31,18 +31,18 @@ def built(report: BuildReport, *, planned: bool) -> None:
     noun = report.noun
     if planned:
         if report.estimate is None:
-            print(f"{report.store}: nothing is left to do, {count(report.pictures, noun)} done")
+            show.put(f"{report.store}: nothing is left to do, {count(report.pictures, noun)} done")
             return
         left = report.estimate
-        print(f"{count(left.pictures, noun)} to code, {report.pictures} done, about {count(left.encodes, 'encode')}")
+        show.put(f"{count(left.pictures, noun)} to code, {report.pictures} done, about {count(left.encodes, 'encode')}")
         free = f"{left.free / 1e9:,.1f} GB free"
-        print(f"about {duration(left.seconds)} on this machine, and {left.bytes / 1e6:,.0f} MB ({free})")
+        show.put(f"about {duration(left.seconds)} on this machine, and {left.bytes / 1e6:,.0f} MB ({free})")
         return
     earlier = report.pictures - report.built
-    print(f"{report.store}: {count(report.pictures, noun)}{f', {earlier} of them done before' if earlier else ''}")
+    show.put(f"{report.store}: {count(report.pictures, noun)}{f', {earlier} of them done before' if earlier else ''}")
     if report.built:
         without = f", {count(report.without_objects, noun)} without any" if report.without_objects else ""
-        print(
+        show.put(
             f"this run: {count(report.objects, _kept(noun))}{without}, {count(report.encodes, 'encode')}, "
             f"{report.bytes / 1e6:,.1f} MB"
         )
@@ -50,27 +50,27 @@ def built(report: BuildReport, *, planned: bool) -> None:
 
 def verified(report: StoreReport) -> None:
     """What a check of a store found."""
-    print(
+    show.put(
         f"{report.store}: {count(report.pictures, report.noun)}, {count(report.objects, _kept(report.noun))}, "
         f"{count(report.versions, 'version')} ({report.decoded:,} decoded), {report.bytes / 1e6:,.1f} MB"
     )
-    print(count(len(report.faults), "fault") if report.faults else "sound")
+    show.put(count(len(report.faults), "fault") if report.faults else "sound")
 
 
 def fetched(report: FetchReport) -> None:
     """What was fetched, and its terms."""
     there = len(report.files) - len(report.fetched)
     before = f", {there} of them there before" if there else ""
-    print(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
-    print(f"licence: {report.licence}")
+    show.put(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
+    show.put(f"licence: {report.licence}")
 
 
 def imported(report: ImportReport) -> None:
     """What an import yielded."""
     unlabelled = report.samples - report.labelled
     without = f" ({report.scale})" + (f", {unlabelled:,} of them without a label" if unlabelled else "")
-    print(f"{report.out}: {count(report.samples, 'sample')} of {count(report.pictures, 'picture')}{without}")
-    print(_numbers(report.splits))
+    show.put(f"{report.out}: {count(report.samples, 'sample')} of {count(report.pictures, 'picture')}{without}")
+    show.put(_numbers(report.splits))
 
 
 def exported(report: ExportReport) -> None:
@@ -78,23 +78,23 @@ def exported(report: ExportReport) -> None:
     rule = f", labels by {report.rule}" if report.rule else ""
     crops = f", {report.crops:,} crops" if report.crops else ""
     what = "detection" if report.layout == "losses" else "object"
-    print(f"{report.out}: {count(report.objects, what)} of {count(report.pictures, 'picture')}{rule}{crops}")
-    print(_numbers(report.splits))
+    show.put(f"{report.out}: {count(report.objects, what)} of {count(report.pictures, 'picture')}{rule}{crops}")
+    show.put(_numbers(report.splits))
 
 
 def cropped(report: CropReport) -> None:
     """What was cut into patches."""
     patches = f"patches of {report.size}x{report.size}, a stride of {report.stride}"
-    print(f"{report.out}: {patches}, of {count(report.pictures, 'pair')}")
-    print(_numbers(report.patches))
+    show.put(f"{report.out}: {patches}, of {count(report.pictures, 'pair')}")
+    show.put(_numbers(report.patches))
 
 
 def converted(report: ConversionReport) -> None:
     """What a conversion yielded."""
     pictures = f" of {count(report.pictures, 'picture')}" if report.pictures else ""
-    print(f"{report.out}: {count(report.converted, 'label')}{pictures}, {report.scale} to vvc-qp by {report.how}")
+    show.put(f"{report.out}: {count(report.converted, 'label')}{pictures}, {report.scale} to vvc-qp by {report.how}")
     if report.mean_from is not None and report.mean_to is not None:
-        print(f"mean {report.mean_from:.2f} became {report.mean_to:.2f}")
+        show.put(f"mean {report.mean_from:.2f} became {report.mean_to:.2f}")
 
 
 def described(report: Statistics) -> None:
@@ -117,7 +117,7 @@ def described(report: Statistics) -> None:
         heads = ["labels", "count", "mean", "sd", "5th", "25th", "median", "75th", "95th", "MAE"]
         _block(heads, [_spread(group) for group in groups])
         if len(report.by_class) > CLASSES:
-            print(f"and {len(report.by_class) - CLASSES} more classes (--json has them)")
+            show.put(f"and {len(report.by_class) - CLASSES} more classes (--json has them)")
     if report.baselines:
         rows = [
             [each.group, f"{each.guess:g}", f"{each.count:,}", f"{each.mae:.3f}", _or_dash(each.inner_mae)]
@@ -151,7 +151,7 @@ def _kept(noun: str) -> str:
 
 
 def _block(heads: list[str], rows: list[list[str]], labels: int = 1) -> None:
-    print()
+    show.console().print()
     show.print_table(show.console(), heads, rows, labels)
 
 

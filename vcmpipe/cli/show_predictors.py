@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vcmpipe.cli.show import console, print_table
+from vcmpipe.cli.show import console, print_table, put
 from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def mapped(report: JndMapReport) -> None:
 def trained(report: TrainReport) -> None:
     """What a training run ended with."""
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.metrics.items())
-    print(f"{report.weights}: {report.model} after {count(report.epochs, 'epoch')}, best was {report.best_epoch}")
+    put(f"{report.weights}: {report.model} after {count(report.epochs, 'epoch')}, best was {report.best_epoch}")
     if figures:
         constant = "" if report.baseline is None else f" ({report.constant}: error {report.baseline:.4f})"
-        print(f"{figures}{constant}")
-    print(", ".join(f"{number:,} {report.noun} in {split}" for split, number in report.objects.items()))
+        put(f"{figures}{constant}")
+    put(", ".join(f"{number:,} {report.noun} in {split}" for split, number in report.objects.items()))
 
 
 def evaluated(report: PredictorReport | PictureReport) -> None:
@@ -107,7 +107,7 @@ def evaluated(report: PredictorReport | PictureReport) -> None:
         _groups(report)
         subject = f"{count(report.overall.objects, 'object')} in {count(report.pictures, 'picture')}"
         scale, constant, units = report.decision, f"constant is {report.constant}, the median", "pictures"
-    console().put(
+    put(
         f"{report.predictor} on {report.data} ({report.split}: {subject}), {scale}; the {constant} of the training "
         f"labels. ± is half of the 95 % interval of a bootstrap over {units}; --json has its ends."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +23,7 @@ from vcmpipe.detection.naming import detect_named
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, scaled_size
+from vcmpipe.frames import ColourSpec, Frame, batches, least_side, scaled_size
 from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import safe_stem
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from vcmpipe.encoders import Encoder
     from vcmpipe.encoders.base import Job
 
-# Pictures detected in one call of the detector.
+# Pictures detected in one call of the detector, unless they are large.
 BATCH = 16
 
 
@@ -182,7 +181,10 @@ class Pipeline:
         """The size that a frame, or a segment, is coded at."""
         if self.scale is None:
             wanted = self.detector.input_size(frame.width, frame.height)
-            return min(wanted[0], frame.width), min(wanted[1], frame.height)
+            across, down = (
+                min(max(of, least_side(own)), own) for of, own in zip(wanted, (frame.width, frame.height), strict=True)
+            )
+            return across, down
         return scaled_size(frame.width, frame.height, self.scale)
 
     def coder(self, segment: Segment | Frame, size: tuple[int, int] | None = None) -> SegmentCoder:
@@ -399,8 +401,8 @@ def detected(
     detector: Detector, frames: Iterable[Frame], watch: Stopwatch | None = None
 ) -> Iterator[tuple[Frame, sv.Detections]]:
     """Frames with their detections, the detector being given a batch at a time, and what it takes counted."""
-    stream, watch = iter(frames), watch or Stopwatch()
-    while batch := list(islice(stream, BATCH)):
+    watch = watch or Stopwatch()
+    for batch in batches(frames, BATCH, lambda frame: frame.pixels):
         with watch.part("detect"):
             found = detect_named(detector, batch)
         yield from zip(batch, found, strict=True)

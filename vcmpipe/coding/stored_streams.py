@@ -10,6 +10,7 @@ from vcmpipe.bitstream.length_prefixed import to_annex_b
 from vcmpipe.decoding.demux import read_isolated
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.packets import Container, StoredTrack, container_of
+from vcmpipe.process.reading import LARGEST_STREAM, read_file
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def read_stream(path: Path) -> StoredStream:
             kind = "a folder" if path.is_dir() else "no regular file"
             raise InputError(f"{path} is {kind}: name a file that holds a VVC or HEVC stream")
         if container_of(path) is None:
-            return StoredStream(path.read_bytes())
+            return StoredStream(read_file(path, LARGEST_STREAM))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: check the path") from error
     except OSError as error:

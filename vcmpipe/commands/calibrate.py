@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -31,6 +30,7 @@ from vcmpipe.measurement.margins import Count, Trial, conditions_of, count_aroun
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import same_file
 from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.process.reading import LARGEST_CARD, read_json
 from vcmpipe.process.text import count
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 from vcmpipe.sidecar import provenance
@@ -388,8 +388,8 @@ def _check_place(out: Path, pictures: Iterable[Path]) -> None:
     if any(same_file(out, path) for path in pictures):
         raise InputError(f"--out {out} is one of the inputs: name another file")
     try:
-        known = json.loads(out.read_text(encoding="utf-8"))["kind"] == KIND
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        known = read_json(out, LARGEST_CARD)["kind"] == KIND
+    except (InputError, KeyError, TypeError):
         known = False
     if not known:
         raise InputError(f"--out {out} is there, and no card of vcmpipe calibrate: name another file")

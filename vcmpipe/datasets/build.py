@@ -24,6 +24,7 @@ from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.detection import resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
+from vcmpipe.process.last_resort import heeded
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.text import count
 from vcmpipe.process.workers import worker_count
@@ -269,6 +270,7 @@ def draining(warn: Warn) -> Iterator[threading.Event]:
 
     def first(number: int, frame: Any) -> None:
         stopping.set()
+        heeded()
         signal.signal(signal.SIGINT, before)
         warn("stopping: what is under way is finished first; Ctrl-C again stops at once")
 

@@ -10,7 +10,7 @@ from vcmpipe.coding.cutting import Cutting
 from vcmpipe.coding.segment import Segment
 from vcmpipe.datasets.manifest import VideoRule
 from vcmpipe.datasets.material import Item
-from vcmpipe.datasets.work import ClipPart, Failure
+from vcmpipe.datasets.work import ClipPart, Failure, unfit_name
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, PictureSource, find_videos, open_source
 
@@ -70,6 +70,10 @@ class Clips:
         self.failures: Sequence[Failure] = []
         for clip, path in self._clips.items():
             own: dict[str, int] = {}
+            # All of a clip's segments have names of one length.
+            if unfit := unfit_name(segment_name(clip, 0), path):
+                self.failures.append(Failure(clip, unfit.reason))
+                continue
             try:
                 for segment in segments_of(path, rule, colour):
                     if limit is not None and len(self._pixels) + len(own) == limit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from vcmpipe.datasets.manifest import KIND as STORE_KIND
 from vcmpipe.datasets.samples import COLUMNS, Samples, read_samples, split_by_picture, table_of
 from vcmpipe.datasets.store import FRAMES, Store, frame_name, manifest_path, strings
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_CARD, read_json
 
 
 def label_table(store: Store, rule: str | None = None) -> Samples:
@@ -107,6 +107,6 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 def _kind(manifest: Path) -> object:
     try:
-        return json.loads(manifest.read_text(encoding="utf-8", errors="replace"))["kind"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return read_json(manifest, LARGEST_CARD)["kind"]
+    except (KeyError, TypeError) as error:
         raise InputError(f"{manifest} is damaged or no manifest of a data set: {error}") from error

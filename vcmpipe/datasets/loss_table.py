@@ -18,10 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.datasets.list_columns import NOT_CODED, Kind, column_of, from_parquet, to_parquet
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.matching import classes_of, scores_of
 from vcmpipe.process import publish
+from vcmpipe.process.reading import parse_json
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -300,14 +302,13 @@ class LossTable:
             InputError: The file is not there, is damaged, or is no loss table of this version.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path} is not there: vcmpipe dataset export losses writes loss tables")
         try:
-            raw = pq.read_table(path)
-            about = json.loads((raw.schema.metadata or {})[_KEY])
+            raw = read_table(path)
+            about = parse_json((raw.schema.metadata or {})[_KEY])
             if about.get("kind") != KIND or about.get("version") != VERSION:
                 kind, version = about.get("kind"), about.get("version")
                 raise InputError(f"{path}: kind {kind!r}, version {version!r}, not {KIND!r} {VERSION}")
@@ -325,7 +326,7 @@ class LossTable:
             raise InputError(f"{path} is no loss table: vcmpipe dataset export losses writes them") from error
         except InputError as error:
             raise InputError(str(error) if str(path) in str(error) else f"{path} is damaged: {error}") from error
-        except (pa.ArrowException, ValueError, TypeError) as error:
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{path} is damaged ({table_reason(error)}): make it again") from error
 
 

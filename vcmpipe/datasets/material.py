@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from vcmpipe.datasets.work import ClipPart, Failure
+from vcmpipe.datasets.work import ClipPart, Failure, unfit_name
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import find_pictures, find_videos, picture_size
 
@@ -52,15 +52,16 @@ class Pictures:
         InputError: There are none.
     """
 
-    failures: Sequence[Failure] = ()
-
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         try:
-            self.files: Mapping[str, Path] = find_pictures(folder, limit=limit)
+            found = find_pictures(folder, limit=limit)
         except InputError as error:
             if _holds_videos(folder):
                 raise InputError(f"{error}; for videos, add --structure random-access") from error
             raise
+        unfit = {name: unfit_name(name, path) for name, path in found.items()}
+        self.files: Mapping[str, Path] = {name: path for name, path in found.items() if unfit[name] is None}
+        self.failures: Sequence[Failure] = [failure for failure in unfit.values() if failure]
         self._digests: dict[str, str] = {}
 
     def digest(self, name: str) -> str:

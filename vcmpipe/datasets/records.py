@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.datasets.matched import FRAME, Matched, matched
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
 from vcmpipe.tasks import Task
@@ -184,10 +185,9 @@ class PictureRecord:
             InputError: The data is damaged, half written, or no record.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(data))
+            table = read_table(data)
             known = (_schema(further, segment) for further in (False, True) for segment in (False, True))
             if table.num_rows != 1 or table.schema not in known:
                 raise InputError(f"{source} is no picture record of this version")

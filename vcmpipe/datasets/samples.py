@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
@@ -25,6 +26,7 @@ from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
 from vcmpipe.process import one_line, publish
 from vcmpipe.process.folders import publish_folder
+from vcmpipe.process.reading import LARGEST_CARD, parse_json, read_json
 from vcmpipe.sidecar import provenance
 
 KIND = "samples"
@@ -270,16 +272,15 @@ def read_samples(path: Path) -> Samples:
         InputError: It is neither, or damaged.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     file = path / "samples.parquet" if path.is_dir() else path
     try:
-        raw = pq.read_table(file)
+        raw = read_table(file)
         table = raw.replace_schema_metadata(None).to_pandas()
         if path.is_dir():
-            about = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+            about = read_json(path / "manifest.json", LARGEST_CARD)
         else:
-            about = json.loads((raw.schema.metadata or {})[_KEY])
+            about = parse_json((raw.schema.metadata or {})[_KEY])
     except OSError as error:
         if error.errno is None:  # pyarrow's own: what it read is wrong
             raise InputError(f"{file} is damaged ({table_reason(error)}): copy or make it again") from error
@@ -305,7 +306,7 @@ def _described(table: pd.DataFrame, about: Any, path: Path) -> Samples:
             about["root"],
             dict(about["source"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged: its description lacks or misstates {error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

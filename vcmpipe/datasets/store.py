@@ -32,6 +32,7 @@ from vcmpipe.datasets.records import PictureRecord
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import Frame, Yuv, read_picture, scale_rgb, scaled_size, yuv_to_rgb
+from vcmpipe.process.reading import LARGEST_CARD, LARGEST_DOCUMENT, read_file, read_text
 
 _RECORD = ".parquet"
 _SCALE = "scale-"
@@ -62,7 +63,7 @@ class Store:
         file = manifest_path(path)
         if not file.is_file():
             raise InputError(f"{path} is no JRD store (there is no manifest.json): make one with vcmpipe dataset build")
-        return cls(path, Manifest.from_json(file.read_text(encoding="utf-8", errors="replace"), str(file)))
+        return cls(path, Manifest.from_json(read_text(file, LARGEST_CARD), str(file)))
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Store:
@@ -124,8 +125,8 @@ class Store:
         """
         path = self.record_path(name)
         try:
-            data = path.read_bytes()
-        except OSError as error:
+            data = read_file(path, LARGEST_DOCUMENT)
+        except InputError as error:
             raise InputError(f"{self.path} has no picture {name!r}") from error
         return PictureRecord.from_parquet(data, str(path))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vcmpipe.datasets.importers.reading import and_more
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import RESAMPLES, Interval
@@ -66,7 +67,7 @@ def read_raters(path: Path, samples: Samples) -> dict[str, list[float]] | None:
     if not path.is_dir() or not file.is_file():
         return None
     try:
-        table = pd.read_parquet(file)
+        table = read_table(file).to_pandas()
         absent = [column for column in _NEEDED if column not in table.columns]
         if absent:
             raise InputError(f"{file} has no column {absent[0]!r}: import the data set again")

@@ -11,7 +11,6 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,8 +26,9 @@ from vcmpipe.detection import load_detector
 from vcmpipe.detection.judges import load_judges
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
-from vcmpipe.frames import Frame, decode_picture, png_bytes, scaled_size
+from vcmpipe.frames import Frame, batches, decode_picture, png_bytes, scaled_size
 from vcmpipe.measurement import search_qps
+from vcmpipe.process import one_line
 from vcmpipe.tasks import Task
 
 if TYPE_CHECKING:
@@ -88,6 +88,24 @@ class Failure:
 
     name: str
     reason: str
+
+
+# Bytes of a file's name nearly everywhere, less the ending of a record (.parquet), the longest that a name gets.
+_NAME_BYTES = 255 - len(".parquet")
+
+
+def unfit_name(name: str, path: Path) -> Failure | None:
+    """Why a picture or segment of that name cannot be in a store, before it is coded; None where it can.
+
+    Its name is that of files in the store and stands in parquet, which holds UTF-8. ``path`` is the file that it is in.
+    """
+    try:
+        raw = name.encode()
+    except UnicodeEncodeError:
+        return Failure(name, f"{one_line(str(path))}: its name is not UTF-8, as a store's names must be: rename it")
+    if max(map(len, raw.split(b"/"))) > _NAME_BYTES:
+        return Failure(name, f"{one_line(str(path))}: its name has over {_NAME_BYTES} bytes: shorten it")
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,9 +216,9 @@ class Versions:
         """What the first detector reports at each QP."""
         missing = [qp for qp in qps if qp not in self.seen]
         # Of a picture many versions at a time: it is small, and a detector likes batches.
-        together = max(1, _BATCH // len(self.coder.segment))
-        for start in range(0, len(missing), together):
-            batch = missing[start : start + together]
+        many = max(1, _BATCH // len(self.coder.segment))
+        for start in range(0, len(missing), many):
+            batch = missing[start : start + many]
             coded = self.coder.uniform(batch)
             psnr: list[list[float]] = [[] for _ in batch]
             versions = zip(coded, psnr, strict=True)
@@ -228,7 +246,7 @@ class Versions:
     def _looks(self, frames: Iterable[Frame]) -> list[list[sv.Detections]]:
         """By detector and frame what it reports."""
         looks: list[list[sv.Detections]] = [[] for _ in self.detectors]
-        for batch in _batches(frames):
+        for batch in batches(frames, _BATCH, lambda frame: frame.pixels):
             for own, detector in zip(looks, self.detectors, strict=True):
                 own += detector.detect(batch)
         return looks
@@ -277,9 +295,3 @@ class Versions:
             **items,
         )
         return Finished(record, stream, recipe.manifest.scale, pictures)
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    left = iter(items)
-    while batch := list(islice(left, _BATCH)):
-        yield batch

@@ -27,10 +27,10 @@ from vcmpipe.bitstream import CODECS, AccessUnit, CodecSpec, codec_of
 from vcmpipe.config.limits import MAX_SAMPLES, MAX_SIDE
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.colour import ColourSpec, to_ten_bits, yuv_to_rgb
-from vcmpipe.frames.pictures import read_bytes
 from vcmpipe.frames.samples import even, plane_array, to_420
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line
+from vcmpipe.process.reading import LARGEST_STREAM, read_file
 
 if TYPE_CHECKING:
     import av
@@ -88,7 +88,7 @@ def decode_stream(
     """
     name = "the stream"
     if not isinstance(data, bytes | bytearray | memoryview):
-        name, data = one_line(str(data)), read_bytes(Path(data))
+        name, data = one_line(str(data)), read_file(Path(data), LARGEST_STREAM)
     if not data:
         raise BitstreamError(f"{name} is empty (0 bytes): encode it again")
     spec = CODECS[codec_of(bytes(data[:64]))]

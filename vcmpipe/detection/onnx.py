@@ -16,6 +16,8 @@ from vcmpipe.detection.onnx_heads import PAD_VALUE, SUPPORTED, Fit, Head, ModelF
 from vcmpipe.detection.postprocess import build_detections, file_digest, suppress
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process import interrupt
+from vcmpipe.process.watched import watched
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 _GPU_BATCH = 8
+# Seconds that a picture may take: many times what the largest detectors need on one core.
+_PATIENCE = 120.0
 _OPEN_CANVAS = 640  # what ultralytics and YOLOX train at; used where a model leaves its input size open
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -112,9 +116,24 @@ class OnnxDetector:
             slot /= self._head.divisor
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[np.float32]]:
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+
+        def terminate() -> None:
+            options.terminate = True
+
         try:
-            outputs = self._session.run(None, {self._input: batch})
+            # A model may hold a loop that never ends.
+            with watched(_PATIENCE * len(batch), terminate) as watch:
+                outputs = self._session.run(None, {self._input: batch}, options)
         except Exception as error:  # onnxruntime's own exceptions share no public base
+            interrupt.check()
+            if watch.expired:
+                raise VcmError(
+                    f"{self._path}: the detector gave no answer within {watch.seconds:.3g} s: take another model, or "
+                    "give this one more time (VCMPIPE_TIMEOUT_FACTOR=4)"
+                ) from error
             raise VcmError(f"{self._path}: the detector failed: {reason(error)}") from error
         return [np.asarray(output, dtype=np.float32) for output in outputs]
 

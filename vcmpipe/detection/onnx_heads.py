@@ -20,6 +20,8 @@ from vcmpipe.detection.coco_names import COCO_80
 PAD_VALUE = 114  # the grey that letterboxed detectors were trained with
 _YOLOX_STRIDES = (8, 16, 32)
 _FASTESTDET_STRIDE = 16
+# Letters of a model's class names together, and of one of them.
+_LONGEST_NAMES, _LONGEST_NAME = 1_000_000, 200
 
 
 @dataclass(frozen=True)
@@ -217,11 +219,13 @@ def class_names(metadata: Mapping[str, str], count: int | None) -> dict[int, str
         metadata: The model's own key-value pairs; ultralytics writes ``names`` as a Python literal, ``{0: 'person'}``.
         count: Number of classes in the output; None where the output does not tell.
     """
+    text = metadata.get("names", "")
     try:
-        names = ast.literal_eval(metadata.get("names", ""))
+        names = ast.literal_eval(text if len(text) <= _LONGEST_NAMES else "")
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
-        found = {int(key): str(value) for key, value in pairs}
-    except (ValueError, SyntaxError, TypeError):
+        found = {int(key): str(value)[:_LONGEST_NAME] for key, value in pairs}
+    # What Python's parser raises depends on what it stumbles over; an infinite key overflows.
+    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError):
         found = {}
     if found and (count is None or len(found) == count):
         return found

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_WEIGHTS, check_file
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -136,6 +137,7 @@ def file_digest(path: Path) -> str:
     Raises:
         InputError: The file cannot be read.
     """
+    check_file(path, LARGEST_WEIGHTS, "the detector's weights")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

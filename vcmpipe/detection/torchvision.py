@@ -17,6 +17,7 @@ from vcmpipe.detection.postprocess import build_detections, detect_by_size, file
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process.reading import LARGEST_WEIGHTS, check_file
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -123,6 +124,7 @@ def _load_local(name: str, path: Path) -> tuple[Any, dict[int, str], str]:
     import torch
     import torchvision
 
+    check_file(path, LARGEST_WEIGHTS)
     digest = file_digest(path)
     names: list[str] | None = None
     try:

@@ -15,6 +15,8 @@ from vcmpipe.encoders.base import PRESETS, Capabilities, Structure
 from vcmpipe.encoders.maps import MAP_FORMS, MapForm, limits_of
 from vcmpipe.encoders.order import whole_groups
 from vcmpipe.errors import InputError
+from vcmpipe.process import one_line
+from vcmpipe.process.reading import LARGEST_CARD, read_file
 
 _JOB_PLACEHOLDERS = ("input", "output", "frames", "width", "height", "qp", "preset", "map", "background_qp", "folder")
 _TIME_PLACEHOLDERS = ("rate", "rate_num", "rate_den", "intra_period")
@@ -227,11 +229,9 @@ def read_description(path: Path) -> Description:
         InputError: The file cannot be read, or says something that is not known here; the message names the place.
     """
     try:
-        data = msgspec.toml.decode(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+        data = msgspec.toml.decode(read_file(path, LARGEST_CARD))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no TOML file: {error}") from error
+        raise InputError(f"{path} is no TOML file: {one_line(str(error))}") from error
     data.setdefault("name", path.stem)
     data.setdefault("program", data["name"])
     try:

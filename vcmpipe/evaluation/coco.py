@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -14,6 +13,7 @@ import numpy as np
 
 from vcmpipe.config import MapOptions
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_ANNOTATIONS, read_json
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -81,12 +81,7 @@ def load_ground_truth(path: Path) -> GroundTruth:
     Raises:
         InputError: The file cannot be read or is no such file; the message names what is wrong.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the annotations {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"the annotations {path} are no JSON: {error}") from error
+    content = read_json(path, LARGEST_ANNOTATIONS, "the annotations")
     try:
         images = {PurePath(image["file_name"]).name: int(image["id"]) for image in content["images"]}
         sizes = {
@@ -99,8 +94,8 @@ def load_ground_truth(path: Path) -> GroundTruth:
             _annotation(int(a["image_id"]), int(a["category_id"]), a["bbox"], a.get("area"), int(a.get("iscrowd", 0)))
             for a in content["annotations"]
         )
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)[:200]
         raise InputError(f"the annotations {path} are not in COCO's instances format: {what}") from error
     strangers = {a["category_id"] for a in annotations} - set(categories)
     if strangers:

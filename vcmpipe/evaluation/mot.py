@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 
 CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorcycle"}
 """MOTChallenge's classes that detectors know, by number; all others, and -1, are of no known class."""
@@ -40,12 +41,7 @@ def read_mot(path: Path) -> Mapping[int, Sequence[MotBox]]:
     Raises:
         InputError: The file cannot be read, or a line is not as it should be; the message names file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read the annotations {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"the annotations {path} are no text: {error}") from error
+    lines = read_text(path, LARGEST_DOCUMENT, "the annotations").splitlines()
     frames: dict[int, list[MotBox]] = {}
     seen: dict[tuple[int, int], int] = {}
     for number, line in enumerate(lines, start=1):

@@ -1,6 +1,7 @@
 """Frames: where they come from, what their colours mean, and how they are written."""
 
 from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
+from vcmpipe.frames.batches import batches
 from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
 from vcmpipe.frames.consecutive import consecutive
 from vcmpipe.frames.frame import Frame, natural_key
@@ -12,7 +13,7 @@ from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
 from vcmpipe.frames.planes import Planes
 from vcmpipe.frames.preview import write_preview
 from vcmpipe.frames.quality import psnr_y
-from vcmpipe.frames.scaling import fit_yuv, scale_rgb, scale_yuv, scaled_size
+from vcmpipe.frames.scaling import fit_yuv, least_side, scale_rgb, scale_yuv, scaled_size
 from vcmpipe.frames.selection import Selection
 from vcmpipe.frames.sources import (
     FrameSource,
@@ -44,6 +45,7 @@ __all__ = [
     "VideoSource",
     "Y4mWriter",
     "Yuv",
+    "batches",
     "consecutive",
     "crop_yuv",
     "decode_picture",
@@ -53,6 +55,7 @@ __all__ = [
     "fit_yuv",
     "is_decoded",
     "lazy",
+    "least_side",
     "natural_key",
     "open_source",
     "pad_yuv",

@@ -82,6 +82,11 @@ class Frame:
         return self.planes.height if self.planes is not None else int(self._rgb[0].shape[0])
 
     @property
+    def pixels(self) -> int:
+        """How many it has."""
+        return self.width * self.height
+
+    @property
     def name(self) -> str:
         """A stem for output files: ``dog`` for ``dir/dog.png``, ``clip_000012`` for ``clip.mp4#12``.
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vcmpipe.config.limits import MIN_SIDE
 from vcmpipe.errors import InputError
 from vcmpipe.frames.limits import check_size
-from vcmpipe.process import one_line
+from vcmpipe.process import one_line, reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +51,7 @@ def read_picture(path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, unreadable, truncated, damaged, of an unknown kind, or of a refused size.
     """
-    return decode_picture(read_bytes(path), path, least)
+    return decode_picture(reading.read_file(path, reading.LARGEST_PICTURE), path, least)
 
 
 def decode_picture(data: bytes, path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
@@ -84,20 +84,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 def unreadable(path: Path, error: OSError | ValueError) -> InputError:
     """The error for a path that the system will not let us read, or that cannot be one (ValueError)."""
-    name = one_line(str(path))
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"{name} does not exist: check the path")
-    if isinstance(error, PermissionError):
-        return InputError(f"{name} cannot be read: permission denied; change its mode or copy it")
-    return InputError(f"{name} cannot be read: {one_line(getattr(error, 'strerror', None) or str(error))}")
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content; InputError where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    return reading.unreadable(one_line(str(path)), error)
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

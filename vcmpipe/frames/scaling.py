@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
+from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE, MOST_REDUCTION
 from vcmpipe.errors import InputError
 from vcmpipe.frames.chroma import Siting, cosited
 from vcmpipe.frames.colour import ColourSpec
@@ -15,17 +15,25 @@ from vcmpipe.frames.yuv import Plane, Yuv
 
 
 def scaled_size(width: int, height: int, factor: float) -> tuple[int, int]:
-    """The (width, height) of a picture scaled by a factor: each side rounded to the nearest, 16 at least.
+    """The (width, height) of a picture scaled by a factor: each side rounded to the nearest.
+
+    A side has at least 16 pixels, and a 16th of the picture's.
 
     Raises:
         InputError: the factor is not a number above 0 and up to 4, or the result would be over 16384 pixels on a side.
     """
     if not (math.isfinite(factor) and 0 < factor <= 4):
         raise InputError(f"a scale is a number above 0 and at most 4 (1 keeps the size), not {factor}")
-    scaled = (max(MIN_SIDE, math.floor(width * factor + 0.5)), max(MIN_SIDE, math.floor(height * factor + 0.5)))
+    across, down = (max(least_side(side), math.floor(side * factor + 0.5)) for side in (width, height))
+    scaled = (across, down)
     if max(scaled) > MAX_SIDE:
         raise InputError(f"a {width}x{height} picture scaled by {factor} has over {MAX_SIDE} pixels on a side")
     return scaled
+
+
+def least_side(side: int) -> int:
+    """The least that a side of a picture is scaled down to."""
+    return max(MIN_SIDE, -(-side // MOST_REDUCTION))
 
 
 def scale_rgb(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

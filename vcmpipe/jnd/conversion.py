@@ -12,6 +12,7 @@ import pandas as pd
 
 from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import Samples, check_free, picture_files, write_samples
 from vcmpipe.encoders import Encoder, load_encoder
 from vcmpipe.errors import InputError
@@ -148,4 +149,4 @@ def nearest(label: float, scale: str) -> int:
 
 def _companions(path: Path) -> dict[str, pd.DataFrame]:
     files = {name: path / f"{name}.parquet" for name in _KEPT}
-    return {name: pd.read_parquet(file) for name, file in files.items() if path.is_dir() and file.is_file()}
+    return {name: read_table(file).to_pandas() for name, file in files.items() if path.is_dir() and file.is_file()}

@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config.limits import MAX_PIXELS
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame
 from vcmpipe.process import one_line, publish
+from vcmpipe.process.reading import LARGEST_PICTURE, parse_json, read_file
 
 PREVIEW_TOP = 32.0
 """Grey levels at the bright end of a preview's colours, the same for every picture, so that previews compare."""
 # The text in a preview that states what it was made of: how a later run knows that a map is there, whole, and the same.
 _TEXT = "vcmpipe-jnd-map"
 VERSION = 1
+# Bytes of the map of the largest picture, and of its header.
+_LARGEST = 4 * MAX_PIXELS + 4096
 
 JndMap = NDArray[np.float32]
 
@@ -31,13 +36,11 @@ def read_jnd_map(path: Path, frame: Frame) -> JndMap:
         InputError: The file is missing, damaged, no map, or of another picture (by size, and by its preview).
     """
     name = one_line(str(path))
+    if not path.exists():
+        raise InputError(f"{one_line(frame.source)} has no JND map: {name} is not there; make it with vcmpipe jnd-map")
     try:
-        values = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{one_line(frame.source)} has no JND map: {name} is not there; make it with vcmpipe jnd-map"
-        ) from error
-    except (OSError, ValueError, EOFError) as error:
+        values = _load(path)
+    except ValueError as error:
         raise InputError(f"{name} is damaged or no JND map ({error}): make it anew with vcmpipe jnd-map") from error
     if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 2:
         raise InputError(f"{name} is no JND map: one is float32, height x width")
@@ -93,10 +96,24 @@ def known_map(target: Path, made_of: dict[str, Any], shape: tuple[int, int]) -> 
 def _map_of(path: Path) -> JndMap | None:
     """The map in a file; None where it is gone, damaged or something else."""
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        values = _load(path)
+    except (InputError, ValueError):
         return None
     return values if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 2 else None
+
+
+def _load(path: Path) -> NDArray[Any]:
+    """The array in an ``.npy`` file, whose header states no more than is there; ValueError where it does."""
+    file = io.BytesIO(read_file(path, _LARGEST))
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(file)
+    if version not in read_header:
+        raise ValueError(f"version {version} of the format")
+    shape, _, kind = read_header[version](file)
+    if math.prod(shape) * kind.itemsize != len(file.getbuffer()) - file.tell():
+        raise ValueError("it is shorter or longer than its header states")
+    file.seek(0)
+    return np.asarray(np.load(file, allow_pickle=False))
 
 
 def write_map(target: Path, values: JndMap, made_of: dict[str, Any]) -> None:
@@ -117,10 +134,10 @@ def _text_of(image: Path) -> dict[str, Any] | None:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(image.read_bytes()), formats=("PNG",)) as opened:
+        with Image.open(io.BytesIO(read_file(image, LARGEST_PICTURE)), formats=("PNG",)) as opened:
             opened.load()
-            text = json.loads(getattr(opened, "text", {})[_TEXT])
-    except (OSError, ValueError, KeyError, SyntaxError, Image.DecompressionBombError, ImportError):
+            text = parse_json(getattr(opened, "text", {})[_TEXT])
+    except (OSError, InputError, ValueError, KeyError, SyntaxError, Image.DecompressionBombError, ImportError):
         return None
     return text if isinstance(text, dict) else None
 

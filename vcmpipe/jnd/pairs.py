@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from vcmpipe.datasets.importers.reading import and_more
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import Samples, read_samples
 from vcmpipe.errors import InputError
 
@@ -48,7 +49,7 @@ def read_pairs(folder: Path, root: Path | None = None) -> PairSet:
         raise InputError(f"{folder} has no {FILE}: name a folder that vcmpipe dataset import cpl-set made")
     samples = read_samples(folder)
     try:
-        pairs = pd.read_parquet(file)[["sample", "critical"]].astype("string")
+        pairs = read_table(file).to_pandas()[["sample", "critical"]].astype("string")
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{file} is damaged: {' '.join(str(error).split())}") from error
     own = samples.table[["sample", "picture", "split", "width", "height", "path"]]

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from vcmpipe.process import last_resort
+
 _wanted = threading.Event()
 _stop: Callable[[], object] | None = None
 _asked: float | None = None
@@ -27,6 +29,11 @@ def want() -> None:
 def forget() -> None:
     """Begin anew: nobody wants to stop."""
     _wanted.clear()
+
+
+def wanted() -> bool:
+    """Whether the user wants to stop."""
+    return _wanted.is_set()
 
 
 def check() -> None:
@@ -54,6 +61,7 @@ def taken() -> bool:
     if _asked is None:
         _asked = time.monotonic()
         _stop()
+        last_resort.heeded()
         return True
     # Some programs send a signal twice: to us, and to the group that we are in.
     return time.monotonic() - _asked < _ONE_WISH

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
+
+_NUMBER = re.compile(r"[-+]?[0-9.][0-9.,:%eE+-]*")
 
 
 def file_argument(path: Path) -> str:
@@ -14,6 +17,26 @@ def file_argument(path: Path) -> str:
 def one_line(text: str) -> str:
     """The text with line ends, control characters and undecodable bytes escaped, so that a message stays a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def as_utf8(text: str) -> str:
+    r"""The text as UTF-8 can hold it: bytes of file names that are none are shown as ``\xff``.
+
+    In a locale that is not UTF-8 file names reach Python as such bytes: those that are UTF-8 become letters again.
+    """
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: an apostrophe goes before one that begins like it.
+
+    Numbers with a sign stay as they are.
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _NUMBER.fullmatch(text) else text
 
 
 def failure_line(arguments: list[str], reason: str, output: str) -> str:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames.pictures import read_bytes
 from vcmpipe.process import publish
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 from vcmpipe.qpmap.fitting import MapLimits, fit_map
 from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
 
@@ -116,10 +116,7 @@ def read_csv(path: str | Path) -> list[QpMap]:
     Raises:
         InputError: The file is absent, a column or CTU is missing, a CTU stands twice, a value is out of range.
     """
-    try:
-        text = read_bytes(Path(path)).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
+    text = read_text(Path(path), LARGEST_DOCUMENT)
     reader = csv.reader(io.StringIO(text, newline=""))
     rows: list[list[int]] = []
     try:

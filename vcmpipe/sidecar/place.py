@@ -10,7 +10,8 @@ from pathlib import Path
 
 from vcmpipe.errors import InputError
 from vcmpipe.process.folders import same_file
-from vcmpipe.sidecar.schema import NoSidecarError, Sidecar
+from vcmpipe.process.reading import parse_json, read_file
+from vcmpipe.sidecar.schema import MAX_BYTES, NoSidecarError, Sidecar
 
 
 def sidecar_path(stream: Path) -> Path:
@@ -57,11 +58,12 @@ def mismatch(data: bytes, sidecar: Sidecar, path: Path | None) -> str | None:
 def stream_of(path: Path) -> str | None:
     """The stream that a sidecar names, sound or cut; None where the file is nothing of vcmpipe's."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        data = json.loads(text)
-    except OSError:
+        text = read_file(path, MAX_BYTES).decode("utf-8", "replace")
+    except InputError:
         return None
-    except (ValueError, RecursionError):
+    try:
+        data = parse_json(text)
+    except ValueError:
         # As to_json begins: what was cut is still known.
         cut = re.match(r'\{"stream":("(?:[^"\\]|\\.)*"),"sha256":"', text)
         try:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from vcmpipe.frames import MAX_PIXELS, MAX_SIDE
+from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MOST_REDUCTION
 from vcmpipe.qpmap.qp_map import CTU_SIZES, QP_MAX, QP_MIN
 
 # What is read from a file is held to these; see ``schema.build``.
@@ -258,6 +258,10 @@ class SegmentRecord:
             # What no encoder takes was never coded, and would be refused much later, or not at all.
             if not (min(width, height) >= 1 and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
                 raise ValueError(f"{name} is {width}x{height}: there are no such pictures")
+        # Else a few bytes of stream would be scaled up to any size.
+        if any(own > MOST_REDUCTION * coded for own, coded in zip(self.source_size, self.coded_size, strict=True)):
+            source, coded = (f"{size[0]}x{size[1]}" for size in (self.source_size, self.coded_size))
+            raise ValueError(f"source_size is {source}, of which coded_size {coded} is less than a {MOST_REDUCTION}th")
 
     @property
     def name(self) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import parse_json, read_file
 from vcmpipe.sidecar import schema_1
 from vcmpipe.sidecar.records import FrameRecord, SegmentRecord, TargetRecord
 
@@ -102,25 +102,11 @@ class Sidecar:
 
 def _parse(path: Path) -> Any:
     """The JSON in a file; NaN and infinite numbers, which JSON does not have, are refused."""
+    data = read_file(path, MAX_BYTES, "the sidecar")
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"the sidecar {path} is no regular file: name it with --sidecar")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"the sidecar {path} has more than {MAX_BYTES:,} bytes: name another with --sidecar")
-        return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_refuse)
-    except OSError as error:
-        raise InputError(f"the sidecar {path} cannot be read ({error.strerror}): name it with --sidecar") from error
-    except (ValueError, RecursionError) as error:
+        return parse_json(data)
+    except ValueError as error:
         raise InputError(f"{path} is not a sidecar ({error}): copy it again or name another with --sidecar") from error
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _refuse(text[:40])
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
 
 
 def build(data: Any, kind: type[T]) -> T:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vcmpipe.errors import InputError
 from vcmpipe.process import publish
+from vcmpipe.process.reading import LARGEST_CARD, parse_json, read_file
 from vcmpipe.process.text import one_line
 from vcmpipe.thresholds.base import QP_COUNT, Coder, ThresholdPredictor, Thresholds
 from vcmpipe.thresholds.calibration import Calibration
@@ -85,11 +86,10 @@ class CalibratedCard:
             InputError: It is missing, damaged, of another version, or another kind of file.
         """
         where = one_line(str(path))
+        data = read_file(path, LARGEST_CARD, "the predictor")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"the predictor {where} cannot be read: {error.strerror or error}") from error
-        except (ValueError, RecursionError) as error:
+            content = parse_json(data)
+        except ValueError as error:
             raise InputError(f"{where} is damaged, or no card of vcmpipe calibrate: it is not JSON") from error
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind != KIND:
@@ -104,7 +104,7 @@ class CalibratedCard:
             return cls._from(content)
         except KeyError as error:
             raise InputError(f"{where} is damaged: it has no {error.args[0]}; run vcmpipe calibrate again") from error
-        except (TypeError, ValueError, InputError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise InputError(f"{where} is damaged: {one_line(str(error))}; run vcmpipe calibrate again") from error
 
     @classmethod

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_CARD, LARGEST_WEIGHTS, read_file, read_json
 from vcmpipe.thresholds import features
 from vcmpipe.thresholds.aware_model import Regression, split_normal
 from vcmpipe.thresholds.base import Coder, Thresholds
@@ -98,9 +99,9 @@ class AwareWeights:
 
         path = path.with_suffix(".safetensors")
         try:
-            blob = path.read_bytes()
-            card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            blob = read_file(path, LARGEST_WEIGHTS)
+            card = read_json(path.with_suffix(".json"), LARGEST_CARD)
+        except InputError as error:
             raise InputError(
                 f"cannot read the weights {path} and the card {path.stem}.json beside them: {error}"
             ) from error
@@ -259,8 +260,8 @@ def _between(
 def is_aware(weights: Path) -> bool:
     """Whether the card beside a file of weights says that they are of this predictor."""
     try:
-        return bool(json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))["kind"] == NAME)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return bool(read_json(weights.with_suffix(".json"), LARGEST_CARD)["kind"] == NAME)
+    except (InputError, ValueError, KeyError, TypeError):
         return False
 
 

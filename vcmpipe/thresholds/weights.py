@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process import publish_together
+from vcmpipe.process.reading import LARGEST_CARD, LARGEST_WEIGHTS, check_file, read_json
 
 KIND = "threshold-predictor"
 VERSION = 1
@@ -54,10 +55,10 @@ def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
     path = card_path(weights)
     if not path.is_file():
         return None
+    card = read_json(path, LARGEST_CARD)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
         kind, version, name = card["kind"], card["version"], card["model"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged or no card of a predictor's weights ({error})") from error
     if kind != KIND or version != VERSION:
         raise InputError(f"{path}: kind {kind!r}, version {version!r}; this vcmpipe reads {KIND!r} {VERSION}")
@@ -84,6 +85,7 @@ def read_state(weights: Path) -> dict[str, Tensor]:
     """
     if not weights.is_file():
         raise InputError(f"{weights} is not there: name a file of weights (.safetensors or .pth)")
+    check_file(weights, LARGEST_WEIGHTS)
     try:
         if weights.suffix == ".safetensors":
             from safetensors.torch import load_file

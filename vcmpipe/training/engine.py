@@ -15,6 +15,7 @@ from vcmpipe.config import TrainOptions
 from vcmpipe.errors import InputError
 from vcmpipe.process import output_error, publish
 from vcmpipe.process.progress import Progress, Warn
+from vcmpipe.process.reading import LARGEST_CARD, LARGEST_WEIGHTS, check_file, parse_json, read_file
 from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds.weights import read_state, write_weights
 from vcmpipe.training.machine import devices, loggers, quiet
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 """The name of a run's weights in its folder."""
+_NO_STATE = "is damaged, or no state that vcmpipe train wrote: remove it, and the training begins anew"
 
 
 def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
@@ -59,6 +61,7 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
     work.prepare()
     last = out / "last.ckpt"
     if last.is_file():
+        _check_state(last)
         say(f"going on from {last}")
     trainer, best = _fit(options, work, network, last, progress, say)
     if not trainer.is_global_zero:
@@ -91,7 +94,7 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
             raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
         return None
     try:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = parse_json(read_file(file, LARGEST_CARD))
         model = before["model"]
         if model != plan.model:
             raise InputError(f"{out} holds a run of {model}, not of {plan.model}: name another --out")
@@ -108,10 +111,28 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
     done = out / "report.json"
     if done.is_file() and (out / WEIGHTS).is_file():
         try:
-            return TrainReport(**json.loads(done.read_text(encoding="utf-8")))
+            return TrainReport(**parse_json(read_file(done, LARGEST_CARD)))
         except (ValueError, TypeError) as error:
             raise InputError(f"{done} is damaged ({error}): remove it") from error
     return None
+
+
+def _check_state(last: Path) -> None:
+    """Refuse a state that cannot be gone on from: torch's own message advises to load it with all code that is in it.
+
+    Raises:
+        InputError: It is damaged, holds more than tensors and plain values, or is no state of a run.
+    """
+    import torch
+
+    check_file(last, LARGEST_WEIGHTS)
+    try:
+        state = torch.load(last, map_location="cpu", weights_only=True, mmap=True)
+        sound = {"state_dict", "optimizer_states", "loops"} <= set(state)
+    except Exception as error:  # pickle, zipfile and torch each have their own
+        raise InputError(f"{last} {_NO_STATE}") from error
+    if not sound:
+        raise InputError(f"{last} {_NO_STATE}")
 
 
 def _write_json(path: Path, value: Plan | TrainReport) -> None:
@@ -148,7 +169,8 @@ def _fit(
             **devices(options),
         )
         try:
-            trainer.fit(task, ckpt_path=last if last.is_file() else None)
+            # Tensors and plain values: what would run code is not loaded.
+            trainer.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
         except SystemExit:
             if trainer.interrupted:  # Lightning leaves with 1 after Ctrl-C
                 raise KeyboardInterrupt from None

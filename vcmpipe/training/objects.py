@@ -20,6 +20,7 @@ from vcmpipe.datasets.samples import Samples
 from vcmpipe.datasets.store import Store
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, read_picture
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 from vcmpipe.thresholds.crops import cut
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ def named_in(pictures: Iterable[str], file: Path, *, some: bool = True) -> NDArr
 
     Where ``some`` is to be among them and none is, it is an InputError.
     """
-    try:
-        names = {line.strip() for line in file.read_text(encoding="utf-8").splitlines()} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--exclude {file} cannot be read: {error}") from error
+    names = {line.strip() for line in read_text(file, LARGEST_DOCUMENT, "--exclude").splitlines()} - {""}
     paths = [PurePosixPath(name) for name in pictures]
     marks = [bool({str(p), p.name, p.stem, str(p.with_suffix(""))} & names) for p in paths]
     found = {n for p in paths for n in (str(p), p.name, p.stem, str(p.with_suffix("")))}

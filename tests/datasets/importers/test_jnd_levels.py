@@ -116,7 +116,7 @@ def test_a_manifest_names_sources_and_splits(tmp_path: Path) -> None:
         ("-1 28 33\n", "row 1: JND1 is '-1', outside"),
         ("24 nan 33\n", "row 1: JND2 is 'nan', outside"),
         ("24 33 28\n", "row 1: 24, 33, 28 is not JND1 <= JND2 <= JND3"),
-        (b"\xff\xfe2", "cannot be read"),
+        (b"\xff\xfe2", "no text in UTF-8"),
     ],
 )
 def test_a_label_file_that_is_wrong_is_one_line(legacy: Path, text: str | bytes, message: str) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.detection.naming import detect_named
-from vcmpipe.frames import Frame
+from vcmpipe.frames import Frame, batches
 from vcmpipe.tasks import Constraints
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def look_through(
     psnr_y: list[float] = []
     found: list[list[sv.Detections]] = [[] for _ in constraints.each]
     decoded, due = coder.decode(coded), 0
-    while batch := list(islice(decoded, _BATCH)):
+    for batch in batches(decoded, _BATCH, lambda each: each.frame.pixels):
         first = len(psnr_y)
         psnr_y += [each.psnr_y for each in batch]
         for place, (one, own) in enumerate(zip(constraints.each, found, strict=True)):

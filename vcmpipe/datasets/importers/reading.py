@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any
 from vcmpipe.errors import InputError
 from vcmpipe.frames.pictures import looks_like_picture
 from vcmpipe.process import one_line
+from vcmpipe.process.reading import LARGEST_ANNOTATIONS, parse_json, read_file
 
 
 def read_json(path: Path) -> Any:
@@ -28,15 +28,10 @@ def read_json(path: Path) -> Any:
             raise InputError(f"{path}: {shown(twice)} is there twice: names must be unique")
         return found
 
-    def refuse(text: str) -> None:
-        raise ValueError(f"{text} is no number")
-
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once, parse_constant=refuse)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; the data set has such a file") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged, cut off, or no JSON: {one_line(str(error))}") from error
+        return parse_json(read_file(path, LARGEST_ANNOTATIONS), once)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged, cut off, or no JSON: {error}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -114,8 +109,8 @@ def whole_numbers(text: Any, low: int, high: int, what: str, one: str) -> list[i
         InputError: It is something else; the message begins with ``what``, or with ``one`` for one of the numbers.
     """
     try:
-        values = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        values = parse_json(text)
+    except (ValueError, TypeError):
         values = None
     if not isinstance(values, list) or not values:
         raise InputError(f"{what} should be a list such as [33, 35], not {shown(text)}")

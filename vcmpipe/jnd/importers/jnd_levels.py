@@ -22,7 +22,7 @@ from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size
 from vcmpipe.jnd.importers.jnd_manifest import LEVELS, MANIFEST, Entry, Labels, in_order, read_manifest, write_manifest
-from vcmpipe.process import one_line
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 
 LABELS = "JND-Levels.txt"
 PARTS = {"train": "train", "valid": "val", "test": "test"}
@@ -113,10 +113,7 @@ def _pictures(folder: Path) -> list[str]:
 
 
 def _read_levels(path: Path, scale: str) -> list[Labels]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {one_line(str(error))}") from error
+    lines = read_text(path, LARGEST_DOCUMENT).splitlines()
     rows: list[Labels] = []
     for number, line in enumerate(lines, 1):
         cells = line.split()

@@ -18,6 +18,7 @@ from vcmpipe.datasets.importers.reading import and_more, pictures_in, refuse_twi
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
 from vcmpipe.process import one_line, publish
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 
 MANIFEST = "manifest.csv"
 LEVELS = (1, 2, 3)
@@ -85,10 +86,10 @@ def read_manifest(folder: Path, scale: str) -> list[Entry]:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, LARGEST_DOCUMENT)
         reader = csv.DictReader(io.StringIO(text), strict=True)
         rows, heads = list(reader), list(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise InputError(f"{path} cannot be read as CSV: {one_line(str(error))}") from error
     absent = [name for name in _NEEDED if name not in heads]
     strange = [name for name in heads if name not in _COLUMNS or heads.count(name) > 1]

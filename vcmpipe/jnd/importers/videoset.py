@@ -8,6 +8,7 @@ guess of the literature (MAE 2.34, 2.46 and 2.32 for JND 1, 2 and 3 at 720p) is 
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from vcmpipe.datasets.importers.reading import finite, whole, whole_numbers
 from vcmpipe.datasets.importers.registry import Imported
 from vcmpipe.datasets.samples import Samples, split_by_picture, table_of
 from vcmpipe.errors import InputError
+from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 
 RESOLUTIONS = ("1920x1080", "1280x720", "960x540", "640x360")
 LEVELS = {"1st": 1, "2nd": 2, "3rd": 3}
@@ -61,7 +63,7 @@ def read(options: DatasetImportOptions) -> Imported:
 
 def _read_file(path: Path, width: int, height: int, level: int, rows: list[Row], answers: list[pd.DataFrame]) -> None:
     try:
-        raw = pd.read_csv(path, dtype={"samples": str})
+        raw = pd.read_csv(io.StringIO(read_text(path, LARGEST_DOCUMENT)), dtype={"samples": str})
     except (OSError, ValueError) as error:  # pandas' ParserError and EmptyDataError are ValueErrors
         raise InputError(f"{path} cannot be read as CSV: {' '.join(str(error).split())}") from error
     absent = [column for column in _COLUMNS if column not in raw.columns]

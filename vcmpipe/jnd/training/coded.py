@@ -11,11 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.datasets.parquet import read_table
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import (
@@ -162,7 +162,7 @@ def _listed(data: Path, pictures: PictureSet, level: int) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
-        table = pd.read_parquet(file)[["sample", "path", "coded"]].astype("string")
+        table = read_table(file).to_pandas()[["sample", "path", "coded"]].astype("string")
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors
         raise InputError(f"{file} is damaged: {' '.join(str(error).split())}") from error
     own = pictures.samples.table
