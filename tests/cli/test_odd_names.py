@@ -147,7 +147,6 @@ def test_a_build_names_what_it_cannot_store_and_goes_on(here: Path, unfit: Path,
     assert "unfit/\\udcff\\udcfe.png: its name is not UTF-8" in done.err
     assert "x.png: its name has over 247 bytes" in done.err
     assert sorted(path.name for path in (here / "store").rglob("*.parquet")) == ["a.png.parquet", "ok.png.parquet"]
-    assert vcmpipe("dataset", "verify", "store").code == 0
     assert leftovers() == []
 
 

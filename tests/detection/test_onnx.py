@@ -258,6 +258,12 @@ def test_a_model_that_never_answers_gets_a_time_limit(
         detector.detect([picture(64, 64, 0)])
 
 
+@pytest.mark.parametrize("shape", [[1, 3, 1 << 40, 64], [1 << 20, 3, 64, 64], [1, 3, 20_000, 64]])
+def test_an_absurd_input_is_refused_before_memory_is_taken(tmp_path: Path, shape: list[int]) -> None:
+    with pytest.raises(InputError, match="no detector is so large"):
+        OnnxDetector(build(tmp_path / "large.onnx", END_TO_END, shape))
+
+
 def test_an_interrupt_ends_a_model_that_never_answers(tmp_path: Path, endless_model) -> None:
     detector = OnnxDetector(endless_model(tmp_path / "endless.onnx"))
     interrupt.want()

@@ -61,5 +61,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the annotations .*none\.txt does not exist"):
         read_mot(tmp_path / "none.txt")
     (tmp_path / "gt.txt").write_bytes(b"\xff\xfe1,2")
-    with pytest.raises(InputError, match="are no text"):
+    with pytest.raises(InputError, match="is no text in UTF-8"):
         read_mot(tmp_path / "gt.txt")

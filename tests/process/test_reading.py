@@ -65,10 +65,21 @@ def test_a_text_of_another_encoding(tmp_path: Path) -> None:
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "Exceeds the limit"),
         ("{", "Expecting"),
-        (b"\xff\xfe", "decode"),
+        (b"\xff\xfe{", "decode|Expecting|truncated"),
     ],
 )
 def test_what_is_no_json(text: str | bytes, named: str) -> None:
     with pytest.raises(ValueError, match=named) as caught:
         parse_json(text)
     assert "\n" not in str(caught.value)
+
+
+def test_memory_is_that_of_the_file_and_not_of_the_limit(places: Path) -> None:
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        assert read_file(places / "large", 1 << 34) == b"x" * 11
+        assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    finally:
+        tracemalloc.stop()

@@ -141,7 +141,7 @@ def test_a_run_that_the_system_killed_goes_on_to_the_same_weights(
 
 @pytest.mark.parametrize("damage", ["cut", "pickle", "weights", "nothing"])
 def test_a_damaged_state_is_refused_with_a_way_out(quick, ow_jrd: Path, tmp_path: Path, damage: str) -> None:
-    options = quick(ow_jrd, tmp_path / "run", epochs=2, limit=4)
+    options = quick(ow_jrd, tmp_path / "run")
     with pytest.raises(Killed):
         train(options, progress=killed_at(5))
     last = tmp_path / "run" / "last.ckpt"

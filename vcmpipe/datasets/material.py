@@ -10,6 +10,7 @@ from typing import Protocol
 from vcmpipe.datasets.work import ClipPart, Failure, unfit_name
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import find_pictures, find_videos, picture_size
+from vcmpipe.process.reading import LARGEST_PICTURE, read_file
 
 Item = bytes | ClipPart
 """A picture's file, or a segment."""
@@ -83,9 +84,10 @@ class Pictures:
         for name in names:
             path = self.files[name]
             try:
-                yield name, path.read_bytes()
-            except OSError as error:
-                yield name, Failure(name, f"{path} cannot be read: {error.strerror}")
+                item: bytes | Failure = read_file(path, LARGEST_PICTURE)
+            except InputError as error:
+                item = Failure(name, str(error))
+            yield name, item
 
 
 def _holds_videos(place: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE
 from vcmpipe.detection.onnx_heads import PAD_VALUE, SUPPORTED, Fit, Head, ModelFacts, recognise_head
 from vcmpipe.detection.postprocess import build_detections, file_digest, suppress
@@ -180,7 +181,10 @@ def _read_input(path: Path, session: Any) -> tuple[tuple[int, int], int | None, 
     if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or inputs[0].type not in _FLOATS:
         text = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
         raise InputError(f"{path}: a detector takes one float picture (batch, 3, height, width); this takes {text}")
-    return (shape[3] or _OPEN_CANVAS, shape[2] or _OPEN_CANVAS), shape[0], _FLOATS[inputs[0].type]
+    width, height, batch = shape[3] or _OPEN_CANVAS, shape[2] or _OPEN_CANVAS, shape[0]
+    if max(width, height) > MAX_SIDE or width * height * (batch or 1) > MAX_PIXELS:
+        raise InputError(f"{path} takes {batch or 1} pictures of {width}x{height} at once: no detector is so large")
+    return (width, height), batch, _FLOATS[inputs[0].type]
 
 
 def _size(value: Any) -> int | None:

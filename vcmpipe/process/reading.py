@@ -44,15 +44,19 @@ def read_file(path: Path, limit: int, what: str = "") -> bytes:
     try:
         # Not blocking: a pipe that nobody writes to would be waited for in open().
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | _CLOEXEC)
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
+            os.close(handle)
+            raise _no_file(shown, info.st_mode)
         with os.fdopen(handle, "rb") as file:
-            info = os.fstat(handle)
-            if not stat.S_ISREG(info.st_mode):
-                raise _no_file(shown, info.st_mode)
             if info.st_size <= limit:
-                # It may grow while it is read, and files of /proc state no size.
-                data = file.read(limit + 1)
-                if len(data) <= limit:
-                    return data
+                # What is asked for is set aside at once; and it may grow, and files of /proc state no size.
+                pieces, left = [file.read(info.st_size)], limit - info.st_size
+                while left >= 0 and (piece := file.read(min(left, _PIECE) + 1)):
+                    pieces.append(piece)
+                    left -= len(piece)
+                if left >= 0:
+                    return b"".join(pieces)
     except (OSError, ValueError) as error:
         raise unreadable(shown, error) from error
     raise _too_large(shown, limit)
@@ -93,6 +97,7 @@ def _too_large(shown: str, limit: int) -> InputError:
     return InputError(f"{shown} has more than {limit:,} bytes, more than such a file can have: name another")
 
 
+_PIECE = 1 << 20
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 

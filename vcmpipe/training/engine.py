@@ -61,7 +61,7 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
     work.prepare()
     last = out / "last.ckpt"
     if last.is_file():
-        _check_state(last)
+        check_state(last)
         say(f"going on from {last}")
     trainer, best = _fit(options, work, network, last, progress, say)
     if not trainer.is_global_zero:
@@ -117,7 +117,7 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
     return None
 
 
-def _check_state(last: Path) -> None:
+def check_state(last: Path) -> None:
     """Refuse a state that cannot be gone on from: torch's own message advises to load it with all code that is in it.
 
     Raises:

@@ -35,6 +35,7 @@ from vcmpipe.jnd.reference_codecs import codec_identity, h264_decoded, h264_pict
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.progress import Warn
+from vcmpipe.process.reading import LARGEST_PICTURE, read_file
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 
 Pixels = NDArray[np.uint8]
@@ -78,10 +79,7 @@ class Made:
     def read(self, path: str, label: float) -> Pixels:
         """A picture as coded at a label, RGB, of the networks' size."""
         file = self.root / path
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        data = read_file(file, LARGEST_PICTURE)
         # Viewers noticed nothing at the label: what lies between two steps of the codec goes to the finer one.
         step = math.ceil(label) if self.scale == "jpeg-qf" else math.floor(label)
         key = content_key("jnd-version", hashlib.sha256(data).digest(), str(step), str(SIZE), *_how(self.scale))
