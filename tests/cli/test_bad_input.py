@@ -303,6 +303,8 @@ SIDECARS = [
     (put(*QP, value=None), "is null"),
     (put("segments", 0, "qp_map", "actual", 0, 0, value=64), "qp_map.actual[0][0] is 64"),
     (put("segments", 0, "qp_map", "ctu", value=0), "CTU size is 0"),
+    (put("\ud800", value=1), "half of a surrogate pair"),
+    (put("segments", 0, "source_size", value=["\ud800", 96]), "half of a surrogate pair"),
     (put("segments", 0, "source_size", value=[0, -5]), "source_size is 0x-5"),
     (put("segments", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
     (

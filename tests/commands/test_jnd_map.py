@@ -161,6 +161,7 @@ HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
         # A header that states 800 GB, and one that states less than there is.
         (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(447213, 447213)", "shorter or longer than its header states"),
         (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(3, 4)" + bytes(99), "shorter or longer than its header states"),
+        (b"\x93NUMPY\x01\x00\x76\x00" + HEADER.replace(b"}", b"") % b"(3, 4)", "its header is damaged"),
         (b"PK\x03\x04", "is damaged or no JND map"),
     ],
 )

@@ -109,7 +109,10 @@ def _load(path: Path) -> NDArray[Any]:
     version = np.lib.format.read_magic(file)
     if version not in read_header:
         raise ValueError(f"version {version} of the format")
-    shape, _, kind = read_header[version](file)
+    try:
+        shape, _, kind = read_header[version](file)
+    except Exception as error:  # Python's tokenizer and parser read it, and each has errors of its own
+        raise ValueError("its header is damaged") from error
     if math.prod(shape) * kind.itemsize != len(file.getbuffer()) - file.tell():
         raise ValueError("it is shorter or longer than its header states")
     file.seek(0)

@@ -117,6 +117,8 @@ def build(data: Any, kind: type[T]) -> T:
     """
     try:
         return msgspec.convert(data, kind)
+    except UnicodeEncodeError as error:
+        raise InputError("a name holds half of a surrogate pair") from error
     except msgspec.ValidationError as error:
         message, _, path = str(error).replace("`", "").partition(" - at $")
         place, value = path.lstrip(".").replace("[...]", ""), data
