@@ -180,7 +180,7 @@ def print_table(every: Sequence[Priced], rows: dict[tuple[str, str], list[Coded]
         ways = Counter(one.how for one in rows[each.name, "same"]).most_common()
         time = sum(one.seconds for one in rows[each.name, "same"]) / base
         cells = [each.build, ", ".join(f"{way} {number}" for way, number in ways), *result(each.name, "same")]
-        cells += [f"{time:.1f}", *result(each.name, "own"), *result(each.name, "plain")]
+        cells += [f"{time:.2g}", *result(each.name, "own"), *result(each.name, "plain")]
         print("| " + " | ".join(cells) + " |")
 
 
