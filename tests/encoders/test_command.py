@@ -75,6 +75,9 @@ def script(path: Path, body: str) -> Path:
             "structures.random-access.gop is 12: maps in coding order need a power of two",
         ),
         (GOOD + '[presets]\nfastest = "x"', "presets.fastest is not known"),
+        (GOOD.replace('"{qp}"', '"{qp}", "{map_arguments}", "{map_arguments}"'), "'{map_arguments}' twice"),
+        (GOOD + 'ffmpeg = "x265"', "ffmpeg is 'x265'"),
+        (GOOD + 'ffmpeg = "libx265"\nprogram = "x265"', "program is 'x265': leave it out where ffmpeg names a library"),
     ],
 )
 def test_a_wrong_description_is_refused_with_the_place(tmp_path: Path, text: str, named: str) -> None:
@@ -163,6 +166,17 @@ def test_a_description_without_structures_codes_intra_only(tmp_path: Path, make_
     # Where {structure} does not stand, its arguments come last.
     assert description.structure_arguments("low-delay") == (*description.arguments, "--ld", "{rate}")
     assert description.structure_arguments("intra") == description.arguments
+
+
+def test_arguments_of_maps_and_structures_stand_where_their_places_are(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD.replace('"{qp}"', '"{qp}", "{map_arguments}", "{structure}", "z"') + MAP)
+    description = read_description(tmp_path / "mine.toml")
+    behind = ("z",)
+    assert description.structure_arguments("intra")[5:] == behind
+    assert description.structure_arguments("intra", with_map=True)[5:] == (*description.map.arguments, *behind)
+    (tmp_path / "mine.toml").write_text(GOOD + MAP)
+    description = read_description(tmp_path / "mine.toml")
+    assert description.structure_arguments("intra", with_map=True)[5:] == description.map.arguments
 
 
 # An encoder program of nobody's: it checks its mask, and lets kvazaar code with two QPs.

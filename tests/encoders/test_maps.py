@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,24 @@ def test_rectangles_share_their_background(tmp_path: Path, moving) -> None:
     assert write_map(job_of(moving, MIXED, COARSE), "rectangles", tmp_path / "r", capabilities).qp == 40
     with pytest.raises(InputError, match="give all frames of a segment the same one"):
         write_map(job_of(moving, MIXED, FINE), "rectangles", tmp_path / "r", capabilities)
+
+
+def test_filters_of_regions_count_from_the_smallest_qp(tmp_path: Path, moving) -> None:
+    capabilities = Capabilities(
+        "hevc", (0, 51), native_map=True, bit_depths=(10,), map_limits=limits_of("addroi", 64, (0, 51), None)
+    )
+    wide = QpMap(np.array([[20, 40, 40], [20, 40, 40], [20, 20, 51]]), 64, 160, 136)
+    job = Job(moving(2, 160, 136), wide, CodingMode())
+    written = write_map(job, "addroi", tmp_path / "m", capabilities)
+    assert written.qp == 20
+    assert written.path.read_text().split() == [
+        "addroi=x=64:y=0:w=96:h=128:qoffset=20/63,",
+        "addroi=x=128:y=128:w=32:h=8:qoffset=31/63",
+    ]
+    assert write_map(replace(job, qp=QpMap.uniform(30, 160, 136, 64)), "addroi", tmp_path / "m", capabilities).qp == 30
+    assert (tmp_path / "m").read_text() == "null\n"
+    with pytest.raises(InputError, match="one map for all 2 frames"):
+        write_map(job_of(moving, MIXED, FINE), "addroi", tmp_path / "m", capabilities)
 
 
 def test_one_qp_is_no_map(tmp_path: Path, moving) -> None:

@@ -93,6 +93,14 @@ def test_rectangles_are_counted_in_each_frame() -> None:
     assert notes[0].startswith("frame 0: ")
 
 
+def test_frames_that_share_a_map_take_the_smallest_qps() -> None:
+    maps = [QpMap(np.array([row]), 64, 128, 64) for row in ([20, 40], [30, 30])]
+    fitted, notes = fit_maps(maps, MapLimits(ctu=64, shared=True))
+    assert [one.qp.tolist() for one in fitted] == [[[20, 30]]] * 2
+    assert notes == ("one map for all 2 frames: each CTU has the smallest QP of its own in any of them",)
+    assert fit_maps(fitted, MapLimits(ctu=64, shared=True)) == (fitted, ())
+
+
 @pytest.mark.parametrize(
     ("maps", "message"),
     [

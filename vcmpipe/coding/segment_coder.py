@@ -53,6 +53,8 @@ Realisation = Literal["auto", "uniform", "regions", "native"]
 ALF_SETS = 8
 # Encoders side by side in one process: enough to fill the cores, few enough to bound memory.
 JOBS_PER_PROCESS = 8
+# A layout's smallest. Encoders take smaller CTUs in pictures that are no larger.
+_SMALLEST_CTU = 32
 # What motion that cannot cross a region's border costs: regions of one QP took 1.1 to 1.4 times the bits of the whole
 # with a static camera.
 _SEQUENCE_COST = 1.25
@@ -188,7 +190,7 @@ class SegmentCoder:
         """The stream of whole frames with its crop and colours, and its layout."""
         # The CTU size is that of the preset, not of the map; and an encoder may code a larger canvas than it shows.
         coded = inspect_stream(stream).pictures[0]
-        layout = RegionLayout.single(*self.padded_size, coded.ctu)
+        layout = RegionLayout.single(*self.padded_size, max(coded.ctu, _SMALLEST_CTU))
         if not self.encoder.capabilities.regions:
             # The encoder crops by itself. Of the rest each leaves out, or states wrongly, something else.
             return self._presented(stream), layout

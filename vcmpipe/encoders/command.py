@@ -110,8 +110,7 @@ class CommandEncoder:
             "range_name": _RANGE_NAMES[colour.range],
             "folder": process.file_argument(self.binary.parent),
         }
-        table = self.description.map
-        arguments = self.description.structure_arguments(structure) + (table.arguments if table and written else ())
+        arguments = self.description.structure_arguments(structure, with_map=written is not None)
         return [str(self.binary), *(argument.format_map(values) for argument in arguments)]
 
     def _check_folder(self, job: Job) -> None:

@@ -26,7 +26,11 @@ PLACEHOLDERS = _JOB_PLACEHOLDERS + _TIME_PLACEHOLDERS + _COLOUR_PLACEHOLDERS + _
 """What may stand in braces in an argument; docs/encoders.md says what each becomes."""
 STRUCTURE = "{structure}"
 """The argument in whose place those of the structure stand."""
+MAP_ARGUMENTS = "{map_arguments}"
+"""The argument in whose place those of a map stand."""
 
+FFMPEG = "ffmpeg"
+"""What the program is called where an FFmpeg with a library is meant."""
 _INPUT_DEPTHS = {"yuv420p": 8, "yuv420p10le": 10}
 MapOrder = Literal["presentation", "coding"]
 _CHOICES = {
@@ -132,10 +136,12 @@ class Description(_Table, frozen=True):
     Attributes:
         name: The name it is requested by.
         program: The program's file name, looked for in ``encoder_bin`` and on ``PATH``, or a path.
+        ffmpeg: The library, such as ``libx265``, with which an FFmpeg codes: the program is then the first FFmpeg that
+            was built with it.
         codec: What it writes.
         qp_range: The lowest and the highest QP that it takes.
         arguments: The command line behind the program, with placeholders; ``{structure}`` by itself stands for the
-            arguments of the structure, which else come last.
+            arguments of the structure, which else come last, and ``{map_arguments}`` for those of a map.
         structures: What is added by structure. A description without random-access and low-delay codes intra only.
         input: The raw pictures that it reads, as FFmpeg calls their format.
         map: How it reads QP maps, or None where it reads none.
@@ -151,6 +157,7 @@ class Description(_Table, frozen=True):
     codec: Codec
     qp_range: tuple[Qp, Qp]
     arguments: tuple[Argument, ...]
+    ffmpeg: Annotated[str, Meta(pattern=r"\Alib[a-z0-9_]{1,28}\Z")] | None = None
     input: Literal["yuv420p", "yuv420p10le"] = "yuv420p10le"
     structures: StructureTables = StructureTables()
     map: MapTable | None = None
@@ -160,10 +167,13 @@ class Description(_Table, frozen=True):
     aborts_at_end: bool = False
 
     def __post_init__(self) -> None:
-        common = tuple(argument for argument in self.arguments if argument != STRUCTURE)
+        common = tuple(argument for argument in self.arguments if argument not in (STRUCTURE, MAP_ARGUMENTS))
         _check_placeholders(common, ("input", "output", "width", "height", "qp"))
-        if len(self.arguments) - len(common) > 1:
-            raise ValueError(f"arguments has {STRUCTURE!r} twice")
+        for place in (STRUCTURE, MAP_ARGUMENTS):
+            if self.arguments.count(place) > 1:
+                raise ValueError(f"arguments has {place!r} twice")
+        if self.ffmpeg is not None and self.program != FFMPEG:
+            raise ValueError(f"program is {self.program!r}: leave it out where ffmpeg names a library")
         group = self.group("random-access")
         if self.map is not None and self.map.order == "coding" and group & (group - 1):
             raise ValueError(f"structures.random-access.gop is {group}: maps in coding order need a power of two")
@@ -200,14 +210,13 @@ class Description(_Table, frozen=True):
             structures=tuple(one for one in get_args(Structure) if one == "intra" or self.structures.of(one)),
         )
 
-    def structure_arguments(self, structure: Structure) -> tuple[str, ...]:
-        """The command line behind the program for a structure, without those of a map."""
+    def structure_arguments(self, structure: Structure, *, with_map: bool = False) -> tuple[str, ...]:
+        """The command line behind the program for a structure, with the arguments of a map or without."""
         table = self.structures.of(structure)
-        own = table.arguments if table else ()
-        if STRUCTURE not in self.arguments:
-            return self.arguments + own
-        place = self.arguments.index(STRUCTURE)
-        return self.arguments[:place] + own + self.arguments[place + 1 :]
+        own = {STRUCTURE: table.arguments if table else ()}
+        own[MAP_ARGUMENTS] = self.map.arguments if self.map is not None and with_map else ()
+        filled = [part for argument in self.arguments for part in own.pop(argument, (argument,))]
+        return tuple(filled) + own.pop(STRUCTURE, ()) + own.pop(MAP_ARGUMENTS, ())
 
     def group(self, structure: Structure) -> int:
         """Frames of a group of pictures."""
@@ -233,7 +242,7 @@ def read_description(path: Path) -> Description:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is no TOML file: {one_line(str(error))}") from error
     data.setdefault("name", path.stem)
-    data.setdefault("program", data["name"])
+    data.setdefault("program", FFMPEG if "ffmpeg" in data else data["name"])
     try:
         description = msgspec.convert(data, Description)
         assert description.capabilities

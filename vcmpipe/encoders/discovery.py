@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vcmpipe import process
@@ -128,7 +128,25 @@ _KVAZAAR = Sought(
 )
 
 
+def _identify_in_ffmpeg(description: Description, library: str, path: Path) -> Answer:
+    ffmpeg, reason = _ffmpeg_version(path, library)
+    if ffmpeg is None:
+        return None, reason or "is no FFmpeg"
+    encoder, reason = identify(description, path)
+    return encoder and replace(encoder, build=f"{encoder.build} in FFmpeg {ffmpeg}"), reason
+
+
 def _described(description: Description) -> Sought:
+    if (library := description.ffmpeg) is not None:
+        return Sought(
+            description.name,
+            description.variable,
+            (),
+            True,
+            lambda path: _identify_in_ffmpeg(description, library, path),
+            f"an FFmpeg with {library}",
+            f"install imageio-ffmpeg>=0.8.1, put an ffmpeg with {library} into {{folder}} or name it in {{variable}}",
+        )
     return Sought(
         description.name,
         description.variable,
@@ -144,7 +162,7 @@ def sought_encoders() -> tuple[dict[str, Sought], list[Found]]:
     """Every encoder that can be looked for, and the TOML files that cannot be used, with the reason."""
     known = {item.name: item for item in (_VVENC, _KVAZAAR)}
     broken: list[Found] = []
-    for name in ("uvg266", "vtm"):
+    for name in ("uvg266", "vtm", "x265"):
         known[name] = _described(read_description(_DESCRIPTIONS / f"{name}.toml"))
     folder = encoder_folder()
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():

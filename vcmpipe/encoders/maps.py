@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from vcmpipe.encoders.base import Capabilities, Job
 from vcmpipe.errors import InputError
@@ -16,6 +16,7 @@ from vcmpipe.qpmap import (
     QpMap,
     fit_map,
     fit_maps,
+    write_addroi,
     write_csv,
     write_frame_deltas,
     write_mask,
@@ -23,13 +24,14 @@ from vcmpipe.qpmap import (
     write_roi,
 )
 
-MapForm = Literal["roi-text", "roi-binary", "rectangles", "mask", "frame-deltas", "csv"]
+MapForm = Literal["roi-text", "roi-binary", "rectangles", "mask", "frame-deltas", "csv", "addroi"]
 MAP_FORMS: tuple[MapForm, ...] = get_args(MapForm)
 # What a form itself cannot say, whatever the encoder could.
-_FORM_LIMITS: dict[str, dict[str, int]] = {
+_FORM_LIMITS: dict[str, dict[str, Any]] = {
     "mask": {"levels": 2},
     "rectangles": {"rectangles": MAX_RECTANGLES},
     "frame-deltas": {"levels": 1},
+    "addroi": {"shared": True},
 }
 # Frames of the longest group of pictures, which an encoder may look up behind the end.
 _SPARE_FRAMES = 65
@@ -70,6 +72,10 @@ def write_map(
         if any(background != high for background in write_rectangles(path, maps)):
             raise InputError("maps as rectangles leave out their largest QP: give all frames of a segment the same one")
         return WrittenMap(path, high, high)
+    if form == "addroi":
+        if any(one != maps[0] for one in maps):
+            raise InputError("filters are the same for all frames: give all frames of a segment one map")
+        return WrittenMap(path, write_addroi(path, maps[0], depth=capabilities.bit_depths[0]), high)
     if form == "mask":
         write_mask(path, maps, low)
     elif form == "frame-deltas":

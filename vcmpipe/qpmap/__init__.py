@@ -1,5 +1,6 @@
 """QP maps: from objects and their QPs to a QP per CTU, to regions, and to files that encoders read."""
 
+from vcmpipe.qpmap.ffmpeg_formats import write_addroi
 from vcmpipe.qpmap.fitting import FittedMap, MapLimits, fit_map, fit_maps
 from vcmpipe.qpmap.formats import (
     KVAZAAR_SPAN,
@@ -39,6 +40,7 @@ __all__ = [
     "parse_background",
     "plan_regions",
     "read_csv",
+    "write_addroi",
     "write_csv",
     "write_frame_deltas",
     "write_mask",

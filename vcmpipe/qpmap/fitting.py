@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from vcmpipe.errors import InputError
 from vcmpipe.frames.yuv import Rect
 from vcmpipe.qpmap.policy import limit_steps
-from vcmpipe.qpmap.qp_map import CTU_SIZES, QP_MAX, QP_MIN, QpMap
+from vcmpipe.qpmap.qp_map import CTU_SIZES, QP_MAX, QP_MIN, QpMap, smaller
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class MapLimits:
         step: Largest difference between CTUs that follow each other in coding order; None: any.
         levels: 1 where a frame has one QP; 2 where a map is a mask: an object QP and a background QP; None: any number.
         rectangles: How many rectangles a map may have on its background; None: any number.
+        shared: Whether all frames of a segment have one map.
     """
 
     ctu: int | None = None
@@ -34,6 +36,7 @@ class MapLimits:
     step: int | None = None
     levels: int | None = None
     rectangles: int | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if self.ctu is not None and self.ctu not in CTU_SIZES:
@@ -108,6 +111,9 @@ def fit_maps(wanted: Sequence[QpMap], limits: MapLimits) -> tuple[tuple[QpMap, .
     if any((item.width, item.height, item.ctu) != (first.width, first.height, first.ctu) for item in grids):
         raise InputError("the maps of a segment differ in size: give each frame one of the same size and CTU")
     notes = [f"maps resampled from CTU {wanted[0].ctu} to {first.ctu} (minimum)"] if first.ctu != wanted[0].ctu else []
+    if limits.shared and any(item != first for item in grids):
+        notes.append(f"one map for all {len(grids)} frames: each CTU has the smallest QP of its own in any of them")
+        grids = [reduce(smaller, grids)] * len(grids)
     # One tall picture of all frames.
     tall = QpMap(
         np.concatenate([item.qp for item in grids]), first.ctu, first.width, len(grids) * first.rows * first.ctu
