@@ -68,7 +68,7 @@ def test_frames_are_cut_into_segments(
     assert all([frame.index for frame in segment.frames] == list(own) for segment, own in found)
 
 
-@pytest.mark.parametrize("name", ["vvenc", "kvazaar"])
+@pytest.mark.parametrize("name", ["vvenc", "kvazaar", "x265", "svtav1"])
 def test_every_frame_comes_back_in_its_place(name: str, segment: Segment) -> None:
     coder = SegmentCoder(load_encoder(name), segment)
     coded = coder.uniform([30])[0]

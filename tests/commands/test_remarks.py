@@ -9,6 +9,8 @@ import pytest
 import supervision as sv
 
 from vcmpipe import EncodeOptions, encode
+from vcmpipe.coding.pipeline import Pipeline
+from vcmpipe.commands.remarks import foreign_scale
 
 
 class Blind:
@@ -65,3 +67,22 @@ def test_where_that_is_no_surprise_nothing_is_said(
     )
     encode(made, detector=Blind(width), warn=lines.append)
     assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options", "warned"),
+    [
+        ("svtav1", {}, True),
+        ("svtav1", {"qp": 30}, False),
+        ("svtav1", {"predictor": "constant:30"}, False),
+        ("svtav1", {"predictor": "measured"}, False),
+        ("svtav1", {"verify": True}, False),
+        ("x265", {}, False),
+    ],
+)
+def test_thresholds_on_another_scale(tmp_path: Path, encoder: str, options: dict[str, object], warned: bool) -> None:
+    made = EncodeOptions(input="in", out=str(tmp_path / "b.bin"), encoder=encoder, **options)  # type: ignore[arg-type]
+    pipeline = Pipeline(made, qp=options.get("qp"), detector=Blind())
+    note = foreign_scale(pipeline, closed=made.closed)
+    assert bool(note) is warned
+    assert not warned or ("QPs of VVC" in note and "svtav1" in note and "\n" not in note)

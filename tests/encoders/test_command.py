@@ -45,7 +45,7 @@ def script(path: Path, body: str) -> Path:
     ("text", "named"),
     [
         ("codec = [", "no TOML file"),
-        (GOOD.replace("vvc", "av1"), "codec is 'av1': choose one of vvc, hevc"),
+        (GOOD.replace("vvc", "avs3"), "codec is 'avs3': choose one of vvc, hevc, av1"),
         (GOOD.replace("63", "64"), "qp_range is"),
         (GOOD.replace('"{qp}"', '"32"'), "arguments never uses {qp}"),
         (GOOD.replace('"{qp}"', '"{qp}", "{password}"'), "choose placeholders from"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from vcmpipe.bitstream import Vui, inspect_stream
 from vcmpipe.coding.conformance import check_segment
+from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders import CodingMode, Job, load_encoder
@@ -20,7 +22,7 @@ from vcmpipe.frames import ColourSpec, psnr_y
 from vcmpipe.qpmap import QpMap
 
 STRUCTURES = ("intra", "random-access", "low-delay")
-NAMES = ("x265",)
+NAMES = ("x265", "svtav1")
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -70,6 +72,39 @@ def test_x265_has_the_quality_of_the_map_where_the_map_has_it(structure: Structu
             for pictures in (mixed, like, unlike)
         )
         assert abs(error - near) < 0.15 * abs(far - near)
+
+
+def test_svtav1_seeks_and_has_its_lowest_and_highest_qp(moving) -> None:
+    colour = ColourSpec("bt601", "full", primaries=5, transfer=6)
+    for qp in (0, 1, 62, 63):
+        job = Job(moving(20, 98, 66), qp, CodingMode(), colour, "random-access", Fraction(30000, 1001), 8)
+        pictures = inspect_stream(load_encoder("svtav1").encode([job])[0]).pictures
+        # Groups of 16 are whole: eight more frames than were requested.
+        assert [n for n, picture in enumerate(pictures) if picture.slice_types == "I"] == [0, 16]
+        assert [pictures[n].regions[0].qp for n in (0, 16)] == [qp, qp]
+        assert max(picture.regions[0].qp for picture in pictures) == min(63, qp + 15)
+        vui = pictures[0].vui
+        assert vui is not None and replace(vui, chroma_siting=0) == Vui.of_colour(colour)
+
+
+@pytest.mark.parametrize("siting", ["left", "topleft", "centre"])
+def test_svtav1_streams_state_colour_and_rate(siting: str, make_video) -> None:
+    frames = tuple(make_video(64, 48, 5, matrix="bt601", range="full", siting=siting))
+    coder = SegmentCoder(load_encoder("svtav1"), Segment(0, frames, "random-access", Fraction(10)))
+    info = inspect_stream(coder.uniform([30])[0].data)
+    stated = Vui.of_colour(frames[0].planes.colour)
+    assert info.rate == 10
+    # There is no code for the centre.
+    assert info.pictures[0].vui == (replace(stated, chroma_siting=None) if siting == "centre" else stated)
+
+
+def test_svtav1_reads_no_map(make_frame) -> None:
+    coder = SegmentCoder(load_encoder("svtav1"), make_frame(128, 64))
+    requested = QpMap(np.array([[27, 45]]), 64, 128, 64)
+    assert coder.by_map(requested).realisation == "uniform"
+    for how in ("native", "regions"):
+        with pytest.raises(InputError, match="use --realise auto or uniform"):
+            coder.by_map(requested, how)
 
 
 def test_x265_codes_by_its_map(make_frame) -> None:

@@ -25,7 +25,7 @@ MEMORY = 3 << 30
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Real streams: slices, sub-pictures, sizes that change, inter pictures, HEVC."""
+    """Real streams: slices, sub-pictures, sizes that change, inter pictures, HEVC, AV1."""
     folder = tmp_path_factory.mktemp("corpus")
     make = request.getfixturevalue("textured_picture")
     yuv = rgb_to_yuv(make(96, 64), ColourSpec())
@@ -48,6 +48,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         process.run([*argv, "-f", "vvc", f"file:{folder / 'inter.bin'}"], timeout=120, input=moving)
         argv = [binary, "-loglevel", "error", "-y", *raw, "-c:v", "libkvazaar", "-pix_fmt", "yuv420p"]
         process.run([*argv, "-f", "hevc", f"file:{folder / 'hevc.bin'}"], timeout=120, input=moving[: 4 * 3 * 64 * 64])
+        argv = [binary, "-loglevel", "error", "-y", *raw, "-c:v", "libsvtav1", "-preset", "10"]
+        process.run([*argv, "-f", "obu", f"file:{folder / 'av1.bin'}"], timeout=120, input=moving)
     return folder
 
 

@@ -1,7 +1,8 @@
-"""High-level syntax of coded streams, no decoder: VVC is read, merged, cut and inspected, HEVC read and inspected; in
-both, how a stream is to be shown is stated.
+"""High-level syntax of coded streams, no decoder: VVC is read, merged, cut and inspected, HEVC and AV1 are read and
+inspected; in all, how a stream is to be shown is stated.
 """
 
+from vcmpipe.bitstream.access_unit import AccessUnit
 from vcmpipe.bitstream.codecs import (
     CODECS,
     Codec,
@@ -15,7 +16,7 @@ from vcmpipe.bitstream.codecs import (
 )
 from vcmpipe.bitstream.geometry import RegionLayout
 from vcmpipe.bitstream.info import ParameterSetInfo, PictureInfo, RegionInfo, StreamInfo, ctu_qps, presentation_order
-from vcmpipe.bitstream.nal import AccessUnit, NalUnit
+from vcmpipe.bitstream.nal import NalUnit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.bitstream.vvc import (
     Form,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from vcmpipe.bitstream import hevc, vvc
+from vcmpipe.bitstream import av1, hevc, vvc
+from vcmpipe.bitstream.access_unit import AccessUnit, Unit
 from vcmpipe.bitstream.info import StreamInfo
-from vcmpipe.bitstream.nal import AccessUnit, NalUnit
+from vcmpipe.bitstream.length_prefixed import to_annex_b
 from vcmpipe.bitstream.presentation import Presentation
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 
-Codec = Literal["vvc", "hevc"]
+Codec = Literal["vvc", "hevc", "av1"]
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,25 @@ class CodecSpec:
     """A codec.
 
     Attributes:
-        name: what it is called, here and in FFmpeg (its decoder, and the format of raw streams).
+        name: what it is called, here and in FFmpeg.
         endings: endings of its raw streams' file names, the usual one first. (``.bin`` may hold any codec.)
-        qp_range: the lowest and the highest QP of 8-bit pictures.
+        qp_range: the lowest and the highest QP of 8-bit pictures; in AV1 of what its encoders call so.
+        vvc_scale: whether its QPs stand for the same steps of the quantizer as those of VVC, which thresholds are in.
         mergeable: whether ``merge_regions`` takes its streams.
-        profiles: the names of its profiles by ``general_profile_idc``.
-        level_unit: what a level's number is multiplied by in ``general_level_idc``.
+        parameter_sets: the kinds of its parameter sets; the first has its profile and level.
+        units: what its units are called.
+        profiles: the names of its profiles by ``profile_element``.
+        profile_element: the syntax element that has the profile.
+        level_element: the one that has the level.
+        level: a level's number, such as 5.1, by that element.
         begins: whether a stream begins as its streams do.
-        group: the NAL units of a stream by access unit; raises BitstreamError where it is not one of the codec's.
+        group: the units of a stream by access unit; raises BitstreamError where it is not one of the codec's.
         split: its access units with what their headers say; raises BitstreamError where there are none.
         inspect: all that headers say; raises BitstreamError where no picture can be read.
         present: the stream whose parameter sets state how it is to be shown; see ``with_presentation``.
         joiner: makes what turns each of the streams to be joined, in order, into the bytes that continue the output.
+        unpack: the stream of a track in MP4 or MKV, from its configuration record and its packets.
+        decoder: what FFmpeg's decoder is called.
         decoder_options: what FFmpeg's decoder needs in order to report damage.
     """
 
@@ -42,18 +50,26 @@ class CodecSpec:
     qp_range: tuple[int, int]
     mergeable: bool
     profiles: Mapping[int, str]
-    level_unit: int
+    level: Callable[[int], str]
     begins: Callable[[bytes], bool]
-    group: Callable[[bytes], list[list[NalUnit]]]
-    split: Callable[[bytes], list[AccessUnit]]
+    group: Callable[[bytes], Sequence[Sequence[Unit]]]
+    split: Callable[[bytes], Sequence[AccessUnit]]
     inspect: Callable[[bytes], StreamInfo]
     present: Callable[[bytes, Presentation], bytes]
     joiner: Callable[[], Callable[[bytes], bytes]]
+    unpack: Callable[[bytes, Iterable[bytes]], bytes]
+    decoder: Literal["hevc", "vvc", "libdav1d"]
     decoder_options: Mapping[str, str] = field(default_factory=dict)
+    parameter_sets: tuple[str, ...] = ("SPS", "PPS")
+    vvc_scale: bool = True
+    units: str = "NAL units"
+    profile_element: str = "general_profile_idc"
+    level_element: str = "general_level_idc"
 
-    def level(self, general_level_idc: int) -> str:
-        """A level's number, such as 5.1."""
-        return f"{general_level_idc // self.level_unit}.{general_level_idc % self.level_unit // 3}"
+
+def _level(unit: int) -> Callable[[int], str]:
+    """Levels whose number is multiplied by ``unit``, and whose decimals count in a tenth of 30."""
+    return lambda value: f"{value // unit}.{value % unit // 3}"
 
 
 _HEVC = CodecSpec(
@@ -62,13 +78,15 @@ _HEVC = CodecSpec(
     qp_range=(0, 51),
     mergeable=False,
     profiles={1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"},  # H.265 annex A.3
-    level_unit=30,
+    level=_level(30),
     begins=hevc.is_hevc,
     group=hevc.group_access_units,
     split=hevc.split_access_units,
     inspect=hevc.inspect_stream,
     present=hevc.presented,
     joiner=lambda: hevc.StreamWriter().add,
+    unpack=lambda configuration, packets: to_annex_b(configuration, packets, "hevc"),
+    decoder="hevc",
     decoder_options={"err_detect": "crccheck+explode"},
 )
 _VVC = CodecSpec(
@@ -83,15 +101,38 @@ _VVC = CodecSpec(
         65: "Main 10 Still Picture",
         97: "Main 10 4:4:4 Still Picture",
     },
-    level_unit=16,
+    level=_level(16),
     begins=lambda data: True,  # what no other codec recognises: its reader says what is wrong with it
     group=vvc.group_access_units,
     split=vvc.split_access_units,
     inspect=vvc.inspect_stream,
     present=vvc.presented,
     joiner=lambda: vvc.StreamWriter().add,
+    unpack=lambda configuration, packets: to_annex_b(configuration, packets, "vvc"),
+    decoder="vvc",
 )
-CODECS: Mapping[str, CodecSpec] = {spec.name: spec for spec in (_HEVC, _VVC)}
+_AV1 = CodecSpec(
+    name="av1",
+    endings=(".obu",),
+    qp_range=(0, 63),
+    mergeable=False,
+    profiles={0: "Main", 1: "High", 2: "Professional"},  # annex A.2
+    level=lambda value: f"{2 + (value >> 2)}.{value & 3}",  # annex A.3
+    begins=av1.is_av1,
+    group=av1.group_temporal_units,
+    split=av1.split_temporal_units,
+    inspect=av1.inspect_stream,
+    present=av1.presented,
+    joiner=lambda: av1.StreamWriter().add,
+    unpack=av1.to_low_overhead,
+    decoder="libdav1d",
+    parameter_sets=("sequence header",),
+    vvc_scale=False,
+    units="OBUs",
+    profile_element="seq_profile",
+    level_element="seq_level_idx[0]",
+)
+CODECS: Mapping[str, CodecSpec] = {spec.name: spec for spec in (_HEVC, _AV1, _VVC)}
 """Every codec by its name, in the order in which streams are held against them."""
 
 
@@ -100,18 +141,18 @@ def codec_of(data: bytes) -> Codec:
     return next(spec.name for spec in CODECS.values() if spec.begins(data))
 
 
-def split_access_units(data: bytes) -> list[AccessUnit]:
-    """The access units of an Annex-B stream in decoding order; BitstreamError where there are none of a known codec."""
+def split_access_units(data: bytes) -> Sequence[AccessUnit]:
+    """The access units of a stream in decoding order; BitstreamError where there are none of a known codec."""
     return CODECS[codec_of(data)].split(data)
 
 
 def count_pictures(data: bytes) -> int:
-    """The number of coded pictures in an Annex-B stream; BitstreamError where it is of no codec known here."""
+    """The number of coded pictures in a stream; BitstreamError where it is of no codec known here."""
     return sum(any(unit.is_slice for unit in group) for group in CODECS[codec_of(data)].group(data))
 
 
 def inspect_stream(data: bytes) -> StreamInfo:
-    """Read the headers of an Annex-B stream; what cannot be read is listed in ``problems`` and passed over.
+    """Read the headers of a stream; what cannot be read is listed in ``problems`` and passed over.
 
     Raises:
         BitstreamError: no stream of a codec known here, or not one picture of it could be read.
@@ -127,14 +168,14 @@ def with_presentation(
     vui: Vui | None = None,
     video: bool = False,
 ) -> bytes:
-    """A stream whose every SPS states how it is to be shown; all else is copied byte for byte.
+    """A stream whose every SPS, or sequence header, states how it is to be shown; all else is copied byte for byte.
 
     The level rises where rate and size need a higher one. A stream that has a rate, or several pictures, or is to be
     joined with others (``video``) states no still-picture profile: it states the profile that allows what that one does
     in more than one picture.
 
     Args:
-        data: an Annex-B stream of any codec known here.
+        data: a stream of any codec known here.
         rate: frames per second; the nearest that two numbers of 32 bits can state. None: as the stream says.
         sample_aspect: width of a sample by its height. None: as the stream says.
         vui: the colour. None: as the stream says.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from vcmpipe.bitstream.nal import NalUnit
+from vcmpipe.bitstream.access_unit import Unit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.yuv import Rect
@@ -22,7 +22,8 @@ class RegionInfo:
     Attributes:
         index: its place in the picture, from 0, in the order of slices.
         rect: where it lies, in luma samples of the coded picture.
-        qp: SliceQpY, the luma QP of its coding units unless ``cu_qp_delta_possible``.
+        qp: SliceQpY, the luma QP of its coding units unless ``cu_qp_delta_possible``; in AV1 a fourth of the frame's
+            ``base_q_idx``, 0..63.
         bits: bits of its NAL unit, without the start code.
         subpic_id: ``sh_subpic_id``, None where the picture has no sub-pictures.
         slice_type: "I", "P" or "B".
@@ -48,7 +49,7 @@ class PictureInfo:
 
     Attributes:
         index: its number in decoding order, from 0.
-        nal_type: the name of its ``nal_unit_type``, such as IDR_N_LP.
+        nal_type: the name of its ``nal_unit_type``, such as IDR_N_LP, or of its ``frame_type``, such as KEY_FRAME.
         slice_types: the kinds of its slices, such as "I" or "BI".
         poc: picture order count; None where the headers could not be read.
         temporal_id: TemporalId.
@@ -87,7 +88,9 @@ class PictureInfo:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSetInfo:
-    """A parameter set: "SPS" or "PPS", the number of the picture before which it is first sent, and its elements."""
+    """A parameter set: its kind ("SPS", "PPS", "sequence header"), the number of the picture before which it is first
+    sent, and its elements.
+    """
 
     kind: str
     before_picture: int
@@ -101,11 +104,11 @@ class StreamInfo:
     Attributes:
         bytes: its size.
         pictures: its pictures in decoding order.
-        parameter_sets: its SPS and PPS, repetitions left out.
-        nal_units: number of NAL units by type.
+        parameter_sets: its SPS and PPS, or sequence headers, repetitions left out.
+        nal_units: number of NAL units, or OBUs, by type.
         problems: what is damaged or could not be read, each with the element's name; empty for a sound stream. That a
             stream was cut inside the data of its last slice shows in decoding only.
-        codec: "vvc" or "hevc".
+        codec: "vvc", "hevc" or "av1".
     """
 
     bytes: int
@@ -159,7 +162,7 @@ def presentation_order(pictures: Sequence[PictureInfo]) -> list[int]:
 def stream_info(
     codec: str,
     data: bytes,
-    groups: Sequence[Sequence[NalUnit]],
+    groups: Sequence[Sequence[Unit]],
     pictures: Sequence[PictureInfo],
     parameter_sets: Iterable[ParameterSetInfo],
     problems: Sequence[str],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from vcmpipe.bitstream.access_unit import PictureKind
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.colour import ColourSpec
 
@@ -74,8 +74,8 @@ class NalUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessUnit:
-    """The NAL units of one picture, with the parameter sets and SEI messages that go with it.
+class NalAccessUnit:
+    """The NAL units of one picture, with the parameter sets and SEI messages that go with it (an ``AccessUnit``).
 
     Attributes:
         nal_units: the NAL units, in order.
@@ -97,7 +97,7 @@ class AccessUnit:
         """The access unit as an Annex-B byte stream."""
         return join_nal_units(self.nal_units)
 
-    def is_a(self, kind: Literal["idr", "irap", "cra", "rasl"]) -> bool:
+    def is_a(self, kind: PictureKind) -> bool:
         """Whether the picture is of that kind; see ``NalTypes``."""
         return any(unit.type in getattr(unit.types, kind) for unit in self.nal_units)
 

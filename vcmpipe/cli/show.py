@@ -148,6 +148,8 @@ def extracted(report: ExtractReport) -> None:
 
 def inspected(info: StreamInfo, check: MapCheck | None, container: ContainerFacts | None = None) -> None:
     """A stream's headers, pictures and regions, what it is in, and whether it conforms to its map."""
+    from vcmpipe.bitstream import CODECS
+
     screen = console()
     pictures = info.pictures
     facts = [
@@ -159,7 +161,7 @@ def inspected(info: StreamInfo, check: MapCheck | None, container: ContainerFact
         ("frame rate", _few(_rate(picture) for picture in pictures)),
         ("CTU", _few(str(picture.ctu) for picture in pictures)),
         ("colour", _few(_colour(picture) for picture in pictures)),
-        ("NAL units", ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
+        (CODECS[info.codec].units, ", ".join(f"{count:,} {name}" for name, count in info.nal_units.items())),
         ("parameter sets", _sets(info)),
     ]
     print_facts(screen, facts)
@@ -218,10 +220,10 @@ def _sets(info: StreamInfo) -> str:
 
     codec, profiles = CODECS[info.codec], []
     for found in info.parameter_sets:
-        if found.kind == "SPS" and "general_level_idc" in found.elements:
-            profile, level = found.elements.get("general_profile_idc", 0), found.elements["general_level_idc"]
+        if found.kind == codec.parameter_sets[0] and codec.level_element in found.elements:
+            profile, level = found.elements.get(codec.profile_element, 0), found.elements[codec.level_element]
             profiles.append(f"{codec.profiles.get(profile, f'profile {profile}')} level {codec.level(level)}")
-    counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in ("SPS", "PPS")]
+    counts = [f"{sum(p.kind == kind for p in info.parameter_sets):,} {kind}" for kind in codec.parameter_sets]
     return ", ".join([*counts, *([_few(profiles)] if profiles else [])])
 
 

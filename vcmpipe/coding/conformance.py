@@ -24,8 +24,8 @@ _TELLING_DB = 0.5
 # The structure in which every frame has the QPs of the map. In the others intra pictures have at most those, and what
 # refers to them an offset to them by its place in the hierarchy, which encoders take from tables or formulas in QP.
 _ABSOLUTE = "intra"
-# The largest offset seen is 9 (VVenC, the highest layer of a group of 16).
-_LARGEST_OFFSET = 12
+# The largest offset seen is 9 (VVenC, the highest layer of a group of 16) in H.26x, and 15 in AV1.
+_LARGEST_OFFSET = 15
 # By how much the offsets of two regions of one frame may differ: formulas in QP do not round them alike.
 _OFFSET_SPREAD = 3
 

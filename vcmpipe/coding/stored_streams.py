@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vcmpipe.bitstream.length_prefixed import to_annex_b
+from vcmpipe.bitstream import CODECS
 from vcmpipe.decoding.demux import read_isolated
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.packets import Container, StoredTrack, container_of
@@ -33,7 +33,7 @@ class StoredStream:
     """A stream as it was read.
 
     Attributes:
-        data: The stream in Annex-B form.
+        data: The stream, in Annex-B form where it is no AV1.
         container: What it was in; None: raw.
         times: Of every access unit, in decoding order, when its picture is shown, in seconds from the one shown first;
             None where that is not known.
@@ -62,20 +62,20 @@ def read_stream(path: Path) -> StoredStream:
     try:
         if path.exists() and not path.is_file():
             kind = "a folder" if path.is_dir() else "no regular file"
-            raise InputError(f"{path} is {kind}: name a file that holds a VVC or HEVC stream")
+            raise InputError(f"{path} is {kind}: name a file that holds a VVC, HEVC or AV1 stream")
         if container_of(path) is None:
             return StoredStream(read_file(path, LARGEST_STREAM))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: check the path") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): name a VVC stream that you may read") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}): name a stream that you may read") from error
     return _stored(read_isolated(path), path)
 
 
 def _stored(stored: StoredTrack, path: Path) -> StoredStream:
     track, packets = stored.track, stored.packets
     try:
-        data = to_annex_b(track.configuration, (packet.data for packet in packets), track.codec)
+        data = CODECS[track.codec].unpack(track.configuration, (packet.data for packet in packets))
     except BitstreamError as error:
         raise BitstreamError(f"{path}: {error}") from error
     found = sorted(packet.time for packet in packets if packet.time is not None)

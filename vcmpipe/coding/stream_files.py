@@ -59,7 +59,7 @@ def check_place(out: Path) -> None:
         InputError: One of these is there, or a link of that name leads to one; or a container's name to another ending.
     """
     if out.suffix.lower() not in CONTAINERS or out.is_dir():
-        refuse_frame_endings(out, ".bin, .266 or .vvc (.hevc or .265 for HEVC), .mp4 or .mkv")
+        refuse_frame_endings(out, ".bin, .266 or .vvc (.hevc or .265 for HEVC, .obu for AV1), .mp4 or .mkv")
         return
     target = Path(os.path.realpath(out))
     if target.suffix.lower() != out.suffix.lower():

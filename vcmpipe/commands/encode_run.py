@@ -184,4 +184,4 @@ class EncodeRun:
 
     def warn_of_segments(self) -> None:
         """Say what the user should know of what was coded."""
-        warn_of_segments(self._warn, self.pipeline, self._records)
+        warn_of_segments(self._warn, self.pipeline, self._records, closed=self._options.closed)

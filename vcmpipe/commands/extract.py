@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmpipe import process
-from vcmpipe.bitstream import extract_subpicture, inspect_stream
+from vcmpipe.bitstream import CODECS, codec_of, extract_subpicture, inspect_stream
 from vcmpipe.coding.excerpt import Excerpt, Span, cut, cut_sidecar
 from vcmpipe.coding.stored_streams import StoredStream, read_stream
 from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
@@ -84,6 +84,8 @@ def _extract_region(
     with process.only_writer(out, sidecar_path(out)), process.publish(out) as temporary:
         check_sidecar_place(out, written=False)
         with naming(stream):
+            if not CODECS[codec := codec_of(whole)].mergeable:
+                raise InputError(f"this is {codec.upper()}: regions are cut out of VVC streams only")
             data = extract_subpicture(whole, region, picture=options.picture)
             if reason is not None:
                 raise InputError(f"{reason}, or move it away to extract without")

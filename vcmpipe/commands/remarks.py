@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vcmpipe.bitstream import CODECS
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.process.progress import Warn, warn_of
 from vcmpipe.process.text import count
 from vcmpipe.sidecar import SegmentRecord, Verdict
 
 
-def warn_of_segments(warn: Warn, pipeline: Pipeline, records: Sequence[SegmentRecord]) -> None:
-    """Say that there was nothing to keep, what the encoder could not be given, and where a stream lacks its map."""
-    if note := nothing_found(pipeline, records):
-        warn(note)
+def warn_of_segments(warn: Warn, pipeline: Pipeline, records: Sequence[SegmentRecord], *, closed: bool) -> None:
+    """Say that there was nothing to keep, what the encoder could not be given, and where a stream lacks its map.
+
+    ``closed``: whether versions were tried and looked at.
+    """
+    for note in (nothing_found(pipeline, records), foreign_scale(pipeline, closed=closed)):
+        if note:
+            warn(note)
     notes = [f"{record.name}: {note}" for record in records for note in record.notes]
     warn_of(warn, f"encoder {pipeline.encoder.name}", notes)
     doubts = [f"{r.name}: {r.conformance}" for r in records if r.conformance.verdict == Verdict.NO]
     warn_of(warn, "maps that the stream does not carry", doubts)
+
+
+def foreign_scale(pipeline: Pipeline, *, closed: bool) -> str:
+    """What to say where thresholds that are QPs of VVC were taken for those of an encoder on another scale."""
+    encoder, options = pipeline.encoder, pipeline.options
+    # Whoever names QPs names the encoder's, and what is measured or searched was coded by it.
+    own = pipeline.qp is not None or closed or options.predictor.partition(":")[0] in ("constant", "measured")
+    if CODECS[encoder.capabilities.codec].vvc_scale or own or options.viewer == "human":
+        return ""
+    return (
+        f"thresholds are QPs of VVC and were taken for {encoder.name}'s, which stand for other steps of the quantizer: "
+        "look at what is kept; --verify, or --predictor measured, go by this encoder's own"
+    )
 
 
 def nothing_found(pipeline: Pipeline, records: Sequence[SegmentRecord]) -> str:

@@ -1,4 +1,4 @@
-"""VVC and HEVC streams back to pictures: FFmpeg's decoders in process, through PyAV, access unit by access unit.
+"""VVC, HEVC and AV1 streams back to pictures: FFmpeg's decoders in process, through PyAV, access unit by access unit.
 
 Sizes, colours and chroma formats may change from one coded video sequence to the next. A stream that is damaged, cut,
 or gives another number of pictures than it holds is an error: nothing is concealed. Only FFmpeg's HEVC decoder goes on
@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +68,13 @@ class DecodedPicture:
 def decode_stream(
     data: bytes | Path, *, threads: int | None = None, unstated: ColourSpec | None = None
 ) -> Iterator[DecodedPicture]:
-    """Decodes an Annex-B stream of VVC or HEVC, picture by picture: memory does not grow with their number.
+    """Decodes a stream, picture by picture: memory does not grow with their number.
 
     Chroma of 4:2:2 and 4:4:4 is brought to 4:2:0, a grey picture gets neutral chroma, 8 and 12 bits become 10.
 
     Args:
-        data: the stream, or a file that holds it (read at once; it is an error here if that fails).
+        data: a stream of VVC or HEVC (Annex B) or of AV1 (low-overhead format), or a file that holds one (read at once;
+            it is an error here if that fails).
         threads: how many short sequences (all-intra streams consist of them) are decoded side by side; None takes 4,
             or as many as there are cores if fewer. The result does not depend on it.
         unstated: what samples mean where the stream has no colour description; None: BT.709, limited, left.
@@ -83,7 +84,7 @@ def decode_stream(
 
     Raises:
         InputError: the file cannot be read.
-        BitstreamError: no VVC or HEVC stream, damaged, cut, absurdly large, of a kind that is not decoded, or with
+        BitstreamError: no such stream, damaged, cut, absurdly large, of a kind that is not decoded, or with
             another number of pictures than its access units announce.
     """
     name = "the stream"
@@ -172,7 +173,7 @@ def _side_by_side(sequences: list[_Sequence], name: str, threads: int) -> Iterat
 def _decode_sequence(sequence: _Sequence, name: str) -> Iterator[_Picture]:
     import av
 
-    context = av.CodecContext.create(sequence.codec.name, "r")
+    context: Any = av.CodecContext.create(sequence.codec.decoder, "r")
     context.thread_count = 1
     # Without it FFmpeg rounds a conformance window's left offset to its memory alignment and shows more columns.
     context.flags |= av.codec.context.Flags.unaligned

@@ -11,7 +11,7 @@ from typing import Any
 from vcmpipe.config.limits import MAX_SIDE
 from vcmpipe.decoding.sandbox import child_environment
 from vcmpipe.errors import InputError, ProcessError
-from vcmpipe.frames.packets import Packet, StoredTrack, VideoTrack
+from vcmpipe.frames.packets import PACKED_CODECS, Packet, StoredTrack, VideoTrack
 from vcmpipe.process import MEMORY_VARIABLE, Settings, one_line, streaming
 
 _COMMAND = (sys.executable, "-P", "-m", "vcmpipe.decoding.demux_child")
@@ -72,11 +72,7 @@ def _held(length: int, limit: int) -> int:
 def _track(facts: dict[str, Any], data: bytes) -> StoredTrack:
     """What the child sent; it is held to what it may say, for it has read a stranger's file."""
     width, height = map(int, facts["size"])
-    if (
-        max(width, height) > MAX_SIDE
-        or facts["codec"] not in ("vvc", "hevc")
-        or facts["container"] not in ("mp4", "mkv")
-    ):
+    if max(width, height) > MAX_SIDE or facts["codec"] not in PACKED_CODECS or facts["container"] not in ("mp4", "mkv"):
         raise ValueError("no such track")
     packets, place = [], 0
     for length, time, duration, key in facts["packets"]:

@@ -162,7 +162,7 @@ def sought_encoders() -> tuple[dict[str, Sought], list[Found]]:
     """Every encoder that can be looked for, and the TOML files that cannot be used, with the reason."""
     known = {item.name: item for item in (_VVENC, _KVAZAAR)}
     broken: list[Found] = []
-    for name in ("uvg266", "vtm", "x265"):
+    for name in ("uvg266", "vtm", "x265", "svtav1"):
         known[name] = _described(read_description(_DESCRIPTIONS / f"{name}.toml"))
     folder = encoder_folder()
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():

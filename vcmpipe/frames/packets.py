@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 from vcmpipe.errors import InputError, OutputError
 from vcmpipe.frames.sound import Sound
@@ -27,8 +27,13 @@ MKV_TICKS = 1000
 """Ticks per second of MKV: times are rounded to milliseconds."""
 
 _FORMATS: Mapping[Container, str] = {"mp4": "mp4", "mkv": "matroska"}
+PackedCodec = Literal["vvc", "hevc", "av1"]
+PACKED_CODECS: tuple[PackedCodec, ...] = get_args(PackedCodec)
+"""What is written into containers and read from them."""
 # Parameter sets stand among the pictures, where they may change; vvc1 and hvc1 would promise that they do not.
-_MP4_TAGS: Mapping[str, str] = {"vvc": "vvi1", "hevc": "hev1"}
+_MP4_TAGS: Mapping[PackedCodec, str] = {"vvc": "vvi1", "hevc": "hev1", "av1": "av01"}
+# FFmpeg's names of raw streams.
+_RAW_FORMATS: Mapping[PackedCodec, str] = {"vvc": "vvc", "hevc": "hevc", "av1": "obu"}
 # Not one of them would be opened otherwise: what a file holds is not decoded in order to be looked at.
 _READING = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
@@ -49,8 +54,8 @@ class Packet:
     """One coded picture.
 
     Attributes:
-        data: To be written: an access unit in Annex-B form. As read: in the container's form, with lengths in front of
-            NAL units.
+        data: To be written: an access unit as a stream has it. As read: in the container's form, with lengths in front
+            of NAL units, or without the delimiter of a temporal unit.
         time: When it is shown, in seconds; None where a file does not say.
         decode_time: When it is decoded, in seconds; not later than ``time``, and after that of the packet before.
         duration: Seconds until the next one is shown; as read from MKV it is a guess.
@@ -69,17 +74,17 @@ class VideoTrack:
     """What a container says about its pictures.
 
     Attributes:
-        codec: ``vvc`` or ``hevc``.
+        codec: ``vvc``, ``hevc`` or ``av1``.
         width: Samples in a row.
         height: Rows.
-        configuration: To be written: the parameter sets in Annex-B form. As read: the decoder configuration record.
+        configuration: To be written: the parameter sets, as in a stream. As read: the decoder configuration record.
         rate: Frames per second; None where it varies or is not known.
         colour: Primaries, transfer characteristics and matrix in the codes of ITU-T H.273, and whether the range is
             full; None: unstated.
         sample_aspect: Width of a sample by its height; None: unstated. MKV takes none from here.
     """
 
-    codec: Literal["vvc", "hevc"]
+    codec: PackedCodec
     width: int
     height: int
     configuration: bytes
@@ -95,7 +100,7 @@ class ContainerWriter(AbstractContextManager["ContainerWriter"]):
         file: Where to; it can be sought in. It is not closed.
         container: The format.
         track: The pictures.
-        head: The first access unit in Annex-B form, with its parameter sets.
+        head: The first access unit, with its parameter sets.
         ticks: Ticks per second; MKV has its own.
         sound: The sound that goes with them.
         origin: When the first picture is shown, in seconds from the first frame of the source of the sound.
@@ -120,7 +125,7 @@ class ContainerWriter(AbstractContextManager["ContainerWriter"]):
         self._file = av.open(file, "w", format=_FORMATS[container], options={"fflags": "+bitexact"})
         self._file.metadata["comment"] = _MARK
         # PyAV makes streams of what it cannot encode of another stream only.
-        template = av.open(io.BytesIO(head), format=track.codec, options={"codec_whitelist": "none"})
+        template = av.open(io.BytesIO(head), format=_RAW_FORMATS[track.codec], options={"codec_whitelist": "none"})
         with template:
             self._video = self._file.add_stream_from_template(template.streams.video[0], opaque=True)
         self._video.time_base = self._base
@@ -249,7 +254,7 @@ class StoredTrack:
 
 
 def read_container(path: Path) -> StoredTrack:
-    """Read the first video track of an MP4 or MKV file that holds VVC or HEVC; nothing is decoded.
+    """Read the first video track of an MP4 or MKV file that holds VVC, HEVC or AV1; nothing is decoded.
 
     Raises:
         InputError: The file cannot be read, is damaged or cut, or holds no such track.
@@ -264,17 +269,17 @@ def read_container(path: Path) -> StoredTrack:
         if (_mp4_end(path) if kind == "mp4" else stated_end(path) or 0) > size:
             raise InputError(f"{name} is cut: {_WAY_OUT}")
         with av.open(f"file:{path}", options=_READING, metadata_errors="replace") as file:
-            names = [each.codec_context.name if each.codec_context else "unknown" for each in file.streams.video]
+            names = [_codec(each) for each in file.streams.video]
             stream = next((file.streams.video[n] for n, own in enumerate(names) if own in _MP4_TAGS), None)
             if stream is None:
                 others = ", ".join(names) or "no video"
                 raise InputError(
-                    f"{name} holds {one_line(others)}, and neither VVC nor HEVC: name a file that encode has written"
+                    f"{name} holds {one_line(others)}, and no VVC, HEVC or AV1: name a file that encode has written"
                 )
             packets = tuple(_packets(file, stream, name, limit=2 * size))
             context: Any = stream.codec_context
             track = VideoTrack(
-                context.name,
+                _codec(stream),  # type: ignore[arg-type]  # one of the tags' names
                 context.width,
                 context.height,
                 context.extradata or b"",
@@ -287,6 +292,11 @@ def read_container(path: Path) -> StoredTrack:
     if not packets:
         raise InputError(f"{name} holds a video track without pictures: {_WAY_OUT}")
     return StoredTrack(kind, track, packets)
+
+
+def _codec(stream: Any) -> str:
+    """What a track is coded with, whatever the decoder of it is called."""
+    return str(stream.codec_context.codec.canonical_name) if stream.codec_context else "unknown"
 
 
 def _mp4_end(path: Path) -> int:

@@ -6,7 +6,7 @@ from vcmpipe.bitstream.hevc.nal import AUD, PPS, PREFIX_SEI, SPS, VPS, begins_pi
 from vcmpipe.bitstream.hevc.parameter_sets import ParameterSets, display_size, set_place
 from vcmpipe.bitstream.hevc.slice_header import slice_pps_id
 from vcmpipe.bitstream.hevc.vui import vui_of
-from vcmpipe.bitstream.nal import AccessUnit, NalUnit, attach_tail, join_nal_units
+from vcmpipe.bitstream.nal import NalAccessUnit, NalUnit, attach_tail, join_nal_units
 from vcmpipe.bitstream.vui import colour_of
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.colour import ColourSpec
@@ -28,7 +28,7 @@ def group_access_units(data: bytes) -> list[list[NalUnit]]:
     return attach_tail(groups)
 
 
-def split_access_units(data: bytes) -> list[AccessUnit]:
+def split_access_units(data: bytes) -> list[NalAccessUnit]:
     """The access units of an Annex-B HEVC stream in decoding order; BitstreamError where there are none."""
     sets = ParameterSets()
     found = []
@@ -53,7 +53,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
             if place is not None:
                 sent.append((place, join_nal_units([unit])))
         if any(unit.is_slice for unit in group):
-            found.append(AccessUnit(tuple(group), size, colour, tuple(sent), unstated))
+            found.append(NalAccessUnit(tuple(group), size, colour, tuple(sent), unstated))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no HEVC stream)")
     return found

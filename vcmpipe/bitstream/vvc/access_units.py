@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vcmpipe.bitstream.bits import Fields
-from vcmpipe.bitstream.nal import AccessUnit, NalUnit, attach_tail, join_nal_units
+from vcmpipe.bitstream.nal import NalAccessUnit, NalUnit, attach_tail, join_nal_units
 from vcmpipe.bitstream.vui import colour_of
 from vcmpipe.bitstream.vvc.nal import NalType, set_place, split_nal_units
 from vcmpipe.bitstream.vvc.parameter_sets import ParameterSets
@@ -44,7 +44,7 @@ def group_access_units(data: bytes) -> list[list[NalUnit]]:
     return attach_tail(groups)
 
 
-def split_access_units(data: bytes) -> list[AccessUnit]:
+def split_access_units(data: bytes) -> list[NalAccessUnit]:
     """The access units of an Annex-B VVC stream in decoding order; BitstreamError where there are none."""
     sets = ParameterSets()
     found = []
@@ -74,7 +74,7 @@ def split_access_units(data: bytes) -> list[AccessUnit]:
         if any(unit.is_slice for unit in group):
             places = ((set_place(unit), join_nal_units([unit])) for unit in group)
             sent = tuple((place, data) for place, data in places if place is not None)
-            found.append(AccessUnit(tuple(group), size, colour, sent, unstated))
+            found.append(NalAccessUnit(tuple(group), size, colour, sent, unstated))
     if not found:
         raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no VVC stream)")
     return found
