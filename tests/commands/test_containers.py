@@ -171,6 +171,18 @@ def test_extracts_that_are_refused(here: Path, options: dict[str, object], named
     assert {path.name: path.read_bytes() for path in here.iterdir()} == before
 
 
+@pytest.mark.parametrize(("encoder", "codec"), [("svtav1", "AV1"), ("x265", "HEVC")])
+def test_spans_but_no_regions_of_other_codecs(coded: Path, tmp_path: Path, encoder: str, codec: str) -> None:
+    source, out = str(coded / "in.mp4"), str(tmp_path / "v.mp4")
+    encode(EncodeOptions(input=source, out=out, qp=40, encoder=encoder, structure="intra"))
+    report = extract(ExtractOptions(input=out, out=str(tmp_path / "cut.mkv"), time="0.5:1"))
+    assert (report.pictures, report.span) == (2, (0.5, 1.0))
+    assert decode(DecodeOptions(input=str(tmp_path / "cut.mkv"), out=str(tmp_path / "frames"))).pictures == 2
+    with pytest.raises(InputError, match=rf"v\.mp4: regions are cut out of VVC streams only, this is {codec}"):
+        extract(ExtractOptions(input=out, out=str(tmp_path / "r.bin"), region=0))
+    assert not (tmp_path / "r.bin").exists()
+
+
 def test_a_picture_number_needs_a_region(here: Path) -> None:
     with pytest.raises(InputError, match="--picture 1 with --time"):
         ExtractOptions(input="a.bin", out="x.bin", time=":1", picture=1)

@@ -156,7 +156,7 @@ class CodedSegment:
     """One segment as a stream of its own, what was requested of it, and what is in it.
 
     Attributes:
-        data: Annex-B stream with its parameter sets.
+        data: The stream with its parameter sets.
         layout: The regions' places, the same in every frame.
         qps: The QP requested of each region, in ``layout.regions()`` order.
         units: The access units in decoding order.

@@ -85,7 +85,7 @@ def _extract_region(
         check_sidecar_place(out, written=False)
         with naming(stream):
             if not CODECS[codec := codec_of(whole)].mergeable:
-                raise InputError(f"this is {codec.upper()}: regions are cut out of VVC streams only")
+                raise InputError(f"{stream}: regions are cut out of VVC streams only, this is {codec.upper()}")
             data = extract_subpicture(whole, region, picture=options.picture)
             if reason is not None:
                 raise InputError(f"{reason}, or move it away to extract without")

@@ -15,7 +15,9 @@ class WholeCodingOptions(Options):
     """How pictures are coded."""
 
     encoder: str = option(
-        "vvenc", help="encoder: vvenc, kvazaar (HEVC), uvg266, vtm, one described in encoder_bin, or a plugin's name"
+        "vvenc",
+        help="encoder: vvenc, kvazaar and x265 (HEVC), svtav1 (AV1), uvg266, vtm, one described in encoder_bin, or a "
+        "plugin's name",
     )
     preset: Literal["faster", "fast", "medium", "slow", "slower"] = option("faster", help="the encoder's speed preset")
     matrix: Literal["bt709", "bt601"] = option("bt709", help="RGB-to-YUV matrix")

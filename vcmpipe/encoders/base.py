@@ -1,4 +1,4 @@
-"""What every encoder offers: its capabilities, and segments in, Annex-B streams out."""
+"""What every encoder offers: its capabilities, and segments in, streams out."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, jobs: Sequence[Job]) -> list[bytes]:
-        """Code each job into an Annex-B stream that begins with an IDR picture and refers to nothing outside.
+        """Code each job into a stream that begins with an IDR picture (a key frame) and refers to nothing outside.
 
         The jobs of one call share one encoder process, which codes them side by side. An encoder must be callable
         from several threads.
