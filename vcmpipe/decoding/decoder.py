@@ -2,7 +2,8 @@
 
 Sizes, colours and chroma formats may change from one coded video sequence to the next. A stream that is damaged, cut,
 or gives another number of pictures than it holds is an error: nothing is concealed. Only FFmpeg's HEVC decoder goes on
-in a slice that is damaged or cut: there it shows where the stream has picture hashes, else by the sidecar's SHA-256.
+in a slice that is damaged or cut, and dav1d (AV1) in much that is damaged: there it shows where the stream has picture
+hashes, else by the sidecar's SHA-256.
 
 FFmpeg's VVC decoder (in PyAV 18.1 and the FFmpeg 9.0.2 command) has a race: with two threads or more its samples differ
 from run to run, and from the stream's picture hash, where a picture is one CTU wide. So every decoder here has one
