@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vcmpipe.encoders.base import Structure
 
     Made = tuple[SegmentCoder, CodedSegment]
-    Attempt = Callable[[], tuple[Conformance, Made | None]]
+    Attempt = Callable[[], tuple[Conformance, Made]]
 
 SECONDS = 10.0
 """What one trial may take, times ``VCMPIPE_TIMEOUT_FACTOR``; what takes longer stays unknown."""
@@ -38,8 +38,8 @@ class Trial:
     """One thing that an encoder was tried with.
 
     Attributes:
-        what: ``intra``, ``random-access``, ``low-delay``, or ``map``.
-        verdict: Whether it does that; ``unknown`` where it does not claim to, or nobody can tell.
+        what: ``intra``, ``random-access``, ``low-delay``, or ``map``, as far as it claims to do that.
+        verdict: Whether it does; ``unknown`` where nobody can tell.
         reason: How it shows, or what went wrong.
         seconds: What it took.
     """
@@ -75,11 +75,10 @@ class Trials:
 
 def try_encoder(encoder: Encoder) -> Trials:
     """Have an encoder do all that it claims, ``SECONDS`` for each; whatever is wrong with it is the finding."""
-    tries: dict[str, Attempt] = {
-        structure: functools.partial(_try_structure, encoder, structure)
-        for structure in encoder.capabilities.structures
-    }
-    tries["map"] = functools.partial(_try_map, encoder)
+    can = encoder.capabilities
+    tries: dict[str, Attempt] = {one: functools.partial(_try_structure, encoder, one) for one in can.structures}
+    if can.native_map or can.regions or can.frame_qps:
+        tries["map"] = functools.partial(_try_map, encoder)
     trials: list[Trial] = []
     first: Made | None = None
     for what, attempt in tries.items():
@@ -135,7 +134,7 @@ def _try_structure(encoder: Encoder, structure: Structure) -> tuple[Conformance,
     return Conformance(Verdict.YES, f"PSNR {worst:.1f} dB"), made
 
 
-def _try_map(encoder: Encoder) -> tuple[Conformance, Made | None]:
+def _try_map(encoder: Encoder) -> tuple[Conformance, Made]:
     """Code by a map of two QPs, the way the encoder has, and look what the stream carries."""
     from vcmpipe.bitstream import RegionLayout
     from vcmpipe.coding.conformance import check_segment
@@ -150,13 +149,11 @@ def _try_map(encoder: Encoder) -> tuple[Conformance, Made | None]:
         coder = _coder(encoder, size=_MAP_SIZE, frames=1)
         layout = RegionLayout(*_MAP_SIZE, _CTU, columns=(2, 2), rows=(3,), bands=((3,), (3,)))
         coded = coder.regions(RegionPlan(layout, _QPS, 0.0))
-    elif can.frame_qps:
+    else:
         # The last of the structures is the one in which a frame's QP has most to be kept apart from.
         coder = _coder(encoder, can.structures[-1])
         requested = QpMap.uniform(_QPS[0], *_SIZE, _CTU)
         coded = coder.native(requested, [QpMap.uniform(_QPS[i % 2], *_SIZE, _CTU) for i in range(_FRAMES)])
         answer = check_segment(coder, coded, requested)
         return (replace(answer, reason="a QP per frame") if answer.verdict == Verdict.YES else answer), (coder, coded)
-    else:
-        return Conformance(Verdict.UNKNOWN, "it codes one QP per segment"), None
     return check_segment(coder, coded, requested), (coder, coded)
