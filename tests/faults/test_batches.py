@@ -44,11 +44,13 @@ def test_a_failed_picture_fails_the_stream_and_a_second_run_codes_the_rest(tmp_p
     with environment(values | {"FAKE_AT": "3"}, work), fresh_temporary_folder():
         code, said = command_line(words)
         assert code == 1 and "in/p2.png: ffmpeg-fake failed with exit code 1" in said
-        assert [path.name for path in work.iterdir()] == ["in"]
+        assert "kept: the same command goes on from there" in said
+        assert [path.name for path in work.iterdir() if not path.name.endswith(".journal")] == ["in"]
         before = runs(tmp_path)
         code, said = command_line(words)
-    assert (code, said) == (0, "")
-    # p0 and p1 came from the cache, and so did p3 where it was done before p2 was known to have failed.
+    assert code == 0 and "going on from an earlier run" in said and said.count("\n") == 1
+    assert [path.name for path in work.iterdir() if path.name.startswith(".")] == []
+    # p0 and p1 came from the journal, and so did p3 where it was done before p2 was known to have failed.
     assert 1 <= runs(tmp_path) - before <= 2
     assert len(json.loads((work / "out.json").read_text())["segments"]) == 4
 

@@ -43,7 +43,13 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
         lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
         notes += [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
     seconds = {part: round(value, 3) for part, value in watch.seconds.items()}
-    return Result(asdict(sidecar) | {"seconds": seconds}, lambda _: show.encoded(sidecar, out, seconds), notes)
+    return Result(
+        asdict(sidecar) | {"seconds": seconds},
+        lambda _: show.encoded(sidecar, out, seconds),
+        notes,
+        faults=[f"{each.source} was left out: {each.reason}" for each in sidecar.left_out],
+        code=3 if sidecar.left_out else 0,
+    )
 
 
 def _decode(options: config.DecodeOptions, progress: Reporter) -> Result[Any]:

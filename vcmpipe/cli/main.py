@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line, by default with the arguments of this process.
 
     Returns:
-        The exit code: 0, 1 (failure), 2 (bad usage or input), 130 (interrupted).
+        The exit code: 0, 1 (failure), 2 (bad usage or input), 3 (done, but not all: see ``--on-error``), 130
+        (interrupted).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if debug := "--debug" in arguments:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,16 +20,15 @@ from vcmpipe.config import PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.encoders import load_encoder
-from vcmpipe.errors import InputError, ProcessError
+from vcmpipe.errors import InputError, ProcessError, VcmError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, batches, least_side, scaled_size
 from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
-from vcmpipe.process.folders import safe_stem
 from vcmpipe.process.replaced import Replaced
 from vcmpipe.process.stopwatch import Stopwatch
 from vcmpipe.process.workers import worker_count
-from vcmpipe.qpmap import KVAZAAR_SPAN, ROI_QP_RANGE, MapPolicy, QpMap, limit_steps, write_csv, write_png, write_roi
+from vcmpipe.qpmap import MapPolicy, QpMap, limit_steps
 from vcmpipe.qpmap.qp_map import QP_MAX, shifted, smaller
 from vcmpipe.sidecar import Conformance, SegmentRecord, Verdict
 from vcmpipe.tasks import Reference, Task, TrackingTask, TrackRule, load_task
@@ -320,9 +318,6 @@ class EncodedSegment:
     found: tuple[sv.Detections, ...] | None
 
 
-SegmentCoding = Callable[[Segment, "Sequence[sv.Detections]"], EncodedSegment]
-
-
 def encode_segment(
     pipeline: Pipeline, segment: Segment, detections: Sequence[sv.Detections], *, check: bool
 ) -> EncodedSegment:
@@ -383,29 +378,40 @@ def required_conformance(coder: SegmentCoder, coded: CodedSegment, requested: Qp
     return conformance
 
 
-def write_maps(segment: EncodedSegment, folder: Path) -> tuple[str, ...]:
-    """Write a segment's map as CSV, as a picture, and as the ROI file of uvg266 and kvazaar (deltas on its minimum).
-
-    Returns:
-        What the ROI file could not say as it was requested.
-    """
-    first = segment.record.frames[0]
-    stem = folder / f"{first.index:06d}_{safe_stem(Path(first.source).stem, 'picture')}"
-    write_csv(f"{stem}.csv", [segment.requested])
-    write_png(f"{stem}.png", segment.requested)
-    base = min(segment.requested.minimum(), ROI_QP_RANGE[1])
-    return write_roi(f"{stem}.roi.txt", [segment.requested], base, span=KVAZAAR_SPAN).notes
-
-
 def detected(
-    detector: Detector, frames: Iterable[Frame], watch: Stopwatch | None = None
+    detector: Detector,
+    frames: Iterable[Frame],
+    watch: Stopwatch | None = None,
+    leave_out: Callable[[Frame, VcmError], None] | None = None,
 ) -> Iterator[tuple[Frame, sv.Detections]]:
-    """Frames with their detections, the detector being given a batch at a time, and what it takes counted."""
+    """Frames with their detections, the detector being given a batch at a time, and what it takes counted.
+
+    A frame on which it fails goes to ``leave_out``, where that is given, instead of ending the others.
+    """
     watch = watch or Stopwatch()
     for batch in batches(frames, BATCH, lambda frame: frame.pixels):
-        with watch.part("detect"):
-            found = detect_named(detector, batch)
-        yield from zip(batch, found, strict=True)
+        try:
+            with watch.part("detect"):
+                found = detect_named(detector, batch)
+        except VcmError:
+            if leave_out is None:
+                raise
+            yield from _one_by_one(detector, batch, watch, leave_out)
+        else:
+            yield from zip(batch, found, strict=True)
+
+
+def _one_by_one(
+    detector: Detector, frames: Sequence[Frame], watch: Stopwatch, leave_out: Callable[[Frame, VcmError], None]
+) -> Iterator[tuple[Frame, sv.Detections]]:
+    for frame in frames:
+        try:
+            with watch.part("detect"):
+                (found,) = detect_named(detector, [frame])
+        except VcmError as error:
+            leave_out(frame, error)
+        else:
+            yield frame, found
 
 
 def watched(encoder: Encoder, watch: Stopwatch) -> Encoder:

@@ -87,17 +87,16 @@ def segment_record(
     )
 
 
-def joined(record: SegmentRecord, coded: CodedSegment, index: int, saved_bits: int) -> SegmentRecord:
+def joined(record: SegmentRecord, first: int, index: int, saved_bits: int) -> SegmentRecord:
     """The record of a segment that was appended to a stream.
 
     Args:
         record: As of a stream of its own.
-        coded: That stream.
+        first: The place of the frame that is decoded first, from 0 in order of presentation.
         index: The segment's place in the stream.
         saved_bits: What was left out since the stream has it already: parameter sets, all in front of the frame that is
             decoded first.
     """
-    first = coded.units[0].presentation
     frames = list(record.frames)
     frames[first] = replace(frames[first], bits=frames[first].bits - saved_bits)
     return replace(record, index=index, bits=record.bits - saved_bits, frames=frames)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from vcmpipe import process
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.pipeline import (
-    EncodedSegment,
-    write_maps,
-)
+from vcmpipe.coding.pipeline import EncodedSegment
 from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
 from vcmpipe.commands.encode_run import EncodeRun
+from vcmpipe.commands.kept_work import kept_work
+from vcmpipe.commands.left_out import check_headers
+from vcmpipe.commands.map_files import write_maps
 from vcmpipe.commands.targets import Memories, Passes
 from vcmpipe.config import EncodeOptions, flag_of
 from vcmpipe.encoders import load_encoder
@@ -33,6 +33,7 @@ from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
 from vcmpipe.process.progress import Progress, Warn, warn_of
 from vcmpipe.process.stopwatch import Stopwatch
+from vcmpipe.process.work_folder import WorkFolder
 from vcmpipe.sidecar import Sidecar, check_sidecar_place, sidecar_path
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def _encode(
     if options.target is not None and isinstance(source, LiveSource):
         raise InputError(once)
     _check_places(options, out, source)
+    if options.on_error == "stop":
+        check_headers(source)
     given: Encoder | None = parts.get("encoder")
     encoder = given or load_encoder(options.encoder)
     if out is not None:
@@ -134,7 +137,7 @@ def _encode(
     parts["encoder"] = encoder
     with ExitStack() as outputs:
         # Opened first: that they cannot be written is better known before hours of encoding.
-        sidecar_file, part = _begin(options, out, source, outputs)
+        sidecar_file, part, work = _begin(options, out, source, outputs, warn)
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         audio = _sound(options, source)
 
@@ -144,13 +147,13 @@ def _encode(
         if options.target is None:
             run = run_of(options)
         else:
-            run = _targeted(options, source, run_of, parts, outputs, progress)
+            run, work = _targeted(options, source, run_of, parts, outputs, progress, work), None
         cutting = run.cutting_of(source)
         aspect = cutting.sample_aspect
         file = stream_file(part, out or Path("stream.bin"), run.codec, audio=audio, sample_aspect=aspect)
         notes: list[str] = []
         with file as stream, _readable(source, warn) as frames:
-            for segment in run.segments(frames, progress, source.count, cutting, stream):
+            for segment in run.segments(frames, progress, source.count, cutting, stream, work):
                 if maps:
                     notes += write_maps(segment, maps)
             sidecar = run.sidecar("" if out is None else out.name, stream)
@@ -169,13 +172,20 @@ def _targeted(
     parts: dict[str, Any],
     passes: ExitStack,
     progress: Progress,
+    work: WorkFolder | None = None,
 ) -> EncodeRun:
-    """The run that reaches ``--target``, after the passes that it takes; what they code is kept for it."""
+    """The run that reaches ``--target``, after the passes that it takes; what they code is kept for it.
+
+    It is kept in ``work``, so that a run that was stopped codes none of it again; without, for this run alone.
+    """
     source = frames if isinstance(frames, FrameSource) else None
     encoder = parts.get("encoder") or load_encoder(options.encoder)
     if not isinstance(encoder, CachedEncoder):
-        folder = passes.enter_context(process.temporary_folder("passes"))
-        parts["encoder"] = CachedEncoder(encoder, ContentCache(folder))
+        if work is not None:
+            cache = work.cache()
+        else:
+            cache = ContentCache(passes.enter_context(process.temporary_folder("passes")))
+        parts["encoder"] = CachedEncoder(encoder, cache)
     total = source.count if source is not None else len(frames)  # type: ignore[arg-type]
 
     def counted(coded: Iterable[EncodedSegment]) -> Iterator[EncodedSegment]:
@@ -207,17 +217,23 @@ def _sound(options: EncodeOptions, source: FrameSource) -> Path | None:
 
 
 def _begin(
-    options: EncodeOptions, out: Path | None, source: FrameSource, outputs: ExitStack
-) -> tuple[Path | None, Path | BinaryIO]:
-    """Where the sidecar and the stream are to be written; they take their places when ``outputs`` ends."""
+    options: EncodeOptions, out: Path | None, source: FrameSource, outputs: ExitStack, warn: Warn
+) -> tuple[Path | None, Path | BinaryIO, WorkFolder | None]:
+    """Where the sidecar and the stream are to be written, and what keeps the work on them.
+
+    They take their places when ``outputs`` ends. Of what can be read only once nothing is kept.
+    """
     if out is None:
-        return None, sys.stdout.buffer
+        return None, sys.stdout.buffer, None
     beside = sidecar_path(out)
     outputs.enter_context(process.only_writer(out, beside))
     _check_places(options, out, source)
+    may_skip = options.on_error == "stop" and not options.strict and options.target is None
+    keeping = nullcontext() if source.live else kept_work(out, warn, fresh=options.fresh, may_skip=may_skip)
+    work = outputs.enter_context(keeping)
     # The sidecar first: should the run be killed between the two, its digest shows that the stream is an older one.
     sidecar_file, part = outputs.enter_context(process.publish_together(beside, out))
-    return sidecar_file, part
+    return sidecar_file, part, work
 
 
 @contextmanager
@@ -263,7 +279,7 @@ def encode_frames(
     Raises:
         VcmError: A frame, an option or a tool fails.
     """
-    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache"):
+    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache", "fresh"):
         if name in options:
             raise InputError(f"encode_frames takes no {name!r}, which is about files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vcmpipe.bitstream import Codec, StreamJoiner
 from vcmpipe.coding.cutting import Cutting, choose_structure
 from vcmpipe.coding.faults import blamed_on
-from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, SegmentCoding, detected, encode_segment, watched
+from vcmpipe.coding.finished import FinishedSegment
+from vcmpipe.coding.journal import Journal
+from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, detected, encode_segment, watched
 from vcmpipe.coding.records import joined
+from vcmpipe.coding.search.answers import Answers, Choice, Turn
 from vcmpipe.coding.search.closed_loop import ClosedLoop, load_further
 from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.segment import Segment, cut
 from vcmpipe.coding.stream_files import StreamFile
 from vcmpipe.coding.weighed import encode_weighed
+from vcmpipe.commands.left_out import Faults
 from vcmpipe.commands.remarks import warn_of_segments
 from vcmpipe.config import EncodeOptions, parse_scales
 from vcmpipe.encoders import load_encoder
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, LiveSource, PictureSource
 from vcmpipe.frames.times import parse_rate
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.stopwatch import Stopwatch
+from vcmpipe.process.work_folder import WorkFolder
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.sidecar import SegmentRecord, Sidecar, TargetRecord, provenance
 
@@ -32,6 +38,32 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from vcmpipe.detection import Detector
+
+R = TypeVar("R")
+_Coded = tuple[EncodedSegment, Choice | None]
+
+# Options that say where things are, how many of them, and how they are worked on: not what becomes of a frame.
+_NO_MATTER = frozenset(
+    ("input", "out", "json", "jobs", "limit", "start", "stride", "map_out", "audio", "cache", "fresh", "on_error")
+)
+
+
+def _coding(
+    options: EncodeOptions,
+    pipeline: Pipeline,
+    further: Sequence[Detector],
+    on_trial: Callable[[int], None],
+    memories: dict[int, Memory] | None,
+) -> Callable[[Segment, Sequence[sv.Detections], Choice | None], _Coded]:
+    """How a segment is coded, with the detections of its frames and what an earlier one chose."""
+    if options.closed:
+        return ClosedLoop(pipeline, options, further, on_trial, memories).code
+    if options.factor is not None:
+        scales = parse_scales(options.scales, "--scales")
+        code = partial(encode_weighed, pipeline, factor=options.factor, scales=scales, check=options.check)
+    else:
+        code = partial(encode_segment, pipeline, check=options.check)
+    return lambda segment, found, start: (code(segment, found), None)
 
 
 class EncodeRun:
@@ -75,13 +107,11 @@ class EncodeRun:
             warn=remark,
             **parts,
         )
-        self._code: SegmentCoding = partial(encode_segment, pipeline, check=options.check)
+        self._further: Sequence[Detector] = ()
         if options.closed:
-            further = load_further(options, pipeline) if verify_with is None else verify_with
-            self._code = ClosedLoop(pipeline, options, further, on_trial, memories).segment
-        elif options.factor is not None:
-            scales = parse_scales(options.scales, "--scales")
-            self._code = partial(encode_weighed, pipeline, factor=options.factor, scales=scales, check=options.check)
+            self._further = load_further(options, pipeline) if verify_with is None else verify_with
+        self._code = _coding(options, pipeline, self._further, on_trial, memories)
+        self._answers, self._faults = Answers(), Faults(skip=options.on_error == "skip")
         self._records: list[SegmentRecord] = []
         self._source: dict[str, Any] = {}
         self._colour: ColourSpec | None = None
@@ -120,26 +150,58 @@ class EncodeRun:
         return Cutting(structure, options.segment, rate, options.scene_cuts, options.seek_every, spec, aspect)
 
     def segments(
-        self, frames: Iterable[Frame], progress: Progress, total: int | None, cutting: Cutting, out: StreamFile
-    ) -> Iterator[EncodedSegment]:
-        """Code the frames: each segment once it is in the stream."""
-        done, joiner = 0, StreamJoiner(self.codec)
-        for segment in self.coded(frames, cutting):
-            self._colour = self._colour or segment.source.colour
+        self,
+        frames: Iterable[Frame],
+        progress: Progress,
+        total: int | None,
+        cutting: Cutting,
+        out: StreamFile,
+        work: WorkFolder | None = None,
+    ) -> Iterator[FinishedSegment]:
+        """Code the frames: each segment once it is in the stream.
+
+        Args:
+            frames: The frames.
+            progress: Called after every segment with the frames done.
+            total: How many frames there are, where that is known.
+            cutting: How they become segments.
+            out: The stream.
+            work: Keeps what is finished, and may hold what an earlier run finished; None: nothing is kept.
+        """
+        journal = None
+        if work is not None:
+            journal = Journal(work, self._identity(), "picture" if cutting.structure == "intra" else "segment")
+            if greeting := journal.greeting():
+                self._warn(greeting)
+        frames_done, joiner = 0, StreamJoiner(self.codec)
+        for segment, done in self._worked(frames, cutting, partial(self._finished, journal), journal):
+            self._colour = self._colour or segment.colour
             with self.watch.part("write"):
-                times = [frame.timestamp for frame in segment.source.frames]
-                grown = out.add(joiner.add(segment.coded.data), times, segment.source.rate)
-            saved = segment.coded.bits - 8 * grown
-            self._records.append(joined(segment.record, segment.coded, len(self._records), saved))
-            yield segment
-            done += len(segment.record.frames)
-            progress(done, total)
+                times = [frame.timestamp for frame in segment.frames]
+                grown = out.add(joiner.add(done.data), times, segment.rate)
+            saved = done.bits - 8 * grown
+            self._records.append(joined(done.record, done.first, len(self._records), saved))
+            yield done
+            frames_done += len(segment)
+            progress(frames_done + self._faults.frames, total)
 
     def coded(self, frames: Iterable[Frame], cutting: Cutting) -> Iterator[EncodedSegment]:
         """Code the frames, at least one: segment after segment, in their order."""
+        return self._worked(frames, cutting, self._coded)
+
+    def _worked(
+        self,
+        frames: Iterable[Frame],
+        cutting: Cutting,
+        work: Callable[[Segment, Sequence[sv.Detections]], R],
+        journal: Journal | None = None,
+    ) -> Iterator[R]:
+        """What becomes of the segments of the frames, at least one, in their order."""
         empty = True
-        pipeline, watch = self.pipeline, self.watch
-        found = detected(pipeline.detector, watch.each("read", frames), watch)
+        pipeline, watch, faults = self.pipeline, self.watch, self._faults
+        detector = pipeline.detector if journal is None else journal.looking(pipeline.detector)
+        readable = watch.each("read", faults.readable(frames))
+        found = detected(detector, readable, watch, faults.not_looked_at)
         if cutting.structure == "intra":
             items = cut(found, rate=cutting.rate, sample_aspect=cutting.sample_aspect)
             workers, ahead = pipeline.jobs, 2 * pipeline.jobs
@@ -148,16 +210,65 @@ class EncodeRun:
             workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
             least = self._options.split_empty if self._options.closed else 0.0
             items, ahead = cutting.segments(found, self.pipeline.holds_nothing, least), workers + 1
+
+        def attempt(item: tuple[Segment, Sequence[sv.Detections]]) -> R | None:
+            segment = item[0]
+            try:
+                return work(*item)
+            except VcmError as error:
+                faults.leave_out(segment.frames[0].index, segment.frames[0].source, len(segment), error)
+                return None
+
         with worker_pool(workers) as pool:
-            for segment in in_order(pool, self._coded, watch.each("cut", items), ahead=ahead):
-                empty = False
-                yield segment
+            for result in in_order(pool, attempt, watch.each("cut", items), ahead=ahead):
+                if result is not None:
+                    empty = False
+                    yield result
+        faults.check()
         if empty:
+            if left_out := faults.records:
+                raise VcmError(f"nothing could be coded: {left_out[0].reason}")
             raise InputError("there is no frame to code: give at least one")
 
-    def _coded(self, item: tuple[Segment, tuple[sv.Detections, ...]]) -> EncodedSegment:
-        with blamed_on(self.pipeline.encoder, item[0].source):
-            return self._code(*item)
+    def _coded(self, segment: Segment, found: Sequence[sv.Detections]) -> EncodedSegment:
+        """A segment, coded now."""
+        with self._turn(segment) as turn, blamed_on(self.pipeline.encoder, segment.source):
+            coded, turn.answer = self._code(segment, found, turn.start)
+        return coded
+
+    def _finished(
+        self, journal: Journal | None, segment: Segment, found: Sequence[sv.Detections]
+    ) -> tuple[Segment, FinishedSegment]:
+        """A segment, coded now or out of the journal."""
+        with self._turn(segment) as turn:
+            done = None if journal is None else journal.get(segment, turn.start)
+            if done is None:
+                with blamed_on(self.pipeline.encoder, segment.source):
+                    done = FinishedSegment.of(*self._code(segment, found, turn.start))
+                if journal is not None:
+                    journal.put(segment, turn.start, done)
+            turn.answer = done.choice
+        return segment, done
+
+    def _turn(self, segment: Segment) -> AbstractContextManager[Turn]:
+        """Where a segment's search begins with what an earlier one chose, its turn."""
+        searched = self._options.closed and segment.is_sequence
+        return self._answers.turn(segment.index) if searched else nullcontext(Turn())
+
+    def _identity(self) -> dict[str, Any]:
+        """All that decides what becomes of frames."""
+        pipeline = self.pipeline
+        options = {name: value for name, value in dataclasses.asdict(self._options).items() if name not in _NO_MATTER}
+        return {
+            "options": options | self._decided,
+            "encoder": [pipeline.encoder.name, pipeline.encoder.build],
+            "detectors": [[each.name, each.digest] for each in (pipeline.detector, *self._further)],
+            "predictor": [pipeline.predictor.name, getattr(pipeline.predictor, "digest", "")],
+            "human": pipeline.human_name,
+            "point": dataclasses.asdict(pipeline.point),
+            "versions": provenance.versions(),
+            "commit": provenance.commit(),
+        }
 
     def sidecar(self, name: str, stream: StreamFile) -> Sidecar:
         """The sidecar of the stream so far, which has a file name."""
@@ -180,6 +291,7 @@ class EncodeRun:
             codec=self.codec,
             source=self._source,
             target=self._target,
+            left_out=self._faults.records,
         )
 
     def warn_of_segments(self) -> None:

@@ -43,6 +43,12 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
     check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
     audio: Literal["drop", "copy"] = option("drop", help="what becomes of a video's sound; copy: into .mp4 or .mkv")
+    on_error: Literal["stop", "skip"] = option(
+        "stop",
+        help="what a picture or segment does that cannot be read or coded: stop the run, of which all that is done is "
+        "kept, or be left out by name (exit code 3)",
+    )
+    fresh: bool = option(False, help="start over: do not go on with what a run that was stopped has kept")
     cache: str | None = option(None, help="a folder that keeps every encode by content, so that a second run is quick")
 
     def __post_init__(self) -> None:
@@ -65,6 +71,9 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
                 raise InputError(f"--qp {self.qp} with {flag_of(name)}: one QP is coded as it is; leave one out")
         if self.target is not None and self.margin is not None and not (self.closed or self.weighed):
             raise InputError("--margin with --target: the target finds its own; leave one of the two out")
+        if self.on_error == "skip" and (self.strict or self.target is not None):
+            way = "--strict" if self.strict else "--target"
+            raise InputError(f"--on-error skip with {way}, which is about all of the input: leave one of the two out")
         if self.out == "-" and (self.json or self.audio == "copy"):
             raise InputError("--out - writes the stream to standard output: leave --json and --audio out")
         if self.detector == "none" and self.qp is None:

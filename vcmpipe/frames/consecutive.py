@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vcmpipe.frames.pictures import read_picture
+from vcmpipe.errors import InputError
+from vcmpipe.frames.pictures import picture_size, read_picture
 
 if TYPE_CHECKING:
     from vcmpipe.frames.sources import PictureSource
@@ -32,10 +33,8 @@ def consecutive(source: PictureSource) -> tuple[bool, str]:
     """Whether pictures are a video's consecutive frames, and why, in words.
 
     They are where there are at least 3, of one size, with names that differ in one number alone, which goes up by one
-    step, and neighbours look alike. Headers are read of all, samples of 16 pictures at most.
-
-    Raises:
-        InputError: a picture cannot be read.
+    step, and neighbours look alike. Headers are read of all, samples of 16 pictures at most. One that cannot be read
+    says nothing: whoever reads it for its own sake names it.
     """
     number = len(source.paths)
     if number < 3:
@@ -43,22 +42,23 @@ def consecutive(source: PictureSource) -> tuple[bool, str]:
     numbers = _numbers(source.paths)
     if numbers is None:
         return False, f"{number} pictures whose names do not count up by one step"
-    sizes = source.sizes()
-    width, height = next(sizes)
-    for place, other in enumerate(sizes, 1):
+    sizes = {path: size for path in source.paths if (size := _size(path)) is not None}
+    if not sizes:
+        return False, f"{number} pictures, none of which can be read"
+    width, height = next(iter(sizes.values()))
+    for path, other in sizes.items():
         if other != (width, height):
             return False, (
-                f"{number} pictures of several sizes: {width}x{height}, and {other[0]}x{other[1]} in "
-                f"{source.paths[place].name}"
+                f"{number} pictures of several sizes: {width}x{height}, and {other[0]}x{other[1]} in {path.name}"
             )
     pairs = min(_PAIRS, number - 1)
     places = sorted({round(each * (number - 2) / max(pairs - 1, 1)) for each in range(pairs)})
-    thumbs: dict[int, NDArray[np.float32]] = {}
-    for place in places:
-        for each in (place, place + 1):
-            if each not in thumbs:
-                thumbs[each] = _thumbnail(source.paths[each])
-    likeness = median(_likeness(thumbs[place], thumbs[place + 1]) for place in places)
+    near = {each for place in places for each in (place, place + 1)}
+    thumbs = {each: thumb for each in sorted(near) if (thumb := _thumbnail(source.paths[each])) is not None}
+    compared = [_likeness(thumbs[place], thumbs[place + 1]) for place in places if {place, place + 1} <= thumbs.keys()]
+    if not compared:
+        return False, f"{number} pictures, too few of which can be read"
+    likeness = median(compared)
     what = f"{number} pictures of {width}x{height}, numbered {numbers[0]} to {numbers[1]}, neighbours"
     if likeness < _ALIKE:
         return False, f"{what} not alike ({likeness:.2f} of 1)"
@@ -80,10 +80,20 @@ def _numbers(paths: tuple[Path, ...]) -> tuple[int, int] | None:
     return (count[0], count[-1]) if len(steps) == 1 and min(steps) > 0 else None
 
 
-def _thumbnail(path: Path) -> NDArray[np.float32]:
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        return picture_size(path)
+    except InputError:
+        return None
+
+
+def _thumbnail(path: Path) -> NDArray[np.float32] | None:
     import cv2
 
-    grey = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY)
+    try:
+        grey = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY)
+    except InputError:
+        return None
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.float32)
 
 

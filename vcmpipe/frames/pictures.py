@@ -57,7 +57,7 @@ def read_picture(path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
 def decode_picture(data: bytes, path: Path, least: int = MIN_SIDE) -> NDArray[np.uint8]:
     """Decodes what was read from a picture file; see ``read_picture``. The path is for errors alone."""
     if not data:
-        raise InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
+        raise _empty(path)
     image = _open(data, path)
     check_size(*image.size, source=str(path), least=least)
     try:
@@ -72,6 +72,8 @@ def picture_size(path: Path) -> tuple[int, int]:
     """The upright (width, height) of a picture file, from its header alone; raises what ``read_picture`` does."""
     try:
         with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise _empty(path)
             image = _open(file, path)
             width, height = image.size
             check_size(width, height, str(path))
@@ -80,6 +82,10 @@ def picture_size(path: Path) -> tuple[int, int]:
             return (height, width) if turned else (width, height)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _empty(path: Path) -> InputError:
+    return InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> InputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 from vcmpipe.errors import InputError
 from vcmpipe.process.reading import read_file
 
+# A key is the SHA-256 of what an entry depends on: its first two digits name the folder, the others the file. While it
+# is written, the numbers of the process and the thread follow.
+_FOLDER, _ENTRY = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{62}(\.[0-9]+\.[0-9]+)?")
 # Bytes of the largest entry that is read: a long segment's stream, or the JND map of the largest picture.
 _LARGEST = 1 << 30
 _DIGEST = hashlib.sha256().digest_size
@@ -76,6 +80,26 @@ class ContentCache:
                 self._warn(
                     f"the cache {self.folder} cannot be written and is not used further: {error.strerror or error}"
                 )
+
+    def clear(self) -> None:
+        """Remove every entry, and the folders that are empty then; what is not ours stays."""
+        for folder in self._folders():
+            with contextlib.suppress(OSError):
+                for file in folder.iterdir():
+                    if _ENTRY.fullmatch(file.name):
+                        file.unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _folders(self) -> list[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [each for each in entries if _FOLDER.fullmatch(each.name)]
+                return [Path(each.path) for each in found if each.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
 
 
 def _digest(key: str, value: bytes) -> bytes:

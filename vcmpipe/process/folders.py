@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vcmpipe.errors import InputError
 from vcmpipe.process import check_replaceable, make_parents, one_line, only_writer, output_error, replace_together
+from vcmpipe.process.outputs import unfinished_name
 
 # Bytes that a file system takes for a name (255 nearly everywhere), less what callers put around a stem.
 _STEM_BYTES = 224
@@ -48,7 +48,7 @@ def publish_folder(path: Path, names: Iterable[str] = ()) -> Iterator[Path]:
                     raise InputError(f"{one_line(str(path))} is a file: name a folder")
                 if not existed:
                     make_parents(target.parent, made)
-                staged = (target if existed else target.parent) / f".vcmpipe-{secrets.token_hex(8)}"
+                staged = (target if existed else target.parent) / unfinished_name(target)
                 staged.mkdir()
             except OSError as error:
                 raise output_error(path, error) from error

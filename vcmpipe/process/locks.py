@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from vcmpipe.errors import InputError
-from vcmpipe.process.outputs import make_parents, output_error
+from vcmpipe.process.outputs import make_parents, name_digest, output_error, remove_unfinished
 from vcmpipe.process.text import one_line
+
+_FOLDER = ".vcmpipe-folder.lock"
 
 
 def take_lock(path: Path) -> int | None:
@@ -35,7 +36,8 @@ def only_writer(*targets: Path) -> Iterator[None]:
     """Hold the right to write files, or the files of folders, while the block runs.
 
     The lock is a hidden file (``.vcmpipe-*.lock``) beside the file, or in a folder that is there already, and goes with
-    the block. On systems and file systems without such locks nothing is held.
+    the block. On systems and file systems without such locks nothing is held. What a run that was killed left half
+    written of the same files or folders is removed.
 
     Raises:
         InputError: another run holds it.
@@ -57,6 +59,8 @@ def _held(target: Path) -> Iterator[None]:
             lock = _lock_file(Path(os.path.realpath(target)))
             make_parents(lock.parent, made)
             handle = _take_named(lock)
+            if _is_locked(handle):
+                remove_unfinished(lock.parent, Path(os.path.realpath(target)))
         except BlockingIOError as error:
             raise InputError(
                 f"{one_line(str(target))} is being written by another vcmpipe: wait for it, or name another --out"
@@ -80,9 +84,8 @@ def _held(target: Path) -> Iterator[None]:
 
 
 def _lock_file(target: Path) -> Path:
-    # Of one length: a name to which something is added may be too long for the file system.
-    name = f".vcmpipe-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.lock"
-    return target / ".vcmpipe-folder.lock" if target.is_dir() else target.with_name(name)
+    name = f".vcmpipe-{name_digest(target)}.lock"
+    return target / _FOLDER if target.is_dir() else target.with_name(name)
 
 
 def _take_named(path: Path) -> int:
@@ -102,6 +105,17 @@ def _take_named(path: Path) -> int:
         if _is_named(handle, path):
             return handle
         os.close(handle)
+
+
+def _is_locked(handle: int) -> bool:
+    """Whether a file system knows of the lock that we took, or took for granted."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _is_named(handle: int, path: Path) -> bool:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -47,7 +49,7 @@ def publish_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
     can tell (it holds a digest of the others) comes first.
     """
     targets = [Path(os.path.realpath(path)) for path in paths]
-    parts = [target.with_name(f".vcmpipe-{secrets.token_hex(8)}{target.suffix[:16]}") for target in targets]
+    parts = [target.with_name(f"{unfinished_name(target)}{target.suffix[:16]}") for target in targets]
     made: list[Path] = []
     done = False
     try:
@@ -80,6 +82,28 @@ def publish_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
             with contextlib.suppress(OSError):
                 for folder in reversed(made):
                     folder.rmdir()
+
+
+def name_digest(target: Path) -> str:
+    """What stands for a file's name in those of hidden files beside it, which are of one length then."""
+    return hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+
+
+def unfinished_name(target: Path) -> str:
+    """A new name for what is to become a file or a folder, beside it until it is whole."""
+    return f".vcmpipe-{name_digest(target)}-{secrets.token_hex(8)}"
+
+
+def remove_unfinished(place: Path, target: Path) -> None:
+    """Remove from a folder what runs that were killed left of a target, whose lock the caller holds."""
+    form = re.compile(rf"\.vcmpipe-{name_digest(target)}-[0-9a-f]{{16}}(\.(?!old$).*)?")
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in [each for each in entries if form.fullmatch(each.name)]:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                elif entry.is_file(follow_symlinks=False):
+                    Path(entry.path).unlink()
 
 
 def check_replaceable(path: Path) -> None:
@@ -119,7 +143,7 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
         for _, target in moves[:-1]:
             if os.path.lexists(target):
                 with _named(target):
-                    kept[target] = target.with_name(f".vcmpipe-{secrets.token_hex(8)}.old")
+                    kept[target] = target.with_name(f"{unfinished_name(target)}.old")
                     _keep(target, kept[target])
         for new, target in moves:
             with _named(target):

@@ -4,6 +4,7 @@ from vcmpipe.sidecar.place import check_sidecar_place, find_sidecar, mismatch, r
 from vcmpipe.sidecar.records import (
     Conformance,
     FrameRecord,
+    LeftOutRecord,
     MapRecord,
     ObjectRecord,
     RegionRecord,
@@ -19,6 +20,7 @@ from vcmpipe.sidecar.schema import NoSidecarError, Sidecar
 __all__ = [
     "Conformance",
     "FrameRecord",
+    "LeftOutRecord",
     "MapRecord",
     "NoSidecarError",
     "ObjectRecord",

@@ -164,6 +164,24 @@ class TargetRecord:
     passes: Count
 
 
+@dataclass(frozen=True)
+class LeftOutRecord:
+    """What could not be read or coded, and is not in the stream.
+
+    Attributes:
+        index: The place of its first frame among the source's frames, from 0.
+        source: The file name, or video name and frame number, without folders; where nobody knows how many frames
+            there were, that of the last frame before it.
+        frames: How many frames; None: all from there on, whose number is not known.
+        reason: Why, in one line.
+    """
+
+    index: Count
+    source: str
+    frames: Count | None
+    reason: str
+
+
 class Verdict(enum.StrEnum):
     """Whether something is so, or nobody can tell."""
 

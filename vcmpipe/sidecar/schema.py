@@ -16,7 +16,7 @@ from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
 from vcmpipe.process.reading import parse_json, read_file
 from vcmpipe.sidecar import schema_1
-from vcmpipe.sidecar.records import FrameRecord, SegmentRecord, TargetRecord
+from vcmpipe.sidecar.records import FrameRecord, LeftOutRecord, SegmentRecord, TargetRecord
 
 SCHEMA = 2
 # That of some six hours of video at 30 frames a second with ten objects in each.
@@ -47,6 +47,7 @@ class Sidecar:
         source: What a video was: frame rate, sample aspect, rotation that was applied, interlace, bit depth, colour;
             empty for pictures.
         target: What was to be reached, and was; None where nothing was requested.
+        left_out: What failed and is not in the stream, with ``--on-error skip``.
         schema: Version of this layout.
     """
 
@@ -62,6 +63,7 @@ class Sidecar:
     codec: Codec = "vvc"
     source: dict[str, Any] = dataclasses.field(default_factory=dict)
     target: TargetRecord | None = None
+    left_out: list[LeftOutRecord] = dataclasses.field(default_factory=list)
     schema: int = SCHEMA
 
     @property

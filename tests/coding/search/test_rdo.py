@@ -81,7 +81,7 @@ def test_the_record_says_what_was_weighed(more: dict[str, object]) -> None:
     own = options(verify_with="flip", verify_weights="0.25", **more)
     pipeline = Pipeline(own, detector=DETECTOR)
     segment, detections = Segment.still(FRAME), DETECTOR.detect([FRAME])
-    encoded = ClosedLoop(pipeline, own, load_further(own, pipeline)).segment(segment, detections)
+    encoded = ClosedLoop(pipeline, own, load_further(own, pipeline)).code(segment, detections)[0]
     found = encoded.record.verification
     assert found is not None and found.objective == "accuracy" and found.factor == own.factor
     assert found.keeps_all == own.verify and 1 <= found.trials <= 6
@@ -103,7 +103,7 @@ def test_nothing_in_a_picture_is_coded_at_next_to_nothing() -> None:
     pipeline = Pipeline(own, detector=DETECTOR)
     grey = Frame(0, np.full((64, 96, 3), 90, np.uint8), "grey.png")
     detections = DETECTOR.detect([grey])
-    encoded = ClosedLoop(pipeline, own, []).segment(Segment.still(grey), detections)
+    encoded = ClosedLoop(pipeline, own, []).code(Segment.still(grey), detections)[0]
     assert not len(detections[0]) and encoded.coded.bits < 2000 and encoded.record.verification.trials == 1
 
 

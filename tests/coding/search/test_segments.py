@@ -22,7 +22,7 @@ def test_every_frame_of_a_segment_keeps_its_own_objects() -> None:
     )
     pipeline = Pipeline(options, detector=detector)
     detections = detector.detect(segment.frames)
-    encoded = ClosedLoop(pipeline, options, [detector]).segment(segment, detections)
+    encoded = ClosedLoop(pipeline, options, [detector]).code(segment, detections)[0]
     reference = pipeline.task.reference(detections)
     size = encoded.record.coded_size
     decoded = [each.frame for each in pipeline.coder(segment, size).decode(encoded.coded)]

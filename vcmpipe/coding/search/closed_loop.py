@@ -10,7 +10,7 @@ import numpy as np
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, required_conformance
 from vcmpipe.coding.records import object_records, segment_record, track_records
-from vcmpipe.coding.search.answers import Answers, Choice
+from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.search.judges import SECOND_VIEW, second_view
 from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.search.searched import (
@@ -85,24 +85,9 @@ class ClosedLoop:
         self.weights = options.weights_of(len(self.further))
         self._on_trial = on_trial
         self._memories = memories
-        self._answers = Answers()
         self._mirrored = None if self.further else viewed(pipeline.detector, SECOND_VIEW)
         self._trials = 0
         self._lock = threading.Lock()
-
-    def segment(self, segment: Segment, detections: Sequence[sv.Detections]) -> EncodedSegment:
-        """Code one segment with the detections of its frames.
-
-        Raises:
-            VcmError: With ``--strict``: an object cannot be kept.
-        """
-        if not segment.is_sequence:
-            if self.options.promise != "all":
-                raise InputError("--promise first is for video: of pictures, leave it out")
-            return self._segment(segment, detections)[0]
-        with self._answers.turn(segment.index) as turn:
-            coded, turn.answer = self._segment(segment, detections, turn.start)
-        return coded
 
     def constraints(self, segment: Segment, detections: Sequence[sv.Detections]) -> list[Constraint]:
         """What the detectors found in a segment. In video at least two judge: see ``sequence_search``."""
@@ -116,9 +101,16 @@ class ClosedLoop:
             constraints.append(second_view(self._mirrored, pipeline.task, segment))
         return constraints
 
-    def _segment(
+    def code(
         self, segment: Segment, detections: Sequence[sv.Detections], start: Choice | None = None
     ) -> tuple[EncodedSegment, Choice | None]:
+        """Code one segment, its search beginning with a start; with it what a later one may begin with.
+
+        Raises:
+            VcmError: With ``--strict``: an object cannot be kept.
+        """
+        if not segment.is_sequence and self.options.promise != "all":
+            raise InputError("--promise first is for video: of pictures, leave it out")
         pipeline = self.pipeline
         constraints = self.constraints(segment, detections)
         memory = None if self._memories is None else self._memories.setdefault(segment.index, Memory())
