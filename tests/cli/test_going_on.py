@@ -174,8 +174,9 @@ def test_skip_is_nothing_for_promises_about_all(pictures: Path, vcmpipe, words: 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 def test_interrupted_it_says_what_is_kept(here: Path, pictures: Path, make_picture, start, vcmpipe, results) -> None:
-    (pictures / "elm.png").write_bytes(make_picture(640, 480, 9))
-    words = ["encode", "in", "--out", "out.bin", "--predictor", "measured:20:50", "--jobs", "1", "--preset", "slow"]
+    for name in ("elm", "fir", "gum"):
+        (pictures / f"{name}.png").write_bytes(make_picture(640, 480, 9))
+    words = ["encode", "in", *CODE, "--jobs", "1", "--preset", "slow", "--realise", "uniform"]
     running = start(*words)
     deadline = time.monotonic() + 120
     while len(list(here.glob(".vcmpipe-*.journal/picture-*"))) < 2:

@@ -48,7 +48,7 @@ def test_a_failed_picture_fails_the_stream_and_a_second_run_codes_the_rest(tmp_p
         assert [path.name for path in work.iterdir() if not path.name.endswith(".journal")] == ["in"]
         before = runs(tmp_path)
         code, said = command_line(words)
-    assert code == 0 and "going on from an earlier run" in said and said.count("\n") == 1
+    assert (code, said) == (0, "")
     assert [path.name for path in work.iterdir() if path.name.startswith(".")] == []
     # p0 and p1 came from the journal, and so did p3 where it was done before p2 was known to have failed.
     assert 1 <= runs(tmp_path) - before <= 2

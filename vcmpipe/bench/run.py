@@ -94,7 +94,7 @@ def bench(
         parse_scales(options.scales, "--scales"),
         parse_scales(options.map_scales, "--map-scales"),
     )
-    cache = ContentCache(cache_folder(options.cache), warn)
+    cache = ContentCache(cache_folder(options.cache), warn, options.cache_limit)
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None

@@ -149,6 +149,13 @@ def _evaluate_predictor(options: config.EvaluatePredictorOptions, progress: Repo
     return Result(report, show_predictors.evaluated, [f"no delta-PSNR: {missing}"] if missing else [])
 
 
+def _cache(options: config.CacheOptions, progress: Reporter) -> Result[Any]:
+    from vcmpipe.cli import show_cache
+    from vcmpipe.commands.cache import cache
+
+    return Result(cache(options), show_cache.counted)
+
+
 def _doctor(options: config.DoctorOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.cli import show_doctor
     from vcmpipe.commands.doctor import examine
@@ -176,6 +183,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "dataset stats": Command(config.DatasetStatsOptions, dataset.stats),
     "dataset crop": Command(config.DatasetCropOptions, dataset.crop),
     "jnd-map": Command(config.JndMapOptions, _jnd_map),
+    "cache": Command(config.CacheOptions, _cache),
     "doctor": Command(config.DoctorOptions, _doctor),
 }
 

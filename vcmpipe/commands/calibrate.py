@@ -143,7 +143,7 @@ def calibrate(
         if options.cache is None:
             cache = ContentCache(stack.enter_context(process.temporary_folder("calibrate")))
         else:
-            cache = ContentCache(Path(options.cache), warn)
+            cache = ContentCache(Path(options.cache), warn, options.cache_limit)
         coded_by = CachedEncoder(encoder or load_encoder(options.encoder), cache)
         run = _Run(options, found, fitted, coded_by, stack.enter_context(worker_pool(jobs)), jobs, progress, note, warn)
         pictures = run.labelled(_spread(list(files.values()), options.limit))

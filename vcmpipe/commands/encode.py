@@ -132,7 +132,7 @@ def _encode(
     if out is not None:
         check_ending(out, encoder.capabilities.codec)
     if options.cache:
-        cache = parts["cache"] = ContentCache(Path(options.cache), warn)
+        cache = parts["cache"] = ContentCache(Path(options.cache), warn, options.cache_limit)
         encoder = given or CachedEncoder(encoder, cache)
     parts["encoder"] = encoder
     with ExitStack() as outputs:
@@ -279,7 +279,7 @@ def encode_frames(
     Raises:
         VcmError: A frame, an option or a tool fails.
     """
-    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache", "fresh"):
+    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache", "cache_size", "fresh"):
         if name in options:
             raise InputError(f"encode_frames takes no {name!r}, which is about files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}

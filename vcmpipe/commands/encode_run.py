@@ -44,7 +44,21 @@ _Coded = tuple[EncodedSegment, Choice | None]
 
 # Options that say where things are, how many of them, and how they are worked on: not what becomes of a frame.
 _NO_MATTER = frozenset(
-    ("input", "out", "json", "jobs", "limit", "start", "stride", "map_out", "audio", "cache", "fresh", "on_error")
+    (
+        "input",
+        "out",
+        "json",
+        "jobs",
+        "limit",
+        "start",
+        "stride",
+        "map_out",
+        "audio",
+        "cache",
+        "cache_size",
+        "fresh",
+        "on_error",
+    )
 )
 
 

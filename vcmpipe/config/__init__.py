@@ -6,6 +6,7 @@ of its option. Nothing heavy is imported here, so that ``vcmpipe --help`` answer
 
 from vcmpipe.config.base import Options, flag_of, option, parse_range, parse_scales, parse_shares
 from vcmpipe.config.bench import BenchOptions
+from vcmpipe.config.cache import CacheOptions, CacheSizeOptions
 from vcmpipe.config.calibrate import CalibrateOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions, PipelineOptions, ThresholdOptions, WholeCodingOptions
 from vcmpipe.config.datasets import (
@@ -29,6 +30,8 @@ from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
     "BenchOptions",
+    "CacheOptions",
+    "CacheSizeOptions",
     "CalibrateOptions",
     "CodingOptions",
     "DatasetBuildOptions",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import option
+from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.config.video import SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
@@ -15,7 +16,7 @@ MAX_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions):
+class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOptions):
     """Compare methods with plain VVC: what each keeps and what it costs."""
 
     images: str | None = option(

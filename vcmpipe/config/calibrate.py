@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.config.base import option
+from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import CodingOptions, MapOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrateOptions(CodingOptions, MapOptions):
+class CalibrateOptions(CodingOptions, MapOptions, CacheSizeOptions):
     """Fit a predictor to a detector of your own, from some of your pictures."""
 
     images: str = option(bare=True, help="a folder of pictures like those that will be coded")

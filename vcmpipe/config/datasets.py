@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_scales, parse_shares
+from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
 from vcmpipe.config.video import SequenceOptions
@@ -197,7 +198,7 @@ class DatasetStatsOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetConvertOptions(Options):
+class DatasetConvertOptions(CacheSizeOptions):
     """Turn labels that count H.264 QPs or JPEG quality factors into VVC QPs."""
 
     samples: str = option(positional=True, help="a folder of samples, or a label table (.parquet)")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import flag_of, option
+from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.config.search import SearchOptions
 from vcmpipe.config.video import SequenceOptions, SourceOptions
@@ -13,7 +14,7 @@ from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptions):
+class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptions, CacheSizeOptions):
     """Code pictures or video into one VVC (or HEVC) stream, a QP per object."""
 
     input: str = option(
@@ -74,6 +75,8 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         if self.on_error == "skip" and (self.strict or self.target is not None):
             way = "--strict" if self.strict else "--target"
             raise InputError(f"--on-error skip with {way}, which is about all of the input: leave one of the two out")
+        if self.cache_size is not None and self.cache is None:
+            raise InputError(f"--cache-size {self.cache_size} is of a cache: name its folder with --cache")
         if self.out == "-" and (self.json or self.audio == "copy"):
             raise InputError("--out - writes the stream to standard output: leave --json and --audio out")
         if self.detector == "none" and self.qp is None:

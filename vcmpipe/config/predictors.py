@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import Options, option
+from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import ThresholdOptions, WholeCodingOptions
 from vcmpipe.errors import InputError
 
@@ -49,7 +50,7 @@ class ObjectsOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluatePredictorOptions(ObjectsOptions):
+class EvaluatePredictorOptions(ObjectsOptions, CacheSizeOptions):
     """Say how far a predictor's thresholds are off, next to a constant."""
 
     weights: str | None = option(None, help="weights that vcmpipe train wrote, with their card")

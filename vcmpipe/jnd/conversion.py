@@ -121,7 +121,7 @@ def _matched(
 ) -> pd.DataFrame:
     """Matches in the rows' order: after, target, quality, reached."""
     files = picture_files(samples, rows, options.images, "only --how affine codes none")
-    cache = ContentCache(cache_folder(options.cache), warn)
+    cache = ContentCache(cache_folder(options.cache), warn, options.cache_limit)
     measure = cast(Measure, options.how)
     groups = [(path, part) for path, part in rows.groupby("path", sort=False)]
 

@@ -211,7 +211,7 @@ def _pictures(
 ) -> Iterator[tuple[NDArray[np.int64], Frame, Versions | None]]:
     """Each picture with the places of its rows, and what codes it where that was requested."""
     files = picture_files(samples, rows, options.images, "only constant needs none")
-    cache = ContentCache(cache_folder(options.cache)) if coding else None
+    cache = ContentCache(cache_folder(options.cache), limit=options.cache_limit) if coding else None
     encoder = load_encoder("vvenc") if coding else None
     for done, (name, part) in enumerate(rows.groupby("path", sort=False), 1):
         path = files[str(name)]

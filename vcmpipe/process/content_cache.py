@@ -11,14 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.cache_files import DIGEST_BYTES, cache_files, shrink
 from vcmpipe.process.reading import read_file
 
-# A key is the SHA-256 of what an entry depends on: its first two digits name the folder, the others the file. While it
-# is written, the numbers of the process and the thread follow.
-_FOLDER, _ENTRY = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{62}(\.[0-9]+\.[0-9]+)?")
 # Bytes of the largest entry that is read: a long segment's stream, or the JND map of the largest picture.
 _LARGEST = 1 << 30
-_DIGEST = hashlib.sha256().digest_size
+_DIGEST = DIGEST_BYTES
+_SIZE = re.compile(r"([0-9]{1,12})([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 
 class ContentCache:
@@ -28,11 +27,22 @@ class ContentCache:
     a file that was cut, exchanged or edited, an entry of an earlier version) is removed and counts as missing, so that
     it is made again; ``warn`` is called once for all of them, with one line. It is likewise called once where the
     cache cannot be written; that is then left alone.
+
+    Args:
+        folder: Where entries are.
+        warn: See above.
+        limit: Bytes that all entries may take, those of other processes included; beyond it those go that were used
+            least recently. None: no limit.
     """
 
-    def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
+    def __init__(
+        self, folder: Path, warn: Callable[[str], None] = lambda message: None, limit: int | None = None
+    ) -> None:
         self.folder = folder
         self._warn = warn
+        self._limit = limit
+        self._size: int | None = None  # of all entries, as far as we know; None: nobody has looked yet
+        self._lock = threading.Lock()
         self._writable = True
         self._sound = True
 
@@ -47,6 +57,9 @@ class ContentCache:
             return None
         stated, value = entry[:_DIGEST], entry[_DIGEST:]
         if stated == _digest(key, value):
+            if self._limit is not None:
+                with contextlib.suppress(OSError):
+                    os.utime(self._path(key))  # it was used just now
             return value
         self._drop(key)
         return None
@@ -80,31 +93,37 @@ class ContentCache:
                 self._warn(
                     f"the cache {self.folder} cannot be written and is not used further: {error.strerror or error}"
                 )
+        else:
+            self._bound(_DIGEST + len(value))
 
-    def clear(self) -> None:
-        """Remove every entry, and the folders that are empty then; what is not ours stays."""
-        for folder in self._folders():
-            with contextlib.suppress(OSError):
-                for file in folder.iterdir():
-                    if _ENTRY.fullmatch(file.name):
-                        file.unlink()
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
-
-    def _folders(self) -> list[Path]:
-        try:
-            with os.scandir(self.folder) as entries:
-                found = [each for each in entries if _FOLDER.fullmatch(each.name)]
-                return [Path(each.path) for each in found if each.is_dir(follow_symlinks=False)]
-        except OSError:
-            return []
+    def _bound(self, grown: int) -> None:
+        """Keep the limit, after the cache has grown by so many bytes."""
+        if self._limit is None:
+            return
+        with self._lock:
+            if self._size is None:
+                self._size = sum(file.size for file in cache_files(self.folder))
+            else:
+                self._size += grown
+            if self._size > self._limit:
+                self._size = shrink(self.folder, self._limit)
 
 
 def _digest(key: str, value: bytes) -> bytes:
     """What an entry begins with; with its key, so that one entry is not taken for another."""
     return hashlib.sha256(key.encode() + b"\0" + value).digest()
+
+
+def parse_size(text: str, what: str) -> int:
+    """Read a size: bytes, or a number with K, M, G or T (powers of 1024).
+
+    Raises:
+        InputError: It is none; calls it ``what``.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or not int(found[1]):
+        raise InputError(f"{what} {text}: give bytes, or a number with K, M, G or T, such as 2G")
+    return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
 
 
 def cache_folder(named: str | None) -> Path:

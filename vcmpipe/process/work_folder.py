@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vcmpipe.errors import OutputError
+from vcmpipe.process.cache_files import remove_all
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.outputs import name_digest, output_error, publish
 from vcmpipe.process.text import one_line
@@ -158,7 +159,7 @@ class WorkFolder:
 
     def clear(self) -> None:
         """Remove the folder; files in it that are not ours stay, and so does it then."""
-        ContentCache(self.path / _CACHE).clear()
+        remove_all(self.path / _CACHE)
         files = self._files()
         ours = [file for file in files if _ENTRY.fullmatch(file.name) or _UNFINISHED.fullmatch(file.name)]
         # The marker last: killed in between, the rest is still known to be ours.
