@@ -143,7 +143,7 @@ def test_bad_options(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], named: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vcmpipe.datasets.workers._PATIENCE", 1)
+    monkeypatch.setattr("vcmpipe.process.cluster.PATIENCE", 1)
     with pytest.raises(VcmError) as refused:
         build(options(**({"images": scenes, "out": tmp_path / "store"} | changes)))
     assert named in str(refused.value)

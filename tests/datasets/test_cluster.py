@@ -65,7 +65,7 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path: Path) -> None:
 
 
 def test_an_address_where_nobody_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vcmpipe.datasets.workers._PATIENCE", 1)
+    monkeypatch.setattr("vcmpipe.process.cluster.PATIENCE", 1)
     images = write_scenes(tmp_path / "images", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense", "http://127.0.0.1:9"):
         with pytest.raises(InputError, match="no Dask scheduler answers there"):

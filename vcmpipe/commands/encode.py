@@ -19,6 +19,7 @@ from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.pipeline import EncodedSegment
 from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
 from vcmpipe.commands.encode_run import EncodeRun
+from vcmpipe.commands.encode_worker import RemoteCoding
 from vcmpipe.commands.kept_work import kept_work
 from vcmpipe.commands.left_out import check_headers
 from vcmpipe.commands.map_files import write_maps
@@ -29,6 +30,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, FrameSource, LiveSource, VideoSource, open_source
 from vcmpipe.frames.sources import refuse_inputs
 from vcmpipe.process import interrupt
+from vcmpipe.process.cluster import cluster_at
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.folders import publish_folder, same_file
 from vcmpipe.process.progress import Progress, Warn, warn_of
@@ -134,6 +136,9 @@ def _encode(
     if options.cache:
         cache = parts["cache"] = ContentCache(Path(options.cache), warn, options.cache_limit)
         encoder = given or CachedEncoder(encoder, cache)
+    named = [*parts, *(["verify_with"] if verify_with is not None else [])]
+    if options.cluster is not None and named:
+        raise InputError(f"cluster: workers load what options name, and cannot be handed a {named[0]}: name it there")
     parts["encoder"] = encoder
     with ExitStack() as outputs:
         # Opened first: that they cannot be written is better known before hours of encoding.
@@ -145,7 +150,7 @@ def _encode(
             return EncodeRun(options, warn, on_trial, verify_with, watch, parts, **known)
 
         if options.target is None:
-            run = run_of(options)
+            run = run_of(options, remote=_remote(options, outputs))
         else:
             run, work = _targeted(options, source, run_of, parts, outputs, progress, work), None
         cutting = run.cutting_of(source)
@@ -163,6 +168,13 @@ def _encode(
     warn_of(warn, str(out), stream.notes)
     run.warn_of_segments()
     return sidecar
+
+
+def _remote(options: EncodeOptions, held: ExitStack) -> RemoteCoding | None:
+    """The cluster that is to code, while ``held`` lasts."""
+    if options.cluster is None:
+        return None
+    return RemoteCoding(held.enter_context(cluster_at(options.cluster)), options)
 
 
 def _targeted(
@@ -279,7 +291,19 @@ def encode_frames(
     Raises:
         VcmError: A frame, an option or a tool fails.
     """
-    for name in ("input", "out", "limit", "start", "stride", "map_out", "audio", "cache", "cache_size", "fresh"):
+    for name in (
+        "input",
+        "out",
+        "limit",
+        "start",
+        "stride",
+        "map_out",
+        "audio",
+        "cache",
+        "cache_size",
+        "fresh",
+        "cluster",
+    ):
         if name in options:
             raise InputError(f"encode_frames takes no {name!r}, which is about files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}

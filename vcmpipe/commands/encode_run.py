@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vcmpipe import process
 from vcmpipe.bitstream import Codec, StreamJoiner
 from vcmpipe.coding.cutting import Cutting, choose_structure
 from vcmpipe.coding.faults import blamed_on
@@ -44,7 +45,7 @@ _Coded = tuple[EncodedSegment, Choice | None]
 
 # Options that say where things are, how many of them, and how they are worked on: not what becomes of a frame.
 _NO_MATTER = frozenset(
-    (
+    [
         "input",
         "out",
         "json",
@@ -56,9 +57,10 @@ _NO_MATTER = frozenset(
         "audio",
         "cache",
         "cache_size",
+        "cluster",
         "fresh",
         "on_error",
-    )
+    ]
 )
 
 
@@ -80,6 +82,24 @@ def _coding(
     return lambda segment, found, start: (code(segment, found), None)
 
 
+class Remote(Protocol):
+    """Codes segments elsewhere: see ``commands.encode_worker``.
+
+    Attributes:
+        threads: Segments that are coded side by side there.
+    """
+
+    threads: int
+
+    def code(
+        self, identity: Mapping[str, Any], segment: Segment, found: Sequence[sv.Detections], start: Choice | None
+    ) -> FinishedSegment:
+        """Code a segment by the tools that ``EncodeRun.identity`` names; its search begins with a start."""
+
+    def stop(self) -> None:
+        """End all waiting for what is coded there."""
+
+
 class EncodeRun:
     """Segments on their way into one stream, and the records of those that are in it.
 
@@ -92,6 +112,11 @@ class EncodeRun:
         parts: ``detector``, ``predictor``, ``encoder`` objects to use instead of those that the options name.
         memories: What searches found out in earlier passes, by segment; None: nothing is kept.
         target: What earlier passes reached.
+        remote: Where segments are coded; None: here.
+
+    Attributes:
+        code: Codes a segment here, with the detections of its frames and the choice that its search begins with; gives
+            what a later search may begin with, too.
     """
 
     def __init__(
@@ -105,6 +130,7 @@ class EncodeRun:
         *,
         memories: dict[int, Memory] | None = None,
         target: TargetRecord | None = None,
+        remote: Remote | None = None,
     ) -> None:
         # A search needs no thresholds, and so no remark that there are none.
         remark = (lambda message: None) if options.closed else warn
@@ -124,7 +150,8 @@ class EncodeRun:
         self._further: Sequence[Detector] = ()
         if options.closed:
             self._further = load_further(options, pipeline) if verify_with is None else verify_with
-        self._code = _coding(options, pipeline, self._further, on_trial, memories)
+        self._remote = remote
+        self.code = _coding(options, pipeline, self._further, on_trial, memories)
         self._answers, self._faults = Answers(), Faults(skip=options.on_error == "skip")
         self._records: list[SegmentRecord] = []
         self._source: dict[str, Any] = {}
@@ -182,9 +209,9 @@ class EncodeRun:
             out: The stream.
             work: Keeps what is finished, and may hold what an earlier run finished; None: nothing is kept.
         """
-        journal = None
+        journal, self._identity = None, self.identity()
         if work is not None:
-            journal = Journal(work, self._identity(), "picture" if cutting.structure == "intra" else "segment")
+            journal = Journal(work, self._identity, "picture" if cutting.structure == "intra" else "segment")
             if greeting := journal.greeting():
                 self._warn(greeting)
         frames_done, joiner = 0, StreamJoiner(self.codec)
@@ -224,6 +251,11 @@ class EncodeRun:
             workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
             least = self._options.split_empty if self._options.closed else 0.0
             items, ahead = cutting.segments(found, self.pipeline.holds_nothing, least), workers + 1
+        stop: Callable[[], object] = process.stop_all
+        if self._remote is not None:
+            # Twice as many as are coded: what waits is there when a worker has nothing to do.
+            workers = ahead = 2 * self._remote.threads
+            stop = self._remote.stop
 
         def attempt(item: tuple[Segment, Sequence[sv.Detections]]) -> R | None:
             segment = item[0]
@@ -233,7 +265,7 @@ class EncodeRun:
                 faults.leave_out(segment.frames[0].index, segment.frames[0].source, len(segment), error)
                 return None
 
-        with worker_pool(workers) as pool:
+        with worker_pool(workers, stop) as pool:
             for result in in_order(pool, attempt, watch.each("cut", items), ahead=ahead):
                 if result is not None:
                     empty = False
@@ -247,7 +279,7 @@ class EncodeRun:
     def _coded(self, segment: Segment, found: Sequence[sv.Detections]) -> EncodedSegment:
         """A segment, coded now."""
         with self._turn(segment) as turn, blamed_on(self.pipeline.encoder, segment.source):
-            coded, turn.answer = self._code(segment, found, turn.start)
+            coded, turn.answer = self.code(segment, found, turn.start)
         return coded
 
     def _finished(
@@ -257,8 +289,11 @@ class EncodeRun:
         with self._turn(segment) as turn:
             done = None if journal is None else journal.get(segment, turn.start)
             if done is None:
-                with blamed_on(self.pipeline.encoder, segment.source):
-                    done = FinishedSegment.of(*self._code(segment, found, turn.start))
+                if self._remote is not None:
+                    done = self._remote.code(self._identity, segment, found, turn.start)
+                else:
+                    with blamed_on(self.pipeline.encoder, segment.source):
+                        done = FinishedSegment.of(*self.code(segment, found, turn.start))
                 if journal is not None:
                     journal.put(segment, turn.start, done)
             turn.answer = done.choice
@@ -269,7 +304,7 @@ class EncodeRun:
         searched = self._options.closed and segment.is_sequence
         return self._answers.turn(segment.index) if searched else nullcontext(Turn())
 
-    def _identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """All that decides what becomes of frames."""
         pipeline = self.pipeline
         options = {name: value for name, value in dataclasses.asdict(self._options).items() if name not in _NO_MATTER}

@@ -44,6 +44,7 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
     check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
     map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
     audio: Literal["drop", "copy"] = option("drop", help="what becomes of a video's sound; copy: into .mp4 or .mkv")
+    cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     on_error: Literal["stop", "skip"] = option(
         "stop",
         help="what a picture or segment does that cannot be read or coded: stop the run, of which all that is done is "
@@ -75,6 +76,11 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         if self.on_error == "skip" and (self.strict or self.target is not None):
             way = "--strict" if self.strict else "--target"
             raise InputError(f"--on-error skip with {way}, which is about all of the input: leave one of the two out")
+        for name in ("target", "cache"):
+            if self.cluster is not None and getattr(self, name) is not None:
+                raise InputError(
+                    f"--cluster with {flag_of(name)}, which works on this machine: leave one of the two out"
+                )
         if self.cache_size is not None and self.cache is None:
             raise InputError(f"--cache-size {self.cache_size} is of a cache: name its folder with --cache")
         if self.out == "-" and (self.json or self.audio == "copy"):

@@ -8,12 +8,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from vcmpipe import process
-from vcmpipe.errors import InputError, VcmError
+from vcmpipe.errors import VcmError
+from vcmpipe.process.cluster import PATIENCE, connect
 
 R = TypeVar("R")
-
-# Seconds that a scheduler has to answer.
-_PATIENCE = 15
 
 
 def run_everywhere(
@@ -46,8 +44,8 @@ def run_everywhere(
             stack.enter_context(parallel_config("threading", n_jobs=jobs))
             stack.enter_context(_encoders_ended())
         else:
-            client = stack.enter_context(_client(cluster))
-            stack.enter_context(parallel_config("dask", client=client, wait_for_workers_timeout=_PATIENCE))
+            client = stack.enter_context(connect(cluster))
+            stack.enter_context(parallel_config("dask", client=client, wait_for_workers_timeout=PATIENCE))
         try:
             ahead = "n_jobs" if cluster is None else "2*n_jobs"
             yield from Parallel(return_as="generator_unordered", pre_dispatch=ahead)(calls)
@@ -70,16 +68,3 @@ def _encoders_ended() -> Iterator[None]:
     except BaseException:
         process.stop_all()
         raise
-
-
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError("--cluster needs Dask: pip install 'vcmpipe[cluster]'") from error
-    try:
-        return Client(address, timeout=_PATIENCE)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"--cluster {address}: no Dask scheduler answers there ({error}); start one: dask scheduler"
-        ) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,10 @@ class _Place(NamedTuple):
     number: int
     source: str
     timestamp: Fraction | None
+
+
+def _spooled(colour: ColourSpec) -> Spool:
+    return Spool(colour=colour)
 
 
 class Spool(OnDemand[Frame]):
@@ -126,6 +131,15 @@ class Spool(OnDemand[Frame]):
             self._places, self._last = self._places[:place], None
             self._file.truncate(place * self._frame_bytes)
         return rest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To a worker on another machine its frames travel with it, one after the other.
+        return _spooled, (self._colour,), None, (self._read(place) for place in range(len(self)))
+
+    def extend(self, frames: Iterable[Frame]) -> None:
+        """Add frames: see ``append``."""
+        for frame in frames:
+            self.append(frame)
 
     def release(self) -> None:
         """Let the frame at hand go, for who keeps many of these."""

@@ -25,8 +25,8 @@ def worker_count(jobs: int) -> int:
 
 
 @contextmanager
-def worker_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that wait for encoders; on an error or an interrupt what they started is ended at once."""
+def worker_pool(jobs: int, stop: Callable[[], object] = process.stop_all) -> Iterator[ThreadPoolExecutor]:
+    """Threads that wait for encoders; on an error or an interrupt what they started is ended at once, by ``stop``."""
     workers: list[threading.Thread] = []
     pool = ThreadPoolExecutor(
         jobs, thread_name_prefix="vcmpipe", initializer=lambda: workers.append(threading.current_thread())
@@ -37,7 +37,7 @@ def worker_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         # A worker may be between two encodes: what it starts next is ended, too, until none is left.
         while any(worker.is_alive() for worker in workers):
-            process.stop_all()
+            stop()
             time.sleep(0.02)
         raise
     finally:

@@ -1,0 +1,106 @@
+"""The workers of a Dask cluster: a function is called on one of them, by whichever thread here wants its result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process import interrupt, stop_all
+
+R = TypeVar("R")
+
+# Seconds that a scheduler, or the first of its workers, has to answer.
+PATIENCE = 15
+# Seconds between two looks at whether somebody wants to stop.
+_LOOK = 0.2
+
+
+def connect(address: str) -> Any:
+    """A Dask client of a scheduler.
+
+    Raises:
+        InputError: There is none at the address, or Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--cluster needs Dask: pip install 'vcmpipe[cluster]'") from error
+    try:
+        return Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"--cluster {address}: no Dask scheduler answers there ({error}); start one: dask scheduler"
+        ) from error
+
+
+class Cluster:
+    """Calls functions on the workers of a cluster; safe for several threads, each of which waits for its own result.
+
+    Args:
+        address: The scheduler's, for messages.
+        client: A Dask client of it.
+    """
+
+    def __init__(self, address: str, client: Any) -> None:
+        self._address, self._client = address, client
+        self._closed = threading.Event()
+
+    @property
+    def threads(self) -> int:
+        """What all workers together do side by side.
+
+        Raises:
+            InputError: No worker comes within the time allowed.
+        """
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            raise InputError(
+                f"--cluster {self._address}: the scheduler has no workers; start some: dask worker {self._address}"
+            ) from error
+        threads: int = sum(self._client.nthreads().values())
+        return max(1, threads)
+
+    def call(self, function: Callable[..., R], *arguments: Any) -> R:
+        """The result of a function, called on a worker; where that dies, on another one.
+
+        Raises:
+            VcmError: What the function raised; or workers died again and again, or the scheduler went away.
+        """
+        from distributed import wait
+
+        future = self._client.submit(function, *arguments, pure=False)
+        try:
+            while not future.done():
+                interrupt.check()
+                if self._closed.is_set():
+                    raise VcmError(f"the work on the cluster {self._address} was stopped")
+                try:
+                    wait(future, timeout=_LOOK)  # type: ignore[no-untyped-call]
+                except TimeoutError:
+                    continue
+            result: R = future.result()
+        except VcmError:
+            raise
+        except Exception as error:
+            raise VcmError(
+                f"the cluster {self._address} failed ({type(error).__name__}: {error}): see its workers' logs"
+            ) from error
+        finally:
+            future.release()
+        return result
+
+    def stop(self) -> None:
+        """End all waiting, and what runs here."""
+        self._closed.set()
+        stop_all()
+
+
+@contextmanager
+def cluster_at(address: str) -> Iterator[Cluster]:
+    """The cluster of a scheduler; see ``connect``."""
+    with connect(address) as client:
+        yield Cluster(address, client)
