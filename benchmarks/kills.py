@@ -1,7 +1,7 @@
 """Kill every long command at random moments, go on each time, and write what was counted into docs/reliability.md.
 
     python benchmarks/kills.py                     prints the table
-    python benchmarks/kills.py --write             puts it into docs/reliability.md
+    python benchmarks/kills.py --write             puts each row into docs/reliability.md when it is there
     python benchmarks/kills.py --kills 5 pictures  only some
 
 Exit code 1 where a file changed, an output was half written, or a result was another one.
@@ -10,8 +10,6 @@ Exit code 1 where a file changed, an output was half written, or a result was an
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import re
 import sys
 import tempfile
@@ -22,7 +20,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- kills: begin (written by benchmarks/kills.py) -->", "<!-- kills: end -->"
+HEAD = (
+    "| command | kills | ended | files of the user changed | outputs half written | other results | left behind | on |",
+    "|---|--:|--:|--:|--:|--:|--:|---|",
+)
 sys.path.insert(0, str(ROOT))
+
+
+def write(row: str, order: list[str]) -> None:
+    """Put a command's row into the page, in the place of an older one."""
+    page = PAGE.read_text()
+    block = page.partition(BEGIN)[2].partition(END)[0]
+    rows = [line for line in (*block.splitlines(), row) if line.startswith("| `")]
+    by_command = {line.split(" | ")[0].removeprefix("| "): line for line in rows}
+    lines = [*HEAD, *(by_command[what] for what in order if what in by_command)]
+    text = "\n".join([BEGIN, *lines, END])
+    PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: text, page, flags=re.DOTALL))
 
 
 def main() -> int:
@@ -34,25 +47,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     arguments = parser.parse_args()
-    lines = [
-        "| command | kills | ended | files of the user changed | outputs half written | other results | left behind |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
     faults = []
     for name in arguments.names or CASES:
         with tempfile.TemporaryDirectory() as folder:
             tally = kill_and_resume(CASES[name], Path(folder), arguments.kills, arguments.seed)
         counts = [len(part) for part in (tally.changed, tally.half, tally.other, tally.left)]
-        lines.append(f"| {' | '.join(map(str, (CASES[name].what, tally.kills, tally.ended, *counts)))} |")
+        row = f"| {' | '.join(map(str, (CASES[name].what, tally.kills, tally.ended, *counts, date.today())))} |"
+        print(row, flush=True)
+        if arguments.write:
+            write(row, [case.what for case in CASES.values()])
         faults += [f"{name}: {fault}" for fault in tally.faults]
-        print(lines[-1], file=sys.stderr, flush=True)
-    cores = f"{platform.machine()}, {os.cpu_count()} cores"
-    text = "\n".join([*lines, "", f"Counted on {date.today()}, {cores}, Python {platform.python_version()}."])
-    if arguments.write:
-        page, block = PAGE.read_text(), f"{BEGIN}\n{text}\n{END}"
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: block, page, flags=re.DOTALL))
-    else:
-        print(text)
     for fault in faults:
         print(f"not as expected: {fault}", file=sys.stderr)
     return 1 if faults else 0
