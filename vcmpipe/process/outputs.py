@@ -138,7 +138,7 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
     try:
         for new, target in moves:
             with _named(target):
-                _sync(new)
+                sync(new)
         # The last one needs none: where it fails it has not been replaced.
         for _, target in moves[:-1]:
             if os.path.lexists(target):
@@ -163,7 +163,7 @@ def replace_together(moves: Sequence[tuple[Path, Path]]) -> None:
     if os.name == "posix":
         for folder in dict.fromkeys(target.parent for _, target in moves):
             with _named(folder):
-                _sync(folder)
+                sync(folder)
 
 
 def _roll_back(moves: Sequence[tuple[Path, Path]], kept: dict[Path, Path]) -> None:
@@ -204,7 +204,8 @@ def make_parents(folder: Path, made: list[Path]) -> None:
         made.append(new)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -22,7 +22,7 @@ from pathlib import Path
 from vcmpipe.errors import OutputError
 from vcmpipe.process.cache_files import remove_all
 from vcmpipe.process.content_cache import ContentCache
-from vcmpipe.process.outputs import name_digest, output_error, publish
+from vcmpipe.process.outputs import name_digest, output_error, publish, sync
 from vcmpipe.process.text import one_line
 
 _MARKER = "vcmpipe-journal"
@@ -126,9 +126,10 @@ class WorkFolder:
                 file.write(hashlib.sha256(value).digest())
                 file.write(value)
         except OutputError as error:
-            # What the user named, not a hidden file.
-            cause = error.__cause__
-            raise output_error(self._target, cause) if isinstance(cause, OSError) else error from error
+            if isinstance(error.__cause__, OSError):
+                # What the user named, not a hidden file.
+                raise output_error(self._target, error.__cause__) from error
+            raise
 
     def _make(self) -> None:
         with self._lock:
@@ -136,6 +137,8 @@ class WorkFolder:
                 return
             try:
                 self.path.mkdir(mode=0o700, exist_ok=True)
+                if os.name == "posix":
+                    sync(self.path.parent)
             except OSError as error:
                 raise output_error(self._target, error) from error
             if not (self.path / _MARKER).exists():
