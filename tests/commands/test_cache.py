@@ -15,7 +15,7 @@ from vcmpipe.process.content_cache import ContentCache, content_key
 def test_counts_by_kind_and_clears(tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     kept = ContentCache(folder)
-    values = {"streams": b"\0\0\0\1stream", "measurements": b"PK\3\4", "times": b"0.25"}
+    values = {"streams": b"\0\0\0\1stream", "measurements": b"PK\3\4", "times": b"2.5e-05"}
     for kind, value in values.items():
         kept.put(content_key(kind), value)
     (folder / "mine.txt").write_text("mine")

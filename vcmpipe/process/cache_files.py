@@ -21,6 +21,7 @@ Kind = Literal["streams", "measurements", "times", "unfinished"]
 DIGEST_BYTES = 32
 """An entry begins with a SHA-256."""
 _FOLDER, _ENTRY = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{62}(\.[0-9]+\.[0-9]+)?")
+_NUMBER, _LONGEST_NUMBER = re.compile(rb"[0-9.e+-]+"), 40
 # Seconds after which nobody writes an entry any more.
 _FORGOTTEN = 3600.0
 # What is left of a limit once it was passed, so that not every new entry removes an old one.
@@ -54,12 +55,12 @@ class CacheFile:
         try:
             with self.path.open("rb") as file:
                 file.seek(DIGEST_BYTES)
-                head = file.read(4)
+                head = file.read(_LONGEST_NUMBER)
         except OSError:
-            return "times"
+            return "streams"
         if head.startswith(b"PK"):
             return "measurements"
-        return "streams" if head.startswith((b"\0\0\0\1", b"\0\0\1")) else "times"
+        return "times" if _NUMBER.fullmatch(head) else "streams"
 
 
 def cache_files(folder: Path) -> Iterator[CacheFile]:
