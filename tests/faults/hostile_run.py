@@ -18,6 +18,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import hostile_formats
 from hostile_formats import FORMATS, STREAMS, Files, Format, codes
@@ -162,10 +163,10 @@ def _most_memory() -> int:
     return int(found.split()[1]) << 10
 
 
-def _decoded_here(data: bytes) -> object:
+def _decoded_here(data: bytes, **options: Any) -> object:
     from vcmpipe.decoding.decoder import decode_stream
 
-    return decode_stream(data, threads=1 + len(data) % 2)
+    return decode_stream(data, threads=1 + len(data) % 2, **options)
 
 
 def _end(each: Format, place: Path, data: bytes) -> str:

@@ -108,7 +108,7 @@ FRAME = ("segments", 1, "frames", 1)
         (_with("maybe", "segments", 0, "conformance", "verdict"), 'verdict is "maybe": invalid enum value'),
         (_with({}, "segments"), "segments: expected array, got object;"),
         (_with({"matrix": []}, "colour"), "colour: expected int | str, got array;"),
-        (_with("av1", "codec"), "codec is \"av1\": invalid enum value 'av1'"),
+        (_with("vp9", "codec"), "codec is \"vp9\": invalid enum value 'vp9'"),
         (_with(3, "schema"), "has schema 3, this vcmpipe reads 1 and 2: update vcmpipe"),
         (_with(0, "schema"), "has schema 0, this vcmpipe reads 1 and 2: update vcmpipe"),
     ],

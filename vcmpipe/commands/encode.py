@@ -23,7 +23,7 @@ from vcmpipe.commands.encode_worker import RemoteCoding
 from vcmpipe.commands.kept_work import kept_work
 from vcmpipe.commands.left_out import check_headers
 from vcmpipe.commands.map_files import write_maps
-from vcmpipe.commands.targets import Memories, Passes
+from vcmpipe.commands.targets import Memories, Passes, check_rate
 from vcmpipe.config import EncodeOptions, flag_of
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
@@ -211,7 +211,9 @@ def _targeted(
         # What there is to warn of is said once, of the run that writes the stream.
         run = run_of(turned, lambda message: None, memories=memories)
         parts.setdefault("detector", run.pipeline.detector)
-        return run, counted(run.coded(frames, run.cutting_of(source)))
+        cutting = run.cutting_of(source)
+        check_rate(options, cutting.rate)
+        return run, counted(run.coded(frames, cutting))
 
     reached = Passes(options, segments).reach()
     return run_of(reached.options, memories=reached.memories, target=reached.record)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from vcmpipe.coding.pipeline import EncodedSegment, Pipeline
@@ -200,6 +201,12 @@ def _near(value: float, target: Target) -> bool:
     return (1 - _RATE_ROOM) * target.value <= value <= target.value
 
 
+def check_rate(options: EncodeOptions, rate: Fraction | None) -> None:
+    """Refuse a bit rate as the target of frames that have no rate, before any is coded: InputError."""
+    if options.target is not None and parse_target(options.target).kind == "bitrate" and rate is None:
+        raise InputError(f"--target {options.target}: pictures have no rate; give one with --fps, or bytes=N")
+
+
 class Passes:
     """The passes over one input.
 
@@ -252,8 +259,6 @@ class Passes:
 
     def _seconds(self, segment: EncodedSegment) -> float:
         rate = segment.source.rate
-        if self._target.kind == "bitrate" and rate is None:
-            raise InputError(f"--target {self._options.target}: pictures have no rate; give one with --fps, or bytes=N")
         return len(segment.source) / float(rate) if rate else 0.0
 
     def _closed(self) -> Reached:
