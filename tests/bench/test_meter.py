@@ -105,11 +105,11 @@ def test_a_time_that_nobody_noted_is_unknown(tmp_path: Path, make_frame, countin
     encoder = CachedEncoder(counting_encoder, ContentCache(tmp_path))
     job = Job([rgb_to_yuv(make_frame(64, 64).rgb, ColourSpec())], 40, CodingMode())
     encoder.encode([job])
-    (note,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 30]
-    if content is None:
-        note.unlink()
-    else:
-        note.write_bytes(content)
+    # Behind the digest that every entry begins with.
+    (note,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size < 30 + 32]
+    note.unlink()
+    if content is not None:
+        ContentCache(tmp_path).put(note.parent.name + note.name, content)
     meter = Meter()
     metered_encoder(encoder, meter).encode([job])
     assert (meter["encode"].unknown, meter["encode"].charged) == (1, 0.0)

@@ -166,6 +166,6 @@ def test_parameter_sets_left_out_are_those_of_the_frame_decoded_first(segment: S
     requested = QpMap.uniform(40, *coder.padded_size)
     unknown = Conformance(Verdict.UNKNOWN, "")
     record = segment_record(coder, coded, requested, [[]] * 3, psnr_y=[40.0] * 3, conformance=unknown)
-    appended = joined(record, coded, 7, 80)
+    appended = joined(record, coded.units[0].presentation, 7, 80)
     assert [old.bits - new.bits for old, new in zip(record.frames, appended.frames, strict=True)] == [0, 80, 0]
     assert (appended.index, record.bits - appended.bits) == (7, 80)

@@ -78,5 +78,5 @@ def test_nothing_found_has_the_right_shapes() -> None:
 def test_a_missing_weights_file_is_named() -> None:
     from pathlib import Path
 
-    with pytest.raises(InputError, match=r"no-such\.onnx: No such file"):
+    with pytest.raises(InputError, match=r"no-such\.onnx does not exist"):
         file_digest(Path("no-such.onnx"))

@@ -97,7 +97,7 @@ def test_input_size_of_a_two_stage_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "file", "says"),
     [
-        (NAME, "none.pth", "none.pth: No such file"),
+        (NAME, "none.pth", "none.pth does not exist"),
         (NAME, "bad.pth", "damaged or no state dict"),
         (NAME, "bad.safetensors", "damaged or no state dict"),
         (NAME, "model.pth", "damaged or no state dict"),  # a pickled module would run code

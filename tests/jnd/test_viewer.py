@@ -13,6 +13,7 @@ import supervision as sv
 from vcmpipe import EncodeOptions, InputError, encode
 from vcmpipe.cli.main import main
 from vcmpipe.coding.segment_coder import SegmentCoder
+from vcmpipe.commands.kept_work import StoppedError
 from vcmpipe.encoders import load_encoder
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd import viewer as audiences
@@ -186,7 +187,7 @@ def test_human_viewers_that_cannot_be_had(spec: str, named: str) -> None:
 
 def test_a_picture_without_a_map_is_named(picture_folder: Path, maps: Path, tmp_path: Path) -> None:
     (maps / "p1.npy").unlink()
-    with pytest.raises(InputError, match=r"p1.png has no JND map"):
+    with pytest.raises(StoppedError, match=r"p1.png has no JND map"):
         run(picture_folder, tmp_path / "a.bin", viewer="human", human=f"maps:{maps}")
     assert not (tmp_path / "a.bin").exists()
 
