@@ -9,7 +9,7 @@ import typing
 from typing import Any
 
 from vcmpipe.cli.commands import COMMANDS, GROUPS
-from vcmpipe.cli.options import SHORT, CommonOptions, options_of
+from vcmpipe.cli.options import CommonOptions, options_of, short_of
 from vcmpipe.config import flag_of
 from vcmpipe.errors import InputError
 
@@ -91,7 +91,7 @@ def _describe(parser: argparse.ArgumentParser, name: str, complete: Any = None) 
 
 def _add(group: Any, field: dataclasses.Field[Any], hint: Any, complete: Any = None) -> None:
     text = field.metadata["help"].replace("%", "%%")
-    names = [name for name in (SHORT.get(field.name), flag_of(field.name)) if name]
+    names = [name for name in (short_of(field), flag_of(field.name)) if name]
     if hint is bool:
         # A switch is listed by the form that changes something.
         group.add_argument(*([flag_of(f"no_{field.name}")] if field.default else names), action="store_true", help=text)

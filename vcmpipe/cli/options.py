@@ -7,7 +7,6 @@ from typing import Any
 
 from vcmpipe.config import option
 
-SHORT = {"help": "-h", "input": "-i", "out": "-o"}
 Fields = dict[str, dataclasses.Field[Any]]
 
 
@@ -18,6 +17,11 @@ class CommonOptions:
     help: bool = option(False, help="show this help and exit")
     config: str | None = option(None, help="a YAML file of options, or the name of one in pipelines/", metavar="FILE")
     print_config: bool = option(False, help="print all options as a YAML file for --config, and exit")
+
+
+def short_of(field: dataclasses.Field[Any]) -> str | None:
+    """The short form of an option: ``-i`` of a command's first input, whatever that is called there."""
+    return "-i" if field.metadata["bare"] else {"help": "-h", "out": "-o"}.get(field.name)
 
 
 def options_of(*options: Any) -> tuple[Fields, Fields]:

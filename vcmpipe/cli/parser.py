@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from vcmpipe import __version__
 from vcmpipe.cli.commands import COMMANDS, GROUPS
-from vcmpipe.cli.options import SHORT, CommonOptions, Fields, options_of
+from vcmpipe.cli.options import CommonOptions, Fields, options_of, short_of
 from vcmpipe.cli.say import reader_may_leave
 from vcmpipe.config import flag_of
 from vcmpipe.errors import InputError
@@ -89,7 +89,7 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     for file, config in zip(files, configs, strict=True):
         texts = {f"{key}_" if f"{key}_" in hints else key: text for key, text in read_config(config).items()}
         if unknown := [key for key in texts if key not in hints]:
-            raise UsageError(f"--config {file}: {_unknown(unknown[0], hints)}")
+            raise UsageError(f"--config {file}: {_unknown(_as_key(unknown[0]), map(_as_key, hints))}")
         values |= {key: _value(text, hints[key], f"{flag_of(key)} in {file}") for key, text in texts.items()}
     free = [key for key in bare if key not in given]
     if alone[len(free) :]:
@@ -117,7 +117,7 @@ def _read(arguments: Iterable[str], named: Fields) -> tuple[dict[str, Any], list
     flags: dict[str, tuple[str, bool | None]] = {"--print_config": ("print_config", True)}
     for name, field in named.items():
         switch = isinstance(field.default, bool)
-        flags[flag_of(name)] = flags[SHORT.get(name, flag_of(name))] = (name, True if switch else None)
+        flags[flag_of(name)] = flags[short_of(field) or flag_of(name)] = (name, True if switch else None)
         if switch:
             flags[flag_of(f"no_{name}")] = (name, False)
     given: dict[str, Any] = {}
@@ -184,13 +184,19 @@ def _unknown(flag: str, known: Iterable[str]) -> str:
     return f"{flag} is now --{new}" if new else f"there is no option {flag}{_nearest(flag, known)}"
 
 
+def _as_key(field: str) -> str:
+    """An option as it is written in a file: ``map-out``."""
+    return flag_of(field)[2:]
+
+
 def _nearest(word: str, known: Iterable[str]) -> str:
-    """What may have been meant: names that begin like it, or similar ones."""
-    names = list(known)
-    near = [name for name in names if name.startswith(word)]
-    if not near:  # the hyphens that all options share make none of them more alike
-        bare = {name.lstrip("-"): name for name in names}
-        near = [bare[each] for each in difflib.get_close_matches(word.lstrip("-"), bare, cutoff=0.7)]
+    """What may have been meant: names that it begins, names that begin it, or similar ones."""
+    # The hyphens that all options share make none of them more alike; of one letter any word may be the beginning.
+    names = {name.lstrip("-"): name for name in known if len(name.lstrip("-")) > 1}
+    asked = word.lstrip("-").lower().replace("_", "-")
+    near = [names[each] for each in names if each.startswith(asked)]
+    near = near or [names[each] for each in names if len(each) > 2 and asked.startswith(each)]
+    near = near or [names[each] for each in difflib.get_close_matches(asked, names, cutoff=0.7)]
     return f": did you mean {' or '.join(near[:3])}?" if near else ""
 
 
