@@ -88,7 +88,8 @@ def words_of(command: str, whole: bool) -> list[str]:
             if field.metadata.get("positional"):
                 continue  # nothing tells which of the words they are: a mention has them all
             if field.default is dataclasses.MISSING and f"--{field.name}" not in words:
-                words += [f"--{field.name}", "x.bin"]
+                ending = next((each for each in field.metadata["writes"] if each.startswith(".")), "")
+                words += [f"--{field.name}", f"x{ending}"]
     return words
 
 

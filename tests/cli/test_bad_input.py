@@ -281,6 +281,8 @@ OTHERS = [
     (["extract", "--input", "s.bin", "--out", "x", "--region", "-1"], 2, "not -1"),
     (["extract", "--input", "s.bin", "--out", "x", "--picture", "9"], 2, "no picture 9"),
     (["extract", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
+    (["extract", "--input", "s.bin", "--out", "x.hevc"], 2, ".hevc is for HEVC streams"),
+    (["extract", "--input", "s.bin", "--out", "x.png.json", "--region", "0"], 2, ".json is no ending"),
     (["extract", "--input", "s.bin", "--out", "frames"], 2, "it is a folder"),
 ]
 

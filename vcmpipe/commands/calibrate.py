@@ -380,8 +380,6 @@ def _card(
 
 def _check_place(out: Path, pictures: Iterable[Path]) -> None:
     """Refuse an output that would take the place of an input, or of a file that calibrate did not write."""
-    if out.suffix.lower() != ".json":
-        raise InputError(f"--out {out}: the card ends in .json, so that encode knows it as one: name such a file")
     refuse_frame_endings(out, ".json")
     if not out.exists():
         return

@@ -13,10 +13,8 @@ from vcmpipe.commands.restoring import Restored
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Schedule, Y4mWriter, Yuv, fit_yuv, is_decoded, write_png, write_preview
-from vcmpipe.frames.pictures import SUFFIXES
 from vcmpipe.frames.preview import SUFFIXES as PREVIEW_SUFFIXES
 from vcmpipe.frames.preview import pyav_has_h264
-from vcmpipe.frames.sources import VIDEO_SUFFIXES
 from vcmpipe.process import only_writer
 from vcmpipe.process.folders import publish_folder, safe_stem
 from vcmpipe.process.progress import Warn
@@ -95,9 +93,8 @@ def refuse_replacing(paths: Sequence[Path]) -> None:
 
 def _write_folder(pictures: Iterator[Restored], out: Path, names: list[str], progress: Done, own: Own) -> int:
     """Write pictures as PNG files that all appear when the last one is there."""
-    if not out.is_dir() and (out.exists() or out.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES):
-        what = "is a file" if out.exists() else f"would be a folder, though its name ends in {out.suffix}"
-        raise InputError(f"--out {out} {what}: name a folder for PNG files, or a file ending in .y4m, .mp4 or .mkv")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file: name a folder for PNG files, or a file ending in .y4m, .mp4 or .mkv")
     paths = [out / name for name in names]
     own(paths)
     with publish_folder(out, names) as folder:

@@ -62,6 +62,9 @@ def extract(options: ExtractOptions) -> ExtractReport:
     elif out.is_dir():
         raise InputError(f"--out {out}: it is a folder; name a file")
     stored = read_stream(stream)
+    if (span is None or options.region is not None) and out.suffix:
+        with naming(stream):
+            check_ending(out, codec_of(stored.data))
     path, sidecar = find_sidecar(stream, None)
     reason = mismatch(stored.data, sidecar, path) if sidecar is not None else None
     if span is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vcmpipe.config.outputs import check_output
 from vcmpipe.errors import InputError
 
 # Far more than any machine has cores; what is under way is held in memory.
@@ -31,6 +32,7 @@ def option(
     metavar: str | None = None,
     bare: bool = False,
     positional: bool = False,
+    writes: Sequence[str] = (),
     **limits: float,
 ) -> Any:
     """A dataclass field with what ``--help`` prints for it and the range of its values.
@@ -41,10 +43,11 @@ def option(
         metavar: What its value is called; None: after the field.
         bare: Whether the value may stand without the option's name, as the first input of a command does.
         positional: Whether it has no name on the command line, and stands there in the order of the fields.
+        writes: Of the name of an output, what may be written there; see ``outputs.check_output``.
         limits: Of numbers, ``low`` and ``high`` (both included), ``above`` and ``below`` (both excluded).
     """
-    metadata = {"help": help, "metavar": metavar, "bare": bare, "positional": positional, "limits": limits}
-    return field(default=default, metadata=metadata)
+    metadata = {"help": help, "metavar": metavar, "bare": bare, "positional": positional}
+    return field(default=default, metadata=metadata | {"writes": writes, "limits": limits})
 
 
 def flag_of(name: str) -> str:
@@ -59,12 +62,17 @@ class Options:
     json: bool = option(False, help="print the result as JSON")
 
     def __post_init__(self) -> None:
-        """Refuse empty texts, which would stand for the working folder, and numbers beyond their limits (or NaN)."""
+        """Refuse empty texts, which would stand for the working folder, and numbers beyond their limits (or NaN).
+
+        Refuse, too, outputs by a name that promises something else.
+        """
         for each in dataclasses.fields(self):
             value, flag = getattr(self, each.name), flag_of(each.name)
             limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
             if isinstance(value, str) and not value:
                 raise InputError(f"{flag} is empty: give a name")
+            if isinstance(value, str) and each.metadata["writes"]:
+                check_output(flag, value, each.metadata["writes"])
             if value is not None and not all(holds(value, limit) for holds, _, limit in limits):
                 span = " and ".join(f"{phrase} {limit:,}" for _, phrase, limit in limits)
                 raise InputError(f"{flag} {value}: give {span}")

@@ -8,6 +8,7 @@ from typing import Literal
 from vcmpipe.config.base import option
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.config.outputs import FOLDER
 from vcmpipe.config.video import SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import METHODS
@@ -30,7 +31,7 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
         help="ground truth in COCO's instances format; or of the tracks of a video, in MOTChallenge's (gt.txt, or a "
         "folder of NAME.txt or NAME/gt/gt.txt); default: the detector's own view",
     )
-    out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves")
+    out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves", writes=(FOLDER,))
     second_detector: str | None = option(
         None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
     )

@@ -14,7 +14,7 @@ class CalibrateOptions(CodingOptions, MapOptions, CacheSizeOptions):
     """Fit a predictor to a detector of your own, from some of your pictures."""
 
     images: str = option(bare=True, help="a folder of pictures like those that will be coded")
-    out: str = option(help="the card to write (.json), which encode takes as --predictor")
+    out: str = option(help="the card to write (.json), which encode takes as --predictor", writes=(".json",))
     limit: int = option(30, low=2, help="code at most so many of the pictures, evenly spread over the folder")
     predictor: str = option(
         "auto",

@@ -9,6 +9,7 @@ from vcmpipe.config.base import MAX_JOBS, Options, option, parse_range, parse_sc
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import MapOptions, WholeCodingOptions
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
+from vcmpipe.config.outputs import FOLDER, check_output
 from vcmpipe.config.video import SequenceOptions
 from vcmpipe.errors import InputError
 
@@ -21,7 +22,7 @@ class DatasetBuildOptions(WholeCodingOptions):
         bare=True,
         help="a folder of pictures; with --structure a folder of videos, or one; sub-folders are searched, too",
     )
-    out: str = option(help="the store to make or to go on with")
+    out: str = option(help="the store to make or to go on with", writes=(FOLDER,))
     detector: str | None = option(
         None, help="the detector whose losses are measured (as in encode); default: VCMPIPE_DETECTOR, else auto"
     )
@@ -94,7 +95,9 @@ class DatasetFetchOptions(Options):
     """Fetch the files of a published data set, and compare them with its description."""
 
     data_set: str = option(positional=True, help="the data set, by the name of its description, such as sample-videos")
-    out: str = option(help="the folder to put the files in; those that are there are not fetched again")
+    out: str = option(
+        help="the folder to put the files in; those that are there are not fetched again", writes=(FOLDER,)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ class DatasetImportOptions(Options):
         "(pictures with JND-Levels.txt or a manifest)",
     )
     source: str = option(positional=True, help="its folder, or its one file")
-    out: str = option(help="the folder of samples to make")
+    out: str = option(help="the folder of samples to make", writes=(FOLDER,))
     originals: str | None = option(
         None, help="names of pictures or crops below the folder, with {name}; default: the data set's own"
     )
@@ -169,6 +172,7 @@ class DatasetExportOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_output("--out", self.out, (FOLDER,) if self.layout == "ow-jrd" else (".parquet",))
         self.refuse_foreign(self.layout, {"rule": ("ow-jrd", "labels")})
 
 
@@ -189,6 +193,7 @@ class DatasetStatsOptions(Options):
         None,
         help="a folder for the drawings: labels.png, rate.png where there are streams, satisfaction.png where there "
         "are answers of human viewers",
+        writes=(FOLDER,),
     )
 
     def __post_init__(self) -> None:
@@ -202,7 +207,7 @@ class DatasetConvertOptions(CacheSizeOptions):
     """Turn labels that count H.264 QPs or JPEG quality factors into VVC QPs."""
 
     samples: str = option(positional=True, help="a folder of samples, or a label table (.parquet)")
-    out: str = option(help="the folder of samples to make")
+    out: str = option(help="the folder of samples to make", writes=(FOLDER,))
     to: Literal["vvc-qp"] = option("vvc-qp", help="the scale to convert to: vvc-qp")
     how: Literal["identity", "affine", "psnr", "xpsnr"] = option(
         "xpsnr",
@@ -228,7 +233,7 @@ class DatasetCropOptions(Options):
         positional=True,
         help="a folder of samples with pairs (dataset import cpl-set), or one with the folders data and label",
     )
-    out: str = option(help="the folder to make: CPL-Set's layout, which dataset import cpl-set reads")
+    out: str = option(help="the folder to make: CPL-Set's layout, which dataset import cpl-set reads", writes=(FOLDER,))
     size: int = option(64, low=MIN_SIDE, high=MAX_SIDE, help="side of the patches in pixels")
     stride: int | None = option(
         None, low=1, high=MAX_SIDE, help="pixels from one patch to the next; default: --size, so that none overlap"

@@ -8,6 +8,7 @@ from typing import Literal
 from vcmpipe.config.base import flag_of, option
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.config.outputs import FILE, FOLDER
 from vcmpipe.config.search import SearchOptions
 from vcmpipe.config.video import SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
@@ -21,7 +22,8 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         bare=True, help="a folder, a picture, a video, its address, - for y4m on standard input, or demo"
     )
     out: str = option(
-        help="the stream: raw (.bin, .266, ...), .mp4 or .mkv, or - for standard output; NAME.json beside it"
+        help="the stream: raw (.bin, .266, ...), .mp4 or .mkv, or - for standard output; NAME.json beside it",
+        writes=(FILE,),
     )
     qp: int | None = option(
         None, low=0, high=63, help="code everything at this one QP, whatever is in it; needs no detector (none)"
@@ -42,7 +44,9 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         None, help="only objects of these classes have to be kept: names, comma-separated"
     )
     check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
-    map_out: str | None = option(None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files")
+    map_out: str | None = option(
+        None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files", writes=(FOLDER,)
+    )
     audio: Literal["drop", "copy"] = option("drop", help="what becomes of a video's sound; copy: into .mp4 or .mkv")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     on_error: Literal["stop", "skip"] = option(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vcmpipe.config.base import Options, option
 from vcmpipe.config.limits import MAX_SIDE, MIN_SIDE
+from vcmpipe.config.outputs import FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,9 @@ class JndMapOptions(Options):
 
     input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
     weights: str = option(help="weights of ResJND: .safetensors with its card, or the published .pth")
-    out: str = option(help="the folder for the maps: NAME.npy (grey levels) and NAME.png (preview) per picture")
+    out: str = option(
+        help="the folder for the maps: NAME.npy (grey levels) and NAME.png (preview) per picture", writes=(FOLDER,)
+    )
     tile: int = option(
         512,
         low=MIN_SIDE,

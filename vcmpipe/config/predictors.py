@@ -8,6 +8,7 @@ from typing import Literal
 from vcmpipe.config.base import Options, option
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import ThresholdOptions, WholeCodingOptions
+from vcmpipe.config.outputs import FOLDER
 from vcmpipe.errors import InputError
 
 
@@ -16,7 +17,7 @@ class PredictOptions(WholeCodingOptions, ThresholdOptions):
     """Say how much distortion each object bears, without coding a stream."""
 
     input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
-    out: str | None = option(None, help="a JSON file to write the thresholds to")
+    out: str | None = option(None, help="a JSON file to write the thresholds to", writes=(".json",))
     weights: str | None = option(
         None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"
     )
@@ -75,7 +76,9 @@ class EvaluatePredictorOptions(ObjectsOptions, CacheSizeOptions):
         None, help="psnr: the folder that keeps what was coded and measured; default: the user's cache folder"
     )
     rounds: int = option(1000, low=2, help="draws of the bootstrap")
-    out: str | None = option(None, help="a folder for the figures, a row per object or picture, and plots")
+    out: str | None = option(
+        None, help="a folder for the figures, a row per object or picture, and plots", writes=(FOLDER,)
+    )
     device: str = option("auto", help="where networks run: auto, cpu, cuda, cuda:N")
 
     def __post_init__(self) -> None:

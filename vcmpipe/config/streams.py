@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.config.base import Options, option
+from vcmpipe.config.outputs import FILE, FOLDER
 from vcmpipe.errors import InputError
 
 
@@ -13,7 +14,10 @@ class DecodeOptions(Options):
     """Decode a VVC or HEVC stream into PNG files, a .y4m video, or an H.264 preview that every player shows."""
 
     input: str = option(bare=True, help="the bitstream: raw, .mp4 or .mkv")
-    out: str = option(help="a folder for PNG files, a file ending in .y4m, or in .mp4 or .mkv for a preview")
+    out: str = option(
+        help="a folder for PNG files, a file ending in .y4m, or in .mp4 or .mkv for a preview",
+        writes=(FOLDER, ".y4m", ".mp4", ".mkv"),
+    )
     sidecar: str | None = option(None, help="the sidecar; default: NAME.json beside the stream, if it is there")
     restore: bool = option(True, help="do not scale pictures back to the source size that the sidecar states")
     overlay: bool = option(False, help="draw the sidecar's boxes with class and score; lost objects dashed, in orange")
@@ -38,7 +42,7 @@ class ExtractOptions(Options):
     input: str = option(
         bare=True, help="the bitstream, raw, .mp4 or .mkv; for a region all-intra in regions, or with sub-pictures"
     )
-    out: str = option(help="the stream to write; .mp4 and .mkv hold a span with its times")
+    out: str = option(help="the stream to write; .mp4 and .mkv hold a span with its times", writes=(FILE,))
     time: str | None = option(
         None,
         metavar="FROM:TO",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vcmpipe.config.base import option
+from vcmpipe.config.outputs import FOLDER
 from vcmpipe.config.predictors import ObjectsOptions
 from vcmpipe.errors import InputError
 
@@ -32,7 +33,9 @@ class TrainOptions(ObjectsOptions):
         positional=True,
         help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (human viewers)",
     )
-    out: str = option(help="the folder of the run: checkpoints, logs, and the weights with their card")
+    out: str = option(
+        help="the folder of the run: checkpoints, logs, and the weights with their card", writes=(FOLDER,)
+    )
     variant: str | None = option(
         None, help="laser: lat, rec, e2e_lat, e2e_rec, mj_lat or mj_rec; mtjnd: mt_3ljnd, mt_1ljnd_va or mt_3ljnd_va"
     )

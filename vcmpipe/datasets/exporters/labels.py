@@ -8,15 +8,12 @@ from vcmpipe.config import DatasetExportOptions
 from vcmpipe.datasets.exporters.registry import ExportReport
 from vcmpipe.datasets.label_table import load_samples
 from vcmpipe.datasets.samples import write_label_table
-from vcmpipe.errors import InputError
 from vcmpipe.process.progress import Progress
 
 
 def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
     """Write it."""
     out = Path(options.out)
-    if out.suffix.lower() != ".parquet":
-        raise InputError(f"--out {out}: name a file that ends in .parquet")
     samples = load_samples(options.store, options.rule)
     write_label_table(samples, out)
     table = samples.table

@@ -31,8 +31,6 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         OutputError: The place cannot be written to.
     """
     out = Path(options.out)
-    if out.suffix.lower() != ".parquet":
-        raise InputError(f"--out {out}: name a file that ends in .parquet")
     store = Store.open(options.store)
     store.refuse_segments("the loss table")
     scaled = store.scaled()
