@@ -110,7 +110,7 @@ def test_frames_in_memory_and_in_files_are_the_same_stream(scenes: list[Frame], 
 @pytest.mark.parametrize(
     ("frames", "options", "error"),
     [
-        ([], {"out": "a.bin"}, "encode_frames takes no 'out', which is about files"),
+        ([], {"out": "a.bin"}, "encode_frames takes no 'out', which is for files"),
         ([], {"predictor": "constant:30"}, "there is no frame to code: give at least one"),
         ([np.zeros((32, 32), np.uint8)], {}, r"a picture is uint8 of shape \(height, width, 3\)"),
         ([np.zeros((32, 32, 3), np.uint8)], {"predictor": "nothing"}, "unknown predictor 'nothing'"),

@@ -43,12 +43,13 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
         lost = f"{count(sidecar.lost, 'object')} {'was' if sidecar.lost == 1 else 'were'} lost"
         notes += [f"{lost}: a lower --margin (it was {margin}) or {other} loses fewer"]
     seconds = {part: round(value, 3) for part, value in watch.seconds.items()}
+    short = show.shortfall(sidecar, options.fail_under)
     return Result(
         asdict(sidecar) | {"seconds": seconds},
         lambda _: show.encoded(sidecar, out, seconds),
         notes,
-        faults=[f"{each.source} was left out: {each.reason}" for each in sidecar.left_out],
-        code=3 if sidecar.left_out else 0,
+        faults=[f"{each.source} was left out: {each.reason}" for each in sidecar.left_out] + short,
+        code=1 if short else 3 if sidecar.left_out else 0,
     )
 
 
@@ -105,6 +106,7 @@ def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
         first, *others = result.left_out
         more = f" (and {len(others)} more)" if others else ""
         faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other {result.item}s"]
+    faults += show.bench_shortfall(result, options.fail_under)
     return Result(result, lambda report: show.benched(report, Path(options.out)), faults=faults)
 
 

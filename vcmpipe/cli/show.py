@@ -267,6 +267,19 @@ def _verdict(screen: Screen, check: MapCheck) -> None:
         screen.put(f"  and {len(check.faults) - FAULTS:,} more: --json lists all")
 
 
+def bench_shortfall(result: BenchResult, least: float | None) -> list[str]:
+    """A line for every method, other than the anchors, that keeps a smaller share of the objects at all its points."""
+    best: dict[str, float] = {}
+    for point in result.points if least is not None else ():
+        if point.method not in result.anchors and point.retention is not None:
+            best[point.method] = max(point.retention, best.get(point.method, 0.0))
+    return [
+        f"{method} keeps {kept:.4f} of the objects at best, under --fail-under {least:g}"
+        for method, kept in best.items()
+        if least is not None and kept < least
+    ]
+
+
 def benched(result: BenchResult, out: Path) -> None:
     """The tables of a bench and where its report lies."""
     from vcmpipe.bench import tables

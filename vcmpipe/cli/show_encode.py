@@ -184,6 +184,17 @@ def _target(target: TargetRecord | None) -> list[tuple[str, str]]:
     return [("target", f"{name} {bound} {wanted}: {reached}{verdict}, at {target.dial} {at} after {passes}")]
 
 
+def shortfall(sidecar: Sidecar, least: float | None) -> list[str]:
+    """The line that says that a smaller share of the objects was kept; none where enough was, or there are none."""
+    total = (sidecar.kept or 0) + (sidecar.lost or 0)
+    if least is None or sidecar.kept is None or not total or sidecar.kept / total >= least:
+        return []
+    return [
+        f"{sidecar.kept:,} of {count(total, 'object')} {'was' if sidecar.kept == 1 else 'were'} kept "
+        f"({100 * sidecar.kept / total:.2f} %), under --fail-under {least:g}"
+    ]
+
+
 def unkept(sidecar: Sidecar) -> list[str]:
     """The objects, or the tracks of video, that a search could not keep, a line each."""
     lines = []

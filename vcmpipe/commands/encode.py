@@ -305,9 +305,10 @@ def encode_frames(
         "cache_size",
         "fresh",
         "cluster",
+        "fail_under",
     ):
         if name in options:
-            raise InputError(f"encode_frames takes no {name!r}, which is about files: use encode(EncodeOptions(...))")
+            raise InputError(f"encode_frames takes no {name!r}, which is for files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}
     parts = {name: value for name, value in given.items() if value is not None and not isinstance(value, str)}
     names: dict[str, Any] = {name: getattr(value, "name", value) for name, value in given.items()}

@@ -75,6 +75,14 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
     seed: int = option(0, low=0, help="seed of these draws")
     gallery: int = option(8, low=0, help="megabytes of pictures and clips in the report, lost objects first; 0: none")
     human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
+    fail_under: float | None = option(
+        None,
+        low=0,
+        high=1,
+        metavar="RETENTION",
+        help="exit with 1 where a method, other than the anchors, keeps a smaller share of the objects (0..1) at each "
+        "of its points",
+    )
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
     cache: str | None = option(
         None, help="the folder that keeps encodes and detections; default: the user's cache folder"

@@ -44,6 +44,13 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         None, help="only objects of these classes have to be kept: names, comma-separated"
     )
     check: bool = option(True, help="do not rerun the detector on what was coded, nor report which objects are kept")
+    fail_under: float | None = option(
+        None,
+        low=0,
+        high=1,
+        metavar="RETENTION",
+        help="exit with 1 where a smaller share of the objects is kept (0..1); the stream is written all the same",
+    )
     map_out: str | None = option(
         None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files", writes=(FOLDER,)
     )
@@ -71,6 +78,10 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptio
         if not self.check and (self.closed or self.target is not None):
             way = "--target" if not self.closed else way
             raise InputError(f"--no-check with {way}: it looks at what was coded")
+        if self.fail_under is not None and not self.check:
+            raise InputError("--fail-under with --no-check: it counts what is kept; leave one of the two out")
+        if self.fail_under is not None and self.qp is not None and self.detector in (None, "none"):
+            raise InputError("--fail-under with --qp: name the detector that looks for objects, by --detector")
         # What would choose QPs, were there not one for everything.
         for name in ("verify", "loop", "objective", "target", "human", "predictor", "margin"):
             if self.qp is not None and getattr(self, name) != getattr(EncodeOptions, name):
