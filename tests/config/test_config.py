@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vcmpipe import config
@@ -195,3 +197,33 @@ def test_every_option_has_a_help_text() -> None:
     for command in COMMANDS.values():
         for field in dataclasses.fields(command.options):
             assert len(field.metadata["help"]) > 5, f"{command.options.__name__}.{field.name}"
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "named"),
+    [
+        (
+            config.EncodeOptions,
+            {"input": np.zeros((4, 4, 3), np.uint8)},
+            "--input is of the type ndarray: .*encode_frames",
+        ),
+        (
+            config.EncodeOptions,
+            {"input": [np.zeros((4, 4, 3), np.uint8)]},
+            "--input is of the type list: .*encode_frames",
+        ),
+        (config.BenchOptions, {"images": np.zeros((4, 4, 3))}, "--images is of the type ndarray: .*encode_frames"),
+        (config.EncodeOptions, {"input": "a", "out": 3}, "--out is of the type int: give a text"),
+        (config.EncodeOptions, {"input": "a", "margin": "3"}, "--margin is of the type str: give a number"),
+        (config.EncodeOptions, {"input": "a", "risk": np.zeros(3)}, "--risk is of the type ndarray: give a number"),
+    ],
+)
+def test_values_of_another_type_are_named(make: Callable[..., object], values: dict[str, object], named: str) -> None:
+    with pytest.raises(InputError, match=named) as caught:
+        make(**({"out": "a.bin"} | values))
+    assert "\n" not in str(caught.value)
+
+
+def test_paths_and_numbers_of_numpy_are_taken() -> None:
+    options = config.EncodeOptions(input=Path("frames"), out=Path("a.bin"), margin=np.int64(-2), risk=np.float32(0.5))  # type: ignore[arg-type]
+    assert (options.input, options.out, options.margin, options.risk) == ("frames", "a.bin", -2, 0.5)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
+import os
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
+from types import NoneType
 from typing import Any
 
 from vcmpipe.config.outputs import check_output
@@ -55,6 +60,25 @@ def flag_of(name: str) -> str:
     return "--" + name.rstrip("_").replace("_", "-")
 
 
+@functools.cache
+def _kinds(options: type) -> dict[str, Any]:
+    """The type of each option, of ``X | None`` its X."""
+    hints = typing.get_type_hints(options)
+    return {
+        name: next(iter(typing.get_args(h)), h) if NoneType in typing.get_args(h) else h for name, h in hints.items()
+    }
+
+
+def _check_type(value: Any, kind: Any, flag: str, *, names_input: bool) -> None:
+    """Refuse what only Python can give: an array where a name belongs, a text where a number does."""
+    if value is None or isinstance(value, {str: str, int: Real, float: Real}.get(kind, object)):
+        return
+    given = f"{flag} is of the type {type(value).__name__}"
+    if names_input:
+        raise InputError(f"{given}: give the name of a file or folder; pictures in memory are coded by encode_frames")
+    raise InputError(f"{given}: give a {'text' if kind is str else 'number'}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """General."""
@@ -64,10 +88,16 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse empty texts, which would stand for the working folder, and numbers beyond their limits (or NaN).
 
-        Refuse, too, outputs by a name that promises something else.
+        Refuse, too, values of another type, and outputs by a name that promises something else. A ``Path`` becomes a
+        text.
         """
+        kinds = _kinds(type(self))  # type: ignore[arg-type]  # a class is hashable whatever its objects are
         for each in dataclasses.fields(self):
             value, flag = getattr(self, each.name), flag_of(each.name)
+            if isinstance(value, os.PathLike) and kinds[each.name] is str:
+                value = os.fspath(value)
+                object.__setattr__(self, each.name, value)
+            _check_type(value, kinds[each.name], flag, names_input=each.metadata["bare"])
             limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
             if isinstance(value, str) and not value:
                 raise InputError(f"{flag} is empty: give a name")
