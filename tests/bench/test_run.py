@@ -213,7 +213,7 @@ def test_a_picture_that_the_detector_fails_on_is_left_out_by_name(options: Bench
     assert left_out.reason == "the detector sharpness failed: an index is out of range in a kernel"
     assert all(point.total == 1 for point in result.points)
     page = (Path(options.out) / "report.html").read_text()
-    assert "1 of 3 pictures were left out" in page and "Pictures left out" in page
+    assert "1 of 3 pictures was left out" in page and "Pictures left out" in page
 
 
 def test_a_detector_that_fails_on_every_picture_is_an_error(options: BenchOptions) -> None:
@@ -229,7 +229,7 @@ def test_a_detector_that_fails_on_every_picture_is_an_error(options: BenchOption
         def detect(self, frames):
             return []
 
-    with pytest.raises(DetectionError, match="0 answers for 1 pictures"):
+    with pytest.raises(DetectionError, match=r"0 answers for 1 picture$"):
         bench(options, detector=Short())
 
     class Full(SharpnessDetector):

@@ -226,7 +226,7 @@ def test_a_segment_that_the_detector_fails_on_is_left_out(options: BenchOptions,
     assert [picture.name for picture in result.per_picture] == ["walk.y4m#0", "walk.y4m#20"]
     assert [(each.name, each.frames) for each in result.left_out] == [("walk.y4m#10", 10)]
     assert (result.frames, result.sequences[0].frames) == (14, 14)
-    assert "1 of 3 segments were left out" in (Path(options.out) / "report.md").read_text()
+    assert "1 of 3 segments was left out" in (Path(options.out) / "report.md").read_text()
     with pytest.raises(DetectionError, match="no segment could be looked at"):
         bench(other(options, limit=5), detector=YellowDetector(fails_at=2))
 

@@ -157,7 +157,7 @@ def test_what_one_must_know_is_said(bench_result: Make) -> None:
     assert any("100 draws of the pictures (seed 7)" in line for line in said)
     assert not any("rule of three" in line for line in tables.cautions(bench_result()))
     full = tables.cautions(bench_result([("plain", "a", 5_000.0, 100)]))
-    assert any("all 100 objects" in line and "up to 3.0 %" in line for line in full)
+    assert any("every object is kept (100)" in line and "up to 3.0 %" in line for line in full)
 
 
 def test_breakdowns(bench_result: Make) -> None:

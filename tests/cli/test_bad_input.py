@@ -449,7 +449,7 @@ def test_a_detector_that_fails_on_one_picture(here: Path, frames: Path, benched,
     assert [left["name"] for left in result["left_out"]] == ["p3.png"]
     said = done.err.splitlines()[-1]
     assert said.startswith("vcmpipe: p3.png was left out: the detector ") and "CUDA error: an illegal" in said
-    assert "1 of 3 pictures were left out" in (here / "report" / "report.md").read_text()
+    assert "1 of 3 pictures was left out" in (here / "report" / "report.md").read_text()
     monkeypatch.undo()
 
 

@@ -95,11 +95,11 @@ def test_selection_of_a_pipe() -> None:
 
 def test_a_cut_pipe_keeps_what_came() -> None:
     whole = _y4m()
-    for cut, count, why in ((-1, 2, "middle of a frame, after its first 2"), (-FRAME - 3, 2, "after its first 2")):
+    for cut, count, why in ((-1, 2, "middle of a frame, after 2 frames"), (-FRAME - 3, 2, "after 2 frames")):
         source = _piped(whole[:cut])
         assert len(list(source)) == count
         assert source.ended_by is not None and why in source.ended_by
-    with pytest.raises(InputError, match="after its first 0 frames"):
+    with pytest.raises(InputError, match="after 0 frames"):
         list(_piped(whole[: len(whole) - 3 * FRAME]))
     with pytest.raises(InputError, match="without pictures"):
         list(_piped(_y4m(count=0)))

@@ -48,7 +48,9 @@ def classes(result: BenchResult) -> Table | None:
     ]
     more = len(result.classes) - CLASSES
     notes.append(
-        f"{more} more classes, and all intervals, are in classes.csv." if more > 0 else "Intervals are in classes.csv."
+        f"{count(more, 'more class')}, and all intervals, are in classes.csv."
+        if more > 0
+        else "Intervals are in classes.csv."
     )
     return Table(heads, rows, notes=tuple(notes), title=f"By class of {item}").plain()
 

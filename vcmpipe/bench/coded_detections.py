@@ -18,6 +18,7 @@ from vcmpipe.errors import VcmError
 from vcmpipe.frames import Frame, batches
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.replaced import Replaced
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -40,7 +41,7 @@ def guarded_detector(detector: Detector) -> Detector:
         except Exception as error:
             raise DetectionError(f"the detector {detector.name} failed: {reason(error)}") from error
         if len(found) != len(frames):
-            answers = f"{len(found)} answers for {len(frames)} pictures"
+            answers = f"{count(len(found), 'answer')} for {count(len(frames), 'picture')}"
             raise DetectionError(f"the detector {detector.name} failed: {answers}")
         return found
 

@@ -7,6 +7,7 @@ from vcmpipe.bench.fmt import number_cell, percent_cell
 from vcmpipe.bench.result import BenchResult, Comparison, chosen_point
 from vcmpipe.bench.sequence_result import SequenceResult
 from vcmpipe.bench.tables import Table, in_order
+from vcmpipe.process.text import count
 
 # Sequences with rows of their own in the report; the files have all.
 SEQUENCES = 12
@@ -49,7 +50,7 @@ def by_sequence(result: BenchResult) -> Table | None:
     ]
     more = len(result.sequences) - SEQUENCES
     notes.append(
-        f"{more} more sequences, and all points, are in sequences.csv."
+        f"{count(more, 'more sequence')}, and all points, are in sequences.csv."
         if more > 0
         else "All points are in sequences.csv."
     )

@@ -179,6 +179,10 @@ def setting(result: BenchResult) -> str:
     return f"{text}; ground truth {result.truth}, on the source {result.image}s {own}"
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def cautions(result: BenchResult) -> list[str]:
     """What has to be known to judge the figures, a sentence each."""
     lines = []
@@ -188,8 +192,9 @@ def cautions(result: BenchResult) -> list[str]:
         first = result.left_out[0]
         more = f", and {len(result.left_out) - 1:,} more" if len(result.left_out) > 1 else ""
         of = result.pictures + len(result.left_out)
+        were = "was" if len(result.left_out) == 1 else "were"
         lines.append(
-            f"{len(result.left_out):,} of {of:,} {result.item}s were left out for every method: {first.name} "
+            f"{len(result.left_out):,} of {count(of, result.item)} {were} left out for every method: {first.name} "
             f"({first.reason}){more}."
         )
     if result.empty:
@@ -197,9 +202,12 @@ def cautions(result: BenchResult) -> list[str]:
         lines.append(f"{which} no object: bits are counted there, and no retention is divided by it.")
     if 0 < result.objects < 100:
         weight = 1 / result.objects
-        lines.append(f"{count(result.objects, 'object')} are few: each is {weight:.3f} of retention.")
+        lines.append(
+            f"{count(result.objects, 'object')} {_are(result.objects)} few: each is {weight:.3f} of retention."
+        )
     if result.second_objects is not None:
-        lines.append(f"Under the second detector {count(result.second_objects, 'object')} are to be kept.")
+        second = result.second_objects
+        lines.append(f"Under the second detector {count(second, 'object')} {_are(second)} to be kept.")
     if result.panel:
         lines.append(f"The panel: {', '.join(each.name for each in result.panel)}.")
     resamples = result.configuration.get("resamples")
@@ -210,14 +218,14 @@ def cautions(result: BenchResult) -> list[str]:
         )
         if not result.sequences and any(point.total and point.kept == point.total for point in result.points):
             lines.append(
-                f"Where all {result.objects:,} objects are kept no draw loses one; of other objects up to "
+                f"Where every object is kept ({result.objects:,}) no draw loses one; of other objects up to "
                 f"{100 * min(3 / max(result.objects, 1), 1):.1f} % might still be lost (the rule of three)."
             )
     if result.sequences:
         if 0 < result.pictures < _FEW_SEGMENTS:
             lines.append(
-                f"{count(result.pictures, 'segment')} are few: what happens in one of them moves everything, and "
-                "frames of a segment are too much alike to count as so many."
+                f"{count(result.pictures, 'segment')} {_are(result.pictures)} few: what happens in one of them moves "
+                "everything, and frames of a segment are too much alike to count as so many."
             )
         if result.points and result.points[0].tracks:
             lines.append(_of_tracks(result.points[0].tracks[0].total))

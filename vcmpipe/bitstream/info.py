@@ -11,6 +11,7 @@ from vcmpipe.bitstream.access_unit import Unit
 from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 from vcmpipe.frames.yuv import Rect
+from vcmpipe.process.text import count
 
 _MAX_PROBLEMS = 50
 
@@ -174,7 +175,7 @@ def stream_info(
     last = replace(pictures[-1], bits=8 * len(data) - sum(picture.bits for picture in pictures[:-1]))
     named = list(problems[:_MAX_PROBLEMS])
     if len(problems) > _MAX_PROBLEMS:
-        named.append(f"and {len(problems) - _MAX_PROBLEMS} more problems")
+        named.append(f"and {count(len(problems) - _MAX_PROBLEMS, 'more problem')}")
     counts = dict(Counter(unit.type_name for group in groups for unit in group))
     return StreamInfo(len(data), (*pictures[:-1], last), tuple(parameter_sets), counts, tuple(named), codec)
 

@@ -20,7 +20,7 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.commands.encode import STANDARD, encode
     from vcmpipe.process.stopwatch import Stopwatch
 
-    watch = Stopwatch(lambda part, items: progress.note(f"{items:,} frames read") if part == "read" else None)
+    watch = Stopwatch(lambda part, items: progress.note(f"{count(items, 'frame')} read") if part == "read" else None)
     sidecar = encode(
         options,
         progress=progress,
@@ -107,7 +107,13 @@ def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
         more = f" (and {len(others)} more)" if others else ""
         faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other {result.item}s"]
     faults += show.bench_shortfall(result, options.fail_under)
-    return Result(result, lambda report: show.benched(report, Path(options.out)), faults=faults)
+    nothing = (
+        f"{result.provenance['detector']['name']} found no object with a confidence of {options.score:g} or more in "
+        f"{count(result.pictures, result.item)}: nothing can be compared; name another detector (--detector), or lower "
+        "--score"
+    )
+    notes = [] if result.objects else [nothing]
+    return Result(result, lambda report: show.benched(report, Path(options.out)), notes, faults)
 
 
 def _predict(options: config.PredictOptions, progress: Reporter) -> Result[Any]:

@@ -117,7 +117,7 @@ def described(report: Statistics) -> None:
         heads = ["labels", "count", "mean", "sd", "5th", "25th", "median", "75th", "95th", "MAE"]
         _block(heads, [_spread(group) for group in groups])
         if len(report.by_class) > CLASSES:
-            show.put(f"and {len(report.by_class) - CLASSES} more classes (--json has them)")
+            show.put(f"and {count(len(report.by_class) - CLASSES, 'more class')} (--json has them)")
     if report.baselines:
         rows = [
             [each.group, f"{each.guess:g}", f"{each.count:,}", f"{each.mae:.3f}", _or_dash(each.inner_mae)]

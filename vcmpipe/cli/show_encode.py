@@ -107,7 +107,7 @@ def _realisations(segments: Sequence[SegmentRecord]) -> str:
         own = [segment for segment in segments if segment.realisation == name]
         if own:
             regions = sum(len(segment.regions) * len(segment.frames) for segment in own)
-            way = f"in {regions:,} regions" if name == "regions" else ways.get(name, name)
+            way = f"in {count(regions, 'region')}" if name == "regions" else ways.get(name, name)
             parts.append(f"{sum(len(segment.frames) for segment in own):,} {way}")
     return ", ".join(parts) or "none"
 

@@ -120,7 +120,7 @@ def _groups(report: PredictorReport) -> None:
     heads = ["objects", "number", "E_A", "constant", "ratio", "bias", "sigma_e"]
     print_table(screen, heads, [_row(name, summary) for name, summary in groups.items()])
     if len(report.by_class) > CLASSES:
-        screen.put(f"and {len(report.by_class) - CLASSES} more classes: --json lists all")
+        screen.put(f"and {count(len(report.by_class) - CLASSES, 'more class')}: --json lists all")
     screen.print()
     rows = [
         (

@@ -11,6 +11,7 @@ import numpy as np
 from vcmpipe.bitstream import PictureInfo, StreamInfo, inspect_stream, presentation_order
 from vcmpipe.encoders.base import KEY_OFFSET
 from vcmpipe.errors import InputError
+from vcmpipe.process.text import count
 from vcmpipe.qpmap import QpMap
 from vcmpipe.qpmap.qp_map import QP_MAX, shifted
 from vcmpipe.sidecar import Conformance, SegmentRecord, Sidecar, Verdict
@@ -198,7 +199,8 @@ def paired(info: StreamInfo, sidecar: Sidecar) -> Iterator[tuple[PictureInfo, Se
     recorded = len(sidecar.frames)
     if len(info.pictures) != recorded:
         raise InputError(
-            f"the stream holds {len(info.pictures)} pictures and the sidecar {recorded}: they do not belong together"
+            f"the stream holds {count(len(info.pictures), 'picture')} and the sidecar {recorded}: they do not belong "
+            "together"
         )
     first = 0
     for segment in sidecar.segments:

@@ -12,6 +12,7 @@ from typing import Any
 from vcmpipe.bitstream import CODECS, AccessUnit, Codec, codec_of, inspect_stream, presentation_order
 from vcmpipe.coding.stored_streams import StoredStream
 from vcmpipe.errors import InputError
+from vcmpipe.process.text import count
 from vcmpipe.sidecar import SegmentRecord, Sidecar
 
 _SECONDS = r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?)"
@@ -96,7 +97,7 @@ def cut(stored: StoredStream, sidecar: Sidecar | None, span: Span) -> Excerpt:
     units = CODECS[codec].split(stored.data)
     order = presentation_order(inspect_stream(stored.data).pictures)
     if len(order) != len(units) or (sidecar is not None and len(sidecar.frames) != len(units)):
-        raise InputError(f"the stream holds {len(units)} pictures, its headers or its sidecar say otherwise")
+        raise InputError(f"the stream holds {count(len(units), 'picture')}, its headers or its sidecar say otherwise")
     times = _times(stored, sidecar, order)
     bounds = _bounds(units, sidecar)
     starts = [min(times[order[number]] for number in range(*each)) for each in bounds]

@@ -27,6 +27,7 @@ from vcmpipe.frames.packets import (
 from vcmpipe.frames.sound import Sound
 from vcmpipe.frames.timestamps import DecodeClock, ticks_per_second
 from vcmpipe.process import one_line
+from vcmpipe.process.text import count
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second of frames that have no times and no rate."""
@@ -207,8 +208,8 @@ class _ContainerFile:
         pictures = self._spec.inspect(b"".join(self._sets.values()) + data).pictures
         if not len(units) == len(pictures) == len(times):
             raise ProcessError(
-                f"a segment of {len(times)} frames came back with {len(units)} pictures: the encoder is at fault, try "
-                "another one"
+                f"a segment of {count(len(times), 'frame')} came back with {count(len(units), 'picture')}: the encoder "
+                "is at fault, try another one"
             )
         for unit in units:
             for place, own in unit.parameter_sets:

@@ -20,6 +20,7 @@ from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
 from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
+from vcmpipe.process.text import count
 from vcmpipe.process.workers import worker_count
 from vcmpipe.sidecar import refuse_sidecar
 from vcmpipe.tasks import load_task
@@ -141,6 +142,12 @@ def predict(
         detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
         predictor = predictor or load_predictor(spec, detector, satisfy=options.satisfy, warn=warn)
         prediction = _of_objects(predictor, detector, source, options, progress)
+        if not any(picture.objects for picture in prediction.pictures):
+            warn(
+                f"{detector.name} found no object with a confidence of {options.score:g} or more in "
+                f"{count(len(prediction.pictures), 'picture')}: there are no thresholds; name another detector "
+                "(--detector), or lower --score"
+            )
     if options.out:
         with publish(Path(options.out)) as part:
             part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from vcmpipe.decoding.sandbox import decode_isolated
 from vcmpipe.drawing.boxes import Box, draw_boxes
 from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, Yuv, rgb_to_yuv, scale_rgb, scale_yuv, yuv_to_rgb
+from vcmpipe.process.text import count
 from vcmpipe.sidecar import FrameRecord, SegmentRecord, Sidecar
 
 
@@ -72,16 +73,18 @@ def restored(
         BitstreamError: The stream is damaged.
     """
     records = list(sidecar.placed()) if sidecar else None
-    count = 0
+    done = 0
     for picture in decode_isolated(data, unstated=_colour(sidecar)):
         if records is None:
-            yield Restored(picture, picture.size, picture.size, f"picture_{count:06d}")
-        elif count < len(records):
+            yield Restored(picture, picture.size, picture.size, f"picture_{done:06d}")
+        elif done < len(records):
             video = bool(sidecar and sidecar.source)
-            yield _restored(picture, *records[count], restore=restore, overlay=overlay, video=video)
-        count += 1
-    if records is not None and count != len(records):
-        raise InputError(f"the stream holds {count} pictures, the sidecar {len(records)}: they do not belong together")
+            yield _restored(picture, *records[done], restore=restore, overlay=overlay, video=video)
+        done += 1
+    if records is not None and done != len(records):
+        raise InputError(
+            f"the stream holds {count(done, 'picture')}, the sidecar {len(records)}: they do not belong together"
+        )
 
 
 def _colour(sidecar: Sidecar | None) -> ColourSpec | None:

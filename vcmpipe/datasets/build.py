@@ -285,7 +285,7 @@ def _announced(expected: Estimate, done: int, noun: str, cluster: str | None) ->
     earlier = f", {done} are done" if done else ""
     where = " on this machine alone" if cluster else ""
     return (
-        f"{count(expected.pictures, noun)}, about {expected.encodes:,} encodes{earlier}: about "
+        f"{count(expected.pictures, noun)}, about {count(expected.encodes, 'encode')}{earlier}: about "
         f"{duration(expected.seconds)}{where} and {expected.bytes / 1e6:,.0f} MB"
     )
 

@@ -10,6 +10,7 @@ from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.datasets.scales import NAMES
 from vcmpipe.datasets.statistics import SIZES, Statistics, sizes, usable
 from vcmpipe.drawing.theme import BLUE, MUTED, ORANGE, SERIES, SHADES, WIDTH, panels, png, themed
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,7 @@ def _histogram(axes: Axes, samples: Samples, found: Statistics) -> None:
             color=ORANGE,
         )
     rule = f", rule {found.rule}" if found.rule else ""
-    axes.set_title(f"{found.name}: {spread.count:,} labels, mean {spread.mean:.2f}{rule}")
+    axes.set_title(f"{found.name}: {count(spread.count, 'label')}, mean {spread.mean:.2f}{rule}")
 
 
 def _rate(found: Statistics) -> Figure:
@@ -108,7 +109,7 @@ def _rate(found: Statistics) -> Figure:
     )
     left.plot(qps, [rate.bpp for rate in rates], color=BLUE, linewidth=2, label="median")
     left.set(yscale="log", xlabel="VVC QP", ylabel="bits per pixel")
-    left.set_title(f"{found.name}: rate of {rates[0].pictures:,} pictures")
+    left.set_title(f"{found.name}: rate of {count(rates[0].pictures, 'picture')}")
     left.legend()
     coded = [rate for rate in rates if rate.found is not None]
     if coded:

@@ -32,6 +32,7 @@ from vcmpipe.frames.samples import even, plane_array, to_420
 from vcmpipe.frames.yuv import Yuv
 from vcmpipe.process import one_line
 from vcmpipe.process.reading import LARGEST_STREAM, read_file
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     import av
@@ -144,7 +145,7 @@ def _decode(
         shown += 1
     expected = len(units) - _skipped(units)
     if shown != expected:
-        raise BitstreamError(f"{name} holds {expected} pictures, but {shown} could be decoded: {_WAY_OUT}")
+        raise BitstreamError(f"{name} holds {count(expected, 'picture')}, but {shown} could be decoded: {_WAY_OUT}")
 
 
 def _side_by_side(sequences: list[_Sequence], name: str, threads: int) -> Iterator[_Picture]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import VcmError
+from vcmpipe.process.text import count
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -47,7 +48,7 @@ def _detect(detector: Detector, frames: Sequence[Frame]) -> list[sv.Detections]:
         ) from error
     if len(found) != len(frames):
         raise VcmError(
-            f"detector {detector.name} gave {len(found)} answers for {len(frames)} pictures (the first is "
-            f"{frames[0].source}): it must give one each"
+            f"detector {detector.name} gave {count(len(found), 'answer')} for {count(len(frames), 'picture')} (the "
+            f"first is {frames[0].source}): it must give one each"
         )
     return found

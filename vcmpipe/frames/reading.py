@@ -101,7 +101,7 @@ class Reading:
                     index += 1
         except (av.FFmpegError, ValueError, MemoryError) as error:
             if self._lossy:
-                raise InputError(f"{self.name} broke off after its first {index} frames: {reason(error)}") from error
+                raise InputError(f"{self.name} broke off after {count(index, 'frame')}: {reason(error)}") from error
             raise InputError(f"{self._after(index)}: {reason(error)}; {WAY_OUT}") from error
         # A cut y4m ends for FFmpeg with its last whole picture, without a word.
         if self.container.format.name == "yuv4mpegpipe" and index and self._size is not None and end < self._size:
@@ -179,7 +179,7 @@ class Reading:
         return self._colour or colour_of_picture(picture, self.stream.codec_context.name)
 
     def _after(self, index: int) -> str:
-        return f"{one_line(self.name)} cannot be read beyond its first {index} frames"
+        return f"{one_line(self.name)} cannot be read beyond its first {count(index, 'frame')}"
 
 
 class _Seen:

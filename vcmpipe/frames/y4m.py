@@ -20,6 +20,7 @@ from vcmpipe.frames.samples import to_420
 from vcmpipe.frames.selection import Selection, Shot
 from vcmpipe.frames.times import FALLBACK_RATE, usable_rate
 from vcmpipe.process import one_line
+from vcmpipe.process.text import count
 
 _MAGIC = b"YUV4MPEG2"
 _LINE = 1024
@@ -134,10 +135,10 @@ def read_y4m(file: Reader, header: Y4mHeader, name: str) -> Iterator[Shot]:
     index = 0
     while line := _line(file):
         if not line.startswith(b"FRAME") or line[5:6] not in (b" ", b"\n") or not line.endswith(b"\n"):
-            raise InputError(f"{one_line(name)} is cut or damaged after its first {index} frames: write it again")
+            raise InputError(f"{one_line(name)} is cut or damaged after {count(index, 'frame')}: write it again")
         data = _exactly(file, sum(sizes))
         if data is None:
-            raise InputError(f"{one_line(name)} ends in the middle of a frame, after its first {index} frames")
+            raise InputError(f"{one_line(name)} ends in the middle of a frame, after {count(index, 'frame')}")
         yield Shot(index, index / rate, lambda data=data: _planes(data, header, kind))  # type: ignore[misc]
         index += 1
 

@@ -54,5 +54,6 @@ def failure_line(arguments: list[str], reason: str, output: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """``1 picture``, ``2,000 pictures``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    """``1 picture``, ``2,000 pictures``, ``3 more classes``."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

@@ -101,7 +101,7 @@ def test_an_lmcs_aps_is_refused(sample):
 
 def test_streams_of_differing_length(sample):
     first = split_access_units(sample.streams[1])[0].data
-    with pytest.raises(BitstreamError, match="region 1: the stream has only 1 pictures"):
+    with pytest.raises(BitstreamError, match="region 1: the stream has only 1 picture,"):
         merge_regions([sample.streams[0], first, sample.streams[2]], sample.layout)
 
 

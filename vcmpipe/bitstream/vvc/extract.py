@@ -14,6 +14,7 @@ from vcmpipe.bitstream.vvc.slice_header import SLICE_I, Slice, write_slice
 from vcmpipe.bitstream.vvc.sps import chroma_units, write_sps
 from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.frames.yuv import Rect
+from vcmpipe.process.text import count
 
 _PARTITION_PREFIXES = (
     "pps_log2_ctu_size",
@@ -81,15 +82,15 @@ def _cut(coded: CodedPicture, index: int, number: int) -> tuple[Slice, Fields, F
     with_subpics = bool(sps["sps_subpic_info_present_flag"])
     if not partition.rectangular:
         raise BitstreamError("extract: pps_rect_slice_flag = 0: the slices are no rectangles")
-    count = len(partition.subpics) if with_subpics else len(partition.slices)
-    if index >= count:
-        raise InputError(f"extract: picture {number} has {count} regions, there is no region {index}")
+    regions = len(partition.subpics) if with_subpics else len(partition.slices)
+    if index >= regions:
+        raise InputError(f"extract: picture {number} has {count(regions, 'region')}, there is no region {index}")
     chosen = partition.subpic_slices[index] if with_subpics else (index,)
     pieces = [piece for piece in coded.slices if piece.index in chosen]
     if len(pieces) != 1 or len(chosen) != 1:
         raise BitstreamError(f"extract: picture {number}: region {index} has {len(pieces)} slices, only 1 is supported")
     piece = pieces[0]
-    if count > 1:
+    if regions > 1:
         _check_independent(coded, piece, with_subpics, number)
     area = partition.samples(partition.subpics[index] if with_subpics else partition.slices[index])
     if with_subpics and partition.slices[piece.index] != partition.subpics[index]:

@@ -25,6 +25,7 @@ from vcmpipe.bitstream.vvc.region_streams import CodedPicture, alf_aps, read_cod
 from vcmpipe.bitstream.vvc.slice_header import SLICE_B, SLICE_I, Slice, write_slice
 from vcmpipe.bitstream.vvc.sps import ctb_size, read_sps, write_sps
 from vcmpipe.errors import BitstreamError, InputError
+from vcmpipe.process.text import count
 
 Form = Literal["slices", "subpictures"]
 
@@ -67,7 +68,7 @@ def merge_regions(
     if form not in ("slices", "subpictures"):
         raise InputError(f"merge: the form is 'slices' or 'subpictures', not {form!r}")
     if len(streams) != len(regions):
-        raise InputError(f"merge: {len(streams)} streams for a layout of {len(regions)} regions")
+        raise InputError(f"merge: {count(len(streams), 'stream')} for a layout of {count(len(regions), 'region')}")
     size = display_size or (layout.width, layout.height)
     if not (0 < size[0] <= layout.width and 0 < size[1] <= layout.height):
         raise InputError(f"merge: the display size {size[0]}x{size[1]} is not inside {layout.width}x{layout.height}")
@@ -85,7 +86,7 @@ def merge_regions(
     for number, pictures in enumerate(zip_longest(*readers)):
         ended = [i for i, picture in enumerate(pictures) if picture is None]
         if ended:
-            raise BitstreamError(f"region {ended[0]}: the stream has only {number} pictures, others have more")
+            raise BitstreamError(f"region {ended[0]}: the stream has only {count(number, 'picture')}, others have more")
         try:
             output += merger.picture(pictures)
         except BitstreamError as error:

@@ -27,6 +27,7 @@ from vcmpipe.detection.judges import load_judges
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.detection.views import viewed
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process.text import count
 from vcmpipe.sidecar import ObjectRecord, SecondRecord, TrackRecord, VerificationRecord
 from vcmpipe.tasks import Constraint, Constraints, TrackingTask
 
@@ -209,7 +210,7 @@ def _refuse_lost_tracks(segment: Segment, found: Searched, constraints: Sequence
                 number = int(classes[gone][place])
                 lost.append(f"track {track}, {one.detector.classes.get(number, number)}")
     if lost:
-        more = f" (and {len(lost) - 1} more tracks of this segment)" if lost[1:] else ""
+        more = f" (and {count(len(lost) - 1, 'more track')} of this segment)" if lost[1:] else ""
         raise VcmError(
             f"{segment.source}: {lost[0]}, is lost in the best of {found.trials} versions tried{more}; with --strict "
             "nothing is written: leave --strict out, or that object by --score, or take a lower --track-share or a "
@@ -228,7 +229,7 @@ def _refuse_losses(segment: Segment, found: Searched, objects: Sequence[Sequence
     if lost:
         source, first = lost[0]
         unit = "picture" if len(segment) == 1 else "segment"
-        more = f" (and {len(lost) - 1} more objects of this {unit})" if lost[1:] else ""
+        more = f" (and {count(len(lost) - 1, 'more object')} of this {unit})" if lost[1:] else ""
         x1, y1, x2, y2 = (round(value) for value in first.bbox_xyxy)
         where = "in the best" if first.recognisable else "in each"
         raise VcmError(
@@ -237,6 +238,7 @@ def _refuse_losses(segment: Segment, found: Searched, objects: Sequence[Sequence
         )
     if not found.margin:
         raise VcmError(
-            f"{segment.source}: no version with the QP margin requested kept everything in {found.trials} trials; with "
-            "--strict nothing is written: ask for a smaller --qp-margin or more --max-trials"
+            f"{segment.source}: no version with the QP margin requested kept everything in "
+            f"{count(found.trials, 'trial')}; with --strict nothing is written: ask for a smaller --qp-margin or more "
+            "--max-trials"
         )

@@ -23,6 +23,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import picture_size
 from vcmpipe.jnd.importers.jnd_manifest import LEVELS, MANIFEST, Entry, Labels, in_order, read_manifest, write_manifest
 from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
+from vcmpipe.process.text import count
 
 LABELS = "JND-Levels.txt"
 PARTS = {"train": "train", "valid": "val", "test": "test"}
@@ -137,7 +138,9 @@ def _coded(folder: Path, part: str, level: int, pictures: Sequence[str]) -> list
         return None
     names = _pictures(place)
     if len(names) != len(pictures):
-        raise InputError(f"{place} has {len(names)} pictures, {folder / part} has {len(pictures)}: each needs its own")
+        raise InputError(
+            f"{place} has {count(len(names), 'picture')}, {folder / part} has {len(pictures)}: each needs its own"
+        )
     by_stem = {Path(name).stem: name for name in names}
     lone = [name for name in pictures if Path(name).stem not in by_stem]
     if not lone:

@@ -36,6 +36,7 @@ from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.process.content_cache import ContentCache, content_key
 from vcmpipe.process.progress import Warn
 from vcmpipe.process.reading import LARGEST_PICTURE, read_file
+from vcmpipe.process.text import count
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 
 Pixels = NDArray[np.uint8]
@@ -174,7 +175,7 @@ def make_all(pictures: PictureSet, level: int, coded: Coded, say: Warn) -> None:
         return
     rows = pictures.table[pictures.table["split"].isin(_USED)]
     work = [(str(path), float(label)) for path, label in zip(rows["path"], rows[level], strict=True)]
-    say(f"{len(work):,} pictures as coded at their JND{level} ({coded.scale}) in {coded.kept}")
+    say(f"{count(len(work), 'picture')} as coded at their JND{level} ({coded.scale}) in {coded.kept}")
     jobs = worker_count(0)
     with worker_pool(jobs) as pool:
         for _ in in_order(pool, lambda item: coded.read(*item) is None, work, 2 * jobs):

@@ -17,6 +17,7 @@ from vcmpipe.datasets.samples import Samples, picture_files
 from vcmpipe.errors import InputError
 from vcmpipe.frames import read_picture
 from vcmpipe.process.progress import Warn
+from vcmpipe.process.text import count
 from vcmpipe.training.objects import named_in
 
 
@@ -87,7 +88,7 @@ def open_pictures(options: TrainOptions, levels: tuple[int, ...], warn: Warn = l
         pictures = pictures.groupby("split", group_keys=False, sort=False).head(options.limit)
     found = PictureSet(samples, pictures.reset_index(drop=True), root, levels)
     if len(levels) > 1 and (wrong := found.out_of_order()):
-        warn(f"the JNDs of {len(wrong):,} pictures are not in order, such as {wrong[0]!r}: answers always are")
+        warn(f"the JNDs are not in order in {count(len(wrong), 'picture')}, such as {wrong[0]!r}: answers always are")
     return found
 
 
