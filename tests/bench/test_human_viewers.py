@@ -45,6 +45,7 @@ def options(picture_folder: Path, tmp_path: Path) -> BenchOptions:
     return BenchOptions(
         images=str(picture_folder),
         out=str(tmp_path / "report"),
+        overwrite=True,
         cache=str(tmp_path / "cache"),
         methods="plain,frame,roi,jrd",
         qps="24,40",

@@ -17,7 +17,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> BenchOptions:
     folder: Path = tmp_path_factory.mktemp("rdo")
     return BenchOptions(
         images="demo", out=str(folder / "report"), cache=str(folder / "cache"), methods="plain,rdo-open",
-        qps="27,37,47", detector="demo", predictor="auto", resamples=0, limit=2, jobs=1, gallery=0,
+        qps="27,37,47", detector="demo", predictor="auto", resamples=0, limit=2, jobs=1, gallery=0, overwrite=True,
     )  # fmt: skip
 
 

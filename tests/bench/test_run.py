@@ -82,6 +82,7 @@ def options(picture_folder: Path, tmp_path: Path) -> BenchOptions:
         predictor="constant:36",
         resamples=100,
         jobs=2,
+        overwrite=True,
     )
 
 

@@ -44,6 +44,7 @@ def options(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BenchOpti
     return BenchOptions(
         images=str(folder),
         out=str(place / "report"),
+        overwrite=True,
         cache=str(place / "cache"),
         methods=METHODS_HERE,
         segment=1.0,

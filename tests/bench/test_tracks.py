@@ -41,6 +41,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> BenchOptions:
     return BenchOptions(
         images=str(place / "walk.y4m"),
         out=str(place / "report"),
+        overwrite=True,
         cache=str(place / "cache"),
         methods="plain,plain-whole,jrd",
         segment=1.0,

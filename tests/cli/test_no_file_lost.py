@@ -245,7 +245,7 @@ def test_a_report_of_which_one_file_cannot_be_replaced_stays(here, pictures, vcm
     for name in ("methods.csv", "report.md", "result.json"):
         (here / "report" / name).write_text("older")
     immutable(here / "report" / "report.md")
-    words = ["bench", "--images", "in", "--out", "report", "--limit", 1, "--cache", "cache"]
+    words = ["bench", "--images", "in", "--out", "report", "--limit", 1, "--cache", "cache", "--overwrite"]
     unchanged(lambda: vcmpipe(*words), 1, "report.md", "permission denied")
 
 

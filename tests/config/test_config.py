@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,3 +228,4 @@ def test_values_of_another_type_are_named(make: Callable[..., object], values: d
 def test_paths_and_numbers_of_numpy_are_taken() -> None:
     options = config.EncodeOptions(input=Path("frames"), out=Path("a.bin"), margin=np.int64(-2), risk=np.float32(0.5))  # type: ignore[arg-type]
     assert (options.input, options.out, options.margin, options.risk) == ("frames", "a.bin", -2, 0.5)
+    assert json.loads(json.dumps(dataclasses.asdict(options)))["margin"] == -2

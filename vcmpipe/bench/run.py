@@ -10,6 +10,7 @@ from typing import Any
 
 from vcmpipe.bench.coded_detections import DetectionError, guarded_detector
 from vcmpipe.bench.conditions import conditions
+from vcmpipe.bench.earlier import check_earlier
 from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
@@ -70,6 +71,9 @@ def bench(
     A picture on which a detector fails, or a segment of a sequence, is left out for every method and named in the
     result; the others are done.
 
+    A report that is there already is renewed where it is of the same configuration; another one is only replaced
+    with ``options.overwrite``.
+
     Args:
         options: What to compare, on what.
         progress: Called after every picture or segment, with the frames done.
@@ -79,7 +83,7 @@ def bench(
             use instead of those that the options name.
 
     Raises:
-        VcmError: Input, a tool, or the output fails, or the detector on every picture.
+        VcmError: Input, a tool, or the output fails, the detector on every picture, or another report is in the way.
     """
     from vcmpipe.bench.demo import default_inputs
     from vcmpipe.bench.gallery import make_gallery
@@ -118,6 +122,8 @@ def bench(
         if not isinstance(pipeline.task, TrackingTask):
             raise InputError(f"--annotations {annotations} are of tracks, which --task {options.task} does not follow")
 
+    if not options.overwrite:
+        check_earlier(Path(options.out), REPORT, asdict(options) | {"detector": pipeline.detector_spec})
     # Opened first: that the report cannot be written is better known before hours of encoding.
     with publish_folder(Path(options.out), REPORT) as folder:
         outcomes, left_out = _run(setting, inputs, progress, figures)

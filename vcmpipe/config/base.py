@@ -97,6 +97,9 @@ class Options:
             if isinstance(value, os.PathLike) and kinds[each.name] is str:
                 value = os.fspath(value)
                 object.__setattr__(self, each.name, value)
+            if kinds[each.name] in (int, float) and isinstance(value, Real) and not isinstance(value, (int, float)):
+                value = kinds[each.name](value)  # NumPy's, which JSON does not take
+                object.__setattr__(self, each.name, value)
             _check_type(value, kinds[each.name], flag, names_input=each.metadata["bare"])
             limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
             if isinstance(value, str) and not value:

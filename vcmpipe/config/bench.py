@@ -32,6 +32,7 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
         "folder of NAME.txt or NAME/gt/gt.txt); default: the detector's own view",
     )
     out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves", writes=(FOLDER,))
+    overwrite: bool = option(False, help="replace the report of another configuration, too")
     second_detector: str | None = option(
         None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
     )
