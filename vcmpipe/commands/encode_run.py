@@ -60,6 +60,7 @@ _NO_MATTER = frozenset(
         "cluster",
         "fresh",
         "on_error",
+        "fail_under",
     ]
 )
 

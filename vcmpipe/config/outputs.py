@@ -18,7 +18,7 @@ _OF_FILES = frozenset(
     f".{ending}"
     for endings in (
         "jpg jpeg jpe jfif png webp bmp dib tif tiff gif svg pdf",
-        "avi m4v mkv mov mp4 webm y4m yuv bin 264 h264 265 h265 hevc 266 h266 vvc",
+        "avi m4v mkv mov mp4 webm y4m yuv bin 264 h264 265 h265 hevc 266 h266 vvc obu ivf",
         "csv htm html json jsonl log md parquet toml tsv txt xlsx xml yaml yml",
         "7z ckpt gz npy npz onnx pt pth safetensors tar tgz xz zip zst",
     )
