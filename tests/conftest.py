@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import http.server
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -197,3 +201,83 @@ def coded_segment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., byt
         return out.read_bytes()
 
     return code
+
+
+def _clip(options: str = "", *, size: str = "96x64", frames: int = 20, rate: int = 10) -> bytes:
+    """MPEG-TS, H.264, as a camera sends it."""
+    video = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}"]
+    coding = ["-frames:v", str(frames), "-c:v", "libx264", "-bf", "0", "-g", "10", "-threads", "1", "-f", "mpegts", "-"]
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *video, *options.split(), *coding]
+    return subprocess.run(argv, check=True, timeout=60, capture_output=True).stdout
+
+
+class Camera(http.server.ThreadingHTTPServer):
+    """Sends, on the first connection, the first of its scripts, and so on; afterwards it is not there any more.
+
+    A script holds bytes to send, seconds to wait, and "cut", which breaks off. None: nothing is there that time.
+    """
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self, *scripts: Sequence[bytes | float | str] | None, length: int | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Sending)
+        self.scripts, self.length, self.asked = list(scripts), length, 0
+        self.ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://me:secret@127.0.0.1:{self.server_port}/door"
+
+
+class _Sending(http.server.BaseHTTPRequestHandler):
+    server: Camera
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        script = self.server.scripts.pop(0) if self.server.scripts else None
+        if script is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        if self.server.length is not None:
+            self.send_header("Content-Length", str(self.server.length))
+        else:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for part in [*script, b""]:
+                if part == "cut":
+                    self.wfile.write(b"fff\r\n")
+                    break
+                if isinstance(part, float):
+                    self.server.ended.wait(part)
+                elif self.server.length is not None:
+                    self.wfile.write(part)
+                else:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        self.close_connection = True
+
+
+@pytest.fixture
+def camera() -> Iterator[Callable[..., Camera]]:
+    """Starts cameras; see ``Camera``."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*scripts: Sequence[bytes | float | str] | None, length: int | None = None) -> Camera:
+            started = stack.enter_context(Camera(*scripts, length=length))
+            stack.callback(started.shutdown)
+            stack.callback(started.ended.set)
+            threading.Thread(target=started.serve_forever, args=(0.05,), daemon=True).start()
+            return started
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def clip() -> Callable[..., bytes]:
+    """Makes MPEG-TS as a camera sends it; see ``_clip``."""
+    return functools.cache(_clip)

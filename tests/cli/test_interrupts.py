@@ -15,6 +15,7 @@ import pytest
 
 from vcmpipe.bench import bench
 from vcmpipe.bitstream import concatenate
+from vcmpipe.cli.main import main
 from vcmpipe.cli.parser import parse
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.process.content_cache import ContentCache
@@ -74,6 +75,20 @@ def test_encode(here: Path, frames: Path, encoding, interrupted, signals: tuple[
     (here / "out.bin").write_bytes(b"an older stream")
     words = ["encode", "--input", frames, "--out", "out.bin", "--predictor", "measured", "--preset", "slow"]
     interrupted([*words, "--map-out", "new/maps"], encoding, *signals)
+
+
+def test_a_camera_ends_with_the_first(here: Path, start, encoding, camera, clip, leftovers) -> None:
+    sending = camera([clip(frames=70), 60.0])  # FFmpeg looks at five seconds before it begins
+    words = ["--qp", "40", "--preset", "faster", "--segment", "1", "--reconnect", "3", "--json"]
+    running = start("encode", sending.url, "--out", "door.bin", *words)
+    wait_for(encoding, running)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=CLEANING)
+    assert running.returncode == 0 and "it was stopped; what came before is coded" in err, err
+    printed = json.loads(out)["source"]
+    assert (printed["dropped"], printed["reconnects"], sending.asked) == (0, 0, 1)
+    assert main(["decode", str(here / "door.bin"), "--out", str(here / "pictures")]) == 0
+    assert len(list((here / "pictures").iterdir())) >= 10 and leftovers() == []
 
 
 def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames import ColourSpec, LiveSource, Selection, Y4mWriter, open_source, rgb_to_yuv
+from vcmpipe.frames import ColourSpec, LiveRules, LiveSource, Selection, Y4mWriter, open_source, rgb_to_yuv
 from vcmpipe.frames.live import open_live, open_pipe
 from vcmpipe.frames.y4m import parse_header
 
@@ -261,7 +261,7 @@ def test_a_server_that_breaks_off(server: str) -> None:
 def test_servers_without_a_video(server: str, path: str) -> None:
     before = time.monotonic()
     with pytest.raises(InputError, match="cannot be opened") as caught:
-        open_live(f"{server}/{path}", Selection(), timeout=0.5)
+        open_live(f"{server}/{path}", Selection(), LiveRules(opening=0.5))
     assert time.monotonic() - before < 3 and "secret" not in str(caught.value)
 
 
@@ -271,4 +271,4 @@ def test_dead_addresses_end_in_time() -> None:
         port = held.getsockname()[1]
     for url in (f"rtsp://127.0.0.1:{port}/x", f"udp://127.0.0.1:{port}"):
         with pytest.raises(InputError, match="cannot be opened"):
-            open_live(url, Selection(), timeout=0.5)
+            open_live(url, Selection(), LiveRules(opening=0.5))

@@ -27,7 +27,7 @@ from vcmpipe.commands.targets import Memories, Passes, check_rate
 from vcmpipe.config import EncodeOptions, flag_of
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame, FrameSource, LiveSource, VideoSource, open_source
+from vcmpipe.frames import Frame, FrameSource, LiveRules, LiveSource, VideoSource, open_source
 from vcmpipe.frames.sources import refuse_inputs
 from vcmpipe.process import interrupt
 from vcmpipe.process.cluster import cluster_at
@@ -123,7 +123,10 @@ def _encode(
     once = f"--target takes several passes, and {path} can be read only once: save it to a file"
     if options.target is not None and path == STANDARD:
         raise InputError(once)
-    source = open_source(path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps)
+    rules = LiveRules(options.reconnect, options.stall, drop=True)
+    source = open_source(
+        path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps, rules=rules
+    )
     if options.target is not None and isinstance(source, LiveSource):
         raise InputError(once)
     _check_places(options, out, source)
@@ -299,6 +302,8 @@ def encode_frames(
         "limit",
         "start",
         "stride",
+        "reconnect",
+        "stall",
         "map_out",
         "audio",
         "cache",

@@ -53,6 +53,8 @@ _NO_MATTER = frozenset(
         "limit",
         "start",
         "stride",
+        "reconnect",
+        "stall",
         "map_out",
         "audio",
         "cache",
@@ -156,6 +158,7 @@ class EncodeRun:
         self._answers, self._faults = Answers(), Faults(skip=options.on_error == "skip")
         self._records: list[SegmentRecord] = []
         self._source: dict[str, Any] = {}
+        self._live: LiveSource | None = None
         self._colour: ColourSpec | None = None
         # What was decided by default is written down as decided: the run can be repeated elsewhere.
         self._decided: dict[str, Any] = {"detector": pipeline.detector_spec}
@@ -186,6 +189,7 @@ class EncodeRun:
         if isinstance(source, LiveSource):
             # An address may hold a password, which its name does not.
             self._decided["input"] = source.name
+            self._live = source
         rate = info.rate if info else parse_rate(options.fps) if options.fps else None
         aspect = None if info is None or isinstance(source, PictureSource) else info.sample_aspect
         spec = self.pipeline.spec
@@ -339,7 +343,7 @@ class EncodeRun:
             | ({"expected": {"retention": point.retention, "basis": point.basis}} if point.basis else {}),
             segments=self._records,
             codec=self.codec,
-            source=self._source,
+            source=self._source | (self._live.facts if self._live is not None else {}),
             target=self._target,
             left_out=self._faults.records,
         )

@@ -25,7 +25,7 @@ from vcmpipe.config.predictors import EvaluatePredictorOptions, ObjectsOptions, 
 from vcmpipe.config.search import SearchOptions, Target, parse_target
 from vcmpipe.config.streams import DecodeOptions, DoctorOptions, ExtractOptions, InspectOptions
 from vcmpipe.config.training import TrainOptions
-from vcmpipe.config.video import SequenceOptions, SourceOptions
+from vcmpipe.config.video import LiveOptions, SequenceOptions, SourceOptions
 from vcmpipe.config.viewer import ViewerOptions
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "ExtractOptions",
     "InspectOptions",
     "JndMapOptions",
+    "LiveOptions",
     "MapOptions",
     "ObjectsOptions",
     "Options",

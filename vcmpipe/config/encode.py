@@ -10,12 +10,12 @@ from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.config.outputs import FILE, FOLDER
 from vcmpipe.config.search import SearchOptions
-from vcmpipe.config.video import SequenceOptions, SourceOptions
+from vcmpipe.config.video import LiveOptions, SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, SearchOptions, CacheSizeOptions):
+class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, LiveOptions, SearchOptions, CacheSizeOptions):
     """Code pictures or video into one VVC (or HEVC) stream, a QP per object."""
 
     input: str = option(

@@ -41,3 +41,19 @@ class SequenceOptions(Options):
         metavar="SECONDS",
         help="put further intra pictures into segments, for players that seek; default: the first picture alone",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions(Options):
+    """What becomes of an address that fails."""
+
+    reconnect: int = option(
+        0,
+        low=0,
+        high=1_000_000,
+        help="open an address that ended, broke off or stalled again, up to N times in a row, after pauses that grow "
+        "from 1 to 30 s; 0: the stream ends there",
+    )
+    stall: float = option(
+        10.0, above=0, high=86_400, metavar="SECONDS", help="an address that sends no frame for that long has stalled"
+    )

@@ -1,6 +1,7 @@
 """Frames: where they come from, what their colours mean, and how they are written."""
 
 from vcmpipe.config.limits import MAX_PIXELS, MAX_SIDE, MIN_SIDE
+from vcmpipe.frames.address import LiveRules
 from vcmpipe.frames.batches import batches
 from vcmpipe.frames.colour import ColourSpec, rgb_to_yuv, yuv_to_rgb
 from vcmpipe.frames.consecutive import consecutive
@@ -36,6 +37,7 @@ __all__ = [
     "Frame",
     "FrameSource",
     "LazyFrames",
+    "LiveRules",
     "LiveSource",
     "PictureSource",
     "Planes",

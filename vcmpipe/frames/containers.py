@@ -31,8 +31,6 @@ _SCHEMES = {
     "srt": ("", "srt"),
     "udp": ("", "udp"),
 }
-TIMEOUT = 10.0
-"""Seconds for which a server may be silent, when it is opened and when it is read."""
 WAY_OUT = "convert it, copy it again, or name a folder of pictures"
 
 
@@ -59,12 +57,13 @@ def is_address(text: str) -> bool:
     return re.match(r"[A-Za-z][^/:]*://", text) is not None
 
 
-def open_address(url: str, timeout: float = TIMEOUT) -> av.container.InputContainer:
+def open_address(url: str, opening: float, stall: float) -> av.container.InputContainer:
     """Open a video that a server or a camera sends.
 
     Args:
         url: ``rtsp``, ``rtsps``, ``http``, ``https``, ``srt`` or ``udp``.
-        timeout: seconds for which it may be silent, now and when it is read.
+        opening: seconds within which it has to answer and to send what the video is known by.
+        stall: seconds for which it may be silent afterwards.
 
     Raises:
         InputError: another scheme, no answer, or an answer that is no video (a playlist, a page).
@@ -87,7 +86,7 @@ def open_address(url: str, timeout: float = TIMEOUT) -> av.container.InputContai
         "max_pixels": str(MAX_PIXELS),
     }
     try:
-        container = av.open(url, options=options, metadata_errors="replace", timeout=timeout)
+        container = av.open(url, options=options, metadata_errors="replace", timeout=(opening, stall))
     except av.ProtocolNotFoundError as error:
         raise InputError(
             f"{name}: PyAV's FFmpeg was built without {scheme}: let it be sent as rtsp, http or udp"

@@ -1,29 +1,31 @@
 """What comes once and cannot be gone back in: an address, or y4m on standard input.
 
-A thread reads, a few frames ahead at most, so that whoever waits for the next frame can be interrupted: FFmpeg's own
-waiting ends only with its time allowed.
+A thread reads ahead, so that whoever waits for the next frame can be interrupted: FFmpeg's own waiting ends only with
+its time allowed. A pipe, and a file on a server, wait for whoever takes their frames; a camera does not.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 
 from vcmpipe.errors import InputError
-from vcmpipe.frames.containers import TIMEOUT, address_name, open_address
+from vcmpipe.frames.address import Address, LiveRules
+from vcmpipe.frames.backlog import Backlog
 from vcmpipe.frames.frame import Frame
 from vcmpipe.frames.info import VideoInfo
-from vcmpipe.frames.reading import Reading
 from vcmpipe.frames.selection import Selection, Shot
 from vcmpipe.frames.y4m import Reader, read_header, read_y4m
 from vcmpipe.process import interrupt, one_line
+from vcmpipe.process.text import count
 
 _AHEAD = 4
-_LOOK = 0.1  # seconds between two looks at whether somebody wants to stop
+# What waits in memory of a camera's frames: some seconds of video, for coding takes its frames in bursts.
+_LIVE_FRAMES, _LIVE_BYTES = 64, 256 << 20
 _PIPE = "write y4m into it, such as with ffmpeg -i clip.mp4 -f yuv4mpegpipe - | vcmpipe encode -"
 STDIN = "-"
 """The name of standard input."""
@@ -55,17 +57,26 @@ class LiveSource:
         info: VideoInfo,
         shots: Iterator[Shot],
         selection: Selection,
+        address: Address | None = None,
+        stopped: threading.Event | None = None,
         *,
-        remarks: Callable[[], list[str]] = list,
-        close: Callable[[], None] = lambda: None,
+        drop: bool = False,
     ) -> None:
         self.name, self.path, self.info = name, Path(name), info
         self.count = selection.limit
         self.notes: list[str] = []
         self.ended_by: str | None = None
-        self._shots, self._selection, self._remarks, self._close = shots, selection, remarks, close
-        self._stopped, self._begun = threading.Event(), False
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        # What is dropped is not counted as taken.
+        self._shots, self._selection = shots, replace(selection, limit=None) if drop else selection
+        self._address, self._stopped, self._begun = address, stopped or threading.Event(), False
+        self._backlog = Backlog(_LIVE_FRAMES, _LIVE_BYTES, drop=True) if drop else Backlog(_AHEAD)
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """Of an address: the frames that were dropped, and how often it was opened again; of a pipe nothing."""
+        if self._address is None:
+            return {}
+        return {"dropped": self._backlog.dropped, "reconnects": self._address.reconnects}
 
     def __iter__(self) -> Iterator[Frame]:
         if self._begun:
@@ -86,7 +97,7 @@ class LiveSource:
         self.stop()
         if not self._begun:
             self._begun = True
-            self._close()
+            self._let_go()
 
     def _frames(self) -> Iterator[Frame]:
         threading.Thread(target=self._read, daemon=True, name="vcmpipe-live").start()
@@ -98,68 +109,64 @@ class LiveSource:
                     self.ended_by = "it was stopped"
                     return
                 try:
-                    item = self._queue.get(timeout=_LOOK)
+                    frame = self._backlog.get()
                 except queue.Empty:
                     continue
-                if item is None:
+                except InputError as error:
+                    if not taken:
+                        raise
+                    self.ended_by = str(error)
                     return
-                if isinstance(item, BaseException):
-                    if not taken or not isinstance(item, InputError):
-                        raise item
-                    self.ended_by = str(item)
+                if frame is None:
+                    self.ended_by = "it was stopped" if self._stopped.is_set() else None
                     return
                 taken += 1
-                yield item
+                yield frame
+                if taken == self.count:
+                    return
         finally:
             self.stop()
             self.notes += self._remarks()
 
+    def _remarks(self) -> list[str]:
+        if self._address is None:
+            return []
+        dropped = self._backlog.dropped
+        late = [f"{count(dropped, 'frame')} dropped: coding could not keep up"] if dropped else []
+        return [*self._address.notes, *self._address.interruptions, *late]
+
     def _read(self) -> None:
-        """The thread: what it reads goes into the queue, the end as None, an error as itself."""
+        """The thread: what it reads goes into the backlog."""
         last: BaseException | None = None
         try:
             with closing(self._selection.frames(self._shots, self.name)) as frames:
                 for frame in frames:
-                    if not self._put(frame):
+                    while not self._stopped.is_set() and not self._backlog.put(frame):
+                        pass
+                    if self._stopped.is_set():
                         break
         except BaseException as error:
             last = error
         finally:
-            self._close()
-        self._put(last)
+            self._let_go()
+        self._backlog.end(last)
 
-    def _put(self, item: Frame | BaseException | None) -> bool:
-        """False where nobody takes it any more."""
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=_LOOK)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def _let_go(self) -> None:
+        if self._address is not None:
+            self._address.close()
 
 
-def open_live(url: str, selection: Selection, timeout: float = TIMEOUT) -> LiveSource:
+def open_live(url: str, selection: Selection, rules: LiveRules | None = None) -> LiveSource:
     """Open an address; it is read until its first frame.
 
     Raises:
         InputError: another scheme, no answer within the time allowed, or no video.
     """
-    name = address_name(url)
-    container = open_address(url, timeout)
-    try:
-        reading = Reading(container, name, lossy=True)
-        shots = reading.shots()
-        first = next(shots, None)
-        if first is None:
-            raise InputError(f"{name} sent no frame: check that a video is sent there now")
-        info = reading.info(selection)
-    except BaseException:
-        container.close()
-        raise
-    return LiveSource(
-        name, info, chain([first], shots), selection, remarks=lambda: reading.notes, close=container.close
-    )
+    rules, stopped = rules or LiveRules(), threading.Event()
+    address = Address(url, rules, stopped)
+    info = address.reading.info(selection)
+    drop = rules.drop and not address.recorded
+    return LiveSource(address.name, info, address.shots(), selection, address, stopped, drop=drop)
 
 
 def open_pipe(file: Reader | None, selection: Selection, name: str = "stdin") -> LiveSource:

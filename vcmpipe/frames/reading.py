@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcmpipe.errors import InputError
 from vcmpipe.frames.colour import ColourSpec
@@ -39,6 +40,7 @@ class Reading:
         origin: the time stamp of time 0; None takes that of the first frame.
         size: the file's bytes, to notice one that is cut; None for what has no size.
         lossy: leave out what is damaged and count it, as for what comes over a network, instead of giving up.
+        stall: seconds without a frame after which it is given up; None: any time.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Reading:
         origin: int | None = None,
         size: int | None = None,
         lossy: bool = False,
+        stall: float | None = None,
     ) -> None:
         self.container, self.name, self._colour = container, name, colour
         self._size, self._lossy, self._left_out = size, lossy, 0
-        self._since = origin
+        self._since, self._stall, self._waiting_since = origin, stall, time.monotonic()
         self.stream = next(each for each in container.streams.video if each.codec_context is not None)
         if not self.stream.codec_context.is_open:
             self.stream.thread_type = "AUTO"
@@ -64,23 +67,24 @@ class Reading:
         self.first: av.VideoFrame | None = None
         self.origin: int | None = None
 
-    def shots(self, *, numbered: bool = False) -> Generator[Shot]:
-        """Yields the frames from where the container stands.
+    def shots(self, number: int = 0, *, numbered: bool = False) -> Generator[Shot]:
+        """Yields the frames from where the container stands, the first with a number.
 
         After a seek ``numbered`` asks for the numbers that frames have in the file, by its index (see
-        ``has_numbers``); without, they count from 0.
+        ``has_numbers``); without, they are counted.
         """
         import av
 
-        index, end = 0, 0
+        index, end = number, 0
         seen = _Seen(self.stream) if numbered and not self._by_frame else None
         try:
-            for packet in self.container.demux(self.stream):
-                end = max(end, (packet.pos or 0) + packet.size)
-                if seen is not None:
-                    seen.add(packet)
-                if packet.is_corrupt and not self._lossy:
-                    raise InputError(f"{self._after(index)}: the file is truncated or damaged; {WAY_OUT}")
+            for packet in self._packets():
+                if packet is not None:
+                    end = max(end, (packet.pos or 0) + packet.size)
+                    if seen is not None:
+                        seen.add(packet)
+                    if packet.is_corrupt and not self._lossy:
+                        raise InputError(f"{self._after(index)}: the file is truncated or damaged; {WAY_OUT}")
                 for picture in self._decoded(packet):
                     check_size(picture.width, picture.height, f"{self.name}#{index}")
                     if picture.is_corrupt:
@@ -98,8 +102,8 @@ class Reading:
                         elif numbered and self._since is not None and stamp is not None:
                             index = stamp - self._since
                     yield Shot(index, self.clock.time(stamp), partial(self._planes, picture, index))
-                    index += 1
-        except (av.FFmpegError, ValueError, MemoryError) as error:
+                    index, self._waiting_since = index + 1, time.monotonic()
+        except (av.FFmpegError, TimeoutError, ValueError, MemoryError) as error:
             if self._lossy:
                 raise InputError(f"{self.name} broke off after {count(index, 'frame')}: {reason(error)}") from error
             raise InputError(f"{self._after(index)}: {reason(error)}; {WAY_OUT}") from error
@@ -154,11 +158,33 @@ class Reading:
         self._stamp = picture.dts if picture.dts is not None or self._stamp is None else self._stamp + 1
         return self._stamp
 
-    def _decoded(self, packet: av.Packet[av.video.stream.VideoStream]) -> list[av.VideoFrame]:
+    def _packets(self) -> Iterator[av.Packet[av.video.stream.VideoStream] | None]:
+        """The stream's packets; of what comes over a network, None where it breaks off: the decoder is to be emptied.
+
+        Raises:
+            TimeoutError: Data comes, but no frame; the container's own limit is one for data of any kind.
+        """
+        import av
+
+        if not self._lossy:
+            yield from self.container.demux(self.stream)
+            return
+        packets: Iterator[av.Packet[Any]] = self.container.demux()
+        try:
+            for packet in packets:
+                if packet.stream.index == self.stream.index:
+                    yield packet
+                if self._stall is not None and time.monotonic() - self._waiting_since > self._stall:
+                    raise TimeoutError(f"data, but no whole frame, for {self._stall:g} s")
+        except (av.FFmpegError, TimeoutError):
+            yield None
+            raise
+
+    def _decoded(self, packet: av.Packet[av.video.stream.VideoStream] | None) -> list[av.VideoFrame]:
         import av
 
         try:
-            return packet.decode()
+            return self.stream.codec_context.decode(None) if packet is None else packet.decode()
         except av.InvalidDataError:
             if not self._lossy:
                 raise

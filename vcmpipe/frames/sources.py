@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from vcmpipe.errors import InputError
+from vcmpipe.frames.address import LiveRules
 from vcmpipe.frames.containers import is_address, open_video
 from vcmpipe.frames.frame import Frame, natural_key
 from vcmpipe.frames.info import VideoInfo
@@ -130,6 +131,7 @@ def open_source(
     start: float = 0.0,
     stride: int = 1,
     fps: str | None = None,
+    rules: LiveRules | None = None,
 ) -> FrameSource:
     """Opens a folder of pictures, one picture, a video, an address, or y4m on standard input.
 
@@ -147,16 +149,19 @@ def open_source(
         stride: every how many frames one is given, counted from the first.
         fps: frames per second of the source, such as ``25`` or ``30000/1001``: frame n of the source gets the time
             n / fps, instead of what a video states.
+        rules: how an address is read.
 
     Raises:
         InputError: nothing is there, it cannot be read, or the folder holds no pictures; a number is out of its range.
             A file that is damaged further on raises when it is reached.
     """
     selection = Selection.of(limit, start, stride, fps)
+    if rules is not None and rules.reconnect and not is_address(str(path)):
+        raise InputError(f"--reconnect is for addresses, which {one_line(str(path))} is none of: leave it out")
     if path == STDIN:
         return open_pipe(None, selection)
     if isinstance(path, str) and is_address(path):
-        return open_live(path, selection)
+        return open_live(path, selection, rules)
     path = Path(path)
     try:
         info = path.stat()

@@ -44,7 +44,8 @@ class Sidecar:
         provenance: Versions, encoder build, detector and predictor with their digests.
         segments: One record per segment, in stream order.
         codec: What the stream is coded with; see ``bitstream.codecs``.
-        source: What a video was: frame rate, sample aspect, rotation that was applied, interlace, bit depth, colour;
+        source: What a video was: frame rate, sample aspect, rotation that was applied, interlace, bit depth, colour; of
+            an address also the frames that were dropped, and how often it was opened again;
             empty for pictures.
         target: What was to be reached, and was; None where nothing was requested.
         left_out: What failed and is not in the stream, with ``--on-error skip``.
