@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import os
+import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -281,3 +284,41 @@ def camera() -> Iterator[Callable[..., Camera]]:
 def clip() -> Callable[..., bytes]:
     """Makes MPEG-TS as a camera sends it; see ``_clip``."""
     return functools.cache(_clip)
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Dask's programs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:], "--no-dashboard"]
+        # The package under test, whatever is installed.
+        env = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+        }
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": env}
+        started.append(subprocess.Popen(argv, **quiet))  # type: ignore[call-overload]
+        return started[-1]
+
+    yield run
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+@pytest.fixture(scope="module")
+def scheduler(dask: Callable[..., subprocess.Popen[str]]) -> str:
+    """The address of a scheduler."""
+    running = dask("scheduler", "--host", "127.0.0.1", "--port", "0")
+    return next(found[0] for line in running.stderr or () if (found := re.search(r"tcp://127\.0\.0\.1:\d+", line)))
+
+
+@pytest.fixture
+def worker(dask: Callable[..., subprocess.Popen[str]], scheduler: str) -> Callable[[], subprocess.Popen[str]]:
+    """Starts workers of it, of one thread each."""
+
+    def run() -> subprocess.Popen[str]:
+        return dask("worker", scheduler, "--nthreads", "1", "--no-nanny")
+
+    return run

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,40 +20,7 @@ from vcmpipe.frames.spool import Spool
 from vcmpipe.process.work_folder import WorkFolder
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'vcmpipe[cluster]'")
-ROOT = Path(__file__).resolve().parents[2]
 PICTURES = 6
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator:
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*words: str) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:], "--no-dashboard"]
-        # The package under test, whatever is installed.
-        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": env}
-        started.append(subprocess.Popen(argv, **quiet))  # type: ignore[call-overload]
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.kill()
-        each.communicate()
-
-
-@pytest.fixture(scope="module")
-def scheduler(start) -> str:
-    running = start("scheduler", "--host", "127.0.0.1", "--port", "0")
-    return next(found[0] for line in running.stderr if (found := re.search(r"tcp://127\.0\.0\.1:\d+", line)))
-
-
-@pytest.fixture
-def worker(start, scheduler: str):
-    def run() -> subprocess.Popen[str]:
-        return start("worker", scheduler, "--nthreads", "1", "--no-nanny")
-
-    return run
 
 
 @pytest.fixture(scope="module")

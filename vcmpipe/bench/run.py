@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vcmpipe.bench.coded_detections import DetectionError, guarded_detector
+from vcmpipe.bench.coded_detections import DetectionError
 from vcmpipe.bench.conditions import conditions
 from vcmpipe.bench.earlier import check_earlier
 from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Method, Sweep, asks_second, codes, viewers_of
+from vcmpipe.bench.methods import codes
 from vcmpipe.bench.observations import Observations, in_truth, observe, picture_results
-from vcmpipe.bench.operating_points import Album, Setting
-from vcmpipe.bench.panel import load_panel
+from vcmpipe.bench.operating_points import Setting
 from vcmpipe.bench.regret import cheapest_whole
+from vcmpipe.bench.remote import RemoteBench
 from vcmpipe.bench.result import (
     ANCHORS,
     SEQUENCE_ANCHORS,
@@ -30,6 +31,7 @@ from vcmpipe.bench.result import (
 )
 from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, detect_sources, run_segment
 from vcmpipe.bench.sequence_figures import sequence_results
+from vcmpipe.bench.setup import load_setting, sweep_of
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.tables import Table
 from vcmpipe.bench.track_truth import TrackTruth, is_track_truth, load_track_truth
@@ -37,25 +39,21 @@ from vcmpipe.bench.truth import check_truth
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
-from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.segment import Segment
-from vcmpipe.config import BenchOptions, parse_range, parse_scales
-from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
+from vcmpipe.config import BenchOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import GroundTruth, load_ground_truth
-from vcmpipe.measurement import MeasuredPredictor
-from vcmpipe.plugins import METHODS, QUALITY
+from vcmpipe.plugins import QUALITY
+from vcmpipe.process import stop_all
+from vcmpipe.process.cluster import cluster_at
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder
 from vcmpipe.process.progress import Progress, Warn, warn_of
-from vcmpipe.process.workers import in_order, worker_count, worker_pool
+from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.sidecar import provenance
 from vcmpipe.tasks.tracking import TrackingTask
-
-# Bytes of coded pictures that are held for the gallery: those of some hundred pictures under all methods.
-ALBUM = 256 << 20
 
 
 def bench(
@@ -90,14 +88,10 @@ def bench(
     from vcmpipe.bench.report import REPORT, remove_older, write_report
 
     started = time.monotonic()
+    if options.cluster is not None and parts:
+        raise InputError(f"cluster: workers load what options name, and cannot be handed a {min(parts)}: name it there")
     encoder = parts.get("encoder") or load_encoder(options.encoder)
-    low, high = encoder.capabilities.qp_range
-    sweep = Sweep(
-        parse_range(options.qps, low=low, high=high, what=f"--qps of encoder {encoder.name}"),
-        parse_range(options.margins, low=-63, high=63, what="--margins"),
-        parse_scales(options.scales, "--scales"),
-        parse_scales(options.map_scales, "--map-scales"),
-    )
+    sweep = sweep_of(options, encoder)
     cache = ContentCache(cache_folder(options.cache), warn, options.cache_limit)
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
@@ -111,7 +105,7 @@ def bench(
     if inputs.sequences:
         options = _for_sequences(options, warn)
     parts.setdefault("encoder", CachedEncoder(encoder, cache))
-    setting = _setting(options, inputs, sweep, cache, warn, parts)
+    setting = load_setting(options, sweep, cache, warn, parts, sequences=bool(inputs.sequences))
     pipeline = setting.pipeline
     if truth is not None:
         check_truth(truth, inputs.sources, pipeline.detector.classes, warn)
@@ -125,8 +119,13 @@ def bench(
     if not options.overwrite:
         check_earlier(Path(options.out), REPORT, asdict(options) | {"detector": pipeline.detector_spec})
     # Opened first: that the report cannot be written is better known before hours of encoding.
-    with publish_folder(Path(options.out), REPORT) as folder:
-        outcomes, left_out = _run(setting, inputs, progress, figures)
+    with ExitStack() as held, publish_folder(Path(options.out), REPORT) as folder:
+        remote = None
+        if options.cluster is not None:
+            if inputs.sequences:
+                raise InputError("--cluster compares pictures: leave it out for a video, or add --structure intra")
+            remote = RemoteBench(held.enter_context(cluster_at(options.cluster)), options, setting)
+        outcomes, left_out = _run(setting, inputs, progress, figures, remote)
         warn_of(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         result = _result(outcomes, left_out, setting, inputs, truth, tracks, options)
         gallery = make_gallery(result, outcomes, inputs.sources, setting, options.gallery)
@@ -160,67 +159,6 @@ def _for_sequences(options: BenchOptions, warn: Warn) -> BenchOptions:
     return options
 
 
-def _setting(
-    options: BenchOptions, inputs: Inputs, sweep: Sweep, cache: ContentCache, warn: Warn, parts: dict[str, Any]
-) -> Setting:
-    """Detectors, predictors and methods, loaded once."""
-    jobs = worker_count(options.jobs)
-
-    def load(spec: str | None) -> Detector:
-        return load_detector(resolve_detector_spec(spec), jobs=jobs, device=options.device)
-
-    detector = parts.pop("detector", None) or load(options.detector)
-    panel = load_panel(options, detector, load, parts, warn)
-    parts = {name: part for name, part in parts.items() if name not in ("second_detector", "panel")}
-    pipeline = Pipeline(options, warn=warn, detector=guarded_detector(detector), cache=cache, **parts)
-    if inputs.sequences:
-        pipeline.settle(stills=False)
-    methods = _methods(options, inputs, pipeline, warn, second=panel.second is not None)
-    album = Album(ALBUM if options.gallery else 0)
-    return Setting(pipeline, panel, methods, sweep, cache, album, options.human_quality)
-
-
-def _methods(
-    options: BenchOptions, inputs: Inputs, pipeline: Pipeline, warn: Warn, *, second: bool
-) -> dict[str, Method]:
-    """The methods by name, without those for something else and those that would be the same as another one.
-
-    Raises:
-        InputError: One was named that is for something else, or none is left.
-    """
-    methods = {name: METHODS.load(name, option="--methods") for name in options.methods.split(",")}
-    chosen = options.methods != BenchOptions.methods
-    for name in [name for name, method in methods.items() if not _fits(method, inputs)]:
-        del methods[name]
-        if chosen and inputs.sequences:
-            raise InputError(f"--methods {name} works on pictures, one by one: leave it out, or --structure intra")
-        if chosen:
-            raise InputError(f"--methods {name} codes sequences: leave it out, or name a video with --images")
-        if inputs.sequences:
-            warn(f"{name} works on pictures, one by one: it is left out for a video")
-    for name in [name for name, method in methods.items() if options.viewer not in viewers_of(method)]:
-        del methods[name]
-        if chosen:
-            warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
-    for name in [name for name, method in methods.items() if asks_second(method) and not second]:
-        del methods[name]
-        if chosen:
-            raise InputError(f"--methods {name} has a second detector judge: name one with --second-detector")
-    if not methods:
-        raise InputError(f"none of --methods {options.methods} codes for --viewer {options.viewer}: add jrd")
-    measured = MeasuredPredictor(detector=pipeline.detector).name
-    if {"jrd", "jrd-measured"} <= set(methods) and pipeline.predictor.name == measured:
-        del methods["jrd-measured"]
-        if chosen:
-            warn("jrd and jrd-measured are the same with --predictor measured: jrd-measured is left out")
-    return methods
-
-
-def _fits(method: Method, inputs: Inputs) -> bool:
-    """Whether a method codes what there is to code."""
-    return bool({"segments", "sequences"} & set(codes(method))) if inputs.sequences else "pictures" in codes(method)
-
-
 def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftOut]:
     """The pictures or segments with what is found in them."""
     detectors = setting.pipeline.detector, setting.panel.further
@@ -247,7 +185,11 @@ def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftO
 
 
 def _run(
-    setting: Setting, inputs: Inputs, progress: Progress, figures: Callable[[Table], None]
+    setting: Setting,
+    inputs: Inputs,
+    progress: Progress,
+    figures: Callable[[Table], None],
+    remote: RemoteBench | None = None,
 ) -> tuple[list[SegmentOutcome], list[LeftOut]]:
     """Every picture or segment under every method, and those that a detector failed on.
 
@@ -260,6 +202,8 @@ def _run(
         if isinstance(source, LeftOut):
             return source
         try:
+            if remote is not None:
+                return remote.run(source)
             with blamed_on(pipeline.encoder, source.segment.source):
                 return run_segment(setting, source)
         except DetectionError as error:
@@ -277,7 +221,12 @@ def _run(
         # The encoder has threads of its own, and every segment under way lies on the disk.
         workers = min(pipeline.jobs, max(2, pipeline.jobs // 4))
         ahead = workers + 1
-    with worker_pool(workers) as pool:
+    stop: Callable[[], object] = stop_all
+    if remote is not None:
+        # Twice as many as are worked on: what waits is there when a worker has nothing to do.
+        workers = ahead = 2 * remote.threads
+        stop = remote.stop
+    with worker_pool(workers, stop) as pool:
         for outcome in in_order(pool, work, _sources(setting, inputs), ahead=ahead):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmpipe.coding.faults import blamed_on
@@ -17,8 +14,7 @@ from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.segment import Segment
 from vcmpipe.commands.encode_run import EncodeRun
 from vcmpipe.config import EncodeOptions
-from vcmpipe.errors import InputError
-from vcmpipe.process.cluster import Cluster
+from vcmpipe.process.cluster import Cluster, check_same, everywhere
 from vcmpipe.process.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -57,7 +53,7 @@ class RemoteCoding:
         self.threads = cluster.threads
         self.stop = cluster.stop
         self._cluster = cluster
-        places = {name: _everywhere(getattr(options, name)) for name in _PLACES}
+        places = {name: everywhere(getattr(options, name)) for name in _PLACES}
         # What is read and written stays here.
         self._options = dataclasses.replace(options, input="-", out="-", json=False, map_out=None, **places)
 
@@ -69,7 +65,7 @@ class RemoteCoding:
         start: Choice | None,
     ) -> FinishedSegment:
         """Code a segment; see ``EncodeRun.code``, and ``Cluster.call`` for what is raised besides."""
-        detector = _everywhere(identity["options"]["detector"])
+        detector = everywhere(identity["options"]["detector"])
         options = dataclasses.replace(self._options, detector=detector)
         same = json.dumps({name: identity[name] for name in _SAME}, sort_keys=True)
         recipe = Recipe(options, segment.structure == "intra", same)
@@ -95,20 +91,5 @@ def _run(recipe: Recipe) -> EncodeRun:
     """A run that codes segments as the recipe says, its detectors loaded once per process."""
     run = EncodeRun(recipe.options, lambda message: None, lambda trials: None, None, Stopwatch(), {})
     run.pipeline.settle(stills=recipe.stills)
-    own = json.loads(json.dumps(run.identity()))
-    for name, wanted in json.loads(recipe.identity).items():
-        if own[name] != wanted:
-            here, there = json.dumps(own[name])[:200], json.dumps(wanted)[:200]
-            raise InputError(
-                f"the worker on {platform.node()} cannot take part: its {name} is {here}, that of the run {there}; "
-                "install the same there"
-            )
+    check_same(run.identity(), json.loads(recipe.identity))
     return run
-
-
-def _everywhere(value: Any) -> Any:
-    """An option's files by their whole paths: a worker runs in another folder."""
-    if not isinstance(value, str):
-        return value
-    parts = re.split("([:@,])", value)
-    return "".join(str(Path(part).absolute()) if Path(part).suffix and Path(part).is_file() else part for part in parts)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from vcmpipe.errors import InputError, VcmError
@@ -104,3 +108,23 @@ def cluster_at(address: str) -> Iterator[Cluster]:
     """The cluster of a scheduler; see ``connect``."""
     with connect(address) as client:
         yield Cluster(address, client)
+
+
+def check_same(own: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise InputError where the tools of this worker, by kind, are not those of the run; both as JSON holds them."""
+    own = json.loads(json.dumps(own))
+    for name, value in wanted.items():
+        if own[name] != value:
+            here, there = json.dumps(own[name])[:200], json.dumps(value)[:200]
+            raise InputError(
+                f"the worker on {platform.node()} cannot take part: its {name} is {here}, that of the run {there}; "
+                "install the same there"
+            )
+
+
+def everywhere(value: Any) -> Any:
+    """An option's files by their whole paths: a worker runs in another folder."""
+    if not isinstance(value, str):
+        return value
+    parts = re.split("([:@,])", value)
+    return "".join(str(Path(part).absolute()) if Path(part).suffix and Path(part).is_file() else part for part in parts)
