@@ -62,6 +62,8 @@ def test_a_text_of_another_encoding(tmp_path: Path) -> None:
         ("[1e400]", "1e400 is no number"),
         ("[NaN]", "NaN is no number"),
         ("[-Infinity]", "-Infinity is no number"),
+        ("[9223372036854775808]", "9223372036854775808 is no number"),
+        ("[-9223372036854775809]", "is no number"),
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "Exceeds the limit"),
         ("{", "Expecting"),

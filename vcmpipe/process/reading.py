@@ -98,6 +98,7 @@ def _too_large(shown: str, limit: int) -> InputError:
 
 
 _PIECE = 1 << 20
+_WHOLE = 1 << 63
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 
@@ -129,7 +130,10 @@ def read_json(path: Path, limit: int, what: str = "") -> Any:
 
 
 def parse_json(data: bytes | str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The value of JSON text: numbers that are not finite, which JSON does not have, are refused.
+    """The value of JSON text.
+
+    Numbers that are not finite, which JSON does not have, are refused, and whole numbers of more than 64 bits, which
+    neither arrays nor files of ours can hold.
 
     ``pairs`` makes an object's value, as ``object_pairs_hook`` of ``json.loads``.
 
@@ -137,7 +141,7 @@ def parse_json(data: bytes | str, pairs: Callable[[list[tuple[str, Any]]], Any] 
         ValueError: It is none, or nested too deeply; the message is one line.
     """
     try:
-        return json.loads(data, object_pairs_hook=pairs, parse_float=_finite, parse_constant=_refuse)
+        return json.loads(data, object_pairs_hook=pairs, parse_int=_whole, parse_float=_finite, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except ValueError as error:
@@ -147,6 +151,11 @@ def parse_json(data: bytes | str, pairs: Callable[[list[tuple[str, Any]]], Any] 
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _refuse(text[:40])
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    return value if -_WHOLE <= value < _WHOLE else _refuse(text[:40])
 
 
 def _refuse(text: str) -> NoReturn:
