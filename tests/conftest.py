@@ -7,6 +7,7 @@ import functools
 import http.server
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,10 @@ from vcmpipe.sidecar import Conformance, FrameRecord, MapRecord, RegionRecord, S
 
 if TYPE_CHECKING:
     from vcmpipe.bench import BenchResult
+
+# A run in the background of a script ignores SIGINT, and so would all programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -112,7 +112,7 @@ def test_a_missing_region_is_a_fault(coded, requested, sidecar_of) -> None:
 
 def test_a_sidecar_of_another_stream(coded, requested, sidecar_of) -> None:
     info, rows = inspect_stream(coded.data), requested.qp.tolist()
-    with pytest.raises(InputError, match="holds 1 pictures and the sidecar 2"):
+    with pytest.raises(InputError, match="holds 1 picture and the sidecar 2"):
         check_stream(info, sidecar_of(rows, count=2))
     for other in ([[30]], [rows[0], [30], rows[2]], []):
         with pytest.raises(InputError, match="does not fit"):

@@ -16,7 +16,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, LiveOptions, SearchOptions, CacheSizeOptions):
-    """Code pictures or video into one VVC (or HEVC) stream, a QP per object."""
+    """Code pictures or video into one VVC, HEVC or AV1 stream, a QP per object."""
 
     input: str = option(
         bare=True, help="a folder, a picture, a video, its address, - for y4m on standard input, or demo"

@@ -11,7 +11,7 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions(Options):
-    """Decode a VVC or HEVC stream into PNG files, a .y4m video, or an H.264 preview that every player shows."""
+    """Decode a VVC, HEVC or AV1 stream into PNG files, a .y4m video, or an H.264 preview that every player shows."""
 
     input: str = option(bare=True, help="the bitstream: raw, .mp4 or .mkv")
     out: str = option(

@@ -170,7 +170,7 @@ def test_coded_versions_must_match_their_pictures(legacy: Path, tmp_path: Path) 
     with pytest.raises(InputError, match=r"y\.png has 32x16 pixels, .*a\.png 24x16"):
         jnd_levels.read(importing("jnd-levels", legacy))
     (coded / "y.png").unlink()
-    with pytest.raises(InputError, match=r"jnd1train has 1 pictures, .*train has 2"):
+    with pytest.raises(InputError, match=r"jnd1train has 1 picture, .*train has 2"):
         jnd_levels.read(importing("jnd-levels", legacy))
 
 
