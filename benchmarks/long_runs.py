@@ -50,7 +50,8 @@ def resident(pid: int) -> int:
 def measured(arguments: list[str]) -> tuple[list[float], float]:
     """Mean MiB by quarter of the time, and the seconds."""
     started, seen = time.monotonic(), []
-    with subprocess.Popen([sys.executable, "-m", "vcmpipe", *arguments], stderr=subprocess.DEVNULL) as process:
+    argv = [sys.executable, "-m", "vcmpipe", *arguments]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             try:
                 seen.append(resident(process.pid))
