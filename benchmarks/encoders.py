@@ -24,52 +24,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from vcmpipe import Frame, InputError, Pipeline, QpMap, SegmentCoder, load_detector, load_encoder, open_source
 from vcmpipe.coding.segment_coder import Realisation
 from vcmpipe.config import PipelineOptions
-from vcmpipe.encoders import Capabilities, Encoder, Job
+from vcmpipe.encoders import Encoder, Job
 from vcmpipe.encoders.command import identify
 from vcmpipe.encoders.description import read_description
 from vcmpipe.encoders.discovery import _DESCRIPTIONS
 from vcmpipe.frames import scale_rgb, scaled_size
 from vcmpipe.measurement.measured import MeasuredPredictor
+from vcmpipe.process.replaced import Replaced
 from vcmpipe.tasks import Reference
 
 MOST, CTU, PLAIN = 51, 64, 32
 
 
-@dataclass
-class Priced:
-    """An encoder, and the processor time in seconds that its processes have taken."""
+class Clock:
+    """Processor time in seconds that the processes of an encoder have taken."""
 
-    encoder: Encoder
-    seconds: float = 0.0
+    def __init__(self, encoder: Encoder) -> None:
+        self.seconds = 0.0
 
-    @property
-    def name(self) -> str:
-        """The encoder's name."""
-        return self.encoder.name
+        def encode(jobs: Sequence[Job]) -> list[bytes]:
+            before = _children()
+            try:
+                return encoder.encode(jobs)
+            finally:
+                self.seconds += _children() - before
 
-    @property
-    def build(self) -> str:
-        """The encoder's build."""
-        return self.encoder.build
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The encoder's capabilities."""
-        return self.encoder.capabilities
-
-    def encode(self, jobs: Sequence[Job]) -> list[bytes]:
-        """Code the jobs. See ``Encoder.encode``."""
-        before = _children()
-        try:
-            return self.encoder.encode(jobs)
-        finally:
-            self.seconds += _children() - before
+        self.encoder = cast("Encoder", Replaced(encoder, encode=encode))
 
 
 def _children() -> float:
@@ -116,12 +103,12 @@ def pictures(paths: Sequence[str], side: int | None) -> list[Frame]:
 
 
 def code(
-    encoder: Priced, frame: Frame, requested: QpMap, way: Realisation, reference: Reference, pipeline: Pipeline
+    clock: Clock, frame: Frame, requested: QpMap, way: Realisation, reference: Reference, pipeline: Pipeline
 ) -> Coded:
     """Code a picture by a map, and look at it."""
-    coder, before = SegmentCoder(encoder, frame, ctu=CTU), encoder.seconds
+    coder, before = SegmentCoder(clock.encoder, frame, ctu=CTU), clock.seconds
     coded = coder.by_map(requested, way)
-    seconds = encoder.seconds - before
+    seconds = clock.seconds - before
     again = pipeline.detector.detect([coder.decode_still(coded).frame])
     kept = np.count_nonzero(pipeline.task.compare(reference, again).kept)
     return Coded(len(coded.data), int(kept), seconds, coded.realisation)
@@ -139,8 +126,10 @@ def main() -> None:
     detector = load_detector(options.detector)
     predictor = MeasuredPredictor(f"18:50:{options.step}", detector=detector)
     settings = PipelineOptions(ctu=CTU, jobs=1)
-    every = [Priced(encoder) for encoder in encoders(options.programs)]
-    pipelines = [Pipeline(settings, scale="1", detector=detector, predictor=predictor, encoder=each) for each in every]
+    every = [Clock(encoder) for encoder in encoders(options.programs)]
+    pipelines = [
+        Pipeline(settings, scale="1", detector=detector, predictor=predictor, encoder=each.encoder) for each in every
+    ]
     rows: dict[tuple[str, str], list[Coded]] = defaultdict(list)
     objects = 0
     for frame in pictures(options.pictures, options.side):
@@ -159,12 +148,18 @@ def main() -> None:
                 "plain": (plain, "uniform"),
             }
             for name, (requested, way) in ways.items():
-                rows[each.name, name].append(code(each, frame, requested, way, reference, pipeline))
-            print(Path(frame.source).name, each.name, rows[each.name, "same"][-1], file=sys.stderr, flush=True)
-    print_table(every, rows, objects)
+                rows[each.encoder.name, name].append(code(each, frame, requested, way, reference, pipeline))
+            print(
+                Path(frame.source).name,
+                each.encoder.name,
+                rows[each.encoder.name, "same"][-1],
+                file=sys.stderr,
+                flush=True,
+            )
+    print_table([each.encoder for each in every], rows, objects)
 
 
-def print_table(every: Sequence[Priced], rows: dict[tuple[str, str], list[Coded]], objects: int) -> None:
+def print_table(every: Sequence[Encoder], rows: dict[tuple[str, str], list[Coded]], objects: int) -> None:
     """The table as Markdown."""
 
     def result(name: str, way: str) -> list[str]:

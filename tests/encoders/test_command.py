@@ -25,6 +25,7 @@ from vcmpipe.encoders.versions import FAULTS, at_least
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import ColourSpec, rgb_to_yuv
 from vcmpipe.qpmap import MapLimits, QpMap, fit_maps
+from vcmpipe.sidecar import Verdict
 
 GOOD = """
 codec = "vvc"
@@ -376,3 +377,23 @@ def test_a_qp_for_each_frame_as_vtm_reads_it(tmp_path: Path, make_video) -> None
     fitted, notes = fit_maps((uneven, QpMap.uniform(50, 128, 64, 64)), capabilities.map_limits or MapLimits())
     assert [set(one.qp.ravel().tolist()) for one in fitted] == [{30}, {50}]
     assert notes == ("frame 0: 1 of 2 QPs lowered, by 10 at most, to one QP",)
+
+
+def test_a_map_for_an_encoder_of_one_qp_per_frame_is_its_smallest(make_frame) -> None:
+    real = load_encoder("kvazaar")
+
+    class PerFrame:
+        """kvazaar, told a QP per frame and no map."""
+
+        name, build = "per-frame", "1"
+        capabilities = replace(real.capabilities, native_map=False, map_limits=MapLimits(levels=1, qp_range=(0, 51)))
+
+        def encode(self, jobs):
+            assert all(one.is_uniform for job in jobs for one in job.maps)
+            return real.encode([replace(job, qp=job.lowest_qp) for job in jobs])
+
+    coder = SegmentCoder(PerFrame(), make_frame(192, 128))
+    requested = QpMap(np.array([[27, 40, 45], [45, 45, 45]]), 64, 192, 128)
+    coded = coder.by_map(requested, "native")
+    assert coded.qps == (27,) and "to one QP" in coded.notes[0]
+    assert check_segment(coder, coded, requested).verdict == Verdict.YES

@@ -193,10 +193,10 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     """What may have been meant: names that it begins, names that begin it, or similar ones."""
     # The hyphens that all options share make none of them more alike; of one letter any word may be the beginning.
     names = {name.lstrip("-"): name for name in known if len(name.lstrip("-")) > 1}
-    asked = word.lstrip("-").lower().replace("_", "-")
-    near = [names[each] for each in names if len(asked) > 1 and each.startswith(asked)]
-    near = near or [names[each] for each in names if len(each) > 2 and asked.startswith(each)]
-    near = near or [names[each] for each in difflib.get_close_matches(asked, names, cutoff=0.7)]
+    wanted = word.lstrip("-").lower().replace("_", "-")
+    near = [names[each] for each in names if len(wanted) > 1 and each.startswith(wanted)]
+    near = near or [names[each] for each in names if len(each) > 2 and wanted.startswith(each)]
+    near = near or [names[each] for each in difflib.get_close_matches(wanted, names, cutoff=0.7)]
     return f": did you mean {' or '.join(near[:3])}?" if near else ""
 
 

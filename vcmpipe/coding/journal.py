@@ -79,8 +79,8 @@ class Journal:
         """
         self._folder.put(self._kind, _segment_key(segment, start), done.to_bytes())
 
-    def looking(self, detector: Detector) -> Detector:
-        """A detector that looks once at each batch of the source's frames, in all runs together."""
+    def detecting(self, detector: Detector) -> Detector:
+        """A detector that is run once on each batch of the source's frames, in all runs together."""
 
         def detect(frames: Sequence[Frame]) -> list[sv.Detections]:
             key = content_key(detector.digest, *map(_frame_digest, frames))

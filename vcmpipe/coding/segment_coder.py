@@ -220,8 +220,6 @@ class SegmentCoder:
         limits = self.encoder.capabilities.map_limits
         if limits is None:
             raise InputError(f"encoder {self.encoder.name} reads no QP maps: {self._ways_out()}")
-        if self.encoder.capabilities.frame_qps and not frame_maps:
-            raise InputError(f"encoder {self.encoder.name} takes a QP per frame, not a map: {self._ways_out()}")
         given: QpMap | tuple[QpMap, ...]
         own: tuple[QpMap, ...] = ()
         if frame_maps:
@@ -339,7 +337,7 @@ class SegmentCoder:
     def _ways_out(self) -> str:
         """What ``--realise`` may be with this encoder."""
         can = self.encoder.capabilities
-        ways = ["auto", *(["native"] if can.native_map else []), *(["regions"] if can.regions else [])]
+        ways = ["auto", *(["native"] if can.map_limits else []), *(["regions"] if can.regions else [])]
         return f"use --realise {', '.join(ways)} or uniform"
 
     def _may_pay(self, plan: RegionPlan, whole: CodedSegment) -> bool:

@@ -18,7 +18,7 @@ from vcmpipe import process
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.pipeline import EncodedSegment
 from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
-from vcmpipe.commands.encode_run import EncodeRun
+from vcmpipe.commands.encode_run import FOR_FILES, EncodeRun
 from vcmpipe.commands.encode_worker import RemoteCoding
 from vcmpipe.commands.kept_work import kept_work
 from vcmpipe.commands.left_out import check_headers
@@ -296,22 +296,7 @@ def encode_frames(
     Raises:
         VcmError: A frame, an option or a tool fails.
     """
-    for name in (
-        "input",
-        "out",
-        "limit",
-        "start",
-        "stride",
-        "reconnect",
-        "stall",
-        "map_out",
-        "audio",
-        "cache",
-        "cache_size",
-        "fresh",
-        "cluster",
-        "fail_under",
-    ):
+    for name in FOR_FILES:
         if name in options:
             raise InputError(f"encode_frames takes no {name!r}, which is for files: use encode(EncodeOptions(...))")
     given = {"detector": detector, "predictor": predictor, "encoder": encoder}

@@ -43,28 +43,25 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 _Coded = tuple[EncodedSegment, Choice | None]
 
-# Options that say where things are, how many of them, and how they are worked on: not what becomes of a frame.
-_NO_MATTER = frozenset(
-    [
-        "input",
-        "out",
-        "json",
-        "jobs",
-        "limit",
-        "start",
-        "stride",
-        "reconnect",
-        "stall",
-        "map_out",
-        "audio",
-        "cache",
-        "cache_size",
-        "cluster",
-        "fresh",
-        "on_error",
-        "fail_under",
-    ]
+# Options that say where things are, how many of them, and what becomes of the run: for files, not frames in memory.
+FOR_FILES = (
+    "input",
+    "out",
+    "limit",
+    "start",
+    "stride",
+    "reconnect",
+    "stall",
+    "map_out",
+    "audio",
+    "cache",
+    "cache_size",
+    "fresh",
+    "cluster",
+    "fail_under",
 )
+# Those that decide nothing of what becomes of a frame.
+_NO_MATTER = frozenset([*FOR_FILES, "json", "jobs", "on_error"])
 
 
 def _coding(
@@ -245,7 +242,7 @@ class EncodeRun:
         """What becomes of the segments of the frames, at least one, in their order."""
         empty = True
         pipeline, watch, faults = self.pipeline, self.watch, self._faults
-        detector = pipeline.detector if journal is None else journal.looking(pipeline.detector)
+        detector = pipeline.detector if journal is None else journal.detecting(pipeline.detector)
         readable = watch.each("read", faults.readable(frames))
         found = detected(detector, readable, watch, faults.not_looked_at)
         if cutting.structure == "intra":

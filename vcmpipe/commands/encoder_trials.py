@@ -63,11 +63,6 @@ class Trials:
     coder: SegmentCoder | None = field(default=None, repr=False)
     coded: CodedSegment | None = field(default=None, repr=False)
 
-    @property
-    def failures(self) -> list[Trial]:
-        """What it claims and does not do."""
-        return [trial for trial in self.trials if trial.verdict == Verdict.NO]
-
     def of(self, what: str) -> Trial:
         """The trial of one thing."""
         return next(trial for trial in self.trials if trial.what == what)

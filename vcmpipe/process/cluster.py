@@ -18,8 +18,8 @@ R = TypeVar("R")
 
 # Seconds that a scheduler, or the first of its workers, has to answer.
 PATIENCE = 15
-# Seconds between two looks at whether somebody wants to stop.
-_LOOK = 0.2
+# Seconds between two checks whether somebody wants to stop.
+_POLL = 0.2
 
 
 def connect(address: str) -> Any:
@@ -83,7 +83,7 @@ class Cluster:
                 if self._closed.is_set():
                     raise VcmError(f"the work on the cluster {self._address} was stopped")
                 try:
-                    wait(future, timeout=_LOOK)  # type: ignore[no-untyped-call]
+                    wait(future, timeout=_POLL)  # type: ignore[no-untyped-call]
                 except TimeoutError:
                     continue
             result: R = future.result()
