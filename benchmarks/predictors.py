@@ -21,7 +21,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,9 +55,9 @@ class Copies:
         """See ``Coder``."""
         return self.frame
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
         """See ``Coder``."""
-        return [self.frame for _ in qps]
+        return (self.frame for _ in qps)
 
 
 def picture_with_boxes(count: int) -> tuple[Frame, sv.Detections]:

@@ -48,7 +48,7 @@ def test_a_flat_map_is_coded_once_and_whole(make_frame, counting_encoder) -> Non
     flat = QpMap(np.full((2, 3), 37), 32, 96, 64)
     assert coder.by_map(flat).realisation == "uniform"
     assert encoder.jobs == 1
-    coder.of_frame(0).many([37, 40, 37])
+    list(coder.of_frame(0).many([37, 40, 37]))
     assert encoder.jobs == 2, "a QP that was coded is not coded again"
 
 

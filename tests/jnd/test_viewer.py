@@ -89,7 +89,7 @@ def test_no_ctu_has_more_error_than_viewers_bear(
     levels = np.unique(qps).tolist()
 
     def excess(step: int) -> np.ndarray:
-        versions = coder.of_frame(0).many([qp + step for qp in levels])
+        versions = list(coder.of_frame(0).many([qp + step for qp in levels]))
         errors = [ctu_means(squared_error(source, one.rgb), coder.size, shape, coder.ctu) for one in versions]
         return np.choose(np.searchsorted(levels, qps), errors) / allowed
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import weakref
+
 import numpy as np
 import pytest
 import supervision as sv
@@ -11,7 +15,9 @@ from hypothesis import strategies as st
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
+from vcmpipe.frames import Frame
 from vcmpipe.measurement import MeasuredPredictor, Recognition, best_step, recognise
+from vcmpipe.measurement.searched import search_labels
 from vcmpipe.tasks import DetectionTask
 from vcmpipe.thresholds import load_predictor
 
@@ -88,6 +94,29 @@ def test_a_known_threshold_is_found_by_coding(make_frame) -> None:
     assert isinstance(predictor, MeasuredPredictor) and predictor.name == "measured:24:48:6"
     assert predictor.predict(frame, source, coder).quantile(0.1).tolist() == [36]
     assert len(predictor.predict(frame, sv.Detections.empty(), coder)) == 0
+
+
+def test_large_versions_are_not_in_memory_all_at_once(monkeypatch: pytest.MonkeyPatch, make_frame) -> None:
+    frame = make_frame(96, 80)
+    monkeypatch.setattr(sys.modules["vcmpipe.frames.batches"], "MOST_BYTES", 3 * 6 * frame.pixels)
+    alive: weakref.WeakSet[Frame] = weakref.WeakSet()
+    most = []
+
+    class Versions:
+        def many(self, qps):
+            for _ in qps:
+                version = frame.with_rgb(frame.rgb)
+                alive.add(version)
+                gc.collect()
+                most.append(len(alive))
+                yield version
+
+    detector = QualityDetector(frame.rgb, 1)
+    source = detector.detect([frame])[0]
+    assert recognise(source, Versions(), detector, range(20, 41), DetectionTask()).found.all()
+    labels = search_labels(source, Versions(), detector, DetectionTask())
+    assert labels.label.tolist() == [63]
+    assert len(most) > 21 and max(most) == 6  # a batch of three, and the next one while that was looked at
 
 
 @pytest.mark.parametrize("spec", ["measured:a", "measured:5:1", "measured:0:64"])

@@ -24,7 +24,7 @@ def test_a_pictures_labels_take_a_fraction_of_its_versions(counting_encoder) -> 
     assert labels.coded == counting_encoder.jobs < 32
     assert labels.recognisable.any() and (labels.label[labels.recognisable] > 0).all()
     # At its label an object is found.
-    at = detector.detect(coder.many(labels.label.tolist()))
+    at = detector.detect(list(coder.many(labels.label.tolist())))
     kept = [task.compare(task.reference(detector.detect([frame])), [version]).kept[n] for n, version in enumerate(at)]
     assert np.mean(np.array(kept)[labels.recognisable]) > 0.8
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -111,12 +111,12 @@ class Noise:
         self.requested: list[int] = []
 
     def __call__(self, qp: int) -> Frame:
-        return self.many([qp])[0]
+        return next(self.many([qp]))
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
         self.requested += qps
         noise = [np.random.default_rng(qp).normal(0, qp, self.frame.rgb.shape) for qp in qps]
-        return [Frame(0, np.clip(self.frame.rgb + n, 0, 255).astype(np.uint8), self.frame.source) for n in noise]
+        return (Frame(0, np.clip(self.frame.rgb + n, 0, 255).astype(np.uint8), self.frame.source) for n in noise)
 
 
 def test_predictions(network: BcJrd, tmp_path: Path, make_frame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,8 @@ class Same:
     def __call__(self, qp: int) -> Frame:
         return self.frame
 
-    def many(self, qps) -> list[Frame]:
-        return [self.frame for _ in qps]
+    def many(self, qps) -> Iterator[Frame]:
+        return (self.frame for _ in qps)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -48,7 +48,7 @@ class ByBrightness:
 
     def predict(self, frame: Frame, detections: sv.Detections, coder) -> Thresholds:
         means = [frame.rgb[int(y1) : int(y2), int(x1) : int(x2)].mean() for x1, y1, x2, y2 in detections.xyxy]
-        assert coder(63).rgb.shape == frame.rgb.shape and len(coder.many([1, 2])) == 2
+        assert coder(63).rgb.shape == frame.rgb.shape and len(list(coder.many([1, 2]))) == 2
         return Thresholds.from_qps([20 + 10 * round((mean - 40) / 60) for mean in means])
 
 

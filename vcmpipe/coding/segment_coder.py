@@ -442,9 +442,9 @@ class FrameCoder:
 
     def __call__(self, qp: int) -> Frame:
         """The frame coded at one QP and decoded, at the source's size."""
-        return self.many([qp])[0]
+        return next(self.many([qp]))
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
-        """The frame coded at each QP and decoded, at the source's size."""
-        versions = self.segment.uniform(qps)
-        return [self.segment.decode_still(coded).frame for coded in versions]
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
+        """The frame coded at each QP, and decoded as it is taken, at the source's size."""
+        for coded in self.segment.uniform(qps):
+            yield self.segment.decode_still(coded).frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -106,7 +106,7 @@ class _LateCoder:
     def __call__(self, qp: int) -> Frame:
         return self._made()(qp)
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
         return self._made().many(qps)
 
 

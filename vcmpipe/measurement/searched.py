@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.frames.batches import batches
 from vcmpipe.measurement.labels import DEFAULT_RULE, fill, label
 from vcmpipe.measurement.search import search_qps
 from vcmpipe.tasks import Reference, Task
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from vcmpipe.detection import Detector
 
-# Versions decoded and detected in together: what is held in memory.
+# Versions decoded and detected in together.
 _BATCH = 8
 
 
@@ -67,10 +68,13 @@ def search_labels(
 
     def found(some: Sequence[int]) -> NDArray[np.bool_]:
         missing = [qp for qp in some if qp not in seen]
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
-            for qp, version in zip(batch, detector.detect(coder.many(batch)), strict=True):
-                seen[qp] = np.asarray(task.compare(reference, [version]).kept, dtype=np.bool_)
+        versions = (
+            version
+            for batch in batches(coder.many(missing), _BATCH, lambda frame: frame.pixels)
+            for version in detector.detect(batch)
+        )
+        for qp, version in zip(missing, versions, strict=True):
+            seen[qp] = np.asarray(task.compare(reference, [version]).kept, dtype=np.bool_)
         return np.stack([seen[qp] for qp in some], axis=1)
 
     coded = search_qps(len(objects), qps, found)

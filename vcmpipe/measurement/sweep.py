@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.frames.batches import batches
 from vcmpipe.tasks import Reference, Task
 from vcmpipe.thresholds import Coder, Thresholds
 
@@ -35,7 +36,11 @@ def recognise(objects: sv.Detections, coder: Coder, detector: Detector, qps: Seq
     """Code a picture at each QP and find its objects again, whatever their score; the task says when one is found."""
     ladder = sorted(set(qps))
     reference = Reference.of([objects])
-    found = [task.compare(reference, [version]).kept for version in detector.detect(coder.many(ladder))]
+    found = [
+        task.compare(reference, [version]).kept
+        for batch in batches(coder.many(ladder), len(ladder), lambda frame: frame.pixels)
+        for version in detector.detect(batch)
+    ]
     return Recognition(np.array(ladder, dtype=np.int64), np.array(found, bool).reshape(len(ladder), len(objects)))
 
 

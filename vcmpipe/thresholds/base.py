@@ -5,7 +5,7 @@ The just-recognisable difference (JRD) of an object is the largest QP, 0..63, at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -170,8 +170,12 @@ class Coder(Protocol):
         """The frame, in its segment, coded at one QP and decoded again, at the size of the original."""
         ...
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
-        """The same for several QPs, in their order; faster than one by one."""
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
+        """The same for several QPs, in their order; faster than one by one.
+
+        Coded side by side, but decoded one after another as they are taken, so that memory holds no more of them than
+        the caller keeps.
+        """
         ...
 
 

@@ -231,16 +231,17 @@ class BcJrdPredictor:
         step = BATCH["cuda" if self.device.startswith("cuda") else "cpu"]
         with torch.inference_mode():
             # What an object looks like uncoded is the same for all QPs.
-            originals = [self.network.features(self._crops([frame.rgb], box)) for box in boxes]
+            originals = [self.network.features(crop[None].to(self.device)) for crop in self._crops(frame.rgb, boxes)]
             for start in range(0, QP_COUNT, step):
                 qps = range(start, min(start + step, QP_COUNT))
-                versions = [version.rgb for version in coder.many(qps)]
-                for n, box in enumerate(boxes):
-                    version = self.network.features(self._crops(versions, box))
-                    original = [part.expand(len(versions), -1, -1, -1) for part in originals[n]]
+                # Of each version the crops alone are held: large pictures at many QPs do not fit into memory.
+                crops = [self._crops(version.rgb, boxes) for version in coder.many(qps)]
+                for n, of_object in enumerate(zip(*crops, strict=True)):
+                    version = self.network.features(torch.stack(of_object).to(self.device))
+                    original = [part.expand(len(crops), -1, -1, -1) for part in originals[n]]
                     logits = self.network.decide(original, version)
-                    found[n, start : start + len(versions)] = (logits.argmax(dim=1) == 0).cpu().numpy()
+                    found[n, start : start + len(crops)] = (logits.argmax(dim=1) == 0).cpu().numpy()
         return found
 
-    def _crops(self, pictures: list[NDArray[np.uint8]], box: NDArray[np.float32]) -> Tensor:
-        return torch.stack([centred(cut(rgb, box.tolist()), self.size) for rgb in pictures]).to(self.device)
+    def _crops(self, picture: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[Tensor]:
+        return [centred(cut(picture, box.tolist()), self.size) for box in boxes]

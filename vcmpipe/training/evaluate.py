@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -168,10 +168,11 @@ class _Coded:
         self._pictures, self._rows = pictures, rows
 
     def __call__(self, qp: int) -> Frame:
-        return self.many([qp])[0]
+        return next(self.many([qp]))
 
-    def many(self, qps: Sequence[int]) -> list[Frame]:
-        return self._pictures.versions(self._rows, list(qps))
+    def many(self, qps: Sequence[int]) -> Iterator[Frame]:
+        for qp in qps:
+            yield from self._pictures.versions(self._rows, [qp])
 
 
 def _predictor(options: EvaluatePredictorOptions, warn: Warn) -> tuple[ThresholdPredictor, str | None]:
