@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,14 @@ import pytest
 import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.coded_detections import DetectionError, _packed, cached_detections, guarded_detector
+from vcmpipe.bench.coded_detections import _packed, cached_detections, guarded_detector
 from vcmpipe.bench.methods import codes
 from vcmpipe.bench.split import split_bits
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import BenchOptions, parse_scales
-from vcmpipe.errors import InputError, VcmError
+from vcmpipe.encoders import load_encoder
+from vcmpipe.errors import InputError, ProcessError, VcmError
 from vcmpipe.frames import ColourSpec, Y4mWriter, rgb_to_yuv
 from vcmpipe.plugins import METHODS
 from vcmpipe.process.content_cache import ContentCache
@@ -207,6 +210,10 @@ def test_a_second_detector_has_objects_of_its_own(options: BenchOptions) -> None
 @pytest.mark.parametrize("coded_only", [False, True])
 def test_a_picture_that_the_detector_fails_on_is_left_out_by_name(options: BenchOptions, coded_only: bool) -> None:
     options = dataclasses.replace(options, methods="plain,jrd", cache=f"{options.cache}-{coded_only}")
+    with pytest.raises(VcmError, match=r"^p1\.png: the detector sharpness failed: .* --on-error skip leaves out"):
+        bench(options, detector=BrittleDetector(161, coded_only=coded_only))
+    assert not Path(options.out).exists()
+    options = dataclasses.replace(options, on_error="skip")
     result = bench(options, detector=BrittleDetector(161, coded_only=coded_only))
     assert [picture.name for picture in result.per_picture] == ["p0.png", "p2.png"]
     (left_out,) = result.left_out
@@ -217,12 +224,56 @@ def test_a_picture_that_the_detector_fails_on_is_left_out_by_name(options: Bench
     assert "1 of 3 pictures was left out" in page and "Pictures left out" in page
 
 
+def test_a_picture_that_cannot_be_read_or_coded_is_left_out_by_name(options: BenchOptions, tmp_path: Path) -> None:
+    images = shutil.copytree(str(options.images), tmp_path / "spoiled")
+    whole = (images / "p0.png").read_bytes()
+    (images / "p0.png").write_bytes(whole[:-200])
+    options = dataclasses.replace(
+        options, images=str(images), methods="plain", cache=str(tmp_path / "cache"), gallery=0
+    )
+    with pytest.raises(InputError, match=r"p0\.png is a truncated"):
+        bench(options, detector=SharpnessDetector())
+
+    class Picky:
+        """An encoder that fails on the second picture."""
+
+        def __init__(self) -> None:
+            self.inner = load_encoder("vvenc")
+            self.name, self.build, self.capabilities = self.inner.name, self.inner.build, self.inner.capabilities
+
+        def encode(self, jobs):
+            if any(job.frames[0].y.shape[1] > 150 for job in jobs):
+                raise ProcessError("the encoder is tired")
+            return self.inner.encode(jobs)
+
+    result = bench(dataclasses.replace(options, on_error="skip"), detector=SharpnessDetector(), encoder=Picky())
+    assert [picture.name for picture in result.per_picture] == ["p2.png"]
+    coded, read = result.left_out
+    assert (coded.name, read.name) == ("p1.png", "p0.png")
+    assert coded.reason.endswith("p1.png: the encoder is tired") and "is a truncated" in read.reason
+
+
+def test_starting_over_takes_nothing_from_the_cache(options: BenchOptions, tmp_path: Path) -> None:
+    options = dataclasses.replace(options, methods="plain", gallery=0)
+    made_again, results = [], []
+    for fresh in (False, False, True):
+        entries = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+        for path in entries:
+            os.utime(path, (0, 0))
+        results.append(bench(dataclasses.replace(options, fresh=fresh), detector=SharpnessDetector()))
+        made_again.append([path.stat().st_mtime > 0 for path in entries])
+    assert made_again[0] == []
+    assert made_again[1] and not any(made_again[1]) and all(made_again[2])
+    assert results[2].points == results[0].points
+
+
 def test_a_detector_that_fails_on_every_picture_is_an_error(options: BenchOptions) -> None:
     class Broken(SharpnessDetector):
         def detect(self, frames):
             raise ValueError("no kernel image")
 
-    with pytest.raises(DetectionError, match=r"no picture could be looked at: p0\.png: .* no kernel image") as caught:
+    options = dataclasses.replace(options, on_error="skip")
+    with pytest.raises(VcmError, match=r"no picture could be coded and looked at: p0\.png: .* no kernel") as caught:
         bench(options, detector=Broken())
     assert caught.value.exit_code == 1 and not Path(options.out).exists()
 
@@ -230,7 +281,7 @@ def test_a_detector_that_fails_on_every_picture_is_an_error(options: BenchOption
         def detect(self, frames):
             return []
 
-    with pytest.raises(DetectionError, match=r"0 answers for 1 picture$"):
+    with pytest.raises(VcmError, match=r"0 answers for 1 picture \("):
         bench(options, detector=Short())
 
     class Full(SharpnessDetector):

@@ -16,12 +16,11 @@ from clips_made import RATE, SIZE, YellowDetector, picture, write_clip
 
 from tests.conftest import textured
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.coded_detections import DetectionError
 from vcmpipe.bench.methods import codes
 from vcmpipe.bench.whole import Chained, WholeSequence
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Frame, Y4mWriter, rgb_to_yuv, write_png
 from vcmpipe.frames.spool import Spool
 from vcmpipe.plugins import METHODS
@@ -223,12 +222,15 @@ def test_a_rerun_codes_nothing_and_looks_at_sources_only(result: BenchResult, op
 
 def test_a_segment_that_the_detector_fails_on_is_left_out(options: BenchOptions, folder: Path) -> None:
     options = other(options, images=str(folder / "walk.y4m"), methods="plain,plain-whole", gallery=0)
+    with pytest.raises(VcmError, match=r"^walk\.y4m#10: .* --on-error skip leaves out what fails"):
+        bench(options, detector=YellowDetector(fails_at=12))
+    options = other(options, on_error="skip")
     result = bench(options, detector=YellowDetector(fails_at=12))
     assert [picture.name for picture in result.per_picture] == ["walk.y4m#0", "walk.y4m#20"]
     assert [(each.name, each.frames) for each in result.left_out] == [("walk.y4m#10", 10)]
     assert (result.frames, result.sequences[0].frames) == (14, 14)
     assert "1 of 3 segments was left out" in (Path(options.out) / "report.md").read_text()
-    with pytest.raises(DetectionError, match="no segment could be looked at"):
+    with pytest.raises(VcmError, match="no segment could be coded and looked at"):
         bench(other(options, limit=5), detector=YellowDetector(fails_at=2))
 
 
@@ -246,7 +248,7 @@ def test_a_segment_that_the_detector_fails_on_when_it_is_coded_is_left_out_alone
             return super()._one(frame)
 
     for methods in ("plain-whole", "plain"):
-        changes = {"images": str(folder / "walk.y4m"), "methods": methods, "gallery": 0}
+        changes = {"images": str(folder / "walk.y4m"), "methods": methods, "gallery": 0, "on_error": "skip"}
         fresh = other(options, cache=f"{options.cache}-{methods}", **changes)
         result = bench(fresh, detector=Brittle())
         assert [each.name for each in result.left_out] == ["walk.y4m#10"], methods

@@ -443,7 +443,9 @@ def test_a_detector_that_fails_on_one_picture(here: Path, frames: Path, benched,
     monkeypatch.setattr(DemoDetector, "detect", brittle)
     (frames / "p3.png").write_bytes(make_picture(104, 64, 3))
     done = benched("--out", "report", "--json")
-    assert done.code == 1
+    assert done.code == 1 and not (here / "report").exists()
+    done = benched("--out", "report", "--json", "--on-error", "skip")
+    assert done.code == 3
     result = json.loads(done.out)
     assert [picture["name"] for picture in result["per_picture"]] == ["p1.png", "p2.png"]
     assert [left["name"] for left in result["left_out"]] == ["p3.png"]

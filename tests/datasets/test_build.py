@@ -91,7 +91,7 @@ def test_faults_in_pictures_stop_no_others(tmp_path: Path, capsys: pytest.Captur
     write_png(images / "grey.png", np.full((64, 96, 3), 128, np.uint8))
     write_png(images / "sub" / "scene0.png", np.full((64, 64, 3), 90, np.uint8))  # the name is there above it, too
     words = ["dataset", "build", "--images", str(images), "--out", str(tmp_path / "store"), "--detector", "demo"]
-    assert main([*words, "--qps", "40", "--json"]) == 1
+    assert main([*words, "--qps", "40", "--json"]) == 3
     out, err = capsys.readouterr()
     report = json.loads(out)
     assert (report["pictures"], report["built"], report["without_objects"]) == (4, 4, 2)
@@ -101,6 +101,28 @@ def test_faults_in_pictures_stop_no_others(tmp_path: Path, capsys: pytest.Captur
     store = Store.open(tmp_path / "store")
     assert store.names() == ["grey.png", "scene0.png", "sub/scene0.png", "sub/scene1.png"]
     assert store.record("grey.png").found.shape == (0, 1)
+
+
+def test_a_run_that_stops_at_a_fault_keeps_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = write_scenes(tmp_path / "images", 2)
+    (images / "scene0b.png").write_bytes((images / "scene0.png").read_bytes()[:5000])
+    words = ["dataset", "build", "--images", str(images), "--out", str(tmp_path / "store"), "--detector", "demo"]
+    words += ["--qps", "40", "--jobs", "1"]
+    assert main([*words, "--on-error", "stop"]) == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "damaged" in line]
+    assert "scene0b.png is a truncated or damaged picture" in said and said.endswith("leaves out what fails)")
+    assert Store.open(tmp_path / "store").names() == ["scene0.png"]
+    assert main([*words]) == 3
+    assert Store.open(tmp_path / "store").names() == ["scene0.png", "sub/scene1.png"]
+
+
+def test_starting_over_codes_everything_again(scenes: Path, built: Store, tmp_path: Path) -> None:
+    out = shutil.copytree(built.path, tmp_path / "store")
+    stream = built.stream_path("sub/scene1.png").relative_to(built.path)
+    (out / stream).write_bytes(b"something else")
+    report = build(options(scenes, out, fresh=True))
+    assert (report.pictures, report.built, report.encodes) == (3, 3, 12)
+    assert contents(out) == contents(built.path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,6 +165,19 @@ def test_a_finished_run_is_not_trained_again(quick, ow_jrd: Path, straight: dict
     report = train(quick(ow_jrd, straight["dt_jrd"]), warn=notes.append)
     assert "finished run" in notes[0] and report.epochs == 2
     assert (straight["dt_jrd"] / "weights.safetensors").read_bytes() == before
+
+
+def test_starting_over_trains_to_the_same_weights(
+    quick, ow_jrd: Path, straight: dict[str, Path], tmp_path: Path
+) -> None:
+    out = shutil.copytree(straight["dt_jrd"], tmp_path / "run")
+    before, told = (out / "weights.safetensors").read_bytes(), []
+    with pytest.raises(InputError, match="another configuration"):
+        train(quick(ow_jrd, out, epochs=1))
+    assert train(quick(ow_jrd, out, epochs=1, fresh=True), say=told.append).epochs == 1
+    assert train(quick(ow_jrd, out, fresh=True), say=told.append).epochs == 2
+    assert (out / "weights.safetensors").read_bytes() == before
+    assert not any("going on" in line for line in told)
 
 
 def test_a_run_is_not_mixed_with_another_configuration(quick, ow_jrd: Path, straight: dict[str, Path]) -> None:

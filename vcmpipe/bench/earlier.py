@@ -16,7 +16,9 @@ from vcmpipe.process.text import one_line
 LARGEST = 1 << 30
 
 # What changes no figure: where things lie, how many cores work, what is printed.
-_NO_MATTER = frozenset({"json", "out", "overwrite", "cache", "cache_size", "jobs", "gallery", "fail_under"})
+_NO_MATTER = frozenset(
+    {"json", "out", "overwrite", "cache", "cache_size", "fresh", "on_error", "jobs", "gallery", "fail_under"}
+)
 
 
 def check_earlier(folder: Path, names: tuple[str, ...], configuration: Mapping[str, Any]) -> None:

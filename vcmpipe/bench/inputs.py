@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vcmpipe.bench.result import LeftOut
 from vcmpipe.coding.cutting import Cutting, choose_structure
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions
@@ -59,10 +60,26 @@ class Inputs:
         counts = [source.count for source in self.sources]
         return None if None in counts else sum(each for each in counts if each is not None)
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames of all sources."""
+    def frames(self, unreadable: list[LeftOut] | None = None) -> Iterator[Frame]:
+        """The frames of all sources.
+
+        Args:
+            unreadable: Where pictures that cannot be read are put, so that they are passed over.
+
+        Raises:
+            InputError: One cannot be read, and there is no place for such.
+        """
         for source in self.sources:
-            yield from source
+            if unreadable is None or not isinstance(source, PictureSource):
+                yield from source
+                continue
+            for place, path in enumerate(source.paths):
+                try:
+                    frame = source[place]
+                except InputError as error:
+                    unreadable.append(LeftOut(path.name, str(error), 1))
+                else:
+                    yield frame
 
 
 def open_inputs(options: BenchOptions, encoder: Encoder, warn: Warn) -> Inputs:

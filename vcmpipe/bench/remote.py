@@ -82,7 +82,7 @@ def bench_picture(recipe: Recipe, source: SourceSegment) -> SegmentOutcome:
 def _setting(recipe: Recipe) -> Setting:
     """What the recipe names, loaded once per process."""
     options = recipe.options
-    cache = ContentCache(cache_folder(options.cache), limit=options.cache_limit)
+    cache = ContentCache(cache_folder(options.cache), limit=options.cache_limit, fresh=options.fresh)
     encoder = load_encoder(options.encoder)
     sweep = sweep_of(options, encoder)
     parts = {"encoder": CachedEncoder(encoder, cache)}

@@ -43,8 +43,9 @@ from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions
 from vcmpipe.encoders import load_encoder
 from vcmpipe.encoders.ffmpeg import find_ffmpeg
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, OutputError, VcmError
 from vcmpipe.evaluation import GroundTruth, load_ground_truth
+from vcmpipe.frames.headers import check_headers
 from vcmpipe.plugins import QUALITY
 from vcmpipe.process import stop_all
 from vcmpipe.process.cluster import cluster_at
@@ -66,8 +67,8 @@ def bench(
 ) -> BenchResult:
     """Compare methods over pictures (or the demo's scenes) or sequences and write the report to ``options.out``.
 
-    A picture on which a detector fails, or a segment of a sequence, is left out for every method and named in the
-    result; the others are done.
+    A picture or segment that cannot be read, coded or looked at ends the run, and the cache keeps what is done; with
+    ``options.on_error`` ``skip`` it is left out for every method and named in the result.
 
     A report that is there already is renewed where it is of the same configuration; another one is only replaced
     with ``options.overwrite``.
@@ -81,7 +82,7 @@ def bench(
             use instead of those that the options name.
 
     Raises:
-        VcmError: Input, a tool, or the output fails, the detector on every picture, or another report is in the way.
+        VcmError: Input, a tool, or the output fails, or another report is in the way.
     """
     from vcmpipe.bench.demo import default_inputs
     from vcmpipe.bench.gallery import make_gallery
@@ -92,7 +93,7 @@ def bench(
         raise InputError(f"cluster: workers load what options name, and cannot be handed a {min(parts)}: name it there")
     encoder = parts.get("encoder") or load_encoder(options.encoder)
     sweep = sweep_of(options, encoder)
-    cache = ContentCache(cache_folder(options.cache), warn, options.cache_limit)
+    cache = ContentCache(cache_folder(options.cache), warn, options.cache_limit, fresh=options.fresh)
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
@@ -100,6 +101,9 @@ def bench(
     by_track = annotations is not None and is_track_truth(annotations)
     truth = load_ground_truth(annotations) if annotations is not None and not by_track else None
     inputs = open_inputs(options, encoder, warn)
+    if options.on_error == "stop" and not inputs.sequences:
+        for source in inputs.sources:
+            check_headers(source)
     if options.human_quality:
         _check_human_quality(inputs)
     if inputs.sequences:
@@ -125,7 +129,14 @@ def bench(
             if inputs.sequences:
                 raise InputError("--cluster compares pictures: leave it out for a video, or add --structure intra")
             remote = RemoteBench(held.enter_context(cluster_at(options.cluster)), options, setting)
-        outcomes, left_out = _run(setting, inputs, progress, figures, remote)
+        try:
+            outcomes, left_out = _run(setting, inputs, progress, figures, remote, skip=options.on_error == "skip")
+        except (InputError, OutputError):
+            raise
+        except VcmError as error:
+            skip = ", and --on-error skip leaves out what fails" if options.on_error == "stop" else ""
+            kept = f"the cache keeps what is done: the same command goes on from there{skip}"
+            raise VcmError(f"{error} ({kept})") from error
         warn_of(warn, f"encoder {encoder.name}", [note for outcome in outcomes for note in outcome.notes])
         result = _result(outcomes, left_out, setting, inputs, truth, tracks, options)
         gallery = make_gallery(result, outcomes, inputs.sources, setting, options.gallery)
@@ -159,11 +170,13 @@ def _for_sequences(options: BenchOptions, warn: Warn) -> BenchOptions:
     return options
 
 
-def _sources(setting: Setting, inputs: Inputs) -> Iterator[SourceSegment | LeftOut]:
+def _sources(setting: Setting, inputs: Inputs, *, skip: bool) -> Iterator[SourceSegment | LeftOut]:
     """The pictures or segments with what is found in them."""
     detectors = setting.pipeline.detector, setting.panel.further
     if not inputs.sequences:
-        yield from detect_sources(*detectors, map(Segment.still, inputs.frames()))
+        unreadable: list[LeftOut] | None = [] if skip else None
+        yield from detect_sources(*detectors, map(Segment.still, inputs.frames(unreadable)))
+        yield from unreadable or ()
     in_one_go = any("sequences" in codes(method) for method in setting.methods.values())
     for sequence in inputs.sequences:
         part = Part(sequence.name, sequence.rate)
@@ -190,24 +203,34 @@ def _run(
     progress: Progress,
     figures: Callable[[Table], None],
     remote: RemoteBench | None = None,
+    *,
+    skip: bool,
 ) -> tuple[list[SegmentOutcome], list[LeftOut]]:
-    """Every picture or segment under every method, and those that a detector failed on.
+    """Every picture or segment under every method, and those that are left out, if that is wanted.
 
     Raises:
-        DetectionError: It failed on all of them.
+        VcmError: One failed, or, where such are left out, all of them.
     """
     pipeline = setting.pipeline
 
     def work(source: SourceSegment | LeftOut) -> SegmentOutcome | LeftOut:
         if isinstance(source, LeftOut):
-            return source
+            if skip:
+                return source
+            raise VcmError(f"{source.name}: {source.reason}")
         try:
             if remote is not None:
                 return remote.run(source)
             with blamed_on(pipeline.encoder, source.segment.source):
                 return run_segment(setting, source)
-        except DetectionError as error:
-            return LeftOut(source.segment.name, str(error), len(source.segment))
+        except VcmError as error:
+            if isinstance(error, OutputError):  # as it would be with all that follow
+                raise
+            if skip:
+                return LeftOut(source.segment.name, str(error), len(source.segment))
+            if isinstance(error, DetectionError):
+                raise VcmError(f"{source.segment.name}: {error}") from error
+            raise
         finally:
             if source.part is not None:
                 # Whether it came to its end or not, nobody has to wait for it.
@@ -227,7 +250,7 @@ def _run(
         workers = ahead = 2 * remote.threads
         stop = remote.stop
     with worker_pool(workers, stop) as pool:
-        for outcome in in_order(pool, work, _sources(setting, inputs), ahead=ahead):
+        for outcome in in_order(pool, work, _sources(setting, inputs, skip=skip), ahead=ahead):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
                 done += outcome.frames
@@ -241,7 +264,7 @@ def _run(
                 figures(interim(outcomes, pipeline.task))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
-        raise DetectionError(f"no {item} could be looked at{first}")
+        raise VcmError(f"no {item} could be coded and looked at{first}")
     return outcomes, left_out
 
 

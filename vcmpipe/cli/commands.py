@@ -106,14 +106,15 @@ def _bench(options: config.BenchOptions, progress: Reporter) -> Result[Any]:
         first, *others = result.left_out
         more = f" (and {len(others)} more)" if others else ""
         faults = [f"{first.name} was left out: {first.reason}{more}; the report is of the other {result.item}s"]
-    faults += show.bench_shortfall(result, options.fail_under)
+    short = show.bench_shortfall(result, options.fail_under)
     nothing = (
         f"{result.provenance['detector']['name']} found no object with a confidence of {options.score:g} or more in "
         f"{count(result.pictures, result.item)}: nothing can be compared; name another detector (--detector), or lower "
         "--score"
     )
     notes = [] if result.objects else [nothing]
-    return Result(result, lambda report: show.benched(report, Path(options.out)), notes, faults)
+    code = 1 if short else 3 if result.left_out else 0
+    return Result(result, lambda report: show.benched(report, Path(options.out)), notes, faults + short, code)
 
 
 def _predict(options: config.PredictOptions, progress: Reporter) -> Result[Any]:

@@ -20,7 +20,8 @@ def build(options: config.DatasetBuildOptions, progress: Reporter) -> Result[Any
     faults = [failure.reason for failure in report.failures]
     if faults:
         faults.append(f"{count(len(faults), report.noun)} failed; the others are done. The next run tries again")
-    return Result(report, lambda made: show_datasets.built(made, planned=options.estimate), faults=faults)
+    code = 3 if faults and report.pictures else None
+    return Result(report, lambda made: show_datasets.built(made, planned=options.estimate), (), faults, code)
 
 
 def verify(options: config.DatasetVerifyOptions, progress: Reporter) -> Result[Any]:

@@ -21,13 +21,13 @@ from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
 from vcmpipe.commands.encode_run import FOR_FILES, EncodeRun
 from vcmpipe.commands.encode_worker import RemoteCoding
 from vcmpipe.commands.kept_work import kept_work
-from vcmpipe.commands.left_out import check_headers
 from vcmpipe.commands.map_files import write_maps
 from vcmpipe.commands.targets import Memories, Passes, check_rate
 from vcmpipe.config import EncodeOptions, flag_of
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, FrameSource, LiveRules, LiveSource, VideoSource, open_source
+from vcmpipe.frames.headers import check_headers
 from vcmpipe.frames.sources import refuse_inputs
 from vcmpipe.process import interrupt
 from vcmpipe.process.cluster import cluster_at

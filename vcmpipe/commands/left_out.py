@@ -6,27 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vcmpipe.errors import InputError, OutputError, VcmError
-from vcmpipe.frames import Frame, FrameSource, PictureSource
-from vcmpipe.frames.pictures import picture_size
-from vcmpipe.process.text import count
+from vcmpipe.frames import Frame, PictureSource
 from vcmpipe.sidecar import LeftOutRecord
-
-
-def check_headers(source: FrameSource) -> None:
-    """Read the headers of all pictures, which is better done before hours of encoding.
-
-    Raises:
-        InputError: One cannot be read, or has a size that is refused.
-    """
-    first, more = None, 0
-    for path in source.paths if isinstance(source, PictureSource) else ():
-        try:
-            picture_size(path)
-        except InputError as error:
-            first, more = first or error, more + (first is not None)
-    if first is not None:
-        others = f" (and {count(more, 'more picture')} that cannot be read)" if more else ""
-        raise InputError(f"{first}{others}") from first
 
 
 class Faults:

@@ -76,6 +76,12 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
     seed: int = option(0, low=0, help="seed of these draws")
     gallery: int = option(8, low=0, help="megabytes of pictures and clips in the report, lost objects first; 0: none")
     human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
+    on_error: Literal["stop", "skip"] = option(
+        "stop",
+        help="what a picture or segment does that cannot be read, coded or looked at: stop the run, of which the cache "
+        "keeps all that is done, or be left out by name, for every method (exit code 3)",
+    )
+    fresh: bool = option(False, help="start over: take nothing from the cache that an earlier run has put there")
     fail_under: float | None = option(
         None,
         low=0,

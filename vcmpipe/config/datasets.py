@@ -61,6 +61,12 @@ class DatasetBuildOptions(WholeCodingOptions):
     )
     limit: int | None = option(None, low=1, help="take only the first N pictures or segments")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
+    on_error: Literal["stop", "skip"] = option(
+        "skip",
+        help="what a picture or segment does that cannot be read or coded: be left out by name, until the next run "
+        "tries it again (exit code 3), or stop the run, of which all that is done is kept",
+    )
+    fresh: bool = option(False, help="start over: code all of them again, each in the place of what the store has")
     estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
 
     def __post_init__(self) -> None:

@@ -116,6 +116,7 @@ class TrainOptions(ObjectsOptions):
         help="stop after so many epochs without a better validation, 0: never; default: 3 (dt_jrd, bc_jrd), 0 (others)",
     )
     checkpoint_every: int = option(200, low=1, help="batches between checkpoints; there is one after each epoch, too")
+    fresh: bool = option(False, help="start over: do not go on with what a run that was stopped, or ended, has left")
     workers: int = option(0, low=0, help="processes that read and cut pictures; 0: the training process does it itself")
     device: str = option("auto", help="where training runs: auto, cpu, cuda")
     devices: str = option("1", help="how many devices, or auto for all that are there")

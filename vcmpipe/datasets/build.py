@@ -23,7 +23,7 @@ from vcmpipe.datasets.work import Failure, Recipe, code_item, load_detectors
 from vcmpipe.datasets.workers import run_everywhere
 from vcmpipe.detection import resolve_detector_spec
 from vcmpipe.encoders import load_encoder
-from vcmpipe.errors import InputError
+from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process.last_resort import heeded
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.text import count
@@ -70,11 +70,13 @@ def build(
     """Build a store, or go on with one that was begun.
 
     A picture or segment is published as soon as it is done. An interrupt lets those that are under way end, a second
-    one does not; either way the next run goes on from there, and the store becomes the same as in one go.
+    one does not; either way the next run goes on from there, and the store becomes the same as in one go. With
+    ``options.fresh`` all of it is coded again.
 
     Raises:
         InputError: The pictures or videos, the detector or the encoder are missing, the store was made with another
             configuration, somebody else is building it, or there is not enough space.
+        VcmError: One failed, and ``options.on_error`` is ``stop``; what is done is in the store.
         OutputError: The store cannot be written to.
         KeyboardInterrupt: The user stopped it; what was done is in the store.
     """
@@ -101,7 +103,8 @@ def build(
         for store in stores.values():
             store.remove_leftovers()
         _note_other_versions([store.manifest for store in stores.values()], manifest, warn)
-        work = _Work(material, recipes, {scale: _done(store, material, warn) for scale, store in stores.items()})
+        there = {scale: _done(store, material, warn) for scale, store in stores.items() if not options.fresh}
+        work = _Work(material, recipes, there or {scale: set() for scale in stores})
         if not work.left:
             return work.report(out)
         expected = work.estimate(out, jobs)
@@ -172,10 +175,12 @@ def _run(
             for name, item in work.material.read(list(work.left)):
                 if isinstance(item, Failure):
                     failures[item] = None
+                    if options.on_error == "stop":
+                        return
                     ended += waiting[name]
                     continue
                 for scale in work.left[name]:
-                    if stopping.is_set():
+                    if stopping.is_set() or (failures and options.on_error == "stop"):
                         return
                     yield work.recipes[scale], name, item
 
@@ -194,6 +199,12 @@ def _run(
             progress(ended, total)
         if stopping.is_set():
             raise KeyboardInterrupt
+    if failures and options.on_error == "stop":
+        first = min(failures, key=lambda failure: failure.name)
+        raise VcmError(
+            f"{first.reason} (what is done is kept: the same command goes on from there, and --on-error skip leaves "
+            "out what fails)"
+        )
     return replace(
         work.report(Path(options.out)),
         pictures=len(work.done) + len(objects),
@@ -282,7 +293,7 @@ def draining(warn: Warn) -> Iterator[threading.Event]:
 
 
 def _announced(expected: Estimate, done: int, noun: str, cluster: str | None) -> str:
-    earlier = f", {done} are done" if done else ""
+    earlier = f", {done} done before" if done else ""
     where = " on this machine alone" if cluster else ""
     return (
         f"{count(expected.pictures, noun)}, about {count(expected.encodes, 'encode')}{earlier}: about "

@@ -33,12 +33,19 @@ class ContentCache:
         warn: See above.
         limit: Bytes that all entries may take, those of other processes included; beyond it those go that were used
             least recently. None: no limit.
+        fresh: Whether entries that are there already count as missing.
     """
 
     def __init__(
-        self, folder: Path, warn: Callable[[str], None] = lambda message: None, limit: int | None = None
+        self,
+        folder: Path,
+        warn: Callable[[str], None] = lambda message: None,
+        limit: int | None = None,
+        *,
+        fresh: bool = False,
     ) -> None:
         self.folder = folder
+        self._own: set[str] | None = set() if fresh else None  # keys of what was put here, where nothing else counts
         self._warn = warn
         self._limit = limit
         self._size: int | None = None  # of all entries, as far as we know; None: nobody has looked yet
@@ -51,6 +58,8 @@ class ContentCache:
 
     def get(self, key: str) -> bytes | None:
         """The value of a key, or None."""
+        if self._own is not None and key not in self._own:
+            return None
         try:
             entry = read_file(self._path(key), _LARGEST + _DIGEST)
         except InputError:
@@ -94,6 +103,8 @@ class ContentCache:
                     f"the cache {self.folder} cannot be written and is not used further: {error.strerror or error}"
                 )
         else:
+            if self._own is not None:
+                self._own.add(key)
             self._bound(_DIGEST + len(value))
 
     def _bound(self, grown: int) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 """The name of a run's weights in its folder."""
+_PLAN, _REPORT, _STATE = "run.json", "report.json", "last.ckpt"
 _NO_STATE = "is damaged, or no state that vcmpipe train wrote: remove it, and the training begins anew"
 
 
@@ -51,15 +52,17 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
         )
     out = Path(options.out)
     weights = out / WEIGHTS
+    if options.fresh:
+        _start_over(out, plan)
     if done := _enter(out, plan):
         warn(f"{out} is a finished run: nothing is left to train; name another --out for a new one")
         return done
     network = work.network()
     # Only now: weights that cannot be had leave nothing behind that a second try would stumble over.
-    if not (out / "run.json").is_file():
-        _write_json(out / "run.json", plan)
+    if not (out / _PLAN).is_file():
+        _write_json(out / _PLAN, plan)
     work.prepare()
-    last = out / "last.ckpt"
+    last = out / _STATE
     if last.is_file():
         check_state(last)
         say(f"going on from {last}")
@@ -82,13 +85,24 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
         constant=constant,
     )
     write_weights(weights, network, _card(work, report))
-    _write_json(out / "report.json", report)
+    _write_json(out / _REPORT, report)
     return report
+
+
+def _start_over(out: Path, plan: Plan) -> None:
+    """Have the run in a folder begin anew. Weights of a finished one stay until the new ones take their place."""
+    if (out / _PLAN).is_file():
+        for name in (_REPORT, _STATE):
+            try:
+                (out / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise output_error(out / name, error) from error
+        _write_json(out / _PLAN, plan)
 
 
 def _enter(out: Path, plan: Plan) -> TrainReport | None:
     """Whether a folder can be begun or gone on in; the report where the run in it is finished."""
-    file = out / "run.json"
+    file = out / _PLAN
     if not file.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
@@ -108,7 +122,7 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
                 "its labelled objects have changed" if field.name == "objects" else f"{field.name} {old}, now {new}"
             )
             raise InputError(f"{out} holds a run with another configuration ({change}): name another --out")
-    done = out / "report.json"
+    done = out / _REPORT
     if done.is_file() and (out / WEIGHTS).is_file():
         try:
             return TrainReport(**parse_json(read_file(done, LARGEST_CARD)))
