@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -123,17 +124,24 @@ def test_pictures_that_moved(copy: Store, built: Store, scenes: Path, tmp_path: 
         ('{"kind": "jrd-store", "version": 99}', "has version 99"),
         ('{"kind": "jrd-store", "version": 1}', "is damaged: Object missing required field `images`"),
         ("null", "is damaged or no manifest"),
-        ("IMAGES", "Expected `str`, got `int` - at `$.images`"),
         ("[" * 100_000, "is damaged or no manifest"),
     ],
 )
 def test_damaged_manifests(built: Store, tmp_path: Path, text: str, named: str) -> None:
-    if text == "IMAGES":
-        text = json.dumps(json.loads(built.manifest.to_json()) | {"images": 5})
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InputError) as error:
         Store.open(tmp_path)
     assert named in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "named"),
+    [(5, "Expected `str`, got `int` - at `$.images`"), ("a\0b", "its folder of pictures has a name with NUL")],
+)
+def test_a_damaged_name_in_a_manifest(built: Store, tmp_path: Path, images: object, named: str) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(json.loads(built.manifest.to_json()) | {"images": images}))
+    with pytest.raises(InputError, match=f"is damaged: .*{re.escape(named)}"):
+        Store.open(tmp_path)
 
 
 def test_no_store(tmp_path: Path) -> None:

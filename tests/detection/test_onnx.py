@@ -208,6 +208,16 @@ def test_files_that_are_no_models_are_one_line(tmp_path: Path, content: bytes) -
     assert "\n" not in str(caught.value)
 
 
+def test_metadata_that_are_no_text_are_one_line(tmp_path: Path) -> None:
+    path = build(tmp_path / "bad.onnx", END_TO_END, [1, 3, 320, 320], names="{0: 'cat'}")
+    data = path.read_bytes()
+    assert data.count(b"{0: 'cat'}") == 1
+    path.write_bytes(data.replace(b"{0: 'cat'}", b"{0: '\x89at'}"))
+    with pytest.raises(InputError, match=r"bad\.onnx is no ONNX model") as caught:
+        OnnxDetector(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_models_that_take_no_picture_are_refused(tmp_path: Path) -> None:
     path = build(tmp_path / "grey.onnx", END_TO_END, [1, 1, 320, 320])
     with pytest.raises(InputError, match=r"takes one float picture .* this takes images .*1, 1, 320, 320"):

@@ -85,6 +85,13 @@ def test_a_crowd_neither_counts_nor_punishes(tmp_path: Path) -> None:
     assert coco_accuracy(truth, {"a.jpg": found(CAT, outside)}, CLASSES).ap == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("crowd", [2, -1, 10**9, "yes", None])
+def test_a_crowd_is_one_or_none(tmp_path: Path, crowd: int) -> None:
+    path = write(tmp_path / "i.json", [annotation(1, 7, 17, [10, 10, 100, 100], crowd=crowd)])
+    with pytest.raises(InputError, match=r"not in COCO's instances format: iscrowd is .*, neither 0 nor 1"):
+        load_ground_truth(path)
+
+
 def test_only_the_pictures_given_are_judged(truth_file: Path) -> None:
     accuracy = coco_accuracy(load_ground_truth(truth_file), {"a.jpg": found(CAT)}, CLASSES)
     assert (accuracy.ap, accuracy.pictures, accuracy.objects) == (pytest.approx(1.0), 1, 1)

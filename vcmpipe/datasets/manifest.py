@@ -217,6 +217,8 @@ class Manifest:
             manifest = msgspec.convert(values, cls, str_keys=True)
             if not 0.0 < manifest.scale <= 1.0:
                 raise InputError(f"a scale of {manifest.scale}")
+            if "\0" in manifest.images:
+                raise InputError("its folder of pictures has a name with NUL")
             return manifest
         except (msgspec.ValidationError, InputError) as error:
             raise InputError(f"{source} is damaged: {error}") from error

@@ -169,7 +169,10 @@ def _open_session(path: Path, device: str) -> tuple[Any, bool]:
     options.log_severity_level = 4  # errors come as exceptions
     providers = (["CUDAExecutionProvider"] if on_gpu else []) + ["CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers), on_gpu
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # Texts of a damaged model need not be any.
+        _ = session.get_modelmeta().custom_metadata_map, [each.name for each in session.get_inputs()]
+        return session, on_gpu
     except Exception as error:  # onnxruntime's own exceptions share no public base
         raise InputError(f"{path} is no ONNX model that onnxruntime can load: {reason(error)}") from error
 

@@ -91,7 +91,7 @@ def load_ground_truth(path: Path) -> GroundTruth:
         }
         categories = {int(category["id"]): str(category["name"]) for category in content["categories"]}
         annotations = tuple(
-            _annotation(int(a["image_id"]), int(a["category_id"]), a["bbox"], a.get("area"), int(a.get("iscrowd", 0)))
+            _annotation(int(a["image_id"]), int(a["category_id"]), a["bbox"], a.get("area"), a.get("iscrowd", 0))
             for a in content["annotations"]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -222,17 +222,19 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
 
 
-def _annotation(image_id: int, category_id: int, bbox: Any, area: Any, iscrowd: int) -> dict[str, Any]:
+def _annotation(image_id: int, category_id: int, bbox: Any, area: Any, iscrowd: Any) -> dict[str, Any]:
     """One object; without ``area`` its box's."""
     x, y, width, height = (float(value) for value in bbox)
     if not np.isfinite([x, y, width, height]).all():
         raise ValueError(f"the box {bbox} is not finite")
+    if iscrowd not in (0, 1):
+        raise ValueError(f"iscrowd is {iscrowd!r}, neither 0 nor 1")
     return {
         "image_id": image_id,
         "category_id": category_id,
         "bbox": [x, y, width, height],
         "area": float(width * height if area is None else area),
-        "iscrowd": iscrowd,
+        "iscrowd": int(iscrowd),
     }
 
 

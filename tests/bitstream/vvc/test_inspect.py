@@ -33,6 +33,15 @@ def test_regions_of_a_merged_stream(form, sample):
         assert ctu_qps(picture) == [[24, 41, 41, 41], [33, 41, 41, 41], [33, 41, 41, 41]]
 
 
+def test_a_parameter_set_that_replaces_that_of_the_picture_before(sample, encode, draw):
+    merged = merge_regions(sample.streams, sample.layout)
+    (whole,) = encode([draw(200, 136, 1)], [Rect(0, 0, 200, 136)], [30], ctu=64)
+    (other,) = [unit for unit in split_nal_units(whole) if unit.type == NalType.PPS]
+    info = inspect_stream(merged + b"\0\0\0\1" + other.data)
+    assert "picture 1: 3 slices of 1 (truncated or damaged stream)" in info.problems
+    assert [len(picture.regions) for picture in info.pictures] == [3, 1]
+
+
 def test_an_ordinary_random_access_stream(sample):
     info = inspect_stream(sample.inter)
     assert not info.problems

@@ -144,4 +144,6 @@ class _Inspector:
                 chroma_qp_delta_possible=bool(listed and piece.fields.get("sh_cu_chroma_qp_offset_enabled_flag")),
             )
             for unit, piece in slices
+            # Slices of a damaged stream may mean another partition than the first of their picture.
+            if piece.index < len(partition.slices)
         ]
