@@ -172,24 +172,30 @@ def _outputs(case: Case, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _command(words: list[str], folder: str) -> None:
+def _command(words: list[str], folder: str, said: str) -> None:
     """The process of one run: a group of its own, as a shell gives it."""
     os.setpgid(0, 0)
     os.chdir(folder)
     os.environ["TMPDIR"] = tempfile.tempdir = str(Path(folder, "tmp"))
-    for number, name in ((1, "tmp/stdout"), (2, "tmp/stderr")):
+    for number, name in ((1, f"tmp/{said}out"), (2, f"tmp/{said}err")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     from vcmpipe.cli import main
 
     sys.exit(main(words))
 
 
-def _start(case: Case, folder: Path) -> BaseProcess:
-    """Start a run, from a process that has imported what takes long, so that moments are spread over the work."""
+def start(words: list[str], folder: Path, said: str = "std") -> BaseProcess:
+    """Start a run, from a process that has imported what takes long, so that moments are spread over the work.
+
+    Args:
+        words: Its arguments.
+        folder: Where it runs; its temporary files go to ``tmp`` there.
+        said: Its output goes to ``tmp`` as well: this and ``out``, this and ``err``.
+    """
     (folder / "tmp").mkdir(exist_ok=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
-    running = context.Process(target=_command, args=(case.words.split(), str(folder)))
+    running = context.Process(target=_command, args=(words, str(folder), said))
     running.start()
     return running
 
@@ -221,14 +227,14 @@ def kill_and_resume(case: Case, folder: Path, kills: int, seed: int) -> Tally:
     for _ in range(2):
         _clear(folder)
         started = time.monotonic()
-        assert _ended(_start(case, folder), folder)
+        assert _ended(start(case.words.split(), folder), folder)
         whole = time.monotonic() - started
     expected = _outputs(case, folder)
     assert expected
     _clear(folder)
     dice, tally, chain = random.Random(seed), Tally(), 0
     while tally.kills < kills:
-        running = _start(case, folder)
+        running = start(case.words.split(), folder)
         if _ended(running, folder, dice.uniform(0.02, 0.98) * whole):
             if chain:
                 _judge_end(case, folder, expected, tally)
@@ -244,7 +250,7 @@ def kill_and_resume(case: Case, folder: Path, kills: int, seed: int) -> Tally:
                 ]
         tally.changed += [f"{name} has changed" for name, own in users.items() if _files(folder).get(name) != own]
     if chain:
-        assert _ended(_start(case, folder), folder)
+        assert _ended(start(case.words.split(), folder), folder)
         _judge_end(case, folder, expected, tally)
     return tally
 
