@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.remote import Recipe, bench_picture
+from vcmpipe.bench.remote import Recipe, bench_segment
 from vcmpipe.bench.segments import SourceSegment
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions
@@ -65,13 +65,37 @@ def test_the_figures_are_those_of_one_machine(tmp_path: Path, pictures: Path, sc
     assert here == there and here["pictures"] == 2 and done == [1, 2] * 2
 
 
+def test_the_figures_of_a_video_are_those_of_one_machine(tmp_path: Path, scheduler: str, worker) -> None:
+    worker(), worker()
+    video = write_drawn_video(tmp_path / "clip.y4m", seconds=0.8)
+    results = [
+        bench(
+            BenchOptions(
+                images=str(video),
+                out=str(tmp_path / name),
+                cache=str(tmp_path / f"{name} cache"),
+                methods="plain,verified,plain-whole",
+                anchors="plain",
+                predictor="constant",
+                segment=0.4,
+                fps="10",
+                cluster=where,
+                gallery=1,
+                resamples=0,
+                **KNOWN,
+            )
+        )
+        for name, where in (("here", None), ("there", scheduler))
+    ]
+    here, there = map(_figures, results)
+    assert here == there and here["pictures"] == 4  # segments
+    assert {point["method"] for point in here["points"]} == {"plain", "verified", "plain-whole"}
+
+
 def test_what_a_cluster_cannot_compare(tmp_path: Path, pictures: Path, scheduler: str) -> None:
     from vcmpipe.detection.demo import DemoDetector
 
     words = {"out": str(tmp_path / "report"), "cache": str(tmp_path / "cache"), "cluster": scheduler, **KNOWN}
-    video = write_drawn_video(tmp_path / "clip.y4m", seconds=0.5)
-    with pytest.raises(InputError, match="--cluster compares pictures"):
-        bench(BenchOptions(images=str(video), **words))
     with pytest.raises(InputError, match="cannot be handed a detector"):
         bench(BenchOptions(images=str(pictures), **words), detector=DemoDetector())
     assert not (tmp_path / "report").exists()
@@ -81,4 +105,4 @@ def test_a_worker_with_other_tools_takes_no_part(tmp_path: Path, make_frame) -> 
     options = BenchOptions(cache=str(tmp_path), predictor="constant", methods="plain", **KNOWN)
     source = SourceSegment(Segment.still(make_frame(64, 64)), ("a.png",), (), (), 0.0)
     with pytest.raises(InputError, match=r"cannot take part: its encoder is .* that of the run"):
-        bench_picture(Recipe(options, '{"encoder": ["vvenc", "another build"]}'), source)
+        bench_segment(Recipe(options, '{"encoder": ["vvenc", "another build"]}'), source, None, {})

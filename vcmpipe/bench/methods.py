@@ -8,7 +8,7 @@ Attributes are optional: ``blind``, True where it does not look at the segment b
 the values of ``--viewer`` for which it is a method of its own (default: all); and ``codes``, what it codes:
 ``pictures`` and ``segments`` of a sequence (default: both), or ``sequences``, each in one go. Two more are
 ``asks_second``, True where the second detector judges, too, and ``cuts_scenes``, True where a method that codes
-sequences codes each of their scenes by itself.
+sequences codes each of their scenes by itself. ``in_turn`` is True where it takes ``bench.answers``.
 """
 
 from __future__ import annotations
@@ -237,6 +237,11 @@ def codes(method: Method) -> Sequence[Coding]:
     return getattr(method, "codes", ("pictures", "segments"))
 
 
+def goes_in_turn(method: Method) -> bool:
+    """Whether what a method does with a segment of a sequence depends on what it chose for an earlier one."""
+    return getattr(method, "in_turn", False)
+
+
 def viewers_of(method: Method) -> Sequence[str]:
     """The values of ``--viewer`` for which a method differs from that for machines, and from the others."""
     return getattr(method, "viewers", VIEWERS)
@@ -368,7 +373,7 @@ VERIFIED = {
 }
 
 
-@_trait(viewers=("machine",))
+@_trait(viewers=("machine",), in_turn=True)
 def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object, or follows every track, again.
 

@@ -67,6 +67,6 @@ def _searched_sequence(bench: SegmentBench, judges: list[Constraint]) -> list[Co
     ]
 
 
-vars(rdo_panel).update(viewers=("machine",), asks_second=True)
-vars(rdo).update(viewers=("machine",))
+vars(rdo_panel).update(viewers=("machine",), asks_second=True, in_turn=True)
+vars(rdo).update(viewers=("machine",), in_turn=True)
 vars(rdo_open).update(viewers=("machine",), codes=("pictures",))

@@ -126,9 +126,8 @@ def bench(
     with ExitStack() as held, publish_folder(Path(options.out), REPORT) as folder:
         remote = None
         if options.cluster is not None:
-            if inputs.sequences:
-                raise InputError("--cluster compares pictures: leave it out for a video, or add --structure intra")
-            remote = RemoteBench(held.enter_context(cluster_at(options.cluster)), options, setting)
+            cluster = held.enter_context(cluster_at(options.cluster))
+            remote = RemoteBench(cluster, options, setting, sequences=bool(inputs.sequences))
         try:
             outcomes, left_out = _run(setting, inputs, progress, figures, remote, skip=options.on_error == "skip")
         except (InputError, OutputError):

@@ -91,9 +91,7 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
         "of its points",
     )
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
-    cluster: str | None = option(
-        None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine (pictures only)"
-    )
+    cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     cache: str | None = option(
         None, help="the folder that keeps encodes and detections; default: the user's cache folder"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -62,6 +62,38 @@ class Answers:
             with self._changed:
                 self._known[label, index] = turn.answer or turn.start
                 self._changed.notify_all()
+
+    def before(self, index: int) -> dict[str, Choice | None]:
+        """What the searches of a segment begin with, by label; waits until the segment they come from is done with.
+
+        For a segment that is searched elsewhere: ``begun`` there, ``of`` it afterwards, and ``give`` here.
+        """
+        with self._changed:
+            while index >= LAG and index - LAG not in self._skipped:
+                self._changed.wait()
+            return self._of(index - LAG)
+
+    def of(self, index: int) -> dict[str, Choice | None]:
+        """What the searches of a segment chose, by label."""
+        with self._changed:
+            return self._of(index)
+
+    def _of(self, index: int) -> dict[str, Choice | None]:
+        return {label: choice for (label, number), choice in self._known.items() if number == index}
+
+    def give(self, index: int, answers: Mapping[str, Choice | None]) -> None:
+        """Take in what searches of a segment chose elsewhere."""
+        with self._changed:
+            self._known |= {(label, index): choice for label, choice in answers.items()}
+            self._changed.notify_all()
+
+    @classmethod
+    def begun(cls, index: int, answers: Mapping[str, Choice | None]) -> Answers:
+        """A run of one segment alone, whose searches begin with these answers."""
+        run = cls()
+        run.give(index - LAG, answers)
+        run.skip(index - LAG)
+        return run
 
     def skip(self, index: int) -> None:
         """A segment takes no part (any more): nobody has to wait for it."""
