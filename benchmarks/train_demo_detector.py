@@ -4,7 +4,7 @@
 
 Everything is seeded and runs on one thread. The scenes are rendered once into ``--work`` (7,000 scenes: 2.3 GB);
 a checkpoint is saved there at every validation, and a run that is started again goes on from it. AP50 on validation
-scenes is printed. Weights are written in fp16 (safetensors) beside a JSON card to ``--out``.
+scenes is printed. The network is written as ONNX, its weights in fp16, beside a JSON card to ``--out``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save as save_safetensors
+from demo_network import MEAN, STD, build_network, onnx_model
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou
 
 from vcmpipe.datasets.scenes import CLASSES, HEIGHT, WIDTH, render_scene, write_demo_dataset
-from vcmpipe.detection.demo import INPUT_SIZE, MEAN, STD, DemoDetector, build_network
+from vcmpipe.detection.demo import INPUT_SIZE, DemoDetector
 from vcmpipe.evaluation import GroundTruth, coco_accuracy, load_ground_truth
 
 TRAIN_SEED, VAL_SEED = 1_000_000, 800_000  # First scene seeds; seeds below 800,000 are seen in neither.
@@ -123,13 +123,12 @@ def validation_ap50(weights: Path, truth: GroundTruth, scenes: dict[str, Any]) -
 
 
 def write_weights(state: dict[str, torch.Tensor], out: Path, card: dict[str, Any]) -> None:
-    """Write the fp16 weights, the class logits' layer sharpened, and their card."""
+    """Write the network with fp16 weights, the class logits' layer sharpened, and its card."""
     out.mkdir(parents=True, exist_ok=True)
     last = re.compile(r"head\.classification_head\.module_list\.\d+\.1\.(weight|bias)")
     state = {k: v * SHARPEN if last.fullmatch(k) else v for k, v in state.items()}
-    half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
-    blob = save_safetensors(half)
-    (out / "demo.safetensors").write_bytes(blob)
+    blob = onnx_model(state, len(CLASSES))
+    (out / "demo.onnx").write_bytes(blob)
     card = {"classes": list(CLASSES), "sha256": hashlib.sha256(blob).hexdigest(), "bytes": len(blob), **card}
     (out / "demo.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 import supervision as sv
-import torch
 
 from vcmpipe.datasets.scenes import CLASSES, Scene, render_scene, write_demo_dataset
 from vcmpipe.detection import Detector, load_detector
@@ -71,7 +70,7 @@ def test_ap50_on_200_unseen_scenes(detector: DemoDetector, tmp_path: Path) -> No
 
 def test_card_names_the_weights_and_they_are_small() -> None:
     card = json.loads((weights_folder() / "demo.json").read_text(encoding="utf-8"))
-    blob = (weights_folder() / "demo.safetensors").read_bytes()
+    blob = (weights_folder() / "demo.onnx").read_bytes()
     assert len(blob) <= MAX_WEIGHTS_BYTES
     assert hashlib.sha256(blob).hexdigest() == card["sha256"]
     assert card["classes"] == list(CLASSES)
@@ -107,10 +106,8 @@ def test_answers_depend_on_neither_company_nor_jobs(scenes: list[Scene]) -> None
     frames = [_frame(scene.rgb, index) for index, scene in enumerate(scenes)]
     together = DemoDetector(jobs=3).detect(frames)
     alone = DemoDetector(jobs=1)
-    threads = torch.get_num_threads()
     for frame, found in zip(frames, together, strict=True):
         assert _same(found, alone.detect([frame])[0])
-    assert torch.get_num_threads() == threads
 
 
 def test_boxes_are_in_pixels_of_the_frame(detector: DemoDetector, scenes: list[Scene]) -> None:
@@ -149,10 +146,30 @@ def test_loads_quickly() -> None:
     assert time.process_time() - started < 2.0
 
 
-def test_global_random_state_is_left_alone() -> None:
-    before = torch.get_rng_state()
-    DemoDetector()
-    assert torch.equal(before, torch.get_rng_state())
+def test_the_network_that_was_trained_says_the_same(scenes: list[Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ONNX model against the PyTorch network of the training, filled with the weights in the model."""
+    import onnx
+    import torch
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    from demo_network import build_network, state_of
+
+    network = build_network(len(CLASSES), min_score=0.05)
+    state = state_of(onnx.load_from_string((weights_folder() / "demo.onnx").read_bytes()))
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
+    network.eval()
+    for scene, found in zip(
+        scenes, DemoDetector(min_score=0.05).detect([_frame(each.rgb) for each in scenes]), strict=True
+    ):
+        small = cv2.resize(scene.rgb, INPUT_SIZE, interpolation=cv2.INTER_AREA)
+        with torch.inference_mode():
+            answer = network([torch.from_numpy(small).permute(2, 0, 1).float() / 255])[0]
+        boxes = answer["boxes"].numpy() * (np.array(scene.rgb.shape[1::-1] * 2) / np.array(INPUT_SIZE * 2))
+        assert len(found) > 3
+        assert (answer["labels"].numpy() - 1).tolist() == found.class_id.tolist()  # type: ignore[union-attr]
+        np.testing.assert_allclose(found.xyxy, boxes, atol=1e-3)
+        np.testing.assert_allclose(found.confidence, answer["scores"].numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize(("arguments", "says"), [({"min_score": 1.5}, "1.5"), ({"jobs": 0}, "0")])
@@ -164,10 +181,10 @@ def test_refuses_arguments(arguments: dict[str, float], says: str) -> None:
 def test_refuses_missing_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         DemoDetector(folder=tmp_path)
-    for name in ("demo.json", "demo.safetensors"):
+    for name in ("demo.json", "demo.onnx"):
         shutil.copyfile(str(weights_folder() / name), tmp_path / name)
-    blob = bytearray((tmp_path / "demo.safetensors").read_bytes())
+    blob = bytearray((tmp_path / "demo.onnx").read_bytes())
     blob[-1] ^= 1
-    (tmp_path / "demo.safetensors").write_bytes(bytes(blob))
-    with pytest.raises(InputError, match="do not match"):
+    (tmp_path / "demo.onnx").write_bytes(bytes(blob))
+    with pytest.raises(InputError, match="does not match"):
         DemoDetector(folder=tmp_path)
