@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-encoders check lint types layers install lock clean
+.PHONY: demo test test-slow test-encoders test-install check lint types layers install lock clean
 
 demo: install ## the built-in demo: tables here, a report and a video in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
@@ -19,7 +19,10 @@ test-slow: install ## the slow tests alone
 test-encoders: install ## with uvg266, vvencapp, kvazaar, VTM, vvdecapp in the folder VCMPIPE_TEST_ENCODERS
 	$(BIN)/python -m pytest -m encoders -rs
 
-check: lint types layers test ## what continuous integration runs
+test-install: install ## the wheel in an empty environment, without torch, and pip install . from a clone
+	$(BIN)/python -m pytest -m install
+
+check: lint types layers test test-install ## what continuous integration runs
 
 lint: install
 	$(BIN)/ruff check .

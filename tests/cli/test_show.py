@@ -299,6 +299,7 @@ def test_examined(printed) -> None:
         healthy=True,
         problems=[],
         versions={"vcmpipe": "0.1.0"},
+        extras={"datasets": [], "train": ["torch", "timm"]},
         encoders=[
             EncoderFinding("vvenc", "PATH", "/x/ffmpeg", None, False, None, (), "is FFmpeg 5, without libvvenc"),
             EncoderFinding(
@@ -337,6 +338,8 @@ def test_examined(printed) -> None:
     assert "   uvg266 is not here: put it there" in lines
     assert re.search(r"vvenc +yes +no +yes \(regions\) +1\.0 s", text) and "yes: PSNR 33.0 dB" in text
     assert "   vvenc, random-access: it crashed" in lines
+    assert re.search(r"datasets +installed", text)
+    assert "without torch, timm: pip install 'vcmpipe[train]'" in " ".join(text.split())
     assert "2 of 4 may be used" in text and "none: torch is not installed" in text
     assert "/c, 1.5 GB free, cannot be written to" in text and "/t, free space unknown" in text
     assert lines[-1] == "healthy"

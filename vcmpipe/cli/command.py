@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from vcmpipe.cli.progress import Reporter, progress_bar
 from vcmpipe.cli.say import print_json, reader_may_leave, say, warn
+from vcmpipe.process.extras import explained, need
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,16 +34,28 @@ class Result(Generic[R]):
 
 @dataclass(frozen=True)
 class Command(Generic[T]):
-    """A subcommand: its options, whose docstring's first line stands in ``--help``, and what runs it."""
+    """A subcommand.
+
+    Attributes:
+        options: Whose docstring's first line stands in ``--help``.
+        run: What runs it.
+        extra: The extra of vcmpipe whose libraries it needs; empty where the core is enough.
+    """
 
     options: type[T]
     run: Callable[[T, Reporter], Result[Any]]
+    extra: str = ""
 
 
 def execute(name: str, command: Command[Any], options: Any) -> int:
     """Run a command, print its result, as JSON where the options say so, and return the exit code."""
-    with progress_bar(name) as progress:
-        result = command.run(options, progress)
+    if command.extra:
+        need(f"vcmpipe {name}", command.extra)
+    try:
+        with progress_bar(name) as progress:
+            result = command.run(options, progress)
+    except ModuleNotFoundError as error:
+        raise explained(error, f"vcmpipe {name}") or error from error
     with reader_may_leave():
         if options.json:
             print_json(result.report)

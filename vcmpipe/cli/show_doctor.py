@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vcmpipe.cli.show import Screen, console, print_facts, print_table
+from vcmpipe.process.extras import how_to_install
 from vcmpipe.sidecar import Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def examined(report: DoctorReport) -> None:
     """What ``doctor`` found, the verdict last."""
     screen = console()
     _section(screen, "versions", report.versions.items())
+    _section(screen, "extras", [(extra, _installed(extra, missing)) for extra, missing in report.extras.items()])
     screen.print("encoders, each in the order of preference")
     for encoder in report.encoders:
         mark = "*" if encoder.used else " "
@@ -110,6 +112,10 @@ def _section(screen: Screen, title: str, facts: Iterable[tuple[str, str]]) -> No
     screen.print(title)
     print_facts(screen, [(f"   {name}", value) for name, value in facts])
     screen.print()
+
+
+def _installed(extra: str, missing: Sequence[str]) -> str:
+    return f"without {', '.join(missing)}: {how_to_install(extra)}" if missing else "installed"
 
 
 def _space(free: int | None, writable: bool) -> str:

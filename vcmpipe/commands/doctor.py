@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vcmpipe import process
 from vcmpipe.commands.encoder_trials import PSNR_AT_LEAST, Trial, Trials, try_encoder
+from vcmpipe.process.extras import EXTRAS, absent, how_to_install
 from vcmpipe.sidecar import Verdict, provenance
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class DoctorReport:
     Attributes:
         healthy: Whether the decoder works, and every encoder that is here does what it claims. What is not here and is
             optional does not count.
+        extras: By extra of vcmpipe the libraries of it that are not installed; none where all are.
         problems: What is wrong and the way out, a line each; empty where ``healthy``.
         encoders: Every place where an encoder was looked for, each encoder's in the order of preference.
         optional_missing: Encoders that could be here and are not, with the way to have them.
@@ -128,6 +130,7 @@ class DoctorReport:
     healthy: bool
     problems: list[str]
     versions: dict[str, str]
+    extras: dict[str, list[str]]
     encoders: list[EncoderFinding]
     optional_missing: list[str]
     encoder_folder: str
@@ -171,6 +174,7 @@ def examine() -> DoctorReport:
         healthy=not problems,
         problems=problems,
         versions=provenance.versions(),
+        extras={extra: absent(extra) for extra in EXTRAS},
         encoders=encoders,
         optional_missing=missing_encoders(searched, DEFAULT_ENCODER),
         encoder_folder=str(encoder_folder()),
@@ -275,6 +279,8 @@ def resolve(spec: str) -> str:
     if spec.lower().endswith(".onnx") or os.sep in spec or Path(spec).is_file():
         return _file(spec)
     if spec == "auto":
+        if absent("ultralytics"):
+            return f"nothing: it looks for weights of ultralytics ({how_to_install('ultralytics')}); name a detector"
         found = store.find_any()
         return str(found) if found else f"nothing here yet: {store.AUTO_NAMES[0]} would be downloaded"
     published = store.published_name(argument if name == "ultralytics" and argument else spec)

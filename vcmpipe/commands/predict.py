@@ -17,7 +17,7 @@ from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.encoders import load_encoder
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
-from vcmpipe.jnd.models.picture_jnd import picture_predictor, predicts_pictures
+from vcmpipe.jnd.picture_predictors import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
 from vcmpipe.process.text import count

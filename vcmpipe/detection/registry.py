@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE, Detector
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import DETECTORS
+from vcmpipe.process.extras import absent, how_to_install
 
 ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
 WAYS_FORWARD = (
@@ -89,6 +90,11 @@ def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, mi
 
     name, _, argument = spec.partition(":")
     if spec == "auto":
+        if absent("ultralytics"):
+            raise InputError(
+                f"no detector: auto looks for weights of ultralytics, which is not installed; {WAYS_FORWARD}; or "
+                + how_to_install("ultralytics")
+            )
         path = store.find_any()
         if path is None:
             path = store.download_any(WAYS_FORWARD)

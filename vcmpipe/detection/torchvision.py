@@ -17,6 +17,7 @@ from vcmpipe.detection.postprocess import build_detections, detect_by_size, file
 from vcmpipe.detection.reason import reason
 from vcmpipe.detection.ultralytics import pick_torch_device
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process.extras import need
 from vcmpipe.process.reading import LARGEST_WEIGHTS, check_file
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class TorchvisionDetector:
         self, spec: str, *, jobs: int | None = None, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE
     ) -> None:
         name, _, file = spec.partition("@")
+        need(f"detector torchvision:{name}", "torchvision")
         self.name = f"torchvision:{name}" + (f"@{Path(file).name}" if file else "")
         self._min_score = min_score
         self._device = pick_torch_device(device)

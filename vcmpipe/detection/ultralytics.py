@@ -41,9 +41,9 @@ class UltralyticsDetector:
 
     def __init__(self, path: Path, *, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE) -> None:
         self._path, self.name, self.digest = path, path.name, file_digest(path)
+        ultralytics = import_ultralytics(path.name)
         self._device = pick_torch_device(device)
         self._min_score = min_score
-        ultralytics = import_ultralytics()
         try:
             # Resolved, so that nothing is looked for elsewhere or fetched.
             self._model: Any = ultralytics.YOLO(str(path.resolve()), verbose=False)

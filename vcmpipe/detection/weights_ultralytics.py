@@ -9,6 +9,7 @@ from typing import Any
 
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
+from vcmpipe.process.extras import need
 
 # What `auto` takes, the best first; all are COCO detectors small enough for a CPU.
 AUTO_NAMES = ("yolo26n.pt", "yolo11n.pt", "yolov8n.pt", "yolo26s.pt", "yolo11s.pt", "yolov8s.pt")
@@ -25,8 +26,12 @@ _IMPORT_SETTINGS = {
 _KEPT_SETTINGS = ("ULTRALYTICS_SAFE_LOAD", "YOLO_AUTOINSTALL")
 
 
-def import_ultralytics() -> Any:
-    """The ultralytics package: quiet, without usage statistics, installing nothing, loading no foreign pickles."""
+def import_ultralytics(detector: str = "ultralytics") -> Any:
+    """The ultralytics package: quiet, without usage statistics, installing nothing, loading no foreign pickles.
+
+    InputError where it is not installed; the message names the ``detector`` that needs it.
+    """
+    need(f"detector {detector}", "ultralytics")
     before = {name: os.environ[name] for name in set(os.environ) & (set(_IMPORT_SETTINGS) - set(_KEPT_SETTINGS))}
     os.environ.update(_IMPORT_SETTINGS)
     try:
@@ -55,7 +60,7 @@ def published_name(name: str) -> str | None:
     """The file name of a published ultralytics weight (``yolo11n`` gives ``yolo11n.pt``); None where it is none."""
     if not name.lower().startswith(_FAMILIES) or Path(name).name != name:
         return None
-    import_ultralytics()
+    import_ultralytics(name)
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
     file = name if name.endswith(".pt") else f"{name}.pt"

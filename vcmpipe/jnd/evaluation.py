@@ -22,7 +22,8 @@ from vcmpipe.evaluation.bootstrap import Bootstrap, Interval
 from vcmpipe.evaluation.threshold_errors import ErrorSummary, mean_error, summarise
 from vcmpipe.frames import Frame, read_picture
 from vcmpipe.jnd.conversion import nearest
-from vcmpipe.jnd.models.picture_jnd import JndPredictor, picture_predictor, predicts_pictures
+from vcmpipe.jnd.models.picture_jnd import JndPredictor
+from vcmpipe.jnd.picture_predictors import picture_predictor, predicts_pictures
 from vcmpipe.jnd.quality_match import Versions
 from vcmpipe.process.content_cache import ContentCache, cache_folder
 from vcmpipe.process.folders import publish_folder

@@ -21,6 +21,7 @@ from vcmpipe.jnd.maps import JndMap, read_jnd_map
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process import interrupt
 from vcmpipe.process.content_cache import ContentCache, content_key
+from vcmpipe.process.extras import need
 from vcmpipe.qpmap import QpMap
 from vcmpipe.thresholds import ConstantPredictor, load_predictor
 
@@ -95,6 +96,7 @@ class _ResJndMaps:
     """JND maps by the network, one after another (each takes all cores), cached by picture and weights."""
 
     def __init__(self, weights: Path, device: str, cache: ContentCache | None) -> None:
+        need("--human resjnd", "train")
         from vcmpipe.jnd.models import resjnd
 
         self._resjnd = resjnd

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from vcmpipe.errors import InputError
+from vcmpipe.process.extras import explained
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Registry:
     def load(self, name: str, *, option: str = "") -> Any:
         """What a name, without its arguments, stands for; ``option`` is the option that names it, for messages.
 
-        InputError where the name is unknown (the nearest is named), or what it stands for cannot be imported.
+        InputError where the name is unknown (the nearest is named), or what it stands for cannot be imported; where an
+        extra brings what is missing, it is named.
         """
         known = self.known()
         if name not in known:
@@ -48,6 +50,8 @@ class Registry:
         try:
             return known[name].load()
         except Exception as error:  # a module from outside may fail in any way while it is imported
+            if (missing := explained(error, f"{self.kind} {name!r}")) is not None:
+                raise missing from error
             reason = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{error!r}"
             raise InputError(f"{self.kind} {name!r} ({known[name].value}) cannot be loaded: {reason}") from error
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process import interrupt, stop_all
+from vcmpipe.process.extras import need
 
 R = TypeVar("R")
 
@@ -28,10 +29,9 @@ def connect(address: str) -> Any:
     Raises:
         InputError: There is none at the address, or Dask is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError("--cluster needs Dask: pip install 'vcmpipe[cluster]'") from error
+    need("--cluster", "cluster")
+    from distributed import Client
+
     try:
         return Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:

@@ -19,8 +19,9 @@ from vcmpipe.config import PredictOptions
 from vcmpipe.errors import InputError
 from vcmpipe.frames import write_png
 from vcmpipe.jnd.models import laser, mtjnd
-from vcmpipe.jnd.models.picture_jnd import PictureJnd, picture_predictor
+from vcmpipe.jnd.models.picture_jnd import PictureJnd
 from vcmpipe.jnd.models.scale import to_vvc_qp
+from vcmpipe.jnd.picture_predictors import picture_predictor
 from vcmpipe.thresholds import ThresholdPredictor, load_predictor, own_margin
 from vcmpipe.thresholds.weights import card_path, write_weights
 

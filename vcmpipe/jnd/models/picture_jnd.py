@@ -19,7 +19,6 @@ from vcmpipe.errors import InputError
 from vcmpipe.jnd.models import laser, mtjnd, scale
 from vcmpipe.jnd.models.blocks import ordered
 from vcmpipe.jnd.models.keras_weights import fits, is_keras, load_weights
-from vcmpipe.plugins import PREDICTORS
 from vcmpipe.thresholds.base import QP_COUNT, Coder, Thresholds
 from vcmpipe.thresholds.weights import card_path, read_card
 
@@ -182,24 +181,3 @@ def _predictor(
 
 laser_predictor = partial(_predictor, laser)
 mtjnd_predictor = partial(_predictor, mtjnd)
-_OF_PICTURES = ("laser", "mtjnd")
-
-
-def predicts_pictures(spec: str) -> bool:
-    """Whether a name stands for a predictor of whole pictures (``jnd.picture_jnd``), which needs no detector."""
-    return spec.partition(":")[0] in _OF_PICTURES
-
-
-def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
-    """Make the predictor of whole pictures that ``laser:VARIANT:WEIGHTS`` or ``mtjnd:VARIANT:WEIGHTS`` names.
-
-    Raises:
-        InputError: The name is of no such predictor, or its argument is wrong.
-    """
-    if not predicts_pictures(spec):
-        raise InputError(
-            f"{spec!r} is no predictor of whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS"
-        )
-    name, _, argument = spec.partition(":")
-    made: JndPredictor = PREDICTORS.load(name)(argument, device=device)
-    return made
