@@ -27,6 +27,7 @@ check: lint types layers test test-install ## what continuous integration runs
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile Dockerfile.cuda
 
 types: install
 	$(BIN)/mypy
