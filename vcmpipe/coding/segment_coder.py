@@ -34,6 +34,7 @@ from vcmpipe.frames import (
 )
 from vcmpipe.frames.scaling import scale_yuv
 from vcmpipe.frames.yuv import Rect
+from vcmpipe.process.text import without_places
 from vcmpipe.qpmap import (
     MapPolicy,
     PlanLimits,
@@ -326,7 +327,9 @@ class SegmentCoder:
             try:
                 ways.append(self.native(qp_map, frame_maps))
             except ProcessError as error:
-                note = f"the encoder codes one QP and failed with a map, which was left out: {error}"
+                note = (
+                    f"the encoder codes one QP and failed with a map, which was left out: {without_places(str(error))}"
+                )
                 ways[0] = replace(whole, notes=(*whole.notes, note))
         if can.regions and self._may_pay(plan := self.plan(qp_map, whole), whole):
             # A small region of low QP may be one that the encoder has no room for.

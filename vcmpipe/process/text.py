@@ -6,6 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
+_COMMAND = " (command: "
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:;'\"|,()]+/)+")
 _NUMBER = re.compile(r"[-+]?[0-9.][0-9.,:%eE+-]*")
 
 
@@ -50,7 +52,12 @@ def failure_line(arguments: list[str], reason: str, output: str) -> str:
     if len(command) > 300:
         command = f"{command[:200]} ... {command[-95:]}"
     name = one_line(Path(arguments[0]).name)
-    return f"{name} {reason}: {message or 'it wrote no message'} (command: {command})"
+    return f"{name} {reason}: {message or 'it wrote no message'}{_COMMAND}{command})"
+
+
+def without_places(line: str) -> str:
+    """A failure line as a record keeps it: without its command, and without folders, which every run has of its own."""
+    return _FOLDERS.sub("", line.partition(_COMMAND)[0])
 
 
 def count(number: int, noun: str) -> str:
