@@ -18,11 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vcmpipe.datasets.list_columns import NOT_CODED, Kind, column_of, from_parquet, to_parquet
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.matching import classes_of, scores_of
 from vcmpipe.process import publish
+from vcmpipe.process.parquet import read_table
 from vcmpipe.process.reading import parse_json
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcmpipe.datasets.matched import FRAME, Matched, matched
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError
+from vcmpipe.process.parquet import read_table
 from vcmpipe.tasks import Task
 
 if TYPE_CHECKING:

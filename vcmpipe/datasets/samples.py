@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.records import table_reason
 from vcmpipe.datasets.scales import RANGES
 from vcmpipe.errors import InputError
@@ -26,6 +25,7 @@ from vcmpipe.measurement import fill, label
 from vcmpipe.measurement.labels import RULES, default_rule
 from vcmpipe.process import one_line, publish
 from vcmpipe.process.folders import publish_folder
+from vcmpipe.process.parquet import read_table
 from vcmpipe.process.reading import LARGEST_CARD, parse_json, read_json
 from vcmpipe.sidecar import provenance
 

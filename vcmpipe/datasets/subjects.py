@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from vcmpipe.datasets.importers.reading import and_more
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import SCALES, Samples
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation.bootstrap import RESAMPLES, Interval
 from vcmpipe.evaluation.satisfaction import RATIO, jnd_at, jnd_interval, mean_curve
 from vcmpipe.process import one_line
+from vcmpipe.process.parquet import read_table
 
 RATERS = "raters.parquet"
 RATIOS = (0.9, RATIO, 0.5)

@@ -12,7 +12,6 @@ import pandas as pd
 
 from vcmpipe.config import DatasetConvertOptions
 from vcmpipe.datasets.label_table import is_store, load_samples
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import Samples, check_free, picture_files, write_samples
 from vcmpipe.encoders import Encoder, load_encoder
 from vcmpipe.errors import InputError
@@ -21,6 +20,7 @@ from vcmpipe.jnd.models.scale import H264_TO_VVC, JPEG_TO_VVC, How, to_vvc_qp
 from vcmpipe.jnd.quality_match import Match, Measure, Versions
 from vcmpipe.process import one_line
 from vcmpipe.process.content_cache import ContentCache, cache_folder
+from vcmpipe.process.parquet import read_table
 from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.workers import in_order, worker_count, worker_pool
 

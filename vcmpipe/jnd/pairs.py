@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from vcmpipe.datasets.importers.reading import and_more
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.datasets.samples import Samples, read_samples
 from vcmpipe.errors import InputError
+from vcmpipe.process.parquet import read_table
 
 FILE = "pairs.parquet"
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vcmpipe.coding.faults import check_fidelity
 from vcmpipe.coding.segment_coder import SegmentCoder
-from vcmpipe.datasets.parquet import read_table
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import (
@@ -34,6 +33,7 @@ from vcmpipe.jnd.models.laser import SIZE
 from vcmpipe.jnd.reference_codecs import codec_identity, h264_decoded, h264_picture, jpeg_picture
 from vcmpipe.jnd.training.pictures import PictureSet
 from vcmpipe.process.content_cache import ContentCache, content_key
+from vcmpipe.process.parquet import read_table
 from vcmpipe.process.progress import Warn
 from vcmpipe.process.reading import LARGEST_PICTURE, read_file
 from vcmpipe.process.text import count

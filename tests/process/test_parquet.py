@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from vcmpipe.datasets.label_table import load_samples
-from vcmpipe.datasets.parquet import read_table
-from vcmpipe.datasets.parquet_footer import StatedValues, stated_values
 from vcmpipe.errors import InputError
+from vcmpipe.process.parquet import read_table
+from vcmpipe.process.parquet_footer import StatedValues, stated_values
 
 
 def test_a_table_of_one_value(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_forged_size_statistics_do_not_end_the_process(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     length = int.from_bytes(data[-8:-4], "little")
     script = (
-        "import sys, pyarrow as pa; from vcmpipe.datasets.parquet import read_table\n"
+        "import sys, pyarrow as pa; from vcmpipe.process.parquet import read_table\n"
         "for each in sys.stdin.buffer.read().split(b'END'):\n"
         "    try: read_table(each)\n"
         "    except (pa.ArrowException, OSError): pass\n"

@@ -1,4 +1,4 @@
-"""Reading parquet files of others: what a small file can grow to in memory is bounded before it is read."""
+"""Parquet files of others: what a small file can grow to in memory is bounded before it is read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from vcmpipe.datasets.parquet_footer import TAIL, FooterError, StatedValues, footer_length, stated_values
 from vcmpipe.errors import InputError
-from vcmpipe.process import one_line
+from vcmpipe.process.parquet_footer import TAIL, FooterError, StatedValues, footer_length, stated_values
+from vcmpipe.process.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
