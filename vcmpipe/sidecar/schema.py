@@ -8,15 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from vcmpipe.bitstream import Codec
 from vcmpipe.errors import InputError
 from vcmpipe.process.reading import parse_json, read_file
-from vcmpipe.sidecar import schema_1
+from vcmpipe.sidecar import objects, schema_1
 from vcmpipe.sidecar.records import FrameRecord, LeftOutRecord, SegmentRecord, TargetRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import supervision as sv
 
 SCHEMA = 2
 # That of some six hours of video at 30 frames a second with ten objects in each.
@@ -75,6 +79,21 @@ class Sidecar:
     def placed(self) -> Iterator[tuple[SegmentRecord, FrameRecord]]:
         """All frames in presentation order, each with its segment."""
         return ((segment, frame) for segment in self.segments for frame in segment.frames)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row per object: picture, box, class, confidence, threshold, QP, whether it was kept, track.
+
+        Columns are those of ``sidecar.objects.COLUMNS``; what is not known is ``NA``.
+        """
+        return objects.to_pandas(self.placed())
+
+    def to_supervision(self) -> list[sv.Detections]:
+        """The objects of each frame, in presentation order; boxes in source pixels.
+
+        ``data`` has ``class_name``, ``threshold`` (None where no QP keeps it), ``qp``, ``recognisable`` and ``kept``
+        (None where that was not checked).
+        """
+        return objects.to_supervision(self.placed())
 
     def to_json(self) -> str:
         """The sidecar as it is written: one line of JSON."""
