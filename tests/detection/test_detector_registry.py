@@ -64,14 +64,16 @@ def test_which_detector_is_meant(
         ("no/such.onnx", "no/such.onnx: there is no such file; name one with --detector PATH"),
         ("onnx:no-such", "VCMPIPE_DETECTOR"),
         ("no-such.pt", "--detector demo"),
-        ("some.txt", "give an .onnx or .pt file"),
+        ("some.bin", "give an .onnx or .pt file"),
+        ("some.txt", "detections in a file are of the source alone"),
         ("ultralytics:no/such", "there is no such file"),
         ("torchvision:no_such_net", "it has fasterrcnn_mobilenet"),
         ("torchvision:", "unknown detector"),
     ],
 )
 def test_unknown_detectors_are_one_line_that_helps(nowhere: Path, spec: str, says: str) -> None:
-    (nowhere / "some.txt").write_text("hello")
+    for name in ("some.txt", "some.bin"):
+        (nowhere / name).write_text("hello")
     with pytest.raises(InputError, match=re.escape(says)) as caught:
         load_detector(spec)
     assert "\n" not in str(caught.value)

@@ -181,6 +181,50 @@ def use_tracks(path: Path) -> None:
     read_mot(path)
 
 
+def found_json(folder: Path, source: Path) -> None:
+    """Each form of JSON that detections come in: COCO's two, a sidecar, a prediction."""
+    line = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.5}
+    thing = {"bbox_xyxy": [1, 2, 30, 40], "class_id": 0, "class_name": "person", "score": 0.5}
+    named = {"images": [{"id": 1, "file_name": "001.png"}], "categories": [{"id": 1, "name": "cat"}]}
+    pictures = [{"source": f"{n:03d}.png", "objects": [thing] * n} for n in range(3)]
+    for name, document in {
+        "results": [line, line | {"image_id": "002.png"}, line | {"category_id": 90, "category_name": "x"}],
+        "set": named | {"annotations": [line, line | {"iscrowd": 1}]},
+        "sidecar": {"schema": 2, "segments": [{"frames": pictures}]},
+        "prediction": {"version": 1, "pictures": pictures},
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+
+
+def found_tables(folder: Path, source: Path) -> None:
+    head = "picture,x1,y1,x2,y2,class_id,class_name,confidence,track"
+    (folder / "a.csv").write_text(f"{head}\n001.png,1,2,30,40,0,cat,0.5,3\nx/002.png,-1,2,300,40,1,dog,1,\n")
+    (folder / "b.csv").write_text("picture;x1;y1;x2;y2;class_name\n001;1;2;3;4;car\n")
+
+
+def found_labels(folder: Path, source: Path) -> None:
+    for number in range(1, 3):
+        (folder / f"{number:03d}.txt").write_text("0 0.5 0.5 0.1 0.1 0.9 3\n" * number + "1 0.2 0.2 0.1 0.1\n")
+
+
+def use_found(path: Path) -> None:
+    """Read, and looked up in."""
+    import numpy as np
+
+    from vcmpipe.detection.recorded import RecordedDetector
+    from vcmpipe.frames import Frame
+
+    if path.suffix == ".label":
+        labels = path.with_suffix(".labels")
+        labels.mkdir()
+        (labels / "001.txt").write_bytes(path.read_bytes())
+        path = labels
+    detector = RecordedDetector.read(path)
+    samples = np.zeros((30, 40, 3), np.uint8)
+    detector.detect([Frame(n, samples, f"{n:03d}.png") for n in range(4)])
+    detector.remarks()
+
+
 def descriptions(folder: Path, source: Path) -> None:
     from importlib import resources
 
@@ -498,6 +542,10 @@ FORMATS: dict[str, Format] = {
     "configuration (YAML)": Format(configurations, ".yaml", any_text, use_configuration),
     "annotations (COCO JSON)": Format(annotations, ".json", any_json, use_annotations),
     "tracks (MOT text)": Format(tracks, ".txt", any_text, use_tracks),
+    "detections (JSON)": Format(found_json, ".json", any_json, use_found),
+    "detections (CSV)": Format(found_tables, ".csv", any_text, use_found),
+    "detections (MOT text)": Format(tracks, ".txt", any_text, use_found),
+    "detections (YOLO labels)": Format(found_labels, ".label", any_text, use_found),
     "encoder description (TOML)": Format(descriptions, ".toml", any_text, use_description),
     "QP map (CSV)": Format(maps, ".csv", any_text, use_map),
     "label table, records (parquet)": Format(tables, ".parquet", spoiled_table, use_table),

@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Those that are quick to start; what loads torch and its like is tried in the slow run.
-_LIGHT = ("sidecar", "configuration", "annotations", "JND", "tracks")
+_LIGHT = ("sidecar", "configuration", "annotations", "JND", "tracks", "detections")
 QUICK = [STREAMS, *(name for name in FORMATS if name.startswith(_LIGHT))]
 
 

@@ -16,6 +16,8 @@ from vcmpipe.sidecar import SegmentRecord
 from vcmpipe.sidecar.schema import build
 
 if TYPE_CHECKING:
+    import supervision as sv
+
     from vcmpipe.coding.pipeline import EncodedSegment
 
 
@@ -29,6 +31,7 @@ class FinishedSegment:
         requested: The map that was requested.
         first: The place, from 0 in order of presentation, of the frame that is decoded first.
         choice: What a later segment's search may begin with.
+        found: Per frame what the detector finds in it once it is decoded; None where that is not kept.
     """
 
     data: bytes
@@ -36,12 +39,14 @@ class FinishedSegment:
     requested: QpMap
     first: int
     choice: Choice | None = None
+    found: tuple[sv.Detections, ...] | None = None
 
     @classmethod
-    def of(cls, encoded: EncodedSegment, choice: Choice | None = None) -> FinishedSegment:
-        """What is kept of a segment once it is coded."""
+    def of(cls, encoded: EncodedSegment, choice: Choice | None = None, *, found: bool = False) -> FinishedSegment:
+        """What is kept of a segment once it is coded; with ``found``, what was found in it, too."""
         coded = encoded.coded
-        return cls(coded.data, encoded.record, encoded.requested, coded.units[0].presentation, choice)
+        first = coded.units[0].presentation
+        return cls(coded.data, encoded.record, encoded.requested, first, choice, encoded.found if found else None)
 
     @property
     def bits(self) -> int:
@@ -55,6 +60,7 @@ class FinishedSegment:
             "requested": [self.requested.qp.tolist(), self.requested.ctu, self.requested.width, self.requested.height],
             "first": self.first,
             "choice": self.choice,
+            "found": None if self.found is None else [_written(own) for own in self.found],
         }
         return json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n" + self.data
 
@@ -75,6 +81,25 @@ class FinishedSegment:
                 QpMap.of(np.array(qps), ctu, width, height),
                 int(head["first"]),
                 None if head["choice"] is None else Choice(*head["choice"]),
+                None if head["found"] is None else tuple(map(_read, head["found"])),
             )
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"this is no finished segment ({error}): code it again") from error
+
+
+def _written(found: sv.Detections) -> list[list[Any]]:
+    """Boxes, confidences and classes; numbers of 32 bits come back as they were."""
+    if not len(found):
+        return [[], [], []]
+    return [np.asarray(each).tolist() for each in (found.xyxy, found.confidence, found.class_id)]
+
+
+def _read(parts: Any) -> sv.Detections:
+    import supervision as sv
+
+    xyxy, confidence, class_id = parts
+    return sv.Detections(
+        xyxy=np.array(xyxy, np.float32).reshape(-1, 4),
+        confidence=np.array(confidence, np.float32),
+        class_id=np.array(class_id, np.int64),
+    )

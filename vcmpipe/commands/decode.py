@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from vcmpipe.bitstream import inspect_stream
 from vcmpipe.coding.stored_streams import StoredStream, read_stream
 from vcmpipe.commands.decode_outputs import Shown, refuse_replacing, write_pictures
-from vcmpipe.commands.restoring import restored
+from vcmpipe.commands.detections_out import DetectionLog, check_detections_places, detections_file
+from vcmpipe.commands.restoring import Restored, restored
 from vcmpipe.config import DecodeOptions
 from vcmpipe.decoding.decoder import shown_pictures
+from vcmpipe.detection import Detector, load_detector, resolve_detector_spec
+from vcmpipe.detection.naming import detect_named
 from vcmpipe.errors import BitstreamError, InputError
-from vcmpipe.frames import schedule
+from vcmpipe.frames import Frame, schedule
 from vcmpipe.process.folders import same_file
 from vcmpipe.process.progress import Warn
-from vcmpipe.sidecar import Sidecar, find_sidecar, mismatch
+from vcmpipe.sidecar import FrameRecord, Sidecar, find_sidecar, mismatch
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,22 @@ def decode(
     _refuse_overwriting(out, stream, sidecar)
     if options.overlay and sidecar is None:
         raise InputError(f"--overlay draws what the sidecar says, and {stream} has none: name it with --sidecar")
-    with naming(stream):
+    given = {"--found-out": options.found_out}
+    check_detections_places(given, {"--out": options.out, "the sidecar": str(path) if path else None}, stream)
+    # Loaded first: that it cannot be is better known before the work.
+    detector = None
+    if options.found_out is not None:
+        detector = load_detector(resolve_detector_spec(options.detector), device=options.device)
+    with naming(stream), detections_file(options.found_out) as log:
         total = shown_pictures(data)
         if sidecar is not None and (reason := mismatch(data, sidecar, path)):
             raise InputError(f"{reason}, name the right one with --sidecar, or move it away to decode without")
         frames = sidecar.frames if sidecar else []
+        pictures = restored(data, sidecar, restore=options.restore, overlay=options.overlay)
+        if log is not None and detector is not None:
+            pictures = _looked_at(pictures, frames, detector, log)
         count = write_pictures(
-            restored(data, sidecar, restore=options.restore, overlay=options.overlay),
+            pictures,
             out,
             [frame.source for frame in frames] if sidecar else [""] * total,
             _shown(stored, sidecar, total),
@@ -88,6 +100,20 @@ def decode(
     segments = sidecar.segments if sidecar and options.restore else []
     scaled = sum(len(segment.frames) for segment in segments if segment.source_size != segment.coded_size)
     return DecodeReport(count, str(out), str(path) if path else None, scaled)
+
+
+def _looked_at(
+    pictures: Iterator[Restored], records: Sequence[FrameRecord], detector: Detector, log: DetectionLog
+) -> Iterator[Restored]:
+    """The same pictures, and what a detector finds in them noted down."""
+    log.classes = detector.classes
+    for place, picture in enumerate(pictures):
+        record = records[place] if records else None
+        # Without a sidecar by the names that are written.
+        source = record.source if record else f"{picture.source}.png"
+        frame = Frame(record.index if record else place, replace(picture, boxes=None).rgb(), source)
+        log.add([frame], detect_named(detector, [frame]))
+        yield picture
 
 
 def _shown(stored: StoredStream, sidecar: Sidecar | None, total: int) -> Shown:

@@ -265,6 +265,7 @@ def resolve(spec: str) -> str:
     """What a detector's name stands for at this moment, without loading or downloading it."""
     from vcmpipe.detection import plugin_detectors
     from vcmpipe.detection import weights_ultralytics as store
+    from vcmpipe.detection.recorded import recorded_path
 
     name, _, argument = spec.partition(":")
     if spec == "demo":
@@ -276,6 +277,9 @@ def resolve(spec: str) -> str:
         return f"plugin {plugin_detectors()[name].value}"
     if name == "onnx" and argument:
         return _file(argument)
+    if (recorded := recorded_path(spec)) is not None:
+        there = "detections in a file, for what looks at the source alone" if recorded.exists() else "nothing is there"
+        return f"{recorded}: {there}"
     if spec.lower().endswith(".onnx") or os.sep in spec or Path(spec).is_file():
         return _file(spec)
     if spec == "auto":

@@ -18,12 +18,16 @@ from vcmpipe import process
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.pipeline import EncodedSegment
 from vcmpipe.coding.stream_files import check_ending, check_place, stream_file
+from vcmpipe.commands.detections_out import check_detections_places, detections_file
 from vcmpipe.commands.encode_run import FOR_FILES, EncodeRun
 from vcmpipe.commands.encode_worker import RemoteCoding
 from vcmpipe.commands.kept_work import kept_work
 from vcmpipe.commands.map_files import write_maps
+from vcmpipe.commands.recorded import check_belongs, detector_of, without_looking
 from vcmpipe.commands.targets import Memories, Passes, check_rate
 from vcmpipe.config import EncodeOptions, flag_of
+from vcmpipe.detection import resolve_detector_spec
+from vcmpipe.detection.recorded import recorded_path
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame, FrameSource, LiveRules, LiveSource, VideoSource, open_source
@@ -132,6 +136,11 @@ def _encode(
     _check_places(options, out, source)
     if options.on_error == "stop":
         check_headers(source)
+    named = [*parts, *(["verify_with"] if verify_with is not None else [])]
+    if parts.get("detector") is None and (recorded := detector_of(options)) is not None:
+        parts["detector"] = recorded
+    options = without_looking(options, parts.get("detector"), warn)
+    check_belongs(parts.get("detector"), source)
     given: Encoder | None = parts.get("encoder")
     encoder = given or load_encoder(options.encoder)
     if out is not None:
@@ -139,7 +148,6 @@ def _encode(
     if options.cache:
         cache = parts["cache"] = ContentCache(Path(options.cache), warn, options.cache_limit)
         encoder = given or CachedEncoder(encoder, cache)
-    named = [*parts, *(["verify_with"] if verify_with is not None else [])]
     if options.cluster is not None and named:
         raise InputError(f"cluster: workers load what options name, and cannot be handed a {named[0]}: name it there")
     parts["encoder"] = encoder
@@ -148,6 +156,7 @@ def _encode(
         sidecar_file, part, work = _begin(options, out, source, outputs, warn)
         maps = outputs.enter_context(publish_folder(Path(options.map_out))) if options.map_out else None
         audio = _sound(options, source)
+        logs = [outputs.enter_context(detections_file(name)) for name in (options.detections_out, options.found_out)]
 
         def run_of(options: EncodeOptions, warn: Warn = warn, **known: Any) -> EncodeRun:
             return EncodeRun(options, warn, on_trial, verify_with, watch, parts, **known)
@@ -156,6 +165,7 @@ def _encode(
             run = run_of(options, remote=_remote(options, outputs))
         else:
             run, work = _targeted(options, source, run_of, parts, outputs, progress, work), None
+        run.log_into(*logs)
         cutting = run.cutting_of(source)
         aspect = cutting.sample_aspect
         file = stream_file(part, out or Path("stream.bin"), run.codec, audio=audio, sample_aspect=aspect)
@@ -303,6 +313,10 @@ def encode_frames(
     parts = {name: value for name, value in given.items() if value is not None and not isinstance(value, str)}
     names: dict[str, Any] = {name: getattr(value, "name", value) for name, value in given.items()}
     settings = EncodeOptions(input=STANDARD, out=STANDARD, **names, **options)
+    looking = None if detector is None or isinstance(detector, str) else detector
+    if looking is None and (recorded := detector_of(settings)) is not None:
+        looking = parts["detector"] = recorded
+    settings = without_looking(settings, looking, warn)
     made: Iterable[Frame] = (
         each if isinstance(each, Frame) else Frame(n, each, f"frame_{n:06d}") for n, each in enumerate(frames)
     )
@@ -329,6 +343,14 @@ def _check_places(options: EncodeOptions, out: Path | None, source: FrameSource)
     """Refuse outputs that would take the place of an input, or of a file that is nothing of ours."""
     if options.map_out and same_file(Path(options.map_out), source.path):
         raise InputError(f"--map-out {options.map_out} holds the inputs: name another folder")
+    written = {flag_of(name): getattr(options, name) for name in ("detections_out", "found_out")}
+    others = {"--out": None if out is None else options.out, "--map-out": options.map_out, "--classes": options.classes}
+    recorded = recorded_path(resolve_detector_spec(options.detector))
+    others |= {
+        "the sidecar": None if out is None else str(sidecar_path(out)),
+        "--detector": None if recorded is None else str(recorded),
+    }
+    check_detections_places(written, others, source.path)
     if out is None:
         return
     refuse_inputs(out, source)

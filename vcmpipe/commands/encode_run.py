@@ -22,9 +22,12 @@ from vcmpipe.coding.search.rdo import Memory
 from vcmpipe.coding.segment import Segment, cut
 from vcmpipe.coding.stream_files import StreamFile
 from vcmpipe.coding.weighed import encode_weighed
+from vcmpipe.commands.detections_out import DetectionLog
 from vcmpipe.commands.left_out import Faults
+from vcmpipe.commands.recorded import detector_of
 from vcmpipe.commands.remarks import warn_of_segments
 from vcmpipe.config import EncodeOptions, parse_scales
+from vcmpipe.detection.recorded import RecordedDetector
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, LiveSource, PictureSource
@@ -53,6 +56,8 @@ FOR_FILES = (
     "reconnect",
     "stall",
     "map_out",
+    "detections_out",
+    "found_out",
     "audio",
     "cache",
     "cache_size",
@@ -136,6 +141,8 @@ class EncodeRun:
         remark = (lambda message: None) if options.closed else warn
         self._options, self._warn, self._target = options, warn, target
         self.watch = watch
+        if parts.get("detector") is None and (recorded := detector_of(options)) is not None:
+            parts = parts | {"detector": recorded}
         parts = parts | {"encoder": watched(parts.get("encoder") or load_encoder(options.encoder), self.watch)}
         self.pipeline = pipeline = Pipeline(
             options,
@@ -156,6 +163,9 @@ class EncodeRun:
         self._records: list[SegmentRecord] = []
         self._source: dict[str, Any] = {}
         self._live: LiveSource | None = None
+        self._source_log: DetectionLog | None = None
+        self._found_log: DetectionLog | None = None
+        self._remarks: list[str] = []
         self._colour: ColourSpec | None = None
         # What was decided by default is written down as decided: the run can be repeated elsewhere.
         self._decided: dict[str, Any] = {"detector": pipeline.detector_spec}
@@ -217,7 +227,8 @@ class EncodeRun:
             if greeting := journal.greeting():
                 self._warn(greeting)
         frames_done, joiner = 0, StreamJoiner(self.codec)
-        for segment, done in self._worked(frames, cutting, partial(self._finished, journal), journal):
+        for segment, found, done in self._worked(frames, cutting, partial(self._finished, journal), journal):
+            self._log(segment, found, done)
             self._colour = self._colour or segment.colour
             with self.watch.part("write"):
                 times = [frame.timestamp for frame in segment.frames]
@@ -227,6 +238,20 @@ class EncodeRun:
             yield done
             frames_done += len(segment)
             progress(frames_done + self._faults.frames, total)
+
+    def log_into(self, source: DetectionLog | None, found: DetectionLog | None) -> None:
+        """Note down what is found in the source's frames, and in decoded ones, from now on."""
+        self._source_log, self._found_log = source, found
+        for log in (source, found):
+            if log is not None:
+                log.classes = self.pipeline.detector.classes
+
+    def _log(self, segment: Segment, found: Sequence[sv.Detections], done: FinishedSegment) -> None:
+        task = self.pipeline.task
+        if self._source_log is not None:
+            self._source_log.add(segment.frames, found, task)
+        if self._found_log is not None and done.found is not None:
+            self._found_log.add(segment.frames, done.found, task)
 
     def coded(self, frames: Iterable[Frame], cutting: Cutting) -> Iterator[EncodedSegment]:
         """Code the frames, at least one: segment after segment, in their order."""
@@ -242,7 +267,10 @@ class EncodeRun:
         """What becomes of the segments of the frames, at least one, in their order."""
         empty = True
         pipeline, watch, faults = self.pipeline, self.watch, self._faults
-        detector = pipeline.detector if journal is None else journal.detecting(pipeline.detector)
+        detector = pipeline.detector
+        # A file is looked up in anew, so that it knows which frames it was asked for.
+        if journal is not None and not isinstance(detector, RecordedDetector):
+            detector = journal.detecting(detector)
         readable = watch.each("read", faults.readable(frames))
         found = detected(detector, readable, watch, faults.not_looked_at)
         if cutting.structure == "intra":
@@ -273,6 +301,8 @@ class EncodeRun:
                     empty = False
                     yield result
         faults.check()
+        if isinstance(pipeline.detector, RecordedDetector):
+            self._remarks = pipeline.detector.remarks()
         if empty:
             if left_out := faults.records:
                 raise VcmError(f"nothing could be coded: {left_out[0].reason}")
@@ -286,7 +316,7 @@ class EncodeRun:
 
     def _finished(
         self, journal: Journal | None, segment: Segment, found: Sequence[sv.Detections]
-    ) -> tuple[Segment, FinishedSegment]:
+    ) -> tuple[Segment, Sequence[sv.Detections], FinishedSegment]:
         """A segment, coded now or out of the journal."""
         with self._turn(segment) as turn:
             done = None if journal is None else journal.get(segment, turn.start)
@@ -295,11 +325,15 @@ class EncodeRun:
                     done = self._remote.code(self._identity, segment, found, turn.start)
                 else:
                     with blamed_on(self.pipeline.encoder, segment.source):
-                        done = FinishedSegment.of(*self.code(segment, found, turn.start))
+                        done = self.finish(segment, found, turn.start)
                 if journal is not None:
                     journal.put(segment, turn.start, done)
             turn.answer = done.choice
-        return segment, done
+        return segment, found, done
+
+    def finish(self, segment: Segment, found: Sequence[sv.Detections], start: Choice | None) -> FinishedSegment:
+        """Code a segment here, and keep of it what the options want."""
+        return FinishedSegment.of(*self.code(segment, found, start), found=self._options.found_out is not None)
 
     def _turn(self, segment: Segment) -> AbstractContextManager[Turn]:
         """Where a segment's search begins with what an earlier one chose, its turn."""
@@ -312,6 +346,7 @@ class EncodeRun:
         options = {name: value for name, value in dataclasses.asdict(self._options).items() if name not in _NO_MATTER}
         return {
             "options": options | self._decided,
+            "found": self._options.found_out is not None,
             "encoder": [pipeline.encoder.name, pipeline.encoder.build],
             "detectors": [[each.name, each.digest] for each in (pipeline.detector, *self._further)],
             "predictor": [pipeline.predictor.name, getattr(pipeline.predictor, "digest", "")],
@@ -347,4 +382,6 @@ class EncodeRun:
 
     def warn_of_segments(self) -> None:
         """Say what the user should know of what was coded."""
+        for remark in self._remarks:
+            self._warn(remark)
         warn_of_segments(self._warn, self.pipeline, self._records, closed=self._options.closed)

@@ -14,6 +14,7 @@ from vcmpipe.coding.search.answers import Choice
 from vcmpipe.coding.segment import Segment
 from vcmpipe.commands.encode_run import EncodeRun
 from vcmpipe.config import EncodeOptions
+from vcmpipe.detection.recorded import KIND, recorded_path
 from vcmpipe.process.cluster import Cluster, check_same, everywhere
 from vcmpipe.process.stopwatch import Stopwatch
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # What has to be the same on every machine, for its segments to be.
 _SAME = ("encoder", "detectors", "predictor", "human", "point", "versions")
 # Options that may name files, some behind a kind or several of them: onnx:PATH, torchvision:NAME@PATH, PATH,PATH.
-_PLACES = ("detector", "predictor", "verify_with", "human", "encoder")
+_PLACES = ("detector", "classes", "predictor", "verify_with", "human", "encoder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,9 @@ class RemoteCoding:
         start: Choice | None,
     ) -> FinishedSegment:
         """Code a segment; see ``EncodeRun.code``, and ``Cluster.call`` for what is raised besides."""
-        detector = everywhere(identity["options"]["detector"])
+        spec = identity["options"]["detector"]
+        recorded = recorded_path(spec)
+        detector = everywhere(spec) if recorded is None else f"{KIND}:{recorded.absolute()}"
         options = dataclasses.replace(self._options, detector=detector)
         same = json.dumps({name: identity[name] for name in _SAME}, sort_keys=True)
         recipe = Recipe(options, segment.structure == "intra", same)
@@ -83,7 +86,7 @@ def code_segment(recipe: Recipe, segment: Segment, found: Sequence[sv.Detections
     """
     run = _run(recipe)
     with blamed_on(run.pipeline.encoder, segment.source):
-        return FinishedSegment.of(*run.code(segment, found, start)).to_bytes()
+        return run.finish(segment, found, start).to_bytes()
 
 
 @lru_cache(maxsize=1)

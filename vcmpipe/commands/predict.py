@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from vcmpipe.coding.pipeline import detected
 from vcmpipe.coding.segment_coder import FrameCoder, SegmentCoder
+from vcmpipe.commands.detections_out import DetectionLog, check_detections_places, detections_file
+from vcmpipe.commands.recorded import check_belongs
 from vcmpipe.config import PredictOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
+from vcmpipe.detection.recorded import RecordedDetector
 from vcmpipe.encoders import load_encoder
+from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
 from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
 from vcmpipe.jnd.picture_predictors import picture_predictor, predicts_pictures
@@ -134,20 +138,35 @@ def predict(
     if options.out:
         refuse_as_output(Path(options.out), source, ".json")
         refuse_sidecar(Path(options.out))
+    check_detections_places({"--detections-out": options.detections_out}, {"--out": options.out}, source.path)
     spec = options.predictor if options.weights is None else f"{options.predictor}:{options.weights}"
     if predictor is None and predicts_pictures(spec):
+        if options.detections_out is not None:
+            raise InputError(f"--detections-out with {spec}: it is for whole pictures, and nothing is detected")
         prediction = _of_pictures(picture_predictor(spec, device=options.device), source, options.margin or 0, progress)
     else:
         jobs = worker_count(options.jobs)
-        detector = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
+        detector = detector or load_detector(
+            resolve_detector_spec(options.detector),
+            jobs=jobs,
+            device=options.device,
+            again=options.predictor.partition(":")[0] == "measured",
+            classes=options.classes,
+        )
+        check_belongs(detector, source)
         predictor = predictor or load_predictor(spec, detector, satisfy=options.satisfy, warn=warn)
-        prediction = _of_objects(predictor, detector, source, options, progress)
+        with detections_file(options.detections_out) as log:
+            if log is not None:
+                log.classes = detector.classes
+            prediction = _of_objects(predictor, detector, source, options, progress, log)
         if not any(picture.objects for picture in prediction.pictures):
             warn(
                 f"{detector.name} found no object with a confidence of {options.score:g} or more in "
                 f"{count(len(prediction.pictures), 'picture')}: there are no thresholds; name another detector "
                 "(--detector), or lower --score"
             )
+        for remark in detector.remarks() if isinstance(detector, RecordedDetector) else ():
+            warn(remark)
     if options.out:
         with publish(Path(options.out)) as part:
             part.write_text(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -155,7 +174,12 @@ def predict(
 
 
 def _of_objects(
-    predictor: ThresholdPredictor, detector: Detector, source: FrameSource, options: PredictOptions, progress: Progress
+    predictor: ThresholdPredictor,
+    detector: Detector,
+    source: FrameSource,
+    options: PredictOptions,
+    progress: Progress,
+    log: DetectionLog | None,
 ) -> Prediction:
     margin = own_margin(predictor) if options.margin is None else options.margin
     # It shows pictures and frames one by one.
@@ -170,6 +194,8 @@ def _of_objects(
 
     pictures = []
     for frame, found in detected(detector, source):
+        if log is not None:
+            log.add([frame], [found])
         (kept,) = task.reference([found]).detections
         thresholds = predictor.predict(frame, kept, _LateCoder(partial(coder_of, frame)))
         decided = thresholds.decide(options.decision, options.risk, margin)

@@ -8,6 +8,7 @@ from typing import Literal
 from vcmpipe.config.base import flag_of, option
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
+from vcmpipe.config.detections import WRITES, DetectionOptions
 from vcmpipe.config.outputs import FILE, FOLDER
 from vcmpipe.config.search import SearchOptions
 from vcmpipe.config.video import LiveOptions, SequenceOptions, SourceOptions
@@ -15,7 +16,9 @@ from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, LiveOptions, SearchOptions, CacheSizeOptions):
+class EncodeOptions(
+    PipelineOptions, DetectionOptions, SequenceOptions, SourceOptions, LiveOptions, SearchOptions, CacheSizeOptions
+):
     """Code pictures or video into one VVC, HEVC or AV1 stream, a QP per object."""
 
     input: str = option(
@@ -54,6 +57,12 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, LiveOptions
     map_out: str | None = option(
         None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files", writes=(FOLDER,)
     )
+    found_out: str | None = option(
+        None,
+        metavar="FILE",
+        help="write what the detector finds in the decoded frames, in the formats of --detections-out",
+        writes=WRITES,
+    )
     audio: Literal["drop", "copy"] = option("drop", help="what becomes of a video's sound; copy: into .mp4 or .mkv")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     on_error: Literal["stop", "skip"] = option(
@@ -82,6 +91,8 @@ class EncodeOptions(PipelineOptions, SequenceOptions, SourceOptions, LiveOptions
             raise InputError("--fail-under with --no-check: it counts what is kept; leave one of the two out")
         if self.fail_under is not None and self.qp is not None and self.detector in (None, "none"):
             raise InputError("--fail-under with --qp: name the detector that looks for objects, by --detector")
+        if self.found_out is not None and not self.check:
+            raise InputError("--found-out with --no-check: nothing is looked for then; leave one of the two out")
         # What would choose QPs, were there not one for everything.
         for name in ("verify", "loop", "objective", "target", "human", "predictor", "margin"):
             if self.qp is not None and getattr(self, name) != getattr(EncodeOptions, name):

@@ -8,12 +8,13 @@ from typing import Literal
 from vcmpipe.config.base import Options, option
 from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import ThresholdOptions, WholeCodingOptions
+from vcmpipe.config.detections import DetectionOptions
 from vcmpipe.config.outputs import FOLDER
 from vcmpipe.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(WholeCodingOptions, ThresholdOptions):
+class PredictOptions(WholeCodingOptions, ThresholdOptions, DetectionOptions):
     """Say how much distortion each object bears, without coding a stream."""
 
     input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcmpipe.config.base import Options, option
+from vcmpipe.config.detections import WRITES
 from vcmpipe.config.outputs import FILE, FOLDER
 from vcmpipe.errors import InputError
 
@@ -22,6 +23,22 @@ class DecodeOptions(Options):
     restore: bool = option(True, help="do not scale pictures back to the source size that the sidecar states")
     overlay: bool = option(False, help="draw the sidecar's boxes with class and score; lost objects dashed, in orange")
     overwrite: bool = option(False, help="replace files of the same names that decode did not write itself, too")
+    found_out: str | None = option(
+        None,
+        metavar="FILE",
+        help="write what a detector finds in the decoded pictures: .json (COCO results), .coco.json, .csv, .parquet, "
+        ".txt (MOT), or a folder of YOLO labels",
+        writes=WRITES,
+    )
+    detector: str | None = option(
+        None, help="with --found-out: the detector that looks, as in encode; default: VCMPIPE_DETECTOR, else auto"
+    )
+    device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.detector is not None and self.found_out is None:
+            raise InputError(f"--detector {self.detector}: say where to write what it finds, by --found-out FILE")
 
 
 @dataclass(frozen=True, kw_only=True)

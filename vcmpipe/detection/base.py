@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # below the 0.2 and 0.3 at which objects are counted as found.
 DEFAULT_MIN_SCORE = 0.05
 
+TRACK = "track"
+"""In the ``data`` of detections that come with tracks: (N,) the number of each one's, -1 where it is in none."""
+
 
 @runtime_checkable
 class Detector(Protocol):

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from vcmpipe.detection.base import DEFAULT_MIN_SCORE, Detector
+from vcmpipe.detection.recorded import KIND, recorded_path
+from vcmpipe.detection.recorded import WAYS_FORWARD as WITHOUT
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import DETECTORS
 from vcmpipe.process.extras import absent, how_to_install
+from vcmpipe.process.text import one_line
 
 ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
 WAYS_FORWARD = (
@@ -38,7 +41,13 @@ def plugin_detectors() -> dict[str, EntryPoint]:
 
 
 def load_detector(
-    spec: str | None = None, *, jobs: int | None = None, device: str = "auto", min_score: float = DEFAULT_MIN_SCORE
+    spec: str | None = None,
+    *,
+    jobs: int | None = None,
+    device: str = "auto",
+    min_score: float = DEFAULT_MIN_SCORE,
+    again: bool = True,
+    classes: str | None = None,
 ) -> Detector:
     """Makes a detector.
 
@@ -51,14 +60,19 @@ def load_detector(
             - ``onnx:PATH`` or a path that ends in ``.onnx``;
             - ``torchvision:NAME`` (downloaded weights) or ``torchvision:NAME@PATH`` (.safetensors or .pth);
             - ``ultralytics:NAME``, an ultralytics weight's name (``yolo11n``) or the path of a ``.pt`` file;
+            - ``detections:PATH``, or a path that ends like a file of detections: what another model found, where
+              nothing has to be looked at again;
             - ``NAME`` or ``NAME:ARGUMENT`` of an entry point of the group ``vcmpipe.detectors``;
             - None or empty: ``VCMPIPE_DETECTOR``, else ``auto``.
         jobs: Pictures at the same time; the machine's cores where absent.
         device: ``auto``, ``cpu`` or ``cuda``.
         min_score: Least score that is reported, above 0 and at most 1.
+        again: Whether it has to look at other versions of a picture, too, which detections in a file cannot.
+        classes: For detections in a file, the file that names their classes.
 
     Raises:
-        InputError: The detector is unknown, missing, or damaged; the message gives the way forward.
+        InputError: The detector is unknown, missing, damaged, or a file although it has to look again; the message
+            gives the way forward.
         VcmError: Its weights cannot be downloaded.
     """
     spec = resolve_detector_spec(spec)
@@ -67,11 +81,21 @@ def load_detector(
     if jobs is not None and jobs < 1:
         raise InputError(f"the number of jobs must be at least 1, not {jobs}")
     name, _, argument = spec.partition(":")
+    plugins = plugin_detectors()
+    recorded = recorded_path(spec) if name not in plugins else None
+    if recorded is not None and again:
+        raise InputError(
+            f"detector {one_line(spec)}: detections in a file are of the source alone, and this looks at other "
+            f"versions of it, too: {WITHOUT}; encode in the open loop and predict take the file"
+        )
+    if recorded is not None:
+        return cast(Detector, DETECTORS.load(KIND).read(recorded, classes, min_score=min_score))
+    if classes is not None:
+        raise InputError(f"--classes names the classes of detections in a file; {one_line(spec)} knows its own")
     if spec == "demo":
         return cast(Detector, DETECTORS.load(name)(min_score=min_score, jobs=jobs))
     if spec == "none":
         return cast(Detector, DETECTORS.load(name)())
-    plugins = plugin_detectors()
     if name in plugins or (name == "torchvision" and argument):
         factory = cast(DetectorFactory, DETECTORS.load(name))
         return factory(argument, jobs=jobs, device=device, min_score=min_score)
@@ -111,7 +135,7 @@ def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, mi
         raise InputError(f"detector {spec}: give an .onnx or .pt file, or torchvision:NAME@{spec} for a state dict")
     if path.suffix == ".pt" or os.sep in wanted:
         raise InputError(f"detector {spec}: there is no such file; {WAYS_FORWARD}")
-    known = ["auto", "demo", "none", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
+    known = ["auto", "demo", "detections:PATH", "none", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
     close = difflib.get_close_matches(name, [*(entry.partition(":")[0] for entry in known), *store.AUTO_NAMES], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise InputError(f"unknown detector {spec!r}: known are {', '.join(known)}, and the name or path of a weight{hint}")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vcmpipe.detection.exchange.mot import CLASSES, parse_line
 from vcmpipe.errors import InputError
 from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 
-CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorcycle"}
-"""MOTChallenge's classes that detectors know, by number; all others, and -1, are of no known class."""
-# frame, id, x, y, width, height, whether it counts, class, visibility; or three coordinates of 2015 in place of these.
 _COLUMNS = (9, 10)
-# Of frames, tracks and classes, beyond any real one.
-_MOST = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -61,36 +56,6 @@ def read_mot(path: Path) -> Mapping[int, Sequence[MotBox]]:
 
 
 def _box(line: str) -> tuple[int, MotBox]:
-    fields = [field.strip() for field in line.split(",")]
-    if len(fields) not in _COLUMNS:
-        raise ValueError(
-            f"{len(fields)} columns, where frame,id,x,y,width,height,conf,class,visibility are expected (or 10 of 2015)"
-        )
-    frame, track = (_whole(name, field) for name, field in zip(("frame", "id"), fields, strict=False))
-    if frame < 1:
-        raise ValueError(f"frame {frame}, but the first one is 1")
-    x, y, width, height, conf = (
-        _number(name, field) for name, field in zip(("x", "y", "width", "height", "conf"), fields[2:], strict=False)
-    )
-    if width <= 0 or height <= 0:
-        raise ValueError(f"a box of {width:g}x{height:g} pixels")
-    kind = _whole("class", fields[7]) if len(fields) == 9 else -1
-    corners = (x - 1, y - 1, x - 1 + width, y - 1 + height)
-    return frame, MotBox(track, corners, conf != 0, CLASSES.get(kind))
-
-
-def _whole(name: str, field: str) -> int:
-    value = _number(name, field)
-    if value != int(value) or abs(value) > _MOST:
-        raise ValueError(f"{name} {field!r} is no whole number up to {_MOST:,}")
-    return int(value)
-
-
-def _number(name: str, field: str) -> float:
-    try:
-        value = float(field)
-    except ValueError:
-        raise ValueError(f"{name} {field!r} is no number") from None
-    if not math.isfinite(value):
-        raise ValueError(f"{name} {field!r} is not finite")
-    return value
+    found = parse_line(line, _COLUMNS)
+    name = None if found.kind is None else CLASSES.get(found.kind)
+    return found.frame, MotBox(found.track, found.xyxy, found.confidence != 0, name)

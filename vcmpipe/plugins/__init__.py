@@ -7,6 +7,7 @@ DETECTORS = Registry(
     "vcmpipe.detectors",
     {
         "demo": "vcmpipe.detection.demo:DemoDetector",
+        "detections": "vcmpipe.detection.recorded:RecordedDetector",
         "none": "vcmpipe.detection.nothing:NoDetector",
         "onnx": "vcmpipe.detection.onnx:OnnxDetector",
         "torchvision": "vcmpipe.detection.torchvision:TorchvisionDetector",

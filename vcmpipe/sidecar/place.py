@@ -116,7 +116,7 @@ def check_sidecar_place(out: Path, *, written: bool) -> None:
             )
 
 
-def refuse_sidecar(out: Path) -> None:
+def refuse_sidecar(out: Path, flag: str = "--out") -> None:
     """Raise InputError for an output of another kind in the place of a sidecar, whose stream it would leave without."""
     if out.is_file() and (stream := stream_of(out)) is not None:
-        raise InputError(f"--out {out} is the sidecar of {stream}: name another file")
+        raise InputError(f"{flag} {out} is the sidecar of {stream}: name another file")

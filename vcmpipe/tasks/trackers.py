@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.detection.base import TRACK
 from vcmpipe.detection.postprocess import pairwise_iou
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.evaluation.matching import assign
@@ -107,11 +108,15 @@ def _begin(tracks: NDArray[np.int64], before: sv.Detections, new: sv.Detections,
 
 
 def follow(tracker: Tracker, detections: Sequence[sv.Detections], score: float) -> list[NDArray[np.int64]]:
-    """What a tracker says, as ``Tracker.follow``, having looked at its form.
+    """What a tracker says, as ``Tracker.follow``, having looked at its form; or the tracks that detections come with.
 
     Raises:
         VcmError: It is not one track for each detection.
     """
+    given = [own.data.get(TRACK) for own in detections]
+    if any(each is not None for each in given):
+        pairs = zip(given, detections, strict=True)
+        return [np.full(len(own), -1) if each is None else np.asarray(each, np.int64) for each, own in pairs]
     tracks = [np.asarray(each) for each in tracker.follow(detections, score)]
     if [each.shape for each in tracks] != [(len(own),) for own in detections]:
         raise VcmError(f"tracker {tracker.name} must give a track for each detection of each frame, and gave others")

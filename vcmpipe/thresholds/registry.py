@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vcmpipe.detection.recorded import RecordedDetector
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import PREDICTORS
 from vcmpipe.process.progress import Warn
@@ -48,7 +49,7 @@ def load_predictor(
             ``NAME:ARGUMENT``, for example ``constant:30``, ``measured``, ``measured:22:52:2``; names come from this
             package and from entry points of the group ``vcmpipe.thresholds``. ``CARD.json`` alone is what ``vcmpipe
             calibrate`` wrote, ``calibrated:CARD.json``.
-        detector: Handed to predictors that are made for, or run, a detector.
+        detector: Handed to predictors that are made for, or run, a detector, unless it is a file of detections.
         satisfy: The share of a panel of machines that thresholds are to satisfy, above 0 and at most 1; None: the
             detector's own thresholds.
         warn: Called where ``auto`` finds none that fits.
@@ -60,7 +61,13 @@ def load_predictor(
         if detector is None:
             raise InputError("the predictor auto depends on the detector: hand it one, or name a predictor")
         shipped = shipped_for(detector)
-        if shipped is None:
+        if shipped is None and isinstance(detector, RecordedDetector):
+            warn(
+                f"what objects bear is not known of detections in a file: each gets QP {DEFAULT_QP}, which kept "
+                f"{EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (--predictor constant:QP takes another QP, "
+                "detector_aware:WEIGHTS and dt_jrd:WEIGHTS look at each object)"
+            )
+        elif shipped is None:
             warn(
                 f"no predictor is shipped for the detector {detector.name}, so what objects bear is not known: each "
                 f"gets QP {DEFAULT_QP}, which kept {EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (vcmpipe calibrate "
@@ -71,7 +78,9 @@ def load_predictor(
     name, _, argument = spec.partition(":")
     if spec.lower().endswith(".json") and name not in PREDICTORS.known():
         name, argument = "calibrated", spec
-    predictor: ThresholdPredictor = PREDICTORS.load(name)(argument, detector=detector)
+    # Nobody can look again with what a file says.
+    running = None if isinstance(detector, RecordedDetector) else detector
+    predictor: ThresholdPredictor = PREDICTORS.load(name)(argument, detector=running)
     if satisfy is None:
         return predictor
     of_share: Callable[[float], ThresholdPredictor] | None = getattr(predictor, "satisfying", None)
