@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vcmpipe.commands.decode import decode as decode
     from vcmpipe.commands.encode import encode as encode
     from vcmpipe.commands.encode import encode_frames as encode_frames
+    from vcmpipe.commands.streams import encode_each as encode_each
     from vcmpipe.config import BenchOptions as BenchOptions
     from vcmpipe.config import DecodeOptions as DecodeOptions
     from vcmpipe.config import EncodeOptions as EncodeOptions
@@ -67,6 +68,7 @@ _HOME = {
     "decode": "commands.decode",
     "decode_stream": "decoding.decoder",
     "encode": "commands.encode",
+    "encode_each": "commands.streams",
     "encode_frames": "commands.encode",
     "inspect_stream": "bitstream",
     "load_detector": "detection",

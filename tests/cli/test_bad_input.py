@@ -154,7 +154,7 @@ WORDS = [
     (["--out", ""], 2, "--out is empty"),
     (["--out", "/"], 2, "no name for a stream"),
     (["--out", "a.json"], 2, "another ending"),
-    (["--out", "frames"], 2, "it is a folder"),
+    (["--out", "frames"], 2, "is the folder of the inputs"),
     (["--out", "frames/p1.png"], 2, "one of the inputs"),
     (["--out", "frames/p1.png/x.bin"], 1, "part of its path is a file"),
     (["--out", "x" * 300], 1, "File name too long"),

@@ -76,7 +76,7 @@ def test_words_become_options(words: list[str], expected: dict[str, object]) -> 
         (["encode", "a", "--out", "b", "--marg", "3"], "no option --marg: did you mean --margin?"),
         (["encode", "a", "--out", "b", "-x"], "no option -x (see vcmpipe encode --help)"),
         (["encode", "-input", "a"], "no option -input: did you mean --input?"),
-        (["encode", "a", "b", "--out", "c"], "no use for 'b'"),
+        (["decode", "a", "b", "--out", "c"], "no use for 'b'"),
         (["encode", "a", "--out"], "--out needs a value"),
         (["encode", "--input", "--out", "b"], "--input needs a value"),
         (["encode", "-i", "-o", "b"], "-i needs a value"),
@@ -134,8 +134,8 @@ KEY_BOMB = f"? [{', '.join(line.partition(': ')[2] for line in BOMB.splitlines()
         ("out:", "--out in c.yaml has no value"),
         ("- margin", "c.yaml holds no options"),
         ("margin", "c.yaml holds no options"),
-        ("scales: [1, 0.5]", "scales has several values"),
-        (BOMB, "a has several values"),
+        ("scales: [1, 0.5]", "--scales in c.yaml has several values"),
+        (BOMB, "b has several values"),
         (KEY_BOMB, "has a list for a name"),
         ('out: "a\\0b"', "--out in c.yaml holds a character that no name of a file can have"),
         ('out: "a\\uD800b"', "--out in c.yaml holds a character that no name of a file can have"),
@@ -198,9 +198,10 @@ def test_help_lists_what_is_required_first_and_switches_by_what_they_change(
     with pytest.raises(SystemExit):
         main(["encode", "-h"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "usage: vcmpipe encode INPUT --out OUT [options]"
+    assert lines[0] == "usage: vcmpipe encode INPUT ... --out OUT [options]"
     first = lines.index("required:")
-    assert lines[first + 1].startswith("  -i, --input INPUT ") and lines[first + 2].startswith("  -o, --out OUT ")
+    assert lines[first + 1].startswith("  -i, --input INPUT ")
+    assert next(line for line in lines[first + 2 :] if "--" in line).startswith("  -o, --out OUT ")
     assert any(line.startswith("  --no-check ") for line in lines) and not any(" --check" in line for line in lines)
     assert any(line.startswith("  --verify ") for line in lines) and not any("--no-verify" in line for line in lines)
 

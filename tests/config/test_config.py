@@ -211,7 +211,7 @@ def test_every_option_has_a_help_text() -> None:
         (
             config.EncodeOptions,
             {"input": [np.zeros((4, 4, 3), np.uint8)]},
-            "--input is of the type list: .*encode_frames",
+            "--input is of the type ndarray: .*encode_frames",
         ),
         (config.BenchOptions, {"images": np.zeros((4, 4, 3))}, "--images is of the type ndarray: .*encode_frames"),
         (config.EncodeOptions, {"input": "a", "out": 3}, "--out is of the type int: give a text"),

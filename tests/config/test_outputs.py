@@ -33,8 +33,11 @@ FOLDERS = [
     [
         *((words, "o.png", "would be a folder, though its name ends in .png: name a folder") for words in FOLDERS),
         (["encode", "no-frames", "-o", "a.bin", "--map-out"], "m.csv", "--map-out m.csv would be a folder"),
-        (["encode", "no-frames"], "o/", "is the name of a folder: name a file"),
-        (["encode", "no-frames"], "o.mp4/", "is the name of a folder: name a file"),
+        (
+            ["encode", "no-frames"],
+            "o.mp4/",
+            "would be a folder, though its name ends in .mp4: name a folder, or a file",
+        ),
         (["extract", "no.bin"], "o.bin/", "is the name of a folder: name a file"),
         (["decode", "no.bin"], "o.GIF", "would be a folder, though its name ends in .gif: name a folder, or a file "),
         (["decode", "no.bin"], "o.mp4/", "ends in .mp4: name a folder, or a file that ends in .y4m, .mp4 or .mkv"),

@@ -18,8 +18,11 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
 
     from vcmpipe.cli import show_encode as show
     from vcmpipe.commands.encode import STANDARD, encode
+    from vcmpipe.commands.streams import makes_several
     from vcmpipe.process.stopwatch import Stopwatch
 
+    if makes_several(options):
+        return _encode_each(options, progress)
     watch = Stopwatch(lambda part, items: progress.note(f"{count(items, 'frame')} read") if part == "read" else None)
     sidecar = encode(
         options,
@@ -50,6 +53,33 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
         notes,
         faults=[f"{each.source} was left out: {each.reason}" for each in sidecar.left_out] + short,
         code=1 if short else 3 if sidecar.left_out else 0,
+    )
+
+
+def _encode_each(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
+    from dataclasses import asdict
+
+    from vcmpipe.cli import show_encode as show
+    from vcmpipe.commands.streams import encode_each
+
+    def begun(number: int, total: int, job: config.EncodeOptions) -> None:
+        progress.note(f"stream {number} of {total}: {job.out}")
+
+    streams = list(encode_each(options, progress=progress, warn=warn, on_stream=begun))
+    notes, faults, short = [], [], []
+    for each in streams:
+        if each.sidecar is None:
+            faults.append(f"{each.input} was left out: {each.error}")
+            continue
+        faults += [f"{left.source} was left out: {left.reason}" for left in each.sidecar.left_out]
+        notes += show.unkept(each.sidecar) if options.keeps_all else []
+        short += [f"{each.out}: {line}" for line in show.shortfall(each.sidecar, options.fail_under)]
+    return Result(
+        {"streams": [asdict(each) for each in streams]},
+        lambda _: show.several(streams),
+        notes,
+        faults=faults + short,
+        code=1 if short or not any(each.sidecar for each in streams) else 3 if faults else 0,
     )
 
 

@@ -32,14 +32,14 @@ def find_config(name: str) -> Path:
     raise InputError(f"--config {name}: there is no such file, and the ready configurations are {', '.join(ready)}")
 
 
-def read_config(path: Path) -> dict[str, str | None]:
-    """The options of a file, with underscores in their names; values as text, None for ``null``.
+def read_config(path: Path) -> dict[str, str | list[str] | None]:
+    """The options of a file, with underscores in their names; values as text or a list of texts, None for ``null``.
 
     Nothing is constructed from the file: its nodes are read as they stand, so that tags have no effect, aliases do not
     multiply, and ``+4`` or ``0:63`` are not taken for numbers.
 
     Raises:
-        InputError: It is too large, not YAML, names an option twice, or gives one a list.
+        InputError: It is too large, not YAML, names an option twice, or gives one a list of lists.
     """
     import yaml
 
@@ -50,16 +50,22 @@ def read_config(path: Path) -> dict[str, str | None]:
         raise InputError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
     if top is not None and not isinstance(top, yaml.MappingNode):
         raise InputError(f"--config {path} holds no options: give lines such as margin: -4")
-    options: dict[str, str | None] = {}
+    options: dict[str, str | list[str] | None] = {}
     for key, value in top.value if top else ():
         # The text of a list would hold all that its aliases stand for: 400 bytes can stand for any number.
         if not isinstance(key, yaml.ScalarNode):
             raise InputError(f"--config {path} has a list for a name: give lines such as margin: -4")
         name = str(key.value)
-        if not isinstance(value, yaml.ScalarNode):
+        listed = value.value if isinstance(value, yaml.SequenceNode) and value.tag.endswith(":seq") else []
+        if listed and all(isinstance(each, yaml.ScalarNode) for each in listed):
+            value = [_native(each.value) for each in listed]
+        elif not isinstance(value, yaml.ScalarNode):
             raise InputError(f"--config {path}: {name[:40]} has several values: give one, such as methods: plain,jrd")
         if name.replace("-", "_") in options:
             raise InputError(f"--config {path} has {name} twice")
+        if isinstance(value, list):
+            options[name.replace("-", "_")] = value
+            continue
         null = value.style is None and value.value in ("", "~", "null")
         options[name.replace("-", "_")] = None if null else _native(value.value)
     return options

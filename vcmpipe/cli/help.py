@@ -62,7 +62,7 @@ def _head(name: str) -> dict[str, Any]:
     parts = ["vcmpipe", name]
     for key, field in (bare | named).items():
         if field.default is dataclasses.MISSING:
-            parts.append(f"{flag_of(key)} " * (key not in bare) + key.upper())
+            parts.append(f"{flag_of(key)} " * (key not in bare) + key.upper() + " ..." * field.metadata["several"])
         elif key in bare:
             parts.append(f"[{key.upper()}]")
     usage, description = " ".join([*parts, "[options]"]), str(options.__doc__).splitlines()[0]
@@ -96,7 +96,8 @@ def _add(group: Any, field: dataclasses.Field[Any], hint: Any, complete: Any = N
         # A switch is listed by the form that changes something.
         group.add_argument(*([flag_of(f"no_{field.name}")] if field.default else names), action="store_true", help=text)
         return
-    # Of a choice its values, of X | None its X.
+    # Of a choice its values, of X | None its X; several texts are completed like one.
+    hint = str if field.metadata["several"] else hint
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     kind = kinds[0] if len(kinds) == 1 else hint
     choices = typing.get_args(kind)
@@ -104,7 +105,8 @@ def _add(group: Any, field: dataclasses.Field[Any], hint: Any, complete: Any = N
     metavar = field.metadata["metavar"] or {int: "N", float: "X"}.get(kind, metavar)
     if field.default not in (dataclasses.MISSING, None) and "default" not in text:
         text += f" (default: {field.default})".replace("%", "%%")
-    action = group.add_argument(*names, metavar=metavar, choices=choices or None, help=text)
+    nargs = "+" if field.metadata["several"] else None
+    action = group.add_argument(*names, metavar=metavar, choices=choices or None, help=text, nargs=nargs)
     if complete and kind is str:
         action.complete = complete
 

@@ -78,7 +78,10 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     options = COMMANDS[name].options
     hints = typing.get_type_hints(options)
     named, bare = options_of(options, CommonOptions)
+    several = next((key for key, field in bare.items() if field.metadata["several"]), None)
     given, alone, files = _read(arguments, named)
+    if several is not None and alone:
+        given[several], alone = [*given.get(several, []), *alone], []
     if given.pop("help", False):
         from vcmpipe.cli.help import command_help
 
@@ -142,14 +145,20 @@ def _read(arguments: Iterable[str], named: Fields) -> tuple[dict[str, Any], list
                 raise UsageError(f"{flag} needs a value ({flag}=VALUE where it looks like an option)")
             if flag == "--config":
                 files.append(value)
+            elif named[flags[flag][0]].metadata["several"]:
+                given.setdefault(flags[flag][0], []).append(value)
             else:
                 given[flags[flag][0]] = value
     return given, alone, files
 
 
-def _value(text: str | bool | None, hint: Any, what: str) -> Any:
-    """A text as the type of its option; None is a file's ``null``."""
+def _value(text: str | bool | list[str] | None, hint: Any, what: str) -> Any:
+    """A text, or several of them, as the type of its option; None is a file's ``null``."""
     kinds = typing.get_args(hint)
+    if str in kinds and tuple[str, ...] in kinds:
+        return tuple(_value(each, str, what) for each in (text if isinstance(text, list) else [text]))
+    if isinstance(text, list):
+        raise UsageError(f"{what} has several values: give one, such as methods: plain,jrd")
     if NoneType in kinds:
         if text in (None, "null"):
             return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vcmpipe.cli.show import PICTURES, console, print_facts, print_table, size_text, span_text
+from vcmpipe.commands.streams import Stream
 from vcmpipe.process.text import count
 from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, TargetRecord, TrackRecord, sidecar_path
 
@@ -47,6 +48,22 @@ def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | N
         print_table(screen, heads, [_picture_row(*frame) for frame in frames])
         screen.print()
     print_facts(screen, facts)
+
+
+def several(streams: Sequence[Stream]) -> None:
+    """What was written of each input, and what of all together."""
+    screen, done = console(), [each.sidecar for each in streams if each.sidecar is not None]
+    rows = [
+        (each.out, str(len(each.sidecar.frames)), f"{each.sidecar.bytes:,}", _objects(each.sidecar))
+        if each.sidecar is not None
+        else (each.out, "-", "-", "left out")
+        for each in streams
+    ]
+    print_table(screen, ("stream", "frames", "bytes", "objects"), rows)
+    screen.print()
+    frames = sum(len(each.frames) for each in done)
+    whole = f"{count(len(done), 'stream')}, {count(frames, 'frame')}, {sum(each.bytes for each in done):,} bytes"
+    print_facts(screen, [("written", whole)])
 
 
 def _counts(sidecar: Sidecar, sequences: bool) -> tuple[str, str]:

@@ -131,6 +131,7 @@ def _refuse_overwriting(out: Path, stream: Path, sidecar: Sidecar | None) -> Non
     if same_file(out, stream):
         raise InputError(f"--out {out} is the stream itself: name another file, or a folder")
     source = sidecar.configuration.get("input") if sidecar else None
-    if isinstance(source, str) and same_file(out, Path(source)):
-        what = "holds the source pictures, which have the same names: name another folder"
-        raise InputError(f"--out {out} {what if out.is_dir() else 'is the source itself: name another file'}")
+    for each in source if isinstance(source, list) else [source]:
+        if isinstance(each, str) and same_file(out, Path(each)):
+            what = "holds the source pictures, which have the same names: name another folder"
+            raise InputError(f"--out {out} {what if out.is_dir() else 'is the source itself: name another file'}")

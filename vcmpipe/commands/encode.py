@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -30,7 +31,7 @@ from vcmpipe.detection import resolve_detector_spec
 from vcmpipe.detection.recorded import recorded_path
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
-from vcmpipe.frames import Frame, FrameSource, LiveRules, LiveSource, VideoSource, open_source
+from vcmpipe.frames import Frame, FrameSource, LiveRules, LiveSource, VideoSource, open_inputs
 from vcmpipe.frames.headers import check_headers
 from vcmpipe.frames.sources import refuse_inputs
 from vcmpipe.process import interrupt
@@ -69,6 +70,7 @@ def encode(
     on_trial: Callable[[int], None] = lambda trials: None,
     verify_with: Sequence[Detector] | None = None,
     watch: Stopwatch | None = None,
+    only_pictures: bool = False,
     **parts: Any,
 ) -> Sidecar:
     """Code pictures or video into one stream with its sidecar; with ``options.verify`` each picture after a search.
@@ -82,6 +84,7 @@ def encode(
         on_trial: With ``options.verify``, called with the number of encodes tried so far, from the threads that try.
         verify_with: Further detectors that must keep what they find, instead of those that the options name.
         watch: Counts what each part of the work takes.
+        only_pictures: Whether videos in a folder that is searched with all below it are passed over.
         **parts: ``detector``, ``predictor``, ``encoder`` objects to use instead of those that the options name.
 
     Returns:
@@ -90,12 +93,13 @@ def encode(
     Raises:
         VcmError: Input, a tool, or the output fails, or ``--strict`` is not met; nothing is left behind.
     """
-    with _with_demo(options, warn) as (given, path):
-        return _encode(given, path, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)
+    with _with_demo(options, warn) as (given, names):
+        sought = partial(open_inputs, names, only_pictures=only_pictures)
+        return _encode(given, sought, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)
 
 
 @contextmanager
-def _with_demo(options: EncodeOptions, warn: Warn) -> Iterator[tuple[EncodeOptions, str]]:
+def _with_demo(options: EncodeOptions, warn: Warn) -> Iterator[tuple[EncodeOptions, str | tuple[str, ...]]]:
     """The options and what to read: the built-in drawn video for ``demo``, if nothing here is called so."""
     if options.input != DEMO or Path(DEMO).exists():
         yield options, options.input
@@ -111,7 +115,7 @@ def _with_demo(options: EncodeOptions, warn: Warn) -> Iterator[tuple[EncodeOptio
 
 def _encode(
     options: EncodeOptions,
-    path: str,
+    opened: Callable[..., FrameSource],
     progress: Progress,
     warn: Warn,
     on_trial: Callable[[int], None],
@@ -124,15 +128,21 @@ def _encode(
         raise InputError(
             f"--out {out}: the sidecar is NAME.json, so give the stream another ending, such as .bin or .266"
         )
-    once = f"--target takes several passes, and {path} can be read only once: save it to a file"
-    if options.target is not None and path == STANDARD:
-        raise InputError(once)
-    rules = LiveRules(options.reconnect, options.stall, drop=True)
-    source = open_source(
-        path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps, rules=rules
+    if out is not None and (out.is_dir() or options.out.endswith("/")):
+        raise InputError(f"--out {out} is a folder, for a stream of each input: name a file, or call encode_each")
+    once = "--target takes several passes, and {} can be read only once: save it to a file"
+    if options.target is not None and options.input == STANDARD:
+        raise InputError(once.format(STANDARD))
+    source = opened(
+        recursive=options.recursive,
+        limit=options.limit,
+        start=options.start,
+        stride=options.stride,
+        fps=options.fps,
+        rules=LiveRules(options.reconnect, options.stall, drop=True),
     )
     if options.target is not None and isinstance(source, LiveSource):
-        raise InputError(once)
+        raise InputError(once.format(source.name))
     _check_places(options, out, source)
     if options.on_error == "stop":
         check_headers(source)

@@ -49,6 +49,7 @@ _Coded = tuple[EncodedSegment, Choice | None]
 # Options that say where things are, how many of them, and what becomes of the run: for files, not frames in memory.
 FOR_FILES = (
     "input",
+    "recursive",
     "out",
     "limit",
     "start",

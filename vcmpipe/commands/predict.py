@@ -20,7 +20,7 @@ from vcmpipe.detection.recorded import RecordedDetector
 from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError
 from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, open_source, refuse_as_output
+from vcmpipe.frames import ColourSpec, Frame, open_inputs, refuse_as_output
 from vcmpipe.jnd.picture_predictors import picture_predictor, predicts_pictures
 from vcmpipe.process import publish
 from vcmpipe.process.progress import Progress
@@ -134,7 +134,7 @@ def predict(
     Raises:
         VcmError: Input, a tool, or the output fails.
     """
-    source = open_source(options.input, limit=options.limit)
+    source = open_inputs(options.input, recursive=options.recursive, limit=options.limit)
     if options.out:
         refuse_as_output(Path(options.out), source, ".json")
         refuse_sidecar(Path(options.out))

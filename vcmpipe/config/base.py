@@ -37,6 +37,7 @@ def option(
     metavar: str | None = None,
     bare: bool = False,
     positional: bool = False,
+    several: bool = False,
     writes: Sequence[str] = (),
     **limits: float,
 ) -> Any:
@@ -48,10 +49,11 @@ def option(
         metavar: What its value is called; None: after the field.
         bare: Whether the value may stand without the option's name, as the first input of a command does.
         positional: Whether it has no name on the command line, and stands there in the order of the fields.
+        several: Whether it may have several values, a tuple then.
         writes: Of the name of an output, what may be written there; see ``outputs.check_output``.
         limits: Of numbers, ``low`` and ``high`` (both included), ``above`` and ``below`` (both excluded).
     """
-    metadata = {"help": help, "metavar": metavar, "bare": bare, "positional": positional}
+    metadata = {"help": help, "metavar": metavar, "bare": bare, "positional": positional, "several": several}
     return field(default=default, metadata=metadata | {"writes": writes, "limits": limits})
 
 
@@ -79,6 +81,16 @@ def _check_type(value: Any, kind: Any, flag: str, *, names_input: bool) -> None:
     raise InputError(f"{given}: give a {'text' if kind is str else 'number'}")
 
 
+def _texts(values: Sequence[Any], flag: str) -> str | tuple[str, ...]:
+    """Several names as texts; one alone as itself."""
+    names = tuple(os.fspath(value) if isinstance(value, os.PathLike) else value for value in values)
+    for name in names:
+        _check_type(name, str, flag, names_input=True)
+    if not names or not all(names):
+        raise InputError(f"{flag} is empty: give a name")
+    return names[0] if len(names) == 1 else names
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """General."""
@@ -94,13 +106,18 @@ class Options:
         kinds = _kinds(type(self))  # type: ignore[arg-type]  # a class is hashable whatever its objects are
         for each in dataclasses.fields(self):
             value, flag = getattr(self, each.name), flag_of(each.name)
-            if isinstance(value, os.PathLike) and kinds[each.name] is str:
+            if each.metadata["several"] and isinstance(value, (list, tuple)):
+                value = _texts(value, flag)
+                object.__setattr__(self, each.name, value)
+            if isinstance(value, os.PathLike) and (kinds[each.name] is str or each.metadata["several"]):
                 value = os.fspath(value)
                 object.__setattr__(self, each.name, value)
             if kinds[each.name] in (int, float) and isinstance(value, Real) and not isinstance(value, (int, float)):
                 value = kinds[each.name](value)  # NumPy's, which JSON does not take
                 object.__setattr__(self, each.name, value)
-            _check_type(value, kinds[each.name], flag, names_input=each.metadata["bare"])
+            if not isinstance(value, tuple):
+                kind = str if each.metadata["several"] else kinds[each.name]
+                _check_type(value, kind, flag, names_input=each.metadata["bare"])
             limits = [(*_LIMITS[kind], limit) for kind, limit in each.metadata["limits"].items()]
             if isinstance(value, str) and not value:
                 raise InputError(f"{flag} is empty: give a name")

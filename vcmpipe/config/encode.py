@@ -21,13 +21,19 @@ class EncodeOptions(
 ):
     """Code pictures or video into one VVC, HEVC or AV1 stream, a QP per object."""
 
-    input: str = option(
-        bare=True, help="a folder, a picture, a video, its address, - for y4m on standard input, or demo"
+    input: str | tuple[str, ...] = option(
+        bare=True,
+        several=True,
+        metavar="INPUT",
+        help="folders, pictures, videos, quoted patterns such as 'a/*.jpg', or one address, - for y4m on standard "
+        "input, or demo",
     )
     out: str = option(
-        help="the stream: raw (.bin, .266, ...), .mp4 or .mkv, or - for standard output; NAME.json beside it",
-        writes=(FILE,),
+        help="the stream: raw (.bin, .266, ...), .mp4 or .mkv, or - for standard output; NAME.json beside it; "
+        "FOLDER/: a stream of each input, FOLDER/NAME.bin",
+        writes=(FILE, FOLDER),
     )
+    recursive: bool = option(False, help="take the pictures and videos of sub-folders, too")
     qp: int | None = option(
         None, low=0, high=63, help="code everything at this one QP, whatever is in it; needs no detector (none)"
     )

@@ -49,7 +49,6 @@ def check_output(flag: str, text: str, writes: Sequence[str]) -> None:
             raise InputError(f"{name} is the name of a folder: name {file}")
         if FILE not in writes and ending not in endings:
             raise InputError(f"{name}: name {file}")
-    elif not path.exists() and ending in _OF_FILES and (is_folder or ending not in endings):
-        raise InputError(
-            f"{name} would be a folder, though its name ends in {ending}: name a folder{f', or {file}' * bool(endings)}"
-        )
+    elif not path.exists() and ending in _OF_FILES and (is_folder or not {ending, FILE}.intersection(writes)):
+        other = f", or {file}" * bool(endings or FILE in writes)
+        raise InputError(f"{name} would be a folder, though its name ends in {ending}: name a folder{other}")

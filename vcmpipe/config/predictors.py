@@ -17,7 +17,13 @@ from vcmpipe.errors import InputError
 class PredictOptions(WholeCodingOptions, ThresholdOptions, DetectionOptions):
     """Say how much distortion each object bears, without coding a stream."""
 
-    input: str = option(bare=True, help="a folder of pictures, one picture, a video file or a .y4m")
+    input: str | tuple[str, ...] = option(
+        bare=True,
+        several=True,
+        metavar="INPUT",
+        help="folders of pictures, pictures, quoted patterns such as 'a/*.jpg', or one video",
+    )
+    recursive: bool = option(False, help="take the pictures of sub-folders, too")
     out: str | None = option(None, help="a JSON file to write the thresholds to", writes=(".json",))
     weights: str | None = option(
         None, help="the weights of --predictor: dt_jrd or laser:lat with --weights W is dt_jrd:W or laser:lat:W"

@@ -8,6 +8,7 @@ from vcmpipe.frames.consecutive import consecutive
 from vcmpipe.frames.frame import Frame, natural_key
 from vcmpipe.frames.frame_rate import Schedule, schedule
 from vcmpipe.frames.info import VideoInfo
+from vcmpipe.frames.inputs import find_inputs, is_plain, open_inputs
 from vcmpipe.frames.live import LiveSource
 from vcmpipe.frames.marks import is_decoded
 from vcmpipe.frames.pictures import decode_picture, picture_size, read_picture
@@ -52,13 +53,16 @@ __all__ = [
     "crop_yuv",
     "decode_picture",
     "extend_yuv",
+    "find_inputs",
     "find_pictures",
     "find_videos",
     "fit_yuv",
     "is_decoded",
+    "is_plain",
     "lazy",
     "least_side",
     "natural_key",
+    "open_inputs",
     "open_source",
     "pad_yuv",
     "picture_size",

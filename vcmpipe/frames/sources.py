@@ -168,7 +168,7 @@ def open_source(
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if stat.S_ISDIR(info.st_mode):
-        return _pictures(path, _list_pictures(path), selection)
+        return picture_source(path, list_pictures(path), selection)
     if not stat.S_ISREG(info.st_mode):
         raise InputError(
             f"{one_line(str(path))} is neither a file nor a folder: copy its data into a file first, or give y4m to "
@@ -177,12 +177,17 @@ def open_source(
     if info.st_size == 0:
         raise InputError(f"{one_line(str(path))} is empty (0 bytes): copy it again")
     if looks_like_picture(path):
-        return _pictures(path, (path,), selection)
+        return picture_source(path, (path,), selection)
     open_video(path).close()
     return VideoSource(path, selection)
 
 
-def _pictures(path: Path, paths: tuple[Path, ...], selection: Selection) -> PictureSource:
+def picture_source(path: Path, paths: tuple[Path, ...], selection: Selection) -> PictureSource:
+    """Those of some picture files that are taken; ``path`` is the folder that they are in, or the one file.
+
+    Raises:
+        InputError: There is none to take, or a time to start at without a rate.
+    """
     if selection.start and selection.fps is None:
         raise InputError(f"{one_line(str(path))}: pictures have no times to start at: give their rate, too (--fps 25)")
     first = math.ceil(selection.start * (selection.fps or 0))
@@ -195,7 +200,8 @@ def _pictures(path: Path, paths: tuple[Path, ...], selection: Selection) -> Pict
     return PictureSource(path, taken, first, selection.stride, selection.fps)
 
 
-def _list_pictures(folder: Path) -> tuple[Path, ...]:
+def list_pictures(folder: Path) -> tuple[Path, ...]:
+    """The picture files of a folder, in natural order, those of sub-folders not; InputError where there are none."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.is_file()]
@@ -216,7 +222,9 @@ def refuse_inputs(out: Path, source: FrameSource) -> None:
     A link stands for what it leads to; all inputs that are there count, whatever the limit.
     """
     if out.is_file() and not source.live:
-        inputs = _list_pictures(source.path) if source.path.is_dir() else (source.path,)
+        inputs = [source.path, *(source.paths if isinstance(source, PictureSource) else ())]
+        if source.path.is_dir():
+            inputs += _find(source.path, SUFFIXES, below=False).values()
         if any(same_file(out, path) for path in inputs):
             raise InputError(f"--out {one_line(str(out))} is one of the inputs: name another file")
 
@@ -277,13 +285,20 @@ def find_videos(place: Path) -> dict[str, Path]:
     return {name: found[name] for name in sorted(found, key=natural_key)}
 
 
-def _find(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+def tree_of(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The picture files and the video files of a folder and its sub-folders, in natural order; either may be none."""
+    found = [_find(folder, suffixes) for suffixes in (SUFFIXES, VIDEO_SUFFIXES)]
+    pictures, videos = (tuple(own[name] for name in sorted(own, key=natural_key)) for own in found)
+    return pictures, videos
+
+
+def _find(folder: Path, suffixes: Collection[str], *, below: bool = True) -> dict[str, Path]:
     def refuse(error: OSError) -> None:
         raise unreadable(Path(error.filename), error) from error
 
     found: dict[str, Path] = {}
     for root, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if below and not name.startswith(".")]
         for name in files:
             path = Path(root, name)
             if not name.startswith(".") and path.suffix.lower() in suffixes and path.is_file():
