@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from vcmpipe.errors import InputError, OutputError
 from vcmpipe.qpmap import (
@@ -18,7 +17,6 @@ from vcmpipe.qpmap import (
     write_png,
     write_roi,
 )
-from vcmpipe.qpmap.formats import palette
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -132,23 +130,6 @@ def test_damaged_csv_files(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         read_csv(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-
-
-@few
-@given(item=maps())
-def test_png_round_trip(tmp_path: Path, item: QpMap) -> None:
-    path = tmp_path / "map.png"
-    write_png(path, item)
-    with Image.open(path) as image:
-        assert image.size == (item.width, item.height) and image.text["vcmpipe-ctu"] == str(item.ctu)
-        assert (np.asarray(image)[:: item.ctu, :: item.ctu] == item.qp).all()
-        assert (np.asarray(image.convert("RGB")) == palette()[np.asarray(image)]).all()
-
-
-def test_png_colours_are_all_different_and_darken_with_the_qp() -> None:
-    colours = palette().astype(int)
-    assert len({tuple(colour) for colour in colours.tolist()}) == 64
-    assert (np.diff(colours @ (2, 7, 1)) < 0).all()
 
 
 def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from vcmpipe.qpmap.formats import (
     RoiReport,
     read_csv,
     write_csv,
-    write_png,
     write_roi,
 )
 from vcmpipe.qpmap.layout import PlanLimits, RegionPlan, plan_regions
 from vcmpipe.qpmap.policy import Background, MapPolicy, build_map, limit_steps, parse_background
+from vcmpipe.qpmap.preview import write_png
 from vcmpipe.qpmap.qp_map import QpMap
 from vcmpipe.qpmap.rate import RateModel, RegionOverhead
 from vcmpipe.qpmap.vtm_formats import MAX_RECTANGLES, write_frame_deltas, write_mask, write_rectangles

@@ -1,4 +1,4 @@
-"""QP maps as files: uvg266/kvazaar ROI (text and binary), CSV with its reader, and a PNG preview.
+"""QP maps as files: uvg266/kvazaar ROI (text and binary), and CSV with its reader.
 
 The reader raises an :class:`InputError` that names the file and what is wrong with it; every writer publishes the whole
 file or none.
@@ -21,7 +21,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.process import publish
 from vcmpipe.process.reading import LARGEST_DOCUMENT, read_text
 from vcmpipe.qpmap.fitting import MapLimits, fit_map
-from vcmpipe.qpmap.qp_map import QP_MAX, QpMap, check_qp, grid_shape
+from vcmpipe.qpmap.qp_map import QpMap, check_qp, grid_shape
 
 ROI_CTU = 64
 """CTU size of uvg266 and kvazaar; they resample any other ROI grid to it by nearest neighbour."""
@@ -158,33 +158,6 @@ def _csv_map(path: str | Path, part: NDArray[np.int64]) -> QpMap:
         return QpMap.of(values, ctu, width, height)
     except InputError as error:
         raise InputError(f"{path}: picture {picture}: {error}") from None
-
-
-def write_png(path: str | Path, qp_map: QpMap) -> None:
-    """Writes a preview at picture size: warm = low QP (many bits), dark = high QP.
-
-    A palette PNG whose index is the QP; its text chunk ``vcmpipe-ctu`` names the CTU size.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    from PIL import Image, PngImagePlugin
-
-    pixels = qp_map.qp.repeat(qp_map.ctu, axis=0).repeat(qp_map.ctu, axis=1)[: qp_map.height, : qp_map.width]
-    image = Image.fromarray(pixels.astype(np.uint8), mode="P")
-    image.putpalette(palette().tobytes())
-    text = PngImagePlugin.PngInfo()
-    text.add_text("vcmpipe-ctu", str(qp_map.ctu))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=text)
-    write_maps(path, [buffer.getvalue()])
-
-
-def palette() -> NDArray[np.uint8]:
-    """The preview's colours, (64, 3) RGB uint8, all different: yellow for QP 0 over red to near black for QP 63."""
-    stops = np.array([(255, 250, 150), (250, 150, 20), (200, 40, 70), (90, 15, 110), (10, 5, 40)], np.float64)
-    at = np.linspace(0, len(stops) - 1, QP_MAX + 1)
-    return np.rint(np.stack([np.interp(at, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1)).astype(np.uint8)
 
 
 def write_maps(path: str | Path, parts: Sequence[bytes], head: bytes = b"") -> None:
