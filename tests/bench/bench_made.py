@@ -125,7 +125,9 @@ def make_result(
         average=average,
         anchors=anchors,
         points=figures.points,
-        methods=[dataclasses.replace(method, costs=costs) for method in figures.methods],
+        methods=[
+            dataclasses.replace(method, costs=costs, about=f"What {method.method} does.") for method in figures.methods
+        ],
         classes=figures.classes,
         per_picture=picture_results(observed, cheapest_whole(observed)),
         left_out=(),

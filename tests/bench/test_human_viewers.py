@@ -11,8 +11,8 @@ import pytest
 
 from vcmpipe.bench import BenchResult, bench
 from vcmpipe.bench.cached import cached_quality
-from vcmpipe.bench.methods import viewers_of
 from vcmpipe.bench.result import HUMAN_QUALITIES
+from vcmpipe.bench.traits import viewers_of
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment import Segment
 from vcmpipe.coding.segment_coder import SegmentCoder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from clips_made import write_clip
 
-from vcmpipe.bench.methods import codes
+from vcmpipe.bench.traits import codes
 from vcmpipe.bench.whole import INTRA_PERIOD
 from vcmpipe.cli.main import main
 from vcmpipe.cli.parser import parse
@@ -73,7 +73,7 @@ def test_bench_video_runs_on_a_folder_of_clips(tmp_path: Path) -> None:
     assert main([*words, "--scales", "0.5", "--predictor", "constant:36", "--resamples", "10"]) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert [each["name"] for each in result["sequences"]] == ["walk.y4m"]
-    assert result["anchors"] == ["plain-whole", "plain-default-whole"]
+    assert result["anchors"] == ["plain-whole", "stock-whole"]
     assert {"rdo", "verified"} <= {each["method"] for each in result["points"]}
 
 

@@ -14,8 +14,8 @@ import supervision as sv
 
 from vcmpipe.bench import BenchResult, bench
 from vcmpipe.bench.coded_detections import _packed, cached_detections, guarded_detector
-from vcmpipe.bench.methods import codes
 from vcmpipe.bench.split import split_bits
+from vcmpipe.bench.traits import codes
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.config import BenchOptions, parse_scales
@@ -77,7 +77,7 @@ def options(picture_folder: Path, tmp_path: Path) -> BenchOptions:
         images=str(picture_folder),
         out=str(tmp_path / "report"),
         cache=str(tmp_path / "cache"),
-        methods="plain,plain-default,plain-scaled,frame,roi,jrd",
+        methods="plain,stock,plain-scaled,frame,roi,jrd",
         qps="22,40",
         margins="-4,0",
         scales="1,0.5",

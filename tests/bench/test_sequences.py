@@ -16,7 +16,7 @@ from clips_made import RATE, SIZE, YellowDetector, picture, write_clip
 
 from tests.conftest import textured
 from vcmpipe.bench import BenchResult, bench
-from vcmpipe.bench.methods import codes
+from vcmpipe.bench.traits import codes
 from vcmpipe.bench.whole import Chained, WholeSequence
 from vcmpipe.coding.segment import Segment
 from vcmpipe.config import BenchOptions
@@ -25,7 +25,7 @@ from vcmpipe.frames import ColourSpec, Frame, Y4mWriter, rgb_to_yuv, write_png
 from vcmpipe.frames.spool import Spool
 from vcmpipe.plugins import METHODS
 
-METHODS_HERE = "plain,plain-default,plain-whole,plain-scene,plain-default-whole,plain-scaled,frame,jrd"
+METHODS_HERE = "plain,stock,plain-whole,plain-scene,stock-whole,plain-scaled,frame,jrd"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_sequences_are_the_items_and_segments_their_parts(
         ("walk.y4m#10", "walk.y4m", 10),
         ("walk.y4m#20", "walk.y4m", 4),
     ]
-    assert result.anchors == ("plain-whole", "plain-default-whole")
+    assert result.anchors == ("plain-whole", "stock-whole")
     assert any("random access" in note for note in notes)
     assert detector.largest <= 16, "no more frames at a time than a batch has"
 
@@ -124,7 +124,7 @@ def test_a_whole_sequence_is_what_the_encoder_makes_of_it(
     for frame in open_source(folder / "walk.y4m"):
         spool.append(frame)
     encoder = CachedEncoder(load_encoder("vvenc"), ContentCache(Path(options.cache or "")))
-    for method, constant_qp in (("plain-whole", True), ("plain-default-whole", False)):
+    for method, constant_qp in (("plain-whole", True), ("stock-whole", False)):
         coder = SegmentCoder(encoder, Segment(0, spool, "random-access", Fraction(RATE), 32), constant_qp=constant_qp)
         whole = [len(coded.data) for coded in coder.uniform([27, 47])]
         assert [result.sequences[1].points[place].bytes for place in places(result, method)] == whole
@@ -134,7 +134,7 @@ def test_a_whole_sequence_is_what_the_encoder_makes_of_it(
         assert result.sequences[0].points[segments] == result.sequences[0].points[whole]
         assert result.sequences[1].points[segments].bytes > result.sequences[1].points[whole].bytes
     plain = result.method("plain")
-    assert plain is not None and plain.against.keys() == {"plain-whole", "plain-default-whole"}
+    assert plain is not None and plain.against.keys() == {"plain-whole", "stock-whole"}
 
 
 def test_quality_falls_with_bits(result: BenchResult) -> None:

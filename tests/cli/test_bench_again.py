@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from vcmpipe.bench.earlier import check_earlier
 from vcmpipe.bench.report import REPORT
+from vcmpipe.config import BenchOptions
 from vcmpipe.errors import InputError
 
 WORDS = ["-o", "report", "--detector", "demo", "--methods", "plain", "--resamples", "0", "--cache", "kept"]
@@ -40,6 +42,21 @@ def test_the_same_renews_and_another_one_asks(
     assert pictures() == 2
     assert bench("--qps", "30,40", "--overwrite").code == 0
     assert bench("--qps", "30,40").code == 0
+
+
+def test_a_report_with_the_old_names_of_methods_is_renewed(tmp_path: Path) -> None:
+    before = {"methods": "plain,plain-default,plain-default-whole", "anchors": "plain-default", "protocol": None}
+    (tmp_path / "result.json").write_text(json.dumps({"configuration": before}))
+    now = dataclasses.asdict(BenchOptions(methods="plain,stock,stock-whole", anchors="stock"))
+    check_earlier(tmp_path, REPORT, now)
+    with pytest.raises(InputError, match="--methods was plain,stock,stock-whole, and is plain"):
+        check_earlier(tmp_path, REPORT, now | {"methods": "plain"})
+
+
+@pytest.mark.parametrize("option", ["--methods", "--anchors"])
+@pytest.mark.parametrize(("old", "new"), [("plain-default", "stock"), ("plain-default-whole", "stock-whole")])
+def test_an_old_name_is_answered_with_the_new_one(vcmpipe, option: str, old: str, new: str) -> None:
+    vcmpipe("bench", option, f"plain,{old}").refused(2, f"{option}: method '{old}' is called '{new}' now")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"configuration": 3}', "\0"])

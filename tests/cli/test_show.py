@@ -274,19 +274,20 @@ def test_benched_fits_a_hundred_columns_in_a_pipe_uncut(
         monkeypatch.setenv("COLUMNS", columns)
     points = [
         (method, f"QP {qp}, scale 0.75", 1_234_568.0 / qp, kept)
-        for method in ("plain", "plain-default", "plain-scaled", "frame", "roi", "jrd")
+        for method in ("plain", "stock", "plain-scaled", "frame", "roi", "jrd")
         for qp, kept in ((22, 99), (32, 94))
     ]
     show.benched(bench_result(points), Path("a-long-path/" * 12))
     lines = printed()
-    tables = [line for line in lines if line.startswith(("plain", "frame", "roi", "jrd", "method"))]
-    # Points and rates, then savings and BD-rates against two anchors.
-    assert len(tables) == (12 + 1) + (6 + 1) + 4 * (5 + 1)
+    tables = [line for line in lines if line.startswith(("plain", "stock", "frame", "roi", "jrd", "method"))]
+    # What methods do, points and rates, then savings and BD-rates against two anchors; stock stands among the points.
+    assert len(tables) == (6 + 1) + (12 + 1) + (6 + 1) + 4 * (5 + 1)
     assert max(map(len, tables)) <= 100
-    assert sum(line.startswith("plain-default  QP 22, scale 0.75") for line in tables) == 1
+    assert re.fullmatch(r"stock +What stock does\. *", tables[2])
+    assert sum(line.startswith("stock         QP 22, scale 0.75") for line in tables) == 1
     assert not any("…" in line for line in lines)
     assert lines[-1] == "report: " + "a-long-path/" * 12 + "report.html"
-    rates = tables[13 : 13 + 7]
+    rates = tables[7 + 13 : 7 + 13 + 7]
     assert rates[0].split()[0] == "method"
     assert rates[1].split()[:3] == ["plain", f"{1_234_568 / 32:,.0f}", f"{1_234_568 / 32 * (22 / 32) ** -0.2:,.0f}"]
     # Their intervals stand below.

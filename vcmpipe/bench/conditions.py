@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcmpipe.bench.inputs import Inputs
-from vcmpipe.bench.methods import codes, cuts_scenes
 from vcmpipe.bench.operating_points import Setting
+from vcmpipe.bench.traits import codes, cuts_scenes
 from vcmpipe.bench.whole import INTRA_PERIOD
 from vcmpipe.encoders.base import CodingMode, Job
 from vcmpipe.frames import Yuv
@@ -52,7 +52,7 @@ def conditions(setting: Setting, inputs: Inputs) -> list[str]:
         groups = ", group of pictures and intra period" if free else ""
         bound = "" if free else f"; {cutting.structure} by its switches"
         lines.append(
-            f"As it comes (plain-default*): ffmpeg -c:v libvvenc -preset {preset} -qp QP, with perceptual QP "
+            f"As it comes (stock*): ffmpeg -c:v libvvenc -preset {preset} -qp QP, with perceptual QP "
             f"adaptation, temporal filter{groups} of its own choice{bound}."
         )
     return lines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vcmpipe.config import BenchOptions, flag_of
 from vcmpipe.errors import InputError
+from vcmpipe.plugins import METHODS
 from vcmpipe.process.reading import read_json
 from vcmpipe.process.text import one_line
 
@@ -19,6 +21,9 @@ LARGEST = 1 << 30
 _NO_MATTER = frozenset(
     {"json", "out", "overwrite", "cache", "cache_size", "fresh", "on_error", "jobs", "gallery", "fail_under"}
 )
+
+# What holds names of methods, which may have changed since.
+_NAMES_METHODS = frozenset({"methods", "anchors", "protocol"})
 
 
 def check_earlier(folder: Path, names: tuple[str, ...], configuration: Mapping[str, Any]) -> None:
@@ -48,6 +53,8 @@ def check_earlier(folder: Path, names: tuple[str, ...], configuration: Mapping[s
             continue
         # An option that the earlier bench did not know had its default.
         before, now = earlier.get(option.name, option.default), configuration[option.name]
+        if option.name in _NAMES_METHODS and isinstance(before, str):
+            before = re.sub(r"[\w-]+", lambda name: METHODS.renamed.get(name[0], name[0]), before)
         if before != now:
             change = f"{flag_of(option.name)} was {one_line(str(before))}, and is {one_line(str(now))}"
             raise InputError(

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcmpipe.bench.film import Film, make_film
-from vcmpipe.bench.methods import Point, codes, is_blind
+from vcmpipe.bench.methods import Point
 from vcmpipe.bench.operating_points import Setting, Version
 from vcmpipe.bench.packed import data_uri
 from vcmpipe.bench.result import ANCHOR, TARGET, BenchResult, PointResult, chosen_point, key_of
 from vcmpipe.bench.segments import SegmentOutcome
 from vcmpipe.bench.tracks import frame_task
+from vcmpipe.bench.traits import codes, is_blind
 from vcmpipe.coding.segment import Segment
 from vcmpipe.frames import Frame, FrameSource, PictureSource
 from vcmpipe.tasks import Task

@@ -2,7 +2,8 @@
 
 A method is a function of ``SegmentBench`` and ``Sweep``, found by its name in ``vcmpipe.plugins.METHODS``: here, or in
 another package. It codes with ``bench.coder()``, or with coders made of ``bench.pipeline``, whose encoder counts what
-is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``.
+is requested of it; trials that only serve the analysis stand inside ``with bench.meter.stage("search"):``. The first
+paragraph of its docstring is what reports and tables say of it.
 
 Attributes are optional: ``blind``, True where it does not look at the segment before it codes it; ``viewers``,
 the values of ``--viewer`` for which it is a method of its own (default: all); and ``codes``, what it codes:
@@ -16,12 +17,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vcmpipe.bench.cached import Prediction, cached_prediction
 from vcmpipe.bench.meter import Account, Found, Meter, metered_detector, metered_encoder
+from vcmpipe.bench.traits import trait
 from vcmpipe.coding.search import Answers, SearchRules, search_segment, second_view
 from vcmpipe.coding.segment import CodedSegment, Segment
 from vcmpipe.coding.segment_coder import SegmentCoder
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
     from vcmpipe.coding.pipeline import Pipeline
     from vcmpipe.detection import Detector
 
-VIEWERS = ("machine", "human", "both")
-Coding = Literal["pictures", "segments", "sequences"]
-
 
 @dataclass(frozen=True)
 class Point:
@@ -57,7 +56,7 @@ class Sweep:
     """The values that operating points are made of.
 
     Attributes:
-        qps: Of ``plain*`` and ``roi``.
+        qps: Of ``plain*``, ``stock*`` and ``roi``.
         margins: Of ``frame`` and ``jrd*``.
         scales: Of ``plain-scaled``.
         map_scales: Of ``frame``, ``roi`` and ``jrd*``.
@@ -217,44 +216,6 @@ class SegmentBench:
 Method = Callable[[SegmentBench, Sweep], list[Coded]]
 
 
-def is_blind(method: Method) -> bool:
-    """Whether a method codes a segment without looking at it."""
-    return getattr(method, "blind", False)
-
-
-def asks_second(method: Method) -> bool:
-    """Whether a method has the second detector judge, too."""
-    return getattr(method, "asks_second", False)
-
-
-def cuts_scenes(method: Method) -> bool:
-    """Whether a method that codes sequences codes each scene by itself, its first picture alone being intra."""
-    return getattr(method, "cuts_scenes", False)
-
-
-def codes(method: Method) -> Sequence[Coding]:
-    """What a method codes."""
-    return getattr(method, "codes", ("pictures", "segments"))
-
-
-def goes_in_turn(method: Method) -> bool:
-    """Whether what a method does with a segment of a sequence depends on what it chose for an earlier one."""
-    return getattr(method, "in_turn", False)
-
-
-def viewers_of(method: Method) -> Sequence[str]:
-    """The values of ``--viewer`` for which a method differs from that for machines, and from the others."""
-    return getattr(method, "viewers", VIEWERS)
-
-
-def _trait(**traits: object) -> Callable[[Method], Method]:
-    def mark(method: Method) -> Method:
-        vars(method).update(traits)
-        return method
-
-    return mark
-
-
 def _at(scale: float) -> str:
     """The scale in a label, where it is not that of the source."""
     return "" if scale == 1.0 else f" at {scale:g}"
@@ -265,44 +226,47 @@ def _at_qps(coder: SegmentCoder, sweep: Sweep, more: str = "") -> list[Coded]:
     return [Coded(f"QP {qp}{more}", coder, coded) for qp, coded in pairs]
 
 
-@_trait(blind=True)
+@trait(blind=True)
 def plain(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The encoder at one QP for everything, nothing that moves the QP, every coding tool on."""
+    """One QP for everything: the encoder with every coding tool on, but nothing that moves the QP."""
     return _at_qps(bench.coder(), sweep)
 
 
-@_trait(blind=True)
-def plain_default(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The encoder as it comes, perceptual QP adaptation on, at one nominal QP for everything."""
+@trait(blind=True)
+def stock(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """One nominal QP for everything: the encoder as it comes, its own QP adaptation for human viewers included."""
     return _at_qps(bench.coder(constant_qp=False), sweep)
 
 
-@_trait(blind=True, codes=("sequences",))
+@trait(blind=True, codes=("sequences",))
 def plain_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The same as ``plain`` over a whole sequence in one go, with an intra picture every ``INTRA_PERIOD`` frames."""
+    """The same as ``plain`` over a whole video in one go, with an intra picture every 32 frames.
+
+    See ``INTRA_PERIOD``.
+    """
     return plain(bench, sweep)
 
 
-@_trait(blind=True, codes=("sequences",), cuts_scenes=True)
+@trait(blind=True, codes=("sequences",), cuts_scenes=True)
 def plain_scene(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The same as ``plain`` over a whole sequence with one intra picture per scene: the least that a file takes."""
+    """The same as ``plain`` over a whole video with one intra picture per scene: the least that a file takes."""
     return plain(bench, sweep)
 
 
-@_trait(blind=True, codes=("sequences",))
-def plain_default_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The encoder as it comes over a whole sequence in one go, its groups and intra pictures its own choice."""
-    return plain_default(bench, sweep)
+@trait(blind=True, codes=("sequences",))
+def stock_whole(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
+    """The same as ``stock`` over a whole video in one go, groups and intra pictures being the encoder's own choice."""
+    return stock(bench, sweep)
 
 
-@_trait(blind=True)
+@trait(blind=True)
 def plain_scaled(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """One QP and one scale for everything; its envelope is the best that an operator without a detector can do."""
+    """One QP and one scale for everything: the best that can be done without a detector."""
     return [coded for scale in sweep.scales for coded in _at_qps(bench.coder(scale), sweep, f" at {scale:g}")]
 
 
 def frame(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """One QP per segment: the smallest threshold in it, plus a margin."""
+    """One QP per picture, or segment of a video: the smallest threshold of its objects, plus a margin."""
     for_human = bench.pipeline.options.viewer == "human"
     wanted = [0] * len(sweep.margins) if for_human else _smallest(bench, sweep)
     points = []
@@ -326,9 +290,9 @@ def _smallest(bench: SegmentBench, sweep: Sweep) -> list[int]:
     return qps
 
 
-@_trait(viewers=("machine", "both"))
+@trait(viewers=("machine", "both"))
 def roi(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """Two levels: every object at one QP, the background by the policy."""
+    """Two levels: every object at one QP, the background at a coarser one (``--background``)."""
     boxes = bench.pipeline.task.footprint(bench.reference)
     return [
         bench.by_map(f"QP {qp}", scale, boxes, np.full(len(boxes), qp))
@@ -338,7 +302,7 @@ def roi(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 
 
 def jrd(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """A QP per object: its threshold by ``--predictor`` plus a margin, the background by the policy.
+    """A QP per object: its threshold by ``--predictor`` plus a margin, the background at a coarser one.
 
     Thresholds are those of the source's size at every scale: margins make up for what a scale changes. For human
     viewers alone it is their map plus a margin; for both viewers the smaller QP of both in every CTU, the human
@@ -350,9 +314,9 @@ def jrd(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
 
 
 # In a sequence it would code every frame, as a picture, at 21 QPs.
-@_trait(viewers=("machine", "both"), codes=("pictures",))
+@trait(viewers=("machine", "both"), codes=("pictures",))
 def jrd_measured(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The same with thresholds measured on the picture itself, whatever ``--predictor`` says."""
+    """The same as ``jrd`` with thresholds measured on the picture itself, by coding it at 21 QPs."""
     return _by_thresholds(bench, sweep, MeasuredPredictor(detector=bench.detector))
 
 
@@ -373,7 +337,7 @@ VERIFIED = {
 }
 
 
-@_trait(viewers=("machine",), in_turn=True)
+@trait(viewers=("machine",), in_turn=True)
 def verified(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     """The cheapest version found in which the detector finds every object, or follows every track, again.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vcmpipe.bench.methods import Coded, SegmentBench, Sweep, mirrored_judges, searched_sequence
+from vcmpipe.bench.traits import trait
 from vcmpipe.coding.open_loop import OpenLoop
 from vcmpipe.coding.search import SearchRules, search_segment
 from vcmpipe.tasks import Constraint, Constraints
@@ -17,8 +18,9 @@ SECOND_WEIGHT = 0.5
 """What the second detector's loss counts in ``rdo-panel``."""
 
 
+@trait(viewers=("machine",), codes=("pictures",))
 def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The scale and the QPs with the least bytes + lambda x expected loss, by ``--predictor``; nothing is tried."""
+    """The scale and map with the least bytes + lambda x loss that is expected by ``--predictor``; nothing is tried."""
     with bench.meter.stage("predict"):
         loop = OpenLoop(bench.pipeline, bench.coder, bench.detections)
         choices = [loop.choose(each) for each in LAMBDAS]
@@ -30,15 +32,23 @@ def rdo_open(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
     return points
 
 
+@trait(viewers=("machine",), in_turn=True)
 def rdo(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The scale and QP with the least bytes + lambda x loss of ``RDO_TRIALS`` versions that are coded and looked at."""
+    """The version with the least bytes + lambda x loss among those that the detector looked at.
+
+    In pictures these are ``RDO_TRIALS``.
+    """
     if bench.segment.is_sequence:
         return _searched_sequence(bench, mirrored_judges(bench))
     return _searched(bench, [_judge(bench)])
 
 
+@trait(viewers=("machine",), asks_second=True, in_turn=True)
 def rdo_panel(bench: SegmentBench, sweep: Sweep) -> list[Coded]:
-    """The same with the second detector as a further judge: its own loss counts ``SECOND_WEIGHT``."""
+    """The same as ``rdo`` with the second detector as a further judge, whose loss counts half.
+
+    See ``SECOND_WEIGHT``.
+    """
     assert bench.second is not None, "the method is left out without a second detector"
     second, found = bench.second
     other = Constraint.of(second, bench.pipeline.task_of(second), found, weight=SECOND_WEIGHT)
@@ -65,8 +75,3 @@ def _searched_sequence(bench: SegmentBench, judges: list[Constraint]) -> list[Co
         searched_sequence(bench, f"lambda {lambda_}", SearchRules(keep=False, sequence_factor=float(lambda_)), judges)
         for lambda_ in SEQUENCE_LAMBDAS
     ]
-
-
-vars(rdo_panel).update(viewers=("machine",), asks_second=True, in_turn=True)
-vars(rdo).update(viewers=("machine",), in_turn=True)
-vars(rdo_open).update(viewers=("machine",), codes=("pictures",))

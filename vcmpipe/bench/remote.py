@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from vcmpipe.bench.methods import codes, goes_in_turn
 from vcmpipe.bench.operating_points import Album, Setting
 from vcmpipe.bench.segments import Part, SegmentOutcome, SourceSegment, run_segment
 from vcmpipe.bench.setup import ALBUM, load_setting, sweep_of
+from vcmpipe.bench.traits import codes, goes_in_turn
 from vcmpipe.coding.cached_encoder import CachedEncoder
 from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.search import Answers

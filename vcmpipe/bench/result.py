@@ -16,7 +16,7 @@ from vcmpipe.evaluation import Estimate
 
 ANCHOR = "plain"
 # Methods that others are compared with where nobody says which: those that a user would have without vcmpipe.
-ANCHORS, SEQUENCE_ANCHORS = "plain,plain-scaled", "plain-whole,plain-default-whole"
+ANCHORS, SEQUENCE_ANCHORS = "plain,plain-scaled", "plain-whole,stock-whole"
 # Shares of the objects at which methods are compared; the report speaks of TARGET first.
 RETENTIONS = (0.90, 0.95, 0.98, 0.99)
 TARGET = 0.95
@@ -166,12 +166,13 @@ class Costs:
 
 @dataclass(frozen=True)
 class MethodResult:
-    """One method: by retention what it costs by the averaging rule, by anchor the comparison, and its time."""
+    """One method: by retention what it costs by the averaging rule, by anchor the comparison, its time; what it is."""
 
     method: str
     rate_at: Mapping[str, Estimate]
     against: Mapping[str, Comparison]
     costs: Costs | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from vcmpipe.bench.earlier import check_earlier
 from vcmpipe.bench.inputs import Inputs, frame_name, open_inputs
 from vcmpipe.bench.interim import due, interim
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import codes
 from vcmpipe.bench.observations import Observations, in_truth, observe, picture_results
 from vcmpipe.bench.operating_points import Setting
 from vcmpipe.bench.regret import cheapest_whole
@@ -35,6 +34,7 @@ from vcmpipe.bench.setup import load_setting, sweep_of
 from vcmpipe.bench.statistics import summarise
 from vcmpipe.bench.tables import Table
 from vcmpipe.bench.track_truth import TrackTruth, is_track_truth, load_track_truth
+from vcmpipe.bench.traits import codes, explained
 from vcmpipe.bench.truth import check_truth
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.cached_encoder import CachedEncoder
@@ -307,7 +307,14 @@ def _result(
         average=options.average,
         anchors=anchors,
         points=figures.points,
-        methods=[replace(method, costs=_costs(method, outcomes, observed)) for method in methods],
+        methods=[
+            replace(
+                method,
+                costs=_costs(method, outcomes, observed),
+                about=explained(setting.methods[method.method]),
+            )
+            for method in methods
+        ],
         classes=figures.classes,
         per_picture=picture_results(observed, cheapest_whole(observed)),
         left_out=left_out,

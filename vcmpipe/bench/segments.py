@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from vcmpipe.bench.coded_detections import DetectionError
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import Point, SegmentBench, codes, is_blind
+from vcmpipe.bench.methods import Point, SegmentBench
 from vcmpipe.bench.operating_points import Cell, Setting, Version, code_points
 from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import split_bits
+from vcmpipe.bench.traits import codes, is_blind
 from vcmpipe.bench.whole import WholeSequence
 from vcmpipe.coding.pipeline import BATCH
 from vcmpipe.coding.search import Answers

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vcmpipe.bench.coded_detections import guarded_detector
-from vcmpipe.bench.methods import Method, Sweep, asks_second, codes, viewers_of
+from vcmpipe.bench.methods import Method, Sweep
 from vcmpipe.bench.operating_points import Album, Setting
 from vcmpipe.bench.panel import load_panel
+from vcmpipe.bench.traits import asks_second, codes, viewers_of
 from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.config import BenchOptions, parse_range, parse_scales
 from vcmpipe.detection import Detector, load_detector, resolve_detector_spec

@@ -5,6 +5,7 @@ A cell may have a second line: the 95 % interval of the figure in its first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,23 @@ class Table:
 def in_order(result: BenchResult) -> list[MethodResult]:
     """The methods, the anchor first."""
     return sorted(result.methods, key=lambda method: method.method != result.anchor)
+
+
+def methods(result: BenchResult) -> Table:
+    """What each method does, and what the labels of its points mean."""
+    labels = " ".join({point.label for point in result.points})
+    notes = tuple(text for sign, text in _LABELS.items() if re.search(sign, labels))
+    rows = [(each.method, each.about) for each in in_order(result)]
+    return Table(("method", "what it does"), rows, 2, notes, "Methods")
+
+
+# What a label of a point holds, and what that means.
+_LABELS = {
+    r"\bQP \d": "QP 32: the QP of everything, or of the objects.",
+    r"\bmargin [+-]\d": "margin -3: added to the objects' thresholds, the coarsest QPs at which they are found.",
+    r" at \d": "at 0.75: coded at 0.75 of the width and height, and scaled back.",
+    r"\blambda \d": "lambda 1000: the bytes that one unit of lost accuracy is worth.",
+}
 
 
 def qualities(result: BenchResult) -> list[tuple[str, str]]:

@@ -11,8 +11,9 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from vcmpipe.bench.meter import Account, Stage
-from vcmpipe.bench.methods import SegmentBench, cuts_scenes
+from vcmpipe.bench.methods import SegmentBench
 from vcmpipe.bench.operating_points import Cell, CodedPoint, Setting, code_points
+from vcmpipe.bench.traits import cuts_scenes
 from vcmpipe.coding.segment import Segment
 from vcmpipe.errors import InputError
 from vcmpipe.frames import Frame

@@ -29,7 +29,7 @@ PICTURES = 20
 FAULTS = 20
 # Columns of a bench's table that only repeat another one, those of wide ones that the report shows alone, in the order
 # in which they go, and how many a terminal has room for.
-_REPEATED, _SPARE, _COLUMNS = ("kept", "saved", "AP50 vs source"), ("2nd AP vs source", "bpp", "AP50"), 10
+_REPEATED, _SPARE, _COLUMNS = ("kept", "saved", "AP50 vs source"), ("2nd AP vs source", "bpp", "AP50", "PSNR-Y"), 10
 # Columns that a column of text keeps, however narrow the terminal is.
 _FOLDED = 12
 
@@ -80,7 +80,7 @@ def print_table(
             justify="left" if left else "right",
             width=width,
             overflow="fold",
-            vertical="top" if tall else "bottom",
+            vertical="top" if tall or labels == len(heads) else "bottom",
         )
     for row in rows:
         table.add_row(*row)
@@ -287,6 +287,11 @@ def benched(result: BenchResult, out: Path) -> None:
     from vcmpipe.bench.headline import headline
 
     screen = console()
+    compared = tables.methods(result)
+    _cells(screen, compared)
+    for note in compared.notes:
+        screen.put(note)
+    screen.print()
     _cells(screen, tables.points(result).plain())
     for place, summary in enumerate(tables.summaries(result)):
         screen.print()

@@ -52,14 +52,14 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
     anchors: str | None = option(
         None,
         help="methods that the others are compared with, the one that counts most first; default: plain,plain-scaled, "
-        "of a video plain-whole,plain-default-whole",
+        "of a video plain-whole,stock-whole",
     )
     average: Literal["pictures", "bpp", "classes"] = option(
         "pictures",
         help="averaging rule of rates: bytes per picture (of a video kbit/s), bits per pixel of each picture, or "
         "either per class (of which a picture or segment holds objects)",
     )
-    qps: str = option("22:47:5", help="QPs of the methods plain* and roi: FIRST:LAST[:STEP] or A,B,C")
+    qps: str = option("22:47:5", help="QPs of the methods plain*, stock* and roi: FIRST:LAST[:STEP] or A,B,C")
     margins: str = option(
         "-12:6:3",
         help="margins of the methods frame and jrd* (on human viewers' thresholds with --viewer human): "

@@ -40,10 +40,10 @@ METHODS = Registry(
     "vcmpipe.methods",
     {
         "plain": "vcmpipe.bench.methods:plain",
-        "plain-default": "vcmpipe.bench.methods:plain_default",
+        "stock": "vcmpipe.bench.methods:stock",
         "plain-whole": "vcmpipe.bench.methods:plain_whole",
         "plain-scene": "vcmpipe.bench.methods:plain_scene",
-        "plain-default-whole": "vcmpipe.bench.methods:plain_default_whole",
+        "stock-whole": "vcmpipe.bench.methods:stock_whole",
         "plain-scaled": "vcmpipe.bench.methods:plain_scaled",
         "frame": "vcmpipe.bench.methods:frame",
         "roi": "vcmpipe.bench.methods:roi",
@@ -54,6 +54,7 @@ METHODS = Registry(
         "rdo": "vcmpipe.bench.rdo_methods:rdo",
         "rdo-panel": "vcmpipe.bench.rdo_methods:rdo_panel",
     },
+    renamed={"plain-default": "stock", "plain-default-whole": "stock-whole"},
 )
 VIEWERS = Registry("viewer", "vcmpipe.viewers", {"human": "vcmpipe.jnd.viewer:load_human_viewer"})
 QUALITY = Registry("quality measure", "", {"human": "vcmpipe.jnd.visual_quality"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -22,11 +22,13 @@ class Registry:
         kind: What messages call it.
         group: The entry-point group under which other packages install theirs; empty where they cannot.
         built_in: ``module:attribute`` by name; of equal names these are taken.
+        renamed: New names by old ones, which errors tell of.
     """
 
     kind: str
     group: str
     built_in: Mapping[str, str]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def plugins(self) -> dict[str, EntryPoint]:
         """What other packages install, by name."""
@@ -57,8 +59,10 @@ class Registry:
 
     def unknown(self, name: str, *more: str, option: str = "") -> InputError:
         """The error for a name that stands for nothing; ``more`` are further forms that can be written."""
+        where = f"{option}: " if option else ""
+        if name in self.renamed:
+            return InputError(f"{where}{self.kind} {name!r} is called {self.renamed[name]!r} now")
         known = [*self.known(), *more]
         close = difflib.get_close_matches(name, [each.partition(":")[0] for each in known], n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        where = f"{option}: " if option else ""
         return InputError(f"{where}unknown {self.kind} {name!r}; known are {', '.join(known)}{hint}")
