@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vcmpipe.drawing.labels import Corners, place_labels
 from vcmpipe.drawing.theme import BLUE, GREEN, ORANGE
 from vcmpipe.process import one_line
 
@@ -16,8 +17,6 @@ from vcmpipe.process import one_line
 _COLOURS = (BLUE, GREEN, ORANGE)
 _UNKNOWN, _KEPT, _LOST = range(3)
 _LONGEST = 40
-# Labels that are moved apart at most: that takes time by the square of their number.
-_SPREAD = 60
 
 
 @dataclass(frozen=True)
@@ -65,16 +64,28 @@ def draw_boxes(rgb: NDArray[np.uint8], boxes: Sequence[Box]) -> NDArray[np.uint8
     sv.BoxAnnotator(swapped, thickness).annotate(out, whole)
     for corners in drawn.xyxy[states == _LOST]:
         _dashed(out, corners, palette.colors[_LOST].as_rgb(), thickness + 1)
-    label = sv.RichLabelAnnotator(
-        swapped,
-        font_path=_font(),
-        font_size=letters,
-        text_padding=max(2, letters // 4),
-        border_radius=thickness,
-        smart_position=len(placed) <= _SPREAD,
-    )
-    labelled: NDArray[np.uint8] = label.annotate(out, drawn, [_text(box) for _, box in placed])
-    return labelled
+    # Lost ones lie on top, and choose their place first.
+    return _labelled(out, placed[::-1], letters, thickness)
+
+
+def _labelled(
+    rgb: NDArray[np.uint8], placed: Sequence[tuple[Corners, Box]], letters: int, radius: int
+) -> NDArray[np.uint8]:
+    """The picture with a label of each box: its name in white on the colour of its state."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.fromarray(rgb)
+    pen, font, padding = ImageDraw.Draw(picture), ImageFont.truetype(_font(), letters), max(2, letters // 4)
+    texts = [_text(box) for _, box in placed]
+    # Of one height, whatever letters are in them.
+    tall = sum(font.getmetrics()) + padding
+    sizes = [(pen.textlength(text, font) + 2 * padding, tall) for text in texts]
+    spots = place_labels([corners for corners, _ in placed], sizes, rgb.shape[1], rgb.shape[0])
+    for (left, top), (wide, _), text, (_, box) in zip(spots, sizes, texts, placed, strict=True):
+        area = (left, top, left + wide - 1, top + tall - 1)
+        pen.rounded_rectangle(area, radius, fill=_COLOURS[_state(box)])
+        pen.text((left + padding, top + padding / 2), text, "white", font)
+    return np.asarray(picture).copy()
 
 
 def _state(box: Box) -> int:
