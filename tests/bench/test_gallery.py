@@ -10,11 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import supervision as sv
+from bench_made import make_outcomes, make_result
 
 from vcmpipe.bench import bench, gallery
 from vcmpipe.bench.gallery import Gallery, make_gallery
+from vcmpipe.bench.methods import Point
 from vcmpipe.bench.operating_points import Album
 from vcmpipe.bench.packed import data_uri
+from vcmpipe.bench.result import PointResult, chosen_point
 from vcmpipe.config import BenchOptions
 from vcmpipe.datasets.scenes import write_demo_dataset
 from vcmpipe.tasks import DetectionTask
@@ -86,8 +89,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory):
 def test_versions_of_the_best_method_and_the_anchor(demo: dict) -> None:
     made = make_gallery(demo["result"], demo["outcomes"], demo["source"], demo["setting"], 8)
     assert (len(made.pictures), made.of, made.held) == (3, 3, 3)
-    lost = [sum(thing.state == "lost" for thing in picture.versions[0].things) for picture in made.pictures]
-    assert lost == sorted(lost, reverse=True)
     for picture in made.pictures:
         assert [version.method for version in picture.versions] == ["jrd", "plain"]
         jrd, plain = picture.versions
@@ -105,6 +106,35 @@ def test_versions_of_the_best_method_and_the_anchor(demo: dict) -> None:
         for thing in jrd.things:
             assert all(-0.01 <= side <= 100.01 for side in thing.box)
     assert any(version.how == "regions" for picture in made.pictures for version in picture.versions)
+
+
+def test_it_opens_on_the_method_that_lost_most_and_its_worst_picture(demo: dict) -> None:
+    def losses(point: PointResult) -> list[int]:
+        counts = []
+        for outcome in demo["outcomes"]:
+            cell = outcome.cells[Point(point.method, point.label)]
+            states = gallery._states(outcome.reference[0], cell.detections[0], DetectionTask())
+            counts.append(sum(state == "lost" for _, state, _ in states))
+        return counts
+
+    made = make_gallery(demo["result"], demo["outcomes"], demo["source"], demo["setting"], 8)
+    shown = [p for p in demo["result"].points if p.method in {v.method for v in made.pictures[0].versions}]
+    chosen = [point for point in shown if point == chosen_point(demo["result"], point.method)]
+    most = max(sum(losses(point)) for point in chosen)
+    assert sum(losses(next(point for point in chosen if point.method == made.opens))) == most
+    opened = [next(v for v in picture.versions if v.method == made.opens) for picture in made.pictures]
+    lost = [sum(thing.state == "lost" for thing in version.things) for version in opened]
+    assert lost == sorted(lost, reverse=True) and sum(lost) == most
+
+
+@pytest.mark.parametrize(("better", "worse"), [("jrd", "plain"), ("plain", "jrd")])
+def test_the_worst_point_is_that_with_most_lost(better: str, worse: str) -> None:
+    points = [
+        ("jrd", "a", 100.0, 95 if better == "jrd" else 40),
+        ("plain", "b", 100.0, 95 if better == "plain" else 40),
+    ]
+    result, outcomes = make_result(points), make_outcomes(points)
+    assert gallery._worst(result.points, outcomes, DetectionTask()).method == worse
 
 
 def test_no_more_than_there_is_room_for(demo: dict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,6 +170,45 @@ def test_lost_objects_are_told_from_kept_ones_without_colours(page: Browser) -> 
     assert styles == ["solid", "dashed"]
     labels = page.run("[...document.querySelector('.stage').querySelectorAll('.thing span')].map(s => s.textContent)")
     assert labels == ["cat", "lost: a dog"]
+
+
+HIDDEN = """(() => {
+  const labels = [...document.querySelector('.stage').querySelectorAll('.thing span, .qp span, .tag')];
+  const boxes = labels.map(label => label.getBoundingClientRect());
+  const wide = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const tall = (a, b) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => wide(a, b) > 1 && tall(a, b) > 1)).length;
+})()"""
+
+
+def test_qps_of_regions_and_names_of_objects_do_not_hide_each_other(browser: Browser, tmp_path: Path) -> None:
+    things = [
+        Thing((35, 5, 15, 30), "kept", "cat", 0.9),  # its name would stand on the first region's QP
+        Thing((35, 5, 15, 30), "lost", "dog", 0.9),
+        Thing((36, 6, 14, 30), "new", "airplane", 0.9),
+        Thing((60, 75, 38, 25), "kept", "sofa", 0.9),
+    ]
+    picture = shown("crowd.png")
+    versions = [dataclasses.replace(picture.versions[0], things=things)]
+    write_report(make_result(), tmp_path, Gallery([dataclasses.replace(picture, versions=versions)], of=1, held=1))
+    for width in (400, 1280):
+        browser.size(width, 900)
+        browser.open(tmp_path / "report.html")
+        browser.run("document.querySelector('.card').scrollIntoView({behavior: 'instant', block: 'center'})")
+        browser.run("document.querySelector('input[name=regions]').click()")
+        browser.settle()
+        assert browser.run("document.querySelectorAll('.qp span').length") == 3
+        assert browser.run(HIDDEN) == 0
+    # They move when the picture changes its size.
+    browser.size(400, 900)
+    browser.settle()
+    assert browser.run(HIDDEN) == 0
+
+
+def test_the_gallery_opens_on_the_method_that_lost_most(browser: Browser, tmp_path: Path) -> None:
+    write_report(make_result(), tmp_path, Gallery([shown("a.png")], of=1, held=1, opens="plain"))
+    browser.open(tmp_path / "report.html")
+    assert browser.run("document.querySelector('input[name=version]:checked').value") == "plain"
 
 
 @pytest.mark.parametrize("width", [320, 400, 768, 1280])

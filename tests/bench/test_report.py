@@ -15,6 +15,8 @@ import pytest
 from vcmpipe.bench import BenchResult
 from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing
 from vcmpipe.bench.report import write_report
+from vcmpipe.bench.result import LeftOut
+from vcmpipe.config import BenchOptions
 from vcmpipe.errors import OutputError
 from vcmpipe.process.text import spreadsheet_cell
 
@@ -39,11 +41,16 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.links: list[str] = []
         self.rows: list[list[str]] = []
+        self.around_tables: list[str] = []
+        self._around = ""
         self._cell = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        if tag == "table":
+            self.around_tables.append(self._around)
+        self._around = f"{tag}.{dict(attrs).get('class', '')}"
         self._cell = tag in ("td", "th")
         if tag == "tr":
             self.rows.append([])
@@ -104,7 +111,7 @@ def test_the_page_needs_nothing_else(bench_result: Make, tmp_path: Path) -> None
     assert all(link.startswith("#") or link == "data:," for link in page.links)
     assert not re.findall(r"@import|url\((?!#)", text)
     assert "default-src 'none'" in text  # the browser sees to it, too
-    assert page.tags.count("svg") == 5 + 2
+    assert page.tags.count("svg") == 5 + 2 + 2 * 3  # plots, savings, and two legends of three methods
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     assert "prefers-color-scheme: dark" in text
@@ -135,9 +142,79 @@ def test_markdown_holds_the_tables_of_the_page(bench_result: Make, tmp_path: Pat
             assert any(row[0] == own[0] for own in cells), row
     # Figures in both: the page has each figure's interval in an element of its own.
     plain = next(row for row in page if row[0] == "plain")
-    assert [cell.partition(" (")[0] for cell in next(own for own in cells if own[0] == "plain")] == [
-        cell.strip() for cell in plain
-    ]
+    about, first = [own for own in cells if own[0] == "plain"][:2]
+    assert about == ["plain", "What plain does."]  # the page has a list of these
+    assert [cell.partition(" (")[0] for cell in first] == [cell.strip() for cell in plain]
+
+
+def test_the_data_set_is_in_the_title_and_every_method_is_explained(bench_result: Make, tmp_path: Path) -> None:
+    result = bench_result(configuration=dataclasses.asdict(BenchOptions(images="/data/val2017/images")))
+    write_report(result, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "<title>vcmpipe bench: val2017/images, 10 pictures</title>" in text
+    assert "<h1>vcmpipe bench: val2017/images, 10 pictures</h1>" in text
+    assert (tmp_path / "report.md").read_text().startswith("# vcmpipe bench: val2017/images, 10 pictures\n")
+    explained = re.findall(r"<dt>.*?</svg>\s*(\S+)</dt><dd>(.*?)</dd>", text, re.DOTALL)
+    assert explained == [(name, f"What {name} does.") for name in ("plain", "jrd", "frame")]
+    # Before anything else is said of them.
+    assert text.index("What jrd does") < text.index("Bits saved against")
+
+
+def test_no_absolute_path_is_shown(bench_result: Make, tmp_path: Path) -> None:
+    options = BenchOptions(
+        images="/home/me/my data/val2017/images",
+        annotations="/home/me/annotations/instances.json",
+        detector="/home/me/models/nano.onnx",
+        second_detector="torchvision:/home/me/w/frcnn.pth",
+        panel="flip,/home/me/models/other one.onnx",
+        viewer="both",
+        human="resjnd:/home/me/weights/resjnd.pth",
+        out="/home/me/out",
+        cache="/home/me/cache",
+        cluster="tcp://10.0.0.1:8786",
+    )
+    result = bench_result(
+        configuration=dataclasses.asdict(options),
+        left_out=[LeftOut("a.png", "the detector failed: /home/me/my-data/val2017/images/a.png: no picture")],
+        provenance={"encoder": {"name": "vvenc", "path": "/home/me/bin/vvencapp"}},
+    )
+    write_report(dataclasses.replace(result, truth="/home/me/annotations/instances.json"), tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text()
+        assert "/home" not in text, name
+        for end in ("models/nano.onnx", "w/frcnn.pth", "other one.onnx", "annotations/instances.json", "images/a.png"):
+            assert end in text, (name, end)
+        assert "tcp://10.0.0.1:8786" in text and "last two parts" in text
+    # Programs have them whole.
+    assert json.loads((tmp_path / "result.json").read_text())["configuration"]["out"] == "/home/me/out"
+
+
+def test_the_demo_is_called_demo(bench_result: Make, tmp_path: Path) -> None:
+    scenes = "/home/me/.cache/vcmpipe/demo-900000-6"
+    options = BenchOptions(images=f"{scenes}/images", annotations=f"{scenes}/instances.json", detector="demo")
+    write_report(bench_result(configuration=dataclasses.asdict(options)), tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "<title>vcmpipe bench: the built-in demo, 10 pictures</title>" in text
+    assert '<pre tabindex="0">vcmpipe bench --detector=demo --images=demo</pre>' in text
+
+
+def test_every_table_scrolls_by_itself_and_a_legend_stands_once_in_a_part(bench_result: Make, tmp_path: Path) -> None:
+    write_report(bench_result(second=True), tmp_path, GALLERY)
+    text = (tmp_path / "report.html").read_text()
+    around = Page(text).around_tables
+    assert len(around) >= 9 and set(around) == {"div.scroll"}
+    assert text.count('<ul class="keys">') == 1
+    curves = text.partition('id="curves"')[2].partition("</section>")[0]
+    legend = curves.partition("</ul>")[0]
+    assert re.findall(r"</svg>\s*(\S+)</li>", legend) == ["plain", "jrd", "frame"]
+    assert all(">frame<" not in plot for plot in curves.partition("</ul>")[2].split("<svg")[1:])
+
+
+def test_the_gallery_opens_on_the_method_that_lost_most(bench_result: Make, tmp_path: Path) -> None:
+    write_report(bench_result(), tmp_path, dataclasses.replace(GALLERY, opens="roi"))
+    text = (tmp_path / "report.html").read_text()
+    assert 'data-opens="roi"' in text
+    assert "They open on roi, the method that lost most of those that are shown." in text
 
 
 def test_csv_holds_the_unrounded_numbers(bench_result: Make, tmp_path: Path) -> None:
@@ -194,7 +271,8 @@ def test_names_cannot_break_out(bench_result: Make, tmp_path: Path) -> None:
 def test_odd_results_have_a_report(bench_result: Make, tmp_path: Path, points: list[object], objects: int) -> None:
     write_report(bench_result(points, objects=objects, truth=False), tmp_path)
     page = Page((tmp_path / "report.html").read_text())
-    assert page.tags.count("svg") == (3 if points and objects else 0)
+    # A plot of each quality, the method's key and its legend.
+    assert page.tags.count("svg") == (5 if points and objects else len(points))
 
 
 def test_an_unwritable_folder_is_named(bench_result: Make, tmp_path: Path) -> None:

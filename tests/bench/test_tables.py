@@ -8,9 +8,11 @@ import pytest
 
 from vcmpipe.bench import BenchResult, breakdowns, fmt, tables
 from vcmpipe.bench.result import Costs, LeftOut
+from vcmpipe.bench.traits import explained
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import BenchOptions
 from vcmpipe.evaluation import Estimate
+from vcmpipe.plugins import METHODS
 
 Make = Callable[..., BenchResult]
 
@@ -160,6 +162,21 @@ def test_what_one_must_know_is_said(bench_result: Make) -> None:
     assert any("every object is kept (100)" in line and "up to 3.0 %" in line for line in full)
 
 
+@pytest.mark.parametrize("name", METHODS.built_in)
+def test_every_method_says_what_it_does_in_one_sentence(name: str) -> None:
+    said = explained(METHODS.load(name))
+    assert 20 < len(said) <= 125 and said.endswith(".") and "`" not in said and said.count(". ") == 0
+
+
+def test_methods_are_explained_and_so_are_the_labels_of_their_points(bench_result: Make) -> None:
+    table = tables.methods(bench_result())
+    assert table.rows == [(name, f"What {name} does.") for name in ("plain", "jrd", "frame")]
+    assert [note.partition(":")[0] for note in table.notes] == ["QP 32", "margin -3"]
+    scaled = tables.methods(bench_result([("plain", "QP 22 at 0.5", 5e3, 99), ("rdo", "lambda 1000", 5e3, 99)]))
+    assert [note.partition(":")[0] for note in scaled.notes] == ["QP 32", "at 0.75", "lambda 1000"]
+    assert not tables.methods(bench_result([("plain", "a", 5e3, 99)])).notes
+
+
 def test_breakdowns(bench_result: Make) -> None:
     result = bench_result(second=True)
     found = {table.title: table for table in breakdowns.tables(result)}
@@ -171,7 +188,9 @@ def test_breakdowns(bench_result: Make) -> None:
     assert classes.heads == ("class", "pictures", "objects", "plain, bytes", "jrd", "frame")
     assert {row[0] for row in classes.rows} == {"cat", "dog", "fish"}
     split = rows_of(found["Where the bits go"])
-    assert split["jrd"]["objects"] == "3,750 (75 %)" and split["plain"]["objects"] == "not separable"
+    assert split["jrd"]["objects"] == "3,750 (75 %)" and list(split) == ["jrd"]
+    notes = found["Where the bits go"].notes
+    assert notes[-1].startswith("Not in the table: plain, frame. They code every picture in one piece")
     time = rows_of(found["Time"])["jrd"]
     assert (time["analysis"], time["encode"], time["coded"], time["cached"]) == ("2.01", "0.50", "22.00", "25 %")
 

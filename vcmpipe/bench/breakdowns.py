@@ -83,23 +83,28 @@ def bits_split(result: BenchResult) -> Table | None:
     points = _chosen(result)
     if not any(point.split.pictures for point in points):
         return None
-    rows = []
+    rows, whole_pictures = [], []
     for point in points:
         split = point.split
         row = [point.method, point.label, f"{split.pictures:,} of {result.pictures:,}"]
         if split.objects is None or split.background is None or split.headers is None:
-            rows.append((*row, *(["not separable"] * 3)))
+            whole_pictures.append(point.method)
             continue
         parts = (split.objects, split.background, split.headers)
         whole = sum(parts)
         rows.append((*row, *(f"{fmt.number(part)} ({100 * part / whole if whole else 0:.0f} %)" for part in parts)))
-    notes = (
+    notes = [
         f"Bytes per {result.image} over the {result.item}s whose bits can be told apart: those coded in regions, and "
-        f"those without objects. A {result.item} in one piece has no such split.",
+        f"those without objects.",
         "objects: regions that touch an object's box; background: the other regions; headers: of the whole picture.",
-    )
+    ]
+    if whole_pictures:
+        notes.append(
+            f"Not in the table: {', '.join(whole_pictures)}. They code every {result.item} in one piece, at one QP or "
+            "by a map that the encoder reads itself, in which bits of objects and background cannot be told apart."
+        )
     heads = ("method", "point", f"{result.item}s", "objects", "background", "headers")
-    return Table(heads, rows, 2, notes, "Where the bits go")
+    return Table(heads, rows, 2, tuple(notes), "Where the bits go")
 
 
 def other_detectors(result: BenchResult) -> Table | None:

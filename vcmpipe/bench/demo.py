@@ -19,7 +19,7 @@ _FOLDER = re.compile(rf"demo-{FIRST_SEED}-\d+")
 
 def is_demo(images: str) -> bool:
     """Whether pictures are the built-in demo's scenes."""
-    return any(_FOLDER.fullmatch(part) for part in Path(images).parts)
+    return images == "demo" or any(_FOLDER.fullmatch(part) for part in Path(images).parts)
 
 
 def default_inputs(options: BenchOptions, folder: Path, warn: Callable[[str], None]) -> BenchOptions:

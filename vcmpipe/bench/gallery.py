@@ -87,7 +87,8 @@ class ShownPicture:
 class Gallery:
     """The pictures that are shown, those with lost objects first; ``of`` so many, ``held`` of which were in memory.
 
-    Of a segment one frame is shown; ``item`` is what there are so many of. ``film`` is what moves.
+    Of a segment one frame is shown; ``item`` is what there are so many of. ``film`` is what moves. ``opens`` is the
+    method that is shown first: the one that lost most in these pictures.
     """
 
     pictures: Sequence[ShownPicture] = field(default_factory=tuple)
@@ -95,6 +96,7 @@ class Gallery:
     held: int = 0
     item: str = "picture"
     film: Film = field(default_factory=Film)
+    opens: str = ""
 
 
 def make_gallery(
@@ -116,7 +118,8 @@ def make_gallery(
     room = megabytes * 1_000_000
     film = make_film(outcomes, sources, setting, points[0], room // 2)
     room -= film.size
-    chosen = sorted(held, key=lambda outcome: _worst_first(outcome, points[0], task))
+    worst = _worst(points, held, task)
+    chosen = sorted(held, key=lambda outcome: (*_losses(outcome, worst, task), outcome.name))
     chosen = chosen[: _SEGMENTS if result.sequences else _PICTURES]
     shown: list[ShownPicture] = []
     for outcome, frame in _frames(sources, chosen, task):
@@ -126,7 +129,7 @@ def make_gallery(
             break
         room -= size
         shown.append(picture)
-    return Gallery(shown, len(outcomes), len(held), result.item, film)
+    return Gallery(shown, len(outcomes), len(held), result.item, film, worst.method)
 
 
 def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
@@ -151,10 +154,20 @@ def _points(result: BenchResult, setting: Setting) -> list[PointResult]:
     return [chosen[name] for name in names]
 
 
-def _worst_first(outcome: SegmentOutcome, point: PointResult, task: Task) -> tuple[int, int, str]:
+def _worst(points: Sequence[PointResult], outcomes: Sequence[SegmentOutcome], task: Task) -> PointResult:
+    """The point that loses most objects in these, of equals the one with more new ones, else the first."""
+
+    def losses(point: PointResult) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*(_losses(each, point, task) for each in outcomes), strict=True)))
+
+    return min(points, key=losses)
+
+
+def _losses(outcome: SegmentOutcome, point: PointResult, task: Task) -> tuple[int, int]:
+    """Objects that a point loses in the frame that is shown, and new ones, both negative: what is least is worst."""
     cell, place = outcome.cells[Point(point.method, point.label)], _shown_place(outcome, task)
     states = [state for _, state, _ in _states(outcome.reference[place], cell.detections[place], task)]
-    return -states.count("lost"), -states.count("new"), outcome.name
+    return -states.count("lost"), -states.count("new")
 
 
 def _shown_place(outcome: SegmentOutcome, task: Task) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from vcmpipe.bench import fmt
 from vcmpipe.bench.demo import is_demo
 from vcmpipe.bench.result import TARGET, BenchResult, PointResult, chosen_point, key_of
+from vcmpipe.bench.short_paths import short_path
 from vcmpipe.evaluation import Estimate
 from vcmpipe.process.text import count
 
@@ -20,6 +21,13 @@ def headline(result: BenchResult) -> list[str]:
     return [needs, *([_quality(result, shown)] if shown else []), measured]
 
 
+def title(result: BenchResult) -> str:
+    """What a report is called: the data set and its size."""
+    size = count(len(result.sequences), "sequence") if result.sequences else count(result.pictures, "picture")
+    images = result.configuration.get("images")
+    return f"vcmpipe bench: {f'{_named(str(images))}, ' if images else ''}{size}"
+
+
 def data_set(result: BenchResult) -> str:
     """The pictures or sequences, their number and annotations, and the protocol where one is followed."""
     text = count(result.pictures, "picture")
@@ -27,15 +35,15 @@ def data_set(result: BenchResult) -> str:
         text = f"{count(len(result.sequences), 'sequence')} ({count(result.frames, 'frame')})"
     images = result.configuration.get("images")
     if images:
-        text += " of the built-in demo" if is_demo(str(images)) else f" of {_short(str(images))}"
+        text += f" of {_named(str(images))}"
     text += f", annotations {Path(result.truth).name}" if result.truth else ", without annotations"
     protocol = result.configuration.get("protocol")
     return f"{text}, by the protocol {protocol.partition(':')[0]}" if protocol else text
 
 
-def _short(path: str) -> str:
-    """The end of a path that tells data sets apart: ``val2017/images``."""
-    return "/".join(part for part in Path(path).parts[-2:] if part != "/") or path
+def _named(images: str) -> str:
+    """What the pictures are called: the end of their path, which tells data sets apart (``val2017/images``)."""
+    return "the built-in demo" if is_demo(images) else short_path(images)
 
 
 def _needs(result: BenchResult) -> tuple[str, PointResult | None]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from vcmpipe.bench import fmt
+from vcmpipe.bench.quality_axis import QualityAxis
 from vcmpipe.bench.result import RETENTIONS, BenchResult, PointResult
 from vcmpipe.bench.styles import Style, mark, styles
 from vcmpipe.bench.tables import qualities
-from vcmpipe.drawing.page import INK, MUTED, canvas, for_page, series_colour, short, ticks_at, titled
+from vcmpipe.drawing.page import MUTED, TYPE, canvas, for_page, series_colour, short, ticks_at, titled
 from vcmpipe.evaluation import Curves
 
 # Inches. About as wide as a telephone's page, so that type keeps its size there.
@@ -28,15 +29,17 @@ def plots(result: BenchResult) -> list[str]:
 def _draw(result: BenchResult, quality: str, title: str) -> str:
     hints: dict[str, str] = {}
     with canvas(quality, _SIZE) as figure:
-        axes = figure.add_axes((0.115, 0.135, 0.625, 0.79))
-        titled(axes, title[:1].upper() + title[1:])
+        axes = figure.add_axes((0.115, 0.135, 0.87, 0.79))
+        titled(axes, "")
+        every = [point for point in result.points if _drawable(point, quality)]
+        scale = QualityAxis.of(quality, [point.quality(quality) or 0.0 for point in every], result.objects)
+        _title(axes, title[:1].upper() + title[1:], scale.note)
         axes.set_xscale("log")
         axes.set_xlabel(f"{fmt.rate_title(result)} (log scale)")
         for place, (method, style) in enumerate(styles(result)):
             own = [p for p in result.points if p.method == method and _drawable(p, quality)]
             hints |= _series(axes, place, style, own, quality, result)
-        _limits(axes, result, quality)
-        _legend(axes, result)
+        _limits(axes, every, quality, scale)
         described = f"{fmt.rate_title(result)} against {title}, a line and markers per method"
         return for_page(figure, quality, described, hints)
 
@@ -74,30 +77,28 @@ def _series(
     return hints
 
 
-def _limits(axes: Any, result: BenchResult, quality: str) -> None:
+def _title(axes: Any, title: str, note: str) -> None:
+    """The quality's name, and behind it in small type what its scale is."""
+    name = axes.set_title(title, x=0.0, fontsize=TYPE, fontweight="bold", pad=7)
+    axes.annotate(note, (1, 0), xycoords=name, va="bottom", fontsize=TYPE * 0.85, color=MUTED, annotation_clip=False)
+
+
+def _limits(axes: Any, every: Sequence[PointResult], quality: str, scale: QualityAxis) -> None:
     """Room around the points, and ticks that a log axis of less than two decades still shows."""
-    shown = [point for point in result.points if _drawable(point, quality)]
+    shown = [point for point in every if (point.quality(quality) or 0.0) >= scale.lowest]
     sizes = [point.rate.value or 0.0 for point in shown]
-    values = [point.quality(quality) or 0.0 for point in shown]
     low, high = min(sizes) / 1.15, max(sizes) * 1.15
     axes.set_xlim(low, high)
     ends = [point.qualities[quality] for point in shown]
-    bottom = min([*values, *(end.low for end in ends if end.low is not None)])
-    top = max([*values, *(end.high for end in ends if end.high is not None)])
-    room = 0.05 * max(top - bottom, 0.02)
-    axes.set_ylim(bottom - room, top + room)
-    steps = (1, 2, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5) if high / low < 60 else (1,)
+    top = max(end for found in ends for end in (found.value, found.high) if end is not None)
+    bottom = scale.lowest
+    if len(shown) == len(every):
+        bottom = min([bottom, *(end.low for end in ends if end.low is not None)])
+    scale.apply(axes, bottom, top)
+    steps = (1, 2, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5) if high / low < 300 else (1,)
     ticks = [s * 10.0**decade for decade in range(-5, 12) for s in steps if low <= s * 10.0**decade <= high]
     ticks_at(axes.xaxis, ticks, lambda value: short(float(f"{value:.6g}")))
     if quality == "retention":
         for retention in RETENTIONS:
-            if axes.get_ylim()[0] < retention < top + room:
+            if axes.get_ylim()[0] < retention < top:
                 axes.axhline(retention, color=MUTED, linewidth=0.8, dashes=(2, 2), zorder=1)
-
-
-def _legend(axes: Any, result: BenchResult) -> None:
-    """The methods beside the drawing, in the order that they have everywhere."""
-    for place, (method, style) in enumerate(styles(result)):
-        height = 0.97 - 0.075 * place
-        mark(axes, 1.045, height, place, style, transform=axes.transAxes, clip_on=False)
-        axes.text(1.075, height, method, color=INK, va="center", transform=axes.transAxes)

@@ -12,8 +12,9 @@ from vcmpipe import process
 from vcmpipe.bench import breakdowns, files, tables
 from vcmpipe.bench.film import Film
 from vcmpipe.bench.gallery import Gallery
-from vcmpipe.bench.headline import headline
+from vcmpipe.bench.headline import headline, title
 from vcmpipe.bench.result import BenchResult
+from vcmpipe.bench.short_paths import NOTE, with_short_paths
 from vcmpipe.bench.tables import Table
 from vcmpipe.process.text import as_utf8, count, one_line
 
@@ -77,9 +78,10 @@ def remove_older(result: BenchResult, folder: Path) -> None:
 
 
 def as_markdown(result: BenchResult) -> str:
-    """The report in Markdown."""
-    parts = ["# vcmpipe bench", _text(" ".join(headline(result))), _text(f"{tables.setting(result)}.")]
-    parts += [_bullets(tables.cautions(result)), "## Methods"]
+    """The report in Markdown; paths in it are short."""
+    result = with_short_paths(result)
+    parts = [f"# {_text(title(result))}", _text(" ".join(headline(result))), _text(f"{tables.setting(result)}.")]
+    parts += [_bullets(tables.cautions(result)), _section(tables.methods(result), "##")]
     parts += [_section(table) for table in tables.summaries(result)]
     details = breakdowns.tables(result)
     parts += ["## Details"] if details else []
@@ -88,6 +90,7 @@ def as_markdown(result: BenchResult) -> str:
         _section(tables.points(result), "##"),
         "## How it was made",
         f"    {one_line(as_utf8(breakdowns.command_line(result.configuration)))}",
+        NOTE,
         _markdown_table(breakdowns.configuration(result)),
         _markdown_table(breakdowns.provenance(result)),
     ]
@@ -123,10 +126,11 @@ def _text(text: str) -> str:
 
 
 def as_html(result: BenchResult, gallery: Gallery) -> str:
-    """The report as one page that needs nothing else: no network, no further files."""
+    """The report as one page that needs nothing else: no network, no further files; paths in it are short."""
     import jinja2
     from markupsafe import Markup
 
+    from vcmpipe.bench.keys import keys
     from vcmpipe.bench.plots import plots
     from vcmpipe.bench.savings import savings
     from vcmpipe.bench.styles import styles
@@ -139,6 +143,7 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    result = with_short_paths(result)
     details = breakdowns.tables(result)
     shown, film = bool(gallery.pictures), gallery.film
     parts = {"methods": "Methods", "curves": "Rate and quality"}
@@ -152,7 +157,13 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
         environment.get_template("page.html.jinja").render(
             style=Markup(style),
             script=Markup((PAGE / "script.js").read_text(encoding="utf-8")),
+            title=title(result),
             item=result.item,
+            keys={
+                part: [dataclasses.replace(key, drawing=Markup(key.drawing)) for key in keys(result, part)]
+                for part in ("methods", "curves", "time")
+            },
+            labels=tables.methods(result).notes,
             headline=headline(result),
             setting=tables.setting(result),
             cautions=tables.cautions(result),
@@ -165,6 +176,8 @@ def as_html(result: BenchResult, gallery: Gallery) -> str:
             film_note=film_note(film),
             gallery=Markup(gallery_data(gallery)) if shown else "",
             gallery_note=gallery_note(gallery),
+            opens=gallery.opens,
+            paths=NOTE,
             breakdowns=details,
             points=tables.points(result),
             command=breakdowns.command_line(result.configuration),
@@ -198,7 +211,14 @@ def gallery_note(gallery: Gallery) -> str:
     item = gallery.item
     text = f"{number:,} of {gallery.of:,} {item}s" if number < gallery.of else f"All {gallery.of:,} {item}s"
     text += ", those with lost objects first"
-    text += ", each by its frame with the most objects." if item == "segment" else "."
+    if item == "segment":
+        text += (
+            ", each by its frame with the most objects. Every object of that frame counts here; retention counts those "
+            "that are followed in tracks"
+        )
+    text += "."
+    if gallery.opens:
+        text += f" They open on {gallery.opens}, the method that lost most of those that are shown."
     if gallery.held < gallery.of:
         text += f" They are chosen among the first {gallery.held:,} that could be held in memory."
     return (

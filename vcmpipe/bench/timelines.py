@@ -12,7 +12,7 @@ from vcmpipe.bench.result import BenchResult, PictureResult, chosen_point
 from vcmpipe.bench.sequence_result import SequenceResult
 from vcmpipe.bench.sequence_tables import SEQUENCES
 from vcmpipe.bench.styles import Style, mark, styles
-from vcmpipe.drawing.page import INK, TYPE, canvas, for_page, series_colour, short, ticks_at, titled
+from vcmpipe.drawing.page import canvas, for_page, series_colour, short, ticks_at, titled
 from vcmpipe.process.text import count
 
 # Inches: a panel's height, and what is around all of them.
@@ -39,7 +39,7 @@ def _draw(result: BenchResult, number: int, sequence: SequenceResult) -> str:
     with canvas(name, (_WIDTH, height)) as figure:
         for row, title in enumerate(panels):
             bottom = 0.5 + _PANEL * (len(panels) - 1 - row)
-            axes = figure.add_axes((0.115, bottom / height, 0.625, (_PANEL - 0.3) / height))
+            axes = figure.add_axes((0.115, bottom / height, 0.87, (_PANEL - 0.3) / height))
             titled(axes, f"{sequence.name}: {title}" if row == 0 else title)
             axes.set_xlim(0, ends[-1])
             for place, style, column in shown:
@@ -51,8 +51,6 @@ def _draw(result: BenchResult, number: int, sequence: SequenceResult) -> str:
                 axes.set_xlabel("seconds")
             else:
                 axes.set_xticklabels([])
-            if row == 0:
-                _legend(axes, [(place, style, points[column].method) for place, style, column in shown])
         described = (
             f"{sequence.name} over time, {count(len(segments), 'segment')}: {', '.join(panels)}, a line per method"
         )
@@ -89,10 +87,3 @@ def _scale(axes: Any, panel: str) -> None:
     steps = (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 5 else (1, 2, 5) if high / low < 60 else (1,)
     ticks = [step * 10.0**decade for decade in range(-3, 8) for step in steps if low <= step * 10.0**decade <= high]
     ticks_at(axes.yaxis, ticks or [float(np.sqrt(low * high))], lambda value: short(float(f"{value:.3g}")))
-
-
-def _legend(axes: Any, shown: Sequence[tuple[int, Style, str]]) -> None:
-    for row, (place, style, method) in enumerate(shown):
-        height = 0.95 - 0.17 * row
-        mark(axes, 1.045, height, place, style, transform=axes.transAxes, clip_on=False)
-        axes.text(1.075, height, method, color=INK, va="center", fontsize=TYPE, transform=axes.transAxes)

@@ -52,10 +52,11 @@
 
   const names = [...new Set(pictures.flatMap((picture) => picture.versions.map((version) => version.method)))];
   const choices = document.getElementById("versions");
-  names.forEach((name, place) => {
+  const first = names.includes(controls.dataset.opens) ? controls.dataset.opens : names[0];
+  names.forEach((name) => {
     const label = element("label", "choice");
     const radio = element("input");
-    Object.assign(radio, { type: "radio", name: "version", value: name, checked: place === 0 });
+    Object.assign(radio, { type: "radio", name: "version", value: name, checked: name === first });
     label.append(radio, element("span", "", name));
     choices.append(label);
   });
@@ -80,30 +81,59 @@
     Object.assign(node.style, { left: `${x}%`, top: `${y}%`, width: `${width}%`, height: `${height}%` });
     return node;
   };
-  const drawRegion = (region) => {
-    const node = place(element("div", "region"), region);
+  const drawRegion = (region) => place(element("div", "region"), region);
+  const drawQp = (region) => {
+    const node = place(element("div", "qp"), region);
     node.append(element("span", "", region[4]));
     return node;
   };
   const drawThing = ({ box, state, name, score }) => {
     const node = place(element("div", `thing ${state}`), box);
-    if (box[1] < 6) node.classList.add("low");
-    if (box[0] > 75) node.classList.add("flip");
     node.append(element("span", "", state === "kept" ? name : `${state}: ${name}`));
     node.title = `${state}: ${name}, ${score}`;
     return node;
   };
 
+  // Labels are moved to where they hide no other one: those of lost objects first, QPs of regions last.
+  const overlap = (a, b) => Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left))
+    * Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+  const spread = (nodes, spots, stage, taken) => nodes.forEach((node) => {
+    const label = node.querySelector("span");
+    let best = null;
+    for (const spot of spots) {
+      node.dataset.spot = spot;
+      const box = label.getBoundingClientRect();
+      const hidden = taken.reduce((sum, other) => sum + overlap(box, other), 0);
+      const outside = box.width * box.height - overlap(box, stage);
+      const cost = hidden + 10 * outside;
+      if (!best || cost < best.cost - 1) best = { spot, box, cost };
+      if (cost < 1) break;
+    }
+    node.dataset.spot = best.spot;
+    taken.push(best.box);
+  });
+  const order = ["lost", "new", "kept"];
+  const arrange = ({ stage, things, qps: labels }) => {
+    const taken = [...stage.querySelectorAll(".tag")].map((tag) => tag.getBoundingClientRect());
+    const frame = stage.getBoundingClientRect();
+    const boxes = shows("boxes") ? order.flatMap((state) => [...things.querySelectorAll(`.${state}`)]) : [];
+    spread(boxes, ["above", "above right", "below", "below right", "within", "within right"], frame, taken);
+    spread([...labels.children], ["right", "left", "right low", "left low", "middle"], frame, taken);
+  };
+
   const fill = (card, picture) => {
     const version = picture.versions.find((one) => one.method === chosen()) || picture.versions[0];
-    const { stage, caption, decoded, map, regions, things, tag } = card;
+    const { stage, caption, decoded, map, regions, things, qps: labels, tag } = card;
     decoded.src = version.image;
     decoded.alt = `${picture.name} as ${version.method} codes it`;
     map.replaceChildren(...(shows("map") ? [drawMap(version)] : []));
-    regions.replaceChildren(...(shows("regions") ? version.regions.map(drawRegion) : []));
+    const shown = shows("regions") ? version.regions : [];
+    regions.replaceChildren(...shown.map(drawRegion));
+    labels.replaceChildren(...shown.map(drawQp));
     things.replaceChildren(...version.things.map(drawThing));
     stage.classList.toggle("no-boxes", !shows("boxes"));
     tag.textContent = `${version.method}, ${version.label}`;
+    arrange(card);
     const named = (state) => version.things.filter((thing) => thing.state === state).map((thing) => thing.name);
     const kept = named("kept").length, lost = named("lost"), fresh = named("new");
     const where = version.how === "regions" ? `${version.regions.length} regions` : version.how === "native" ? "native map"
@@ -124,9 +154,10 @@
     Object.assign(source, { src: picture.image, alt: picture.name, draggable: false });
     decoded.draggable = false;
     const over = element("div", "over"), map = element("div"), regions = element("div"), things = element("div");
+    const labels = element("div", "over labels");  // QPs lie above the lines of boxes
     over.append(decoded, map, regions);
     const tag = element("span", "tag decoded");
-    stage.append(source, over, things, element("div", "edge"), element("span", "tag source", "source"), tag);
+    stage.append(source, over, things, labels, element("div", "edge"), element("span", "tag source", "source"), tag);
     const slider = figure.querySelector("input");
     const slide = () => {
       stage.style.setProperty("--split", `${slider.value}%`);
@@ -141,9 +172,10 @@
     stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); follow(event); });
     stage.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
     slide();
-    const card = { stage, caption: figure.querySelector("figcaption"), decoded, map, regions, things, tag };
+    const card = { stage, caption: figure.querySelector("figcaption"), decoded, map, regions, things, qps: labels, tag };
     made.set(figure, card);
     fill(card, picture);
+    if ("ResizeObserver" in window) new ResizeObserver(() => arrange(card)).observe(stage);
   };
 
   // Pictures are unpacked when they come near, so that a long gallery opens at once.
