@@ -91,7 +91,8 @@ def test_dt_jrd_is_as_published() -> None:
 def test_bench_coco_names_the_bench_set() -> None:
     options = options_of("bench-coco")
     assert (options.limit, options.methods, options.average) == (40, BenchOptions.methods, "pictures")
-    assert Path(options.images or "").name == "images" and Path(options.annotations or "").name == "instances.json"
+    assert (options.images, options.annotations) == ("coco-bench", "coco-bench")
+    assert (options.detector, options.second_detector) == ("yolox-nano", "fastestdet")
 
 
 def test_a_protocol_is_one_command_and_is_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,16 +107,3 @@ def test_a_protocol_is_one_command_and_is_recorded(tmp_path: Path, capsys: pytes
     assert kept["configuration"]["protocol"].startswith("MPEG VCM")
     assert kept["points"][0]["rate"]["value"] == pytest.approx(kept["points"][0]["bpp"])
     assert "Protocol: MPEG VCM" in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_bench_coco_runs_as_it_is(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(FOLDER.parent)
-    if not Path(options_of("bench-coco").images or "").is_dir():
-        pytest.skip("the shared data folder is not beside this checkout")
-    words = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    # One picture at one point: that all the files are found and belong together.
-    assert main(["bench", "--config", "pipelines/bench-coco.yaml", *words, "--limit", "1", "--methods", "plain",
-                 "--qps", "47", "--resamples", "10"]) == 0  # fmt: skip
-    result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert result["second_objects"] is not None and result["source_ap"] > 0
-    assert result["configuration"]["protocol"].startswith("bench-coco")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_pretrained_weights_without_a_network_are_an_error_and_the_next_try_may_
     said = ("vit_tiny_patch16_384 are not here and cannot be had", "--init PATH takes a file, --init random starts")
     vcmpipe(*words).refused(1, "vcmpipe: the pretrained weights", *said)
     assert not (here / "run").exists()
+
+
+def test_a_hub_that_cannot_be_reached_is_not_tried_for_minutes(
+    here: Path, crops: str, vcmpipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(here / "nothing"))
+    words = ["train", "dt_jrd", "--data", crops, "--out", "run", "--backbone", "vit_tiny_patch16_384", "--epochs", "1"]
+    started = time.monotonic()
+    vcmpipe(*words).refused(1, "cannot be had (127.0.0.1 cannot be reached: Connection refused): --init PATH takes")
+    assert time.monotonic() - started < 30  # the hub's own tries take some minutes
 
 
 @pytest.mark.parametrize(

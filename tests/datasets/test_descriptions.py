@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from fnmatch import fnmatch
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 import yaml
 
 from vcmpipe.cli.parser import parse
 from vcmpipe.config import DatasetBuildOptions, DatasetFetchOptions, DatasetImportOptions
-from vcmpipe.datasets.fetching import files_of
 from vcmpipe.plugins import IMPORTERS
+from vcmpipe.plugins.published import files_of
 
 ROOT = Path(__file__).parents[2] / "datasets"
 FILES = sorted(path.name for path in ROOT.glob("*.yaml"))
@@ -37,7 +38,11 @@ def test_a_description_is_complete_and_its_commands_parse(name: str) -> None:
     if "build" in text:
         assert isinstance(parse(shlex.split(text["build"])[1:])[1], DatasetBuildOptions)
     files = files_of(name, text)
-    assert bool(files) == ("fetch" in text) and {file.name for file in files} <= set(text["layout"])
+    assert bool(files) == ("fetch" in text)
+    layout = {key.replace("NAME", "*") for key in text["layout"]}
+    assert all(any(fnmatch(file.name, pattern) for pattern in layout) for file in files)
+    made = {file.name for file in files} | {PurePath(file.name).parts[0] for file in files}
+    assert set(text.get("parts", {}).values()) <= made | {text.get("boxes", {}).get("makes")}
     if files:
         fetch = parse(shlex.split(text["fetch"])[1:])[1]
         assert isinstance(fetch, DatasetFetchOptions) and f"{fetch.data_set}.yaml" == name

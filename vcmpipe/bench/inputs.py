@@ -17,6 +17,7 @@ from vcmpipe.errors import InputError
 from vcmpipe.frames import ColourSpec, Frame, FrameSource, PictureSource, natural_key, open_source
 from vcmpipe.frames.pictures import SUFFIXES
 from vcmpipe.frames.sources import VIDEO_SUFFIXES
+from vcmpipe.plugins.published import published_path
 from vcmpipe.process.progress import Warn
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def open_inputs(options: BenchOptions, encoder: Encoder, warn: Warn) -> Inputs:
         InputError: It cannot be read, or the encoder does not code the structure.
     """
     assert options.images is not None
-    paths: list[Path | str] = [*_videos(Path(options.images))] or [options.images]
+    given = str(published_path(options.images, "images"))
+    paths: list[Path | str] = [*_videos(Path(given))] or [given]
     sources = [
         open_source(path, limit=options.limit, start=options.start, stride=options.stride, fps=options.fps)
         for path in paths

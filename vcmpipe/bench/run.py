@@ -47,6 +47,7 @@ from vcmpipe.errors import InputError, OutputError, VcmError
 from vcmpipe.evaluation import GroundTruth, load_ground_truth
 from vcmpipe.frames.headers import check_headers
 from vcmpipe.plugins import QUALITY
+from vcmpipe.plugins.published import published_path
 from vcmpipe.process import stop_all
 from vcmpipe.process.cluster import cluster_at
 from vcmpipe.process.content_cache import ContentCache, cache_folder
@@ -97,7 +98,7 @@ def bench(
     if options.images in (None, "demo"):
         options = default_inputs(options, cache.folder, warn)
     assert options.images is not None
-    annotations = Path(options.annotations) if options.annotations else None
+    annotations = published_path(options.annotations, "annotations") if options.annotations else None
     by_track = annotations is not None and is_track_truth(annotations)
     truth = load_ground_truth(annotations) if annotations is not None and not by_track else None
     inputs = open_inputs(options, encoder, warn)

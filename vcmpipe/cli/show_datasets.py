@@ -59,10 +59,14 @@ def verified(report: StoreReport) -> None:
 
 def fetched(report: FetchReport) -> None:
     """What was fetched, and its terms."""
-    there = len(report.files) - len(report.fetched)
-    before = f", {there} of them there before" if there else ""
-    show.put(f"{report.out}: {count(len(report.files), 'file')}{before}, {report.bytes / 1e6:,.1f} MB fetched")
-    show.put(f"licence: {report.licence}")
+    for each in (report, *report.further):
+        there = len(each.files) - len(each.fetched)
+        before = f", {there} of them there before" if there else ""
+        size = f", {each.bytes / 1e6:,.1f} MB fetched" if each.fetched else ""
+        show.put(f"{each.out}: {each.data_set}, {count(len(each.files), 'file')}{before}{size}")
+        show.put(f"  licence: {each.licence}")
+        for kind, path in each.parts.items():
+            show.put(f"  --{kind} {path}")
 
 
 def imported(report: ImportReport) -> None:

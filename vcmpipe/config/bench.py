@@ -23,13 +23,13 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
     images: str | None = option(
         None,
         bare=True,
-        help="a folder of pictures, a video, a folder of videos, or demo for the built-in scenes; default: ./frames "
-        "where it is there, else demo",
+        help="a folder of pictures, a video, a folder of videos, coco-bench (from dataset fetch), or demo for the "
+        "built-in scenes; default: ./frames where it is there, else demo",
     )
     annotations: str | None = option(
         None,
         help="ground truth in COCO's instances format; or of the tracks of a video, in MOTChallenge's (gt.txt, or a "
-        "folder of NAME.txt or NAME/gt/gt.txt); default: the detector's own view",
+        "folder of NAME.txt or NAME/gt/gt.txt), or coco-bench; default: the detector's own view",
     )
     out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves", writes=(FOLDER,))
     overwrite: bool = option(False, help="replace the report of another configuration, too")

@@ -42,9 +42,9 @@ class ThresholdOptions(Options):
 
     detector: str | None = option(
         None,
-        help="an .onnx file, ultralytics weights by name or path, torchvision:NAME, demo, auto, or, where nothing is "
-        "looked at again, what another model found: detections:FILE (COCO results, YOLO labels, CSV, MOT text); "
-        "default: the variable VCMPIPE_DETECTOR, else auto",
+        help="an .onnx file, yolox-nano or fastestdet (from dataset fetch), ultralytics weights by name or path, "
+        "torchvision:NAME, demo, auto, or, where nothing is looked at again, what another model found: "
+        "detections:FILE (COCO results, YOLO labels, CSV, MOT text); default: the variable VCMPIPE_DETECTOR, else auto",
     )
     device: str = option("auto", help="where torch detectors run: auto, cpu, cuda, cuda:N")
     predictor: str = option(

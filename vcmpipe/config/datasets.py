@@ -98,11 +98,18 @@ class DatasetVerifyOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetFetchOptions(Options):
-    """Fetch the files of a published data set, and compare them with its description."""
+    """Fetch a published data set or detector, and compare its files with their description."""
 
-    data_set: str = option(positional=True, help="the data set, by the name of its description, such as sample-videos")
-    out: str = option(
-        help="the folder to put the files in; those that are there are not fetched again", writes=(FOLDER,)
+    data_set: str = option(
+        positional=True,
+        help="by the name of its description: coco-bench (pictures, their boxes and the detectors of the documents), "
+        "yolox-nano, fastestdet (a detector alone) or sample-videos",
+    )
+    out: str | None = option(
+        None,
+        help="the folder to put the files in; those that are there are not fetched again; default: a folder of the "
+        "data set's name below VCMPIPE_DATA, else the user's data folder, where options find it by name",
+        writes=(FOLDER,),
     )
 
 

@@ -1,41 +1,19 @@
-"""Files of published data sets, taken from where they are and held against the digests in their descriptions."""
+"""Published data sets and detectors, taken from where they are and held against the digests in their descriptions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from vcmpipe.config import DatasetFetchOptions
-from vcmpipe.errors import InputError, VcmError
-from vcmpipe.process import output_error, publish
+from vcmpipe.datasets.coco_boxes import write_boxes
+from vcmpipe.datasets.download import download
+from vcmpipe.errors import InputError
+from vcmpipe.plugins.published import RemoteFile, data_folder, description_of, files_of
 from vcmpipe.process.progress import Progress
-
-_PATIENCE = 60
-"""Seconds without a byte."""
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file, where it is, and what it must be.
-
-    Attributes:
-        name: What it is called here.
-        url: Where it is, ``https://...``.
-        bytes: Its size.
-        sha256: SHA-256, hexadecimal.
-    """
-
-    name: str
-    url: str
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -46,9 +24,11 @@ class FetchReport:
         data_set: What was fetched.
         out: Where.
         licence: Its terms.
-        files: All of its files.
+        files: All of its files, below ``out``.
         fetched: Those that were not there before.
-        bytes: The size of these.
+        bytes: The size of these; of those that were made of an archive, the archive's.
+        parts: What can be used, by kind (``images``, ``annotations``, ``detector``), with its path.
+        further: Data sets and detectors that belong to it, likewise.
     """
 
     data_set: str
@@ -57,51 +37,104 @@ class FetchReport:
     files: tuple[str, ...]
     fetched: tuple[str, ...]
     bytes: int
+    parts: Mapping[str, str]
+    further: tuple[FetchReport, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A data set with what is missing of it."""
+
+    name: str
+    description: Mapping[str, Any]
+    out: Path
+    files: list[RemoteFile]
+    missing: list[RemoteFile]
+    archive: RemoteFile | None
+
+    @property
+    def boxes(self) -> Mapping[str, Any] | None:
+        """How annotations are made of an archive."""
+        found: Mapping[str, Any] | None = self.description.get("boxes")
+        return found
 
 
 def fetch(options: DatasetFetchOptions, *, progress: Progress = lambda done, total: None) -> FetchReport:
-    """Fetch the files of a data set; those that are there already, whole, are left alone.
+    """Fetch the files of a data set or a detector; those that are there already, whole, are left alone.
+
+    What belongs to it (``with`` in its description) is fetched, too. Without ``options.out`` each goes into a folder of
+    its name in ``data_folder()``, where options find it by name; with it, all go into that folder.
+
+    Args:
+        options: What to fetch, and where to.
+        progress: Called with the bytes that are here and their total.
 
     Raises:
         InputError: There is no such data set, it names no files to fetch, or another file is in the way.
         VcmError: A file cannot be had, or is not what its description states.
         OutputError: The place cannot be written to.
     """
-    description = _description(options.data_set)
-    files = files_of(options.data_set, description)
-    if not files:
+    description = description_of(options.data_set)
+    names = [options.data_set, *description.get("with", [])]
+    wanted = [_wanted(name, Path(options.out) if options.out is not None else data_folder() / name) for name in names]
+    if not wanted[0].files:
         raise InputError(
             f"{options.data_set} names no files that can be fetched: take them from {_text(description['where'])}, and "
             f"mind their terms ({_text(description['licence'])})"
         )
-    out = Path(options.out)
+    total = sum(_missing_bytes(each) for each in wanted)
+    done = 0
+    for each in wanted:
+        for file in each.missing:
+            for size in download(file, each.out / file.name):
+                progress(done + size, total)
+            done += file.bytes
+    # Last, and by itself: it is larger than all the rest, and what is here by now is of use without it.
+    for each in wanted:
+        if each.archive is not None:
+            _make_boxes(each, each.archive, lambda size, done=done: progress(done + size, total))  # type: ignore[misc]
+    first, *further = [_report(each) for each in wanted]
+    return FetchReport(**(vars(first) | {"further": tuple(further)}))
+
+
+def _wanted(name: str, out: Path) -> _Wanted:
+    description = description_of(name)
+    files = files_of(name, description)
     missing = [file for file in files if not is_there(file, out / file.name)]
-    done, total = 0, sum(file.bytes for file in missing)
-    for file in missing:
-        for size in download(file, out / file.name):
-            progress(done + size, total)
-        done += file.bytes
+    archive = None
+    if (boxes := description.get("boxes")) and not (out / boxes["makes"]).exists():
+        (archive,) = files_of(name, {"files": boxes["archive"]})
+    return _Wanted(name, description, out, files, missing, archive)
+
+
+def _make_boxes(wanted: _Wanted, archive: RemoteFile, progress: Any) -> None:
+    """Fetch an archive of annotations and keep the boxes of a data set's own pictures."""
+    boxes, path = wanted.boxes, wanted.out / archive.name
+    assert boxes is not None
+    if not is_there(archive, path):
+        for size in download(archive, path):
+            progress(size)
+    pictures = [Path(file.name).name for file in wanted.files]
+    write_boxes(path, boxes["members"], pictures, boxes["sha256"], wanted.out / boxes["makes"])
+    path.unlink()
+
+
+def _missing_bytes(wanted: _Wanted) -> int:
+    return sum(file.bytes for file in (*wanted.missing, *([wanted.archive] if wanted.archive else [])))
+
+
+def _report(wanted: _Wanted) -> FetchReport:
+    boxes = wanted.boxes
+    made = (boxes["makes"],) if boxes is not None else ()
     return FetchReport(
-        data_set=options.data_set,
-        out=options.out,
-        licence=_text(description["licence"]),
-        files=tuple(file.name for file in files),
-        fetched=tuple(file.name for file in missing),
-        bytes=total,
+        data_set=wanted.name,
+        out=str(wanted.out),
+        licence=_text(wanted.description["licence"]),
+        files=(*(file.name for file in wanted.files), *made),
+        fetched=(*(file.name for file in wanted.missing), *(made if wanted.archive else ())),
+        bytes=_missing_bytes(wanted),
+        parts={kind: str(wanted.out / inside) for kind, inside in wanted.description.get("parts", {}).items()},
     )
-
-
-def files_of(name: str, description: Mapping[str, Any]) -> list[RemoteFile]:
-    """The files that a description names; none where these are not to be had without a person.
-
-    Raises:
-        InputError: An address is none of https, or a name is a path.
-    """
-    files = [RemoteFile(str(file), **about) for file, about in description.get("files", {}).items()]
-    for file in files:
-        if not file.url.startswith("https://") or Path(file.name).name != file.name:
-            raise InputError(f"{name}: {file.name} from {file.url} is none that can be fetched: give https and a name")
-    return files
 
 
 def is_there(file: RemoteFile, path: Path) -> bool:
@@ -120,57 +153,6 @@ def is_there(file: RemoteFile, path: Path) -> bool:
     if not same:
         raise InputError(f"{path} is there and is another file than {file.url}: remove it, or name another --out")
     return True
-
-
-def download(file: RemoteFile, path: Path) -> Iterator[int]:
-    """Fetch a file; it is there whole and as its description states, or not at all.
-
-    Yields:
-        The bytes that have come so far.
-
-    Raises:
-        VcmError: It cannot be had, or is another one.
-        OutputError: The place cannot be written to.
-    """
-    with publish(path) as part:
-        digest, size = hashlib.sha256(), 0
-        try:
-            with urlopen(Request(file.url, headers={"User-Agent": "vcmpipe"}), timeout=_PATIENCE) as answer:
-                if file.url.startswith("https:") and not answer.url.startswith("https:"):
-                    raise VcmError(f"{file.url} leads to {answer.url}, which is not https: nothing was fetched")
-                with part.open("wb") as written:
-                    while size <= file.bytes and (chunk := answer.read(_CHUNK)):
-                        size += len(chunk)
-                        digest.update(chunk)
-                        try:
-                            written.write(chunk)
-                        except OSError as error:
-                            raise output_error(path, error) from error
-                        yield size
-        except (OSError, HTTPException) as error:
-            raise VcmError(f"{file.url} cannot be fetched ({error}): try again later") from error
-        if (size, digest.hexdigest()) != (file.bytes, file.sha256):
-            raise VcmError(
-                f"{file.url} is not the file that was described: {size:,} bytes or more of SHA-256 "
-                f"{digest.hexdigest()[:12]}..., where {file.bytes:,} of {file.sha256[:12]}... were expected; it was "
-                "changed, or damaged on the way"
-            )
-
-
-def _description(name: str) -> dict[str, Any]:
-    import yaml
-
-    entries = {entry.name.removesuffix(".yaml"): entry for entry in resources.files("vcmpipe_datasets").iterdir()}
-    known = {
-        key: yaml.safe_load(entry.read_text(encoding="utf-8"))
-        for key, entry in sorted(entries.items())
-        if entry.name.endswith(".yaml")
-    }
-    if name not in known:
-        can = ", ".join(key for key, value in known.items() if value.get("files"))
-        raise InputError(f"there is no data set {name!r}: {can} can be fetched, {', '.join(known)} are described")
-    description: dict[str, Any] = known[name]
-    return description
 
 
 def _text(value: Any) -> str:

@@ -13,12 +13,14 @@ from vcmpipe.detection.recorded import KIND, recorded_path
 from vcmpipe.detection.recorded import WAYS_FORWARD as WITHOUT
 from vcmpipe.errors import InputError
 from vcmpipe.plugins import DETECTORS
+from vcmpipe.plugins.published import published_path
 from vcmpipe.process.extras import absent, how_to_install
 from vcmpipe.process.text import one_line
 
 ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
 WAYS_FORWARD = (
-    f"name one with --detector PATH (.onnx or .pt), set {ENVIRONMENT_VARIABLE}, or try things out with --detector demo"
+    f"name one with --detector PATH (.onnx or .pt), or fetch one (vcmpipe dataset fetch yolox-nano, --detector "
+    f"yolox-nano), set {ENVIRONMENT_VARIABLE}, or try things out with --detector demo"
 )
 
 
@@ -58,6 +60,7 @@ def load_detector(
             - ``demo``: the toy detector for the built-in scenes;
             - ``none``: nothing is detected, for coding at one QP;
             - ``onnx:PATH`` or a path that ends in ``.onnx``;
+            - ``yolox-nano`` or ``fastestdet``, which ``dataset fetch`` fetched;
             - ``torchvision:NAME`` (downloaded weights) or ``torchvision:NAME@PATH`` (.safetensors or .pth);
             - ``ultralytics:NAME``, an ultralytics weight's name (``yolo11n``) or the path of a ``.pt`` file;
             - ``detections:PATH``, or a path that ends like a file of detections: what another model found, where
@@ -99,6 +102,8 @@ def load_detector(
     if name in plugins or (name == "torchvision" and argument):
         factory = cast(DetectorFactory, DETECTORS.load(name))
         return factory(argument, jobs=jobs, device=device, min_score=min_score)
+    if (fetched := published_path(spec, "detector")) != Path(spec):
+        spec = str(fetched)
     if (name == "onnx" and argument) or spec.lower().endswith(".onnx"):
         path = Path(argument if name == "onnx" else spec)
         if not path.is_file():
@@ -135,7 +140,8 @@ def _load_ultralytics(spec: str, plugins: dict[str, EntryPoint], device: str, mi
         raise InputError(f"detector {spec}: give an .onnx or .pt file, or torchvision:NAME@{spec} for a state dict")
     if path.suffix == ".pt" or os.sep in wanted:
         raise InputError(f"detector {spec}: there is no such file; {WAYS_FORWARD}")
-    known = ["auto", "demo", "detections:PATH", "none", "onnx:PATH", "torchvision:NAME", "ultralytics:NAME", *plugins]
+    known = ["auto", "demo", "detections:PATH", "none", "yolox-nano", "fastestdet", "onnx:PATH", "torchvision:NAME"]
+    known += ["ultralytics:NAME", *plugins]
     close = difflib.get_close_matches(name, [*(entry.partition(":")[0] for entry in known), *store.AUTO_NAMES], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise InputError(f"unknown detector {spec!r}: known are {', '.join(known)}, and the name or path of a weight{hint}")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vcmpipe.detection.reason import reason
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process import publish_together
+from vcmpipe.process.network import unreachable
 from vcmpipe.process.reading import LARGEST_CARD, LARGEST_WEIGHTS, check_file, read_json
 
 KIND = "threshold-predictor"
@@ -151,15 +152,44 @@ def pretrained_state(name: str, **options: Any) -> dict[str, Tensor]:
     level = hub.level
     hub.setLevel(logging.ERROR)  # it reports each of its tries
     try:
+        # The hub tries again for minutes.
+        if not _is_cached(name) and (offline := unreachable(_hub())):
+            raise _not_had(name, offline)
         network = timm.create_model(name, pretrained=True, num_classes=0, **options)
+    except VcmError:
+        raise
     except Exception as error:  # the hub, the network and timm each have their own
-        raise VcmError(
-            f"the pretrained weights {name} are not here and cannot be had ({reason(error, 120)}): --init PATH "
-            "takes a file, --init random starts without"
-        ) from error
+        raise _not_had(name, reason(error, 120)) from error
     finally:
         hub.setLevel(level)
     return cast(dict[str, Tensor], network.state_dict())
+
+
+def _not_had(name: str, why: str) -> VcmError:
+    return VcmError(
+        f"the pretrained weights {name} are not here and cannot be had ({why}): --init PATH takes a file, --init "
+        "random starts without"
+    )
+
+
+def _hub() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _is_cached(name: str) -> bool:
+    """Whether timm needs no hub for the weights of a network: they are here, or come from elsewhere."""
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    known = timm.get_pretrained_cfg(name)
+    if known is None or not known.hf_hub_id:
+        return True
+    repository, _, revision = known.hf_hub_id.partition("@")
+    files = (known.hf_hub_filename, "model.safetensors", "pytorch_model.bin")
+    found = [try_to_load_from_cache(repository, file, revision=revision or None) for file in files if file]
+    return any(isinstance(path, str) for path in found)
 
 
 def named_weights(model: str, argument: str | Path) -> Path:
