@@ -85,7 +85,7 @@ def test_a_built_store_has_rates(built: Store) -> None:
     found = statistics(DatasetStatsOptions(store=str(built.path), rule="last"))
     records = list(built.records())
     assert (found.pictures, found.samples, found.rule) == (3, sum(len(each.xyxy) for each in records), "last")
-    assert [rate.qp for rate in found.rates] == [26, 34, 42, 50]
+    assert [rate.qp for rate in found.rates] == [26, 34, 42, 50] and found.curve == found.rates
     assert found.rates[0].bits == np.mean([each.bits[0] for each in records])
     assert found.rates[0].bpp == np.median([each.bits[0] / (each.width * each.height) for each in records])
     kept = np.concatenate([each.found[:, 2] for each in records])

@@ -76,7 +76,10 @@ def stats(options: config.DatasetStatsOptions, progress: Reporter) -> Result[Any
     from vcmpipe.commands.dataset_stats import statistics
 
     report = statistics(options)
-    return Result(report, show_datasets.described, [f"missing: {line}" for line in report.missing])
+    notes = [f"missing: {line}" for line in report.missing]
+    if options.out is not None and report.rates and len(report.curve) < 2:
+        notes.append(f"no rate.png: no two QPs are there that all {report.noun}s were coded at")
+    return Result(report, show_datasets.described, notes)
 
 
 def crop(options: config.DatasetCropOptions, progress: Reporter) -> Result[Any]:

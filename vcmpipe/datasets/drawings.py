@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Points whose bits are nearer to each other than this share have room for one text.
+_APART = 0.8
+
 
 @themed()
 def draw(samples: Samples, found: Statistics) -> dict[str, bytes]:
@@ -23,7 +26,7 @@ def draw(samples: Samples, found: Statistics) -> dict[str, bytes]:
     drawn = {}
     if found.labels is not None:
         drawn["labels.png"] = png(_labels(samples, found))
-    if found.rates:
+    if len(found.curve) > 1:
         drawn["rate.png"] = png(_rate(found))
     if found.satisfaction:
         drawn["satisfaction.png"] = png(_satisfaction(found))
@@ -95,9 +98,13 @@ def _histogram(axes: Axes, samples: Samples, found: Statistics) -> None:
 
 
 def _rate(found: Statistics) -> Figure:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, grid = panels(WIDTH, 3.5, columns=2)
-    rates, (left, right) = found.rates, grid[0]
+    rates, (left, right) = found.curve, grid[0]
     qps = [rate.qp for rate in rates]
+    # Few QPs are points that a line joins, not a curve.
+    few = len(rates) < len(found.rates)
     left.fill_between(
         qps,
         [rate.bpp_quartiles[0] for rate in rates],
@@ -105,12 +112,15 @@ def _rate(found: Statistics) -> Figure:
         color=BLUE,
         alpha=0.18,
         linewidth=0,
-        label="half of the pictures",
+        label=f"half of the {found.noun}s",
     )
-    left.plot(qps, [rate.bpp for rate in rates], color=BLUE, linewidth=2, label="median")
+    left.plot(qps, [rate.bpp for rate in rates], "o-" if few else "-", color=BLUE, linewidth=2, label="median")
     left.set(yscale="log", xlabel="VVC QP", ylabel="bits per pixel")
-    left.set_title(f"{found.name}: rate of {count(rates[0].pictures, 'picture')}")
+    left.set_title(f"{found.name}: rate of {count(rates[0].pictures, found.noun)}")
+    if few:
+        left.set_xlabel(f"VVC QP (the {len(rates)} that all were coded at)")
     left.legend()
+    what = "tracks" if found.noun == "segment" else "objects"
     coded = [rate for rate in rates if rate.found is not None]
     if coded:
         right.plot(
@@ -119,10 +129,14 @@ def _rate(found: Statistics) -> Figure:
             color=ORANGE,
             linewidth=2,
         )
-        marked = [rate for rate in coded if rate.qp % 5 == 2 and 32 <= rate.qp <= 52] or coded
+        marked = coded if few else [rate for rate in coded if rate.qp % 5 == 2 and 32 <= rate.qp <= 52] or coded
+        last = np.inf
         for rate in marked:
             place = rate.bits / 8000, 100 * (rate.found or 0)
-            right.plot(*place, "o", color=ORANGE, markersize=5)
+            right.plot(*place, "o", color=ORANGE, markersize=5, clip_on=False)
+            if rate.bits > _APART * last:  # its text would stand on that of the one before
+                continue
+            last = rate.bits
             right.annotate(
                 f"QP {rate.qp}",
                 place,
@@ -132,9 +146,12 @@ def _rate(found: Statistics) -> Figure:
                 fontsize=8.5,
                 color=MUTED,
             )
-    right.set(xscale="log", xlabel="kB per picture", ylabel="% of objects recognised", ylim=(0, 102))
+    right.margins(x=0.22)  # room for the text at the first point
+    right.set(xscale="log", xlabel=f"kB per {found.noun}", ylabel=f"% of {what} recognised", ylim=(0, 102))
     for axis in (left.yaxis, right.xaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     right.set_title("What the bits keep")
     return figure
 

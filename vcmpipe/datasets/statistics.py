@@ -95,7 +95,10 @@ class Statistics:
         by_class: Spread of the labels by class, the most frequent first.
         baselines: Constant guesses: on all samples and on each split.
         recognised: (QP, share of objects found) from the strings.
-        rates: By QP, of a built store.
+        rates: By QP, of a built store, over the pictures or segments that were coded at it: with ``--search`` others at
+            every QP.
+        curve: The same over the QPs that all of them were coded at (those without objects may not have been coded at
+            all): one set of pictures at every QP, so that its figures can be compared with each other.
         satisfaction: By JND level, how many subjects a value satisfies; where the data set holds their answers.
         missing: What the data set should hold and does not.
         noun: What is counted under ``pictures``: ``picture`` or ``segment``.
@@ -121,6 +124,7 @@ class Statistics:
     baselines: list[Baseline]
     recognised: list[tuple[int, float]]
     rates: list[Rate]
+    curve: list[Rate]
     satisfaction: list[Satisfaction]
     missing: tuple[str, ...]
     noun: str = "picture"
@@ -136,9 +140,14 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
     use = usable(samples)
     pictures, without = int(table["picture"].nunique()), None
     rates: list[Rate] = []
+    curve: list[Rate] = []
     if store is not None:
         objects = [len(record.xyxy) for record in store.records()]
-        pictures, without, rates = len(objects), objects.count(0), list(_rates(store))
+        pictures, without = len(objects), objects.count(0)
+        costs = _costs(store)
+        rates = list(_rates(costs))
+        most = costs["picture"].nunique()
+        curve = [rate for rate in rates if rate.pictures == most]
     broken = not_monotone(samples)
     return Statistics(
         path=path,
@@ -161,6 +170,7 @@ def describe(samples: Samples, path: str, store: Store | None = None) -> Statist
         baselines=list(_baselines(use, samples.scale)),
         recognised=_recognised(samples),
         rates=rates,
+        curve=curve,
         satisfaction=[],
         missing=samples.missing,
         noun="picture" if store is None else store.manifest.noun,
@@ -235,16 +245,20 @@ def _recognised(samples: Samples) -> list[tuple[int, float]]:
     return list(zip(samples.qps, samples.found().mean(axis=0).tolist(), strict=True))
 
 
-def _rates(store: Store) -> Iterator[Rate]:
+def _costs(store: Store) -> pd.DataFrame:
+    """What every picture or segment of a store takes and keeps at every QP that it was coded at."""
     rows = []
-    for record in store.records():
+    for number, record in enumerate(store.records()):
         objects = len(record.xyxy)
         for place, qp in enumerate(record.qps.tolist()):
             kept = int(record.found[:, place].sum())
             bits, psnr = int(record.bits[place]), float(record.psnr_y[place])
-            rows.append((qp, bits, bits / (record.width * record.height * record.frames), psnr, objects, kept))
-    table = pd.DataFrame(rows, columns=["qp", "bits", "bpp", "psnr", "objects", "kept"])
-    for qp, group in table.groupby("qp"):
+            rows.append((number, qp, bits, bits / (record.width * record.height * record.frames), psnr, objects, kept))
+    return pd.DataFrame(rows, columns=["picture", "qp", "bits", "bpp", "psnr", "objects", "kept"])
+
+
+def _rates(costs: pd.DataFrame) -> Iterator[Rate]:
+    for qp, group in costs.groupby("qp"):
         objects = int(group["objects"].sum())
         low, high = np.percentile(group["bpp"], (25, 75))
         yield Rate(
