@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vcmpipe.bench import BenchResult
+from vcmpipe.bench import BenchResult, files, report
 from vcmpipe.bench.gallery import Gallery, ShownPicture, ShownVersion, Thing
 from vcmpipe.bench.report import write_report
 from vcmpipe.bench.result import LeftOut
@@ -23,9 +23,13 @@ from vcmpipe.process.text import spreadsheet_cell
 Make = Callable[..., BenchResult]
 FILES = [
     "classes.csv",
+    "classes.parquet",
     "methods.csv",
+    "methods.parquet",
     "pictures.csv",
+    "pictures.parquet",
     "points.csv",
+    "points.parquet",
     "report.html",
     "report.md",
     "result.json",
@@ -71,6 +75,7 @@ def test_the_files_and_nothing_else(bench_result: Make, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == FILES
     # What a report of sequences has left there is not of this one.
     (tmp_path / "new" / "folder" / "sequences.csv").touch()
+    (tmp_path / "new" / "folder" / "sequences.parquet").touch()
     write_report(bench_result(), tmp_path / "new" / "folder")
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == FILES
 
@@ -81,6 +86,34 @@ def test_the_same_result_gives_the_same_bytes(bench_result: Make, tmp_path: Path
     write_report(bench_result(), tmp_path / "b")  # over an older report
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_parquet_has_the_rows_of_csv(bench_result: Make, tmp_path: Path) -> None:
+    import pandas as pd
+
+    write_report(bench_result(), tmp_path)
+    for name in ("points", "methods", "classes", "pictures"):
+        with (tmp_path / f"{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        table = pd.read_parquet(tmp_path / f"{name}.parquet")
+        assert list(table.columns) == list(rows[0]) and len(table) == len(rows) > 0
+        for key in table.columns:
+            for row, value in zip(rows, table[key], strict=True):
+                known = value is not None and value == value
+                if not known or isinstance(value, str):
+                    assert row[key] == (spreadsheet_cell(value) if known else "")
+                else:
+                    assert float(row[key]) == pytest.approx(float(value))
+
+
+def test_without_pyarrow_csv_is_all_that_is_left(
+    bench_result: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report(bench_result(), tmp_path)
+    for module in (files, report):
+        monkeypatch.setattr(module, "find_spec", lambda package: None)
+    write_report(bench_result(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [n for n in FILES if not n.endswith(".parquet")]
 
 
 GALLERY = Gallery(

@@ -1,17 +1,18 @@
-"""A bench as flat records of unrounded numbers, for CSV files."""
+"""A bench as flat records of unrounded numbers, for CSV and Parquet files."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from vcmpipe.bench.result import HUMAN_QUALITIES, QUALITIES, SAVED_OVER, BenchResult, PictureResult
 from vcmpipe.bench.sequence_result import TrackCounts
 from vcmpipe.bench.tables import in_order
 from vcmpipe.evaluation import Estimate
-from vcmpipe.process.text import spreadsheet_cell
+from vcmpipe.process.text import as_utf8, spreadsheet_cell
 
 Record = dict[str, Any]
 
@@ -28,6 +29,26 @@ def as_csv(records: Sequence[Record]) -> str:
             for record in records
         )
     return buffer.getvalue()
+
+
+def as_parquet(records: Sequence[Record]) -> bytes | None:
+    """Records of equal keys as a Parquet table of the same rows; None without records, or without pyarrow.
+
+    Names stand in it as they are: no spreadsheet opens it.
+    """
+    if not records or find_spec("pyarrow") is None:
+        return None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = {key: [_plain(record[key]) for record in records] for key in records[0]}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(table), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return as_utf8(value) if isinstance(value, str) else value
 
 
 def point_records(result: BenchResult) -> list[Record]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from vcmpipe import process
@@ -19,21 +20,19 @@ from vcmpipe.bench.tables import Table
 from vcmpipe.process.text import as_utf8, count, one_line
 
 PAGE = Path(__file__).with_name("page")
+TABLES = ("points", "methods", "classes", "pictures", "sequences")
+"""What is written as CSV and, where pyarrow is installed, as Parquet."""
 REPORT = (
     "result.json",
-    "points.csv",
-    "methods.csv",
-    "classes.csv",
-    "pictures.csv",
-    "sequences.csv",
+    *(f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")),
     "report.md",
     "report.html",
 )
-"""The files of a report; without sequences there is no ``sequences.csv``."""
+"""The files of a report; without sequences there is none of them, and no Parquet of a table without rows."""
 
 
 def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = None) -> None:
-    """Write ``report.html``, ``report.md``, the CSV files and ``result.json`` into a folder.
+    """Write ``report.html``, ``report.md``, the tables and ``result.json`` into a folder.
 
     The same result gives the same bytes. Each file is published whole; older ones of these names are replaced.
 
@@ -46,21 +45,29 @@ def write_report(result: BenchResult, folder: Path, gallery: Gallery | None = No
         OutputError: A file cannot be written.
     """
     # Everything is made before anything is written: a fault in between leaves the older report as it was.
-    contents = (
-        json.dumps(result.to_dict(), indent=2) + "\n",
-        files.as_csv(files.point_records(result)),
-        files.as_csv(files.method_records(result)),
-        files.as_csv(files.class_records(result)),
-        files.as_csv(list(files.picture_records(result))),
-        files.as_csv(list(files.sequence_records(result))) if result.sequences else None,
-        as_markdown(result),
-        as_html(result, gallery or Gallery()),
-    )
-    for name, text in zip(REPORT, contents, strict=True):
-        if text is not None:
-            with process.publish(folder / name) as path:
-                path.write_text(as_utf8(text), encoding="utf-8", newline="\n")
-    remove_older(result, folder)
+    contents = {"result.json": json.dumps(result.to_dict(), indent=2) + "\n"}
+    contents |= {"report.md": as_markdown(result), "report.html": as_html(result, gallery or Gallery())}
+    binary: dict[str, bytes] = {}
+    for name, records in _records(result).items():
+        if name != "sequences" or result.sequences:
+            contents[f"{name}.csv"] = files.as_csv(records)
+        if (table := files.as_parquet(records)) is not None:
+            binary[f"{name}.parquet"] = table
+    encoded = {name: as_utf8(text).encode("utf-8") for name, text in contents.items()} | binary
+    for name in sorted(encoded, key=REPORT.index):
+        with process.publish(folder / name) as path:
+            path.write_bytes(encoded[name])
+    _remove(set(REPORT) - set(encoded), folder)
+
+
+def _records(result: BenchResult) -> dict[str, list[files.Record]]:
+    return {
+        "points": files.point_records(result),
+        "methods": files.method_records(result),
+        "classes": files.class_records(result),
+        "pictures": list(files.picture_records(result)),
+        "sequences": list(files.sequence_records(result)) if result.sequences else [],
+    }
 
 
 def remove_older(result: BenchResult, folder: Path) -> None:
@@ -69,12 +76,17 @@ def remove_older(result: BenchResult, folder: Path) -> None:
     Raises:
         OutputError: It cannot be removed.
     """
-    if not result.sequences:
-        older = folder / "sequences.csv"
+    empty = [name for name, records in _records(result).items() if not records or find_spec("pyarrow") is None]
+    older = {f"{name}.parquet" for name in empty} | ({"sequences.csv"} if not result.sequences else set())
+    _remove(older, folder)
+
+
+def _remove(names: Iterable[str], folder: Path) -> None:
+    for name in names:
         try:
-            older.unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
         except OSError as error:
-            raise process.output_error(older, error) from error
+            raise process.output_error(folder / name, error) from error
 
 
 def as_markdown(result: BenchResult) -> str:

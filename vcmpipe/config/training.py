@@ -117,6 +117,11 @@ class TrainOptions(ObjectsOptions):
     )
     checkpoint_every: int = option(200, low=1, help="batches between checkpoints; there is one after each epoch, too")
     fresh: bool = option(False, help="start over: do not go on with what a run that was stopped, or ended, has left")
+    logger: Literal["tensorboard", "wandb", "mlflow", "csv"] = option(
+        "tensorboard",
+        help="where figures of each step go besides the CSV file of the run: tensorboard, wandb or mlflow (which must "
+        "be installed), or csv: nowhere else",
+    )
     workers: int = option(0, low=0, help="processes that read and cut pictures; 0: the training process does it itself")
     device: str = option("auto", help="where training runs: auto, cpu, cuda")
     devices: str = option("1", help="how many devices, or auto for all that are there")

@@ -18,7 +18,8 @@ from vcmpipe.process.progress import Progress, Warn
 from vcmpipe.process.reading import LARGEST_CARD, LARGEST_WEIGHTS, check_file, parse_json, read_file
 from vcmpipe.sidecar import provenance
 from vcmpipe.thresholds.weights import read_state, write_weights
-from vcmpipe.training.machine import devices, loggers, quiet
+from vcmpipe.training.loggers import check_logger, loggers
+from vcmpipe.training.machine import devices, quiet
 from vcmpipe.training.recipe import Plan, Work
 from vcmpipe.training.report import TrainReport
 
@@ -37,10 +38,11 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
     """Train a network, or go on training it; see ``vcmpipe.training.run.train``.
 
     Raises:
-        InputError: Nothing is in the split train, or ``--out`` holds something else.
+        InputError: Nothing is in the split train, ``--out`` holds something else, or the logger is not installed.
         OutputError: The place cannot be written to.
     """
     began = time.monotonic()
+    check_logger(options.logger)
     plan, recipe, material = work.plan, work.recipe, work.material
     counts = {name: len(material.split(name)) for name in ("train", "val", "test")}
     if not counts["train"]:
@@ -171,7 +173,7 @@ def _fit(
             max_epochs=plan.epochs,
             precision=cast(Any, plan.precision),
             callbacks=callbacks,
-            logger=loggers(out),
+            logger=loggers(out, options.logger, dataclasses.asdict(plan)),
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -6,8 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from vcmpipe.config import TrainOptions
 
@@ -28,16 +27,6 @@ def devices(options: TrainOptions) -> dict[str, Any]:
         count = [int(number)]
     accelerator = {"cuda": "gpu"}.get(kind, kind)
     return {"accelerator": accelerator, "devices": count, "strategy": options.strategy}
-
-
-def loggers(out: Path) -> list[Any]:
-    """A CSV and a TensorBoard file below ``logs`` of a run's folder."""
-    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-
-    # Lightning empties a folder of CSV files that it finds: every start gets its own.
-    number = 1 + sum(1 for _ in (out / "logs").glob("start-*"))
-    place = {"save_dir": out, "name": "logs", "version": f"start-{number}"}
-    return [CSVLogger(**cast(Any, place)), TensorBoardLogger(**cast(Any, place))]
 
 
 @contextmanager
