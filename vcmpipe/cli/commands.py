@@ -21,6 +21,10 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
     from vcmpipe.commands.streams import makes_several
     from vcmpipe.process.stopwatch import Stopwatch
 
+    if options.dry_run:
+        from vcmpipe.commands.dry_run import dry_run
+
+        return Result(dry_run(options, progress=progress, warn=warn), show.planned)
     if makes_several(options):
         return _encode_each(options, progress)
     watch = Stopwatch(lambda part, items: progress.note(f"{count(items, 'frame')} read") if part == "read" else None)

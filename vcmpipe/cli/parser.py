@@ -20,6 +20,7 @@ from vcmpipe.cli.commands import COMMANDS, GROUPS
 from vcmpipe.cli.options import CommonOptions, Fields, options_of, short_of
 from vcmpipe.cli.say import reader_may_leave
 from vcmpipe.config import flag_of
+from vcmpipe.config.quality import describe, written_out
 from vcmpipe.errors import InputError
 
 # What options were called before.
@@ -100,6 +101,8 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     given |= zip(free, alone, strict=False)
     values |= {key: _value(text, hints[key], flag_of(key)) for key, text in given.items()}
     fields = dataclasses.fields(options)
+    quality = values.get("quality")
+    values = written_out(values)
     missing = [f for f in fields if f.default is dataclasses.MISSING and values.get(f.name) is None]
     if printed:
         import yaml
@@ -112,7 +115,12 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     out = values.get("out")
     if isinstance(out, str) and any(same_file(Path(out), config) for config in configs):
         raise UsageError(f"--out {out} is the file that --config names: name another file")
-    return options(**values)
+    try:
+        return options(**values)
+    except InputError as error:
+        if quality is None:
+            raise
+        raise InputError(f"{error} (--quality {quality} stands for {describe(quality)})") from error
 
 
 def _read(arguments: Iterable[str], named: Fields) -> tuple[dict[str, Any], list[str], list[str]]:

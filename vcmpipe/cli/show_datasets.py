@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vcmpipe.cli import show
-from vcmpipe.process.text import count
+from vcmpipe.process.text import count, duration
 
 if TYPE_CHECKING:
     from vcmpipe.datasets.build import BuildReport
@@ -26,8 +26,6 @@ QPS = 14
 
 def built(report: BuildReport, *, planned: bool) -> None:
     """What a build did, or with ``planned`` what it would take."""
-    from vcmpipe.datasets.build import duration
-
     noun = report.noun
     if planned:
         if report.estimate is None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vcmpipe.cli.show import PICTURES, console, print_facts, print_table, size_text, span_text
 from vcmpipe.commands.streams import Stream
-from vcmpipe.process.text import count
+from vcmpipe.process.text import count, duration
 from vcmpipe.sidecar import FrameRecord, ObjectRecord, SegmentRecord, Sidecar, TargetRecord, TrackRecord, sidecar_path
+
+if TYPE_CHECKING:
+    from vcmpipe.commands.dry_run import DryRun
+
+# Sizes of pictures that are named.
+_SIZES = 5
 
 
 def encoded(sidecar: Sidecar, out: Path | None, seconds: Mapping[str, float] | None = None) -> None:
@@ -262,3 +269,25 @@ def _qps(segment: SegmentRecord) -> list[int]:
     if segment.realisation == "native":
         return [qp for row in segment.qp_map.actual for qp in row]
     return [region.qp for region in segment.regions]
+
+
+def planned(plan: DryRun) -> None:
+    """What an encode would do, and take."""
+    screen, still = console(), plan.structure == "intra"
+    noun = "picture" if still else "frame"
+    sizes = [f"{size} ({number:,})" if len(plan.sizes) > 1 else size for size, number in plan.sizes.items()]
+    more = f" and {count(len(sizes) - _SIZES, 'more size')}" if len(sizes) > _SIZES else ""
+    number = "as many as there are" if plan.frames is None else count(plan.frames, noun)
+    if plan.segments is not None:
+        number += f", {plan.duration:.1f} s, in {count(plan.segments, 'segment')} or more, {plan.structure}"
+    facts = [("input", plan.input), ("would code", number), ("sizes", ", ".join(sizes[:_SIZES]) + more)]
+    facts += [(name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in plan.parameters.items()]
+    if plan.bytes is not None and plan.seconds is not None:
+        least, most = (duration(each) for each in plan.seconds)
+        each = f"{plan.bytes / max(plan.frames or 1, 1):,.0f} per {noun}"
+        facts.append(("estimate", f"{plan.bytes:,} bytes ({each}), {least if least == most else f'{least} to {most}'}"))
+    sample = plan.sample
+    took = f"{sample['bytes']:,} bytes, {sample['seconds']:.1f} s"
+    facts.append(("estimated", f"{plan.how} ({count(int(sample['frames']), noun)}: {took})"))
+    print_facts(screen, facts)
+    screen.print("nothing was written")

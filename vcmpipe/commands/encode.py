@@ -93,6 +93,8 @@ def encode(
     Raises:
         VcmError: Input, a tool, or the output fails, or ``--strict`` is not met; nothing is left behind.
     """
+    if options.dry_run:
+        raise InputError("dry_run codes nothing: call vcmpipe.commands.dry_run.dry_run, or leave it out")
     with _with_demo(options, warn) as (given, names):
         sought = partial(open_inputs, names, only_pictures=only_pictures)
         return _encode(given, sought, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)

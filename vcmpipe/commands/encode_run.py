@@ -65,6 +65,7 @@ FOR_FILES = (
     "fresh",
     "cluster",
     "fail_under",
+    "dry_run",
 )
 # Those that decide nothing of what becomes of a frame.
 _NO_MATTER = frozenset([*FOR_FILES, "json", "jobs", "on_error"])

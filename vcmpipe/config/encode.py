@@ -10,6 +10,7 @@ from vcmpipe.config.cache import CacheSizeOptions
 from vcmpipe.config.coding import PipelineOptions
 from vcmpipe.config.detections import WRITES, DetectionOptions
 from vcmpipe.config.outputs import FILE, FOLDER
+from vcmpipe.config.quality import QualityOptions
 from vcmpipe.config.search import SearchOptions
 from vcmpipe.config.video import LiveOptions, SequenceOptions, SourceOptions
 from vcmpipe.errors import InputError
@@ -17,7 +18,14 @@ from vcmpipe.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(
-    PipelineOptions, DetectionOptions, SequenceOptions, SourceOptions, LiveOptions, SearchOptions, CacheSizeOptions
+    QualityOptions,
+    PipelineOptions,
+    DetectionOptions,
+    SequenceOptions,
+    SourceOptions,
+    LiveOptions,
+    SearchOptions,
+    CacheSizeOptions,
 ):
     """Code pictures or video into one VVC, HEVC or AV1 stream, a QP per object."""
 
@@ -59,6 +67,10 @@ class EncodeOptions(
         high=1,
         metavar="RETENTION",
         help="exit with 1 where a smaller share of the objects is kept (0..1); the stream is written all the same",
+    )
+    dry_run: bool = option(
+        False,
+        help="say what would be coded and how, and estimate time and bytes by coding a little of it; write nothing",
     )
     map_out: str | None = option(
         None, help="a folder for the QP maps: CSV, PNG preview and encoder ROI files", writes=(FOLDER,)

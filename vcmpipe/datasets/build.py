@@ -26,7 +26,7 @@ from vcmpipe.encoders import load_encoder
 from vcmpipe.errors import InputError, VcmError
 from vcmpipe.process.last_resort import heeded
 from vcmpipe.process.progress import Progress, Warn
-from vcmpipe.process.text import count
+from vcmpipe.process.text import count, duration
 from vcmpipe.process.workers import worker_count
 from vcmpipe.sidecar import provenance
 
@@ -299,13 +299,6 @@ def _announced(expected: Estimate, done: int, noun: str, cluster: str | None) ->
         f"{count(expected.pictures, noun)}, about {count(expected.encodes, 'encode')}{earlier}: about "
         f"{duration(expected.seconds)}{where} and {expected.bytes / 1e6:,.0f} MB"
     )
-
-
-def duration(seconds: float) -> str:
-    """A time to show: ``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _note_other_versions(there: Sequence[Manifest], now: Manifest, warn: Warn) -> None:
