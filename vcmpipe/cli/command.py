@@ -40,11 +40,13 @@ class Command(Generic[T]):
         options: Whose docstring's first line stands in ``--help``.
         run: What runs it.
         extra: The extra of vcmpipe whose libraries it needs; empty where the core is enough.
+        in_bytes: Whether its progress counts bytes.
     """
 
     options: type[T]
     run: Callable[[T, Reporter], Result[Any]]
     extra: str = ""
+    in_bytes: bool = False
 
 
 def execute(name: str, command: Command[Any], options: Any) -> int:
@@ -52,7 +54,7 @@ def execute(name: str, command: Command[Any], options: Any) -> int:
     if command.extra:
         need(f"vcmpipe {name}", command.extra)
     try:
-        with progress_bar(name) as progress:
+        with progress_bar(name, in_bytes=command.in_bytes) as progress:
             result = command.run(options, progress)
     except ModuleNotFoundError as error:
         raise explained(error, f"vcmpipe {name}") or error from error

@@ -33,6 +33,7 @@ def _encode(options: config.EncodeOptions, progress: Reporter) -> Result[Any]:
         progress=progress,
         warn=warn,
         on_trial=lambda done: progress.note(count(done, "trial")),
+        on_written=progress.written,
         watch=watch,
     )
     out = None if options.out == STANDARD else Path(options.out)
@@ -219,7 +220,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "evaluate predictor": Command(config.EvaluatePredictorOptions, _evaluate_predictor, "train"),
     "dataset build": Command(config.DatasetBuildOptions, dataset.build, "datasets"),
     "dataset verify": Command(config.DatasetVerifyOptions, dataset.verify, "datasets"),
-    "dataset fetch": Command(config.DatasetFetchOptions, dataset.fetch),
+    "dataset fetch": Command(config.DatasetFetchOptions, dataset.fetch, in_bytes=True),
     "dataset import": Command(config.DatasetImportOptions, dataset.import_, "datasets"),
     "dataset export": Command(config.DatasetExportOptions, dataset.export, "datasets"),
     "dataset convert": Command(config.DatasetConvertOptions, dataset.convert, "datasets"),

@@ -68,6 +68,7 @@ def encode(
     progress: Progress = lambda done, total: None,
     warn: Warn = lambda message: None,
     on_trial: Callable[[int], None] = lambda trials: None,
+    on_written: Callable[[str, int], None] = lambda noun, size: None,
     verify_with: Sequence[Detector] | None = None,
     watch: Stopwatch | None = None,
     only_pictures: bool = False,
@@ -82,6 +83,8 @@ def encode(
         progress: Called after every segment with the frames done and their total, where it is known.
         warn: Called with what the user should know.
         on_trial: With ``options.verify``, called with the number of encodes tried so far, from the threads that try.
+        on_written: Called after every segment with what is counted, ``picture`` or ``frame``, and the bytes of the
+            stream so far.
         verify_with: Further detectors that must keep what they find, instead of those that the options name.
         watch: Counts what each part of the work takes.
         only_pictures: Whether videos in a folder that is searched with all below it are passed over.
@@ -97,7 +100,7 @@ def encode(
         raise InputError("dry_run codes nothing: call vcmpipe.commands.dry_run.dry_run, or leave it out")
     with _with_demo(options, warn) as (given, names):
         sought = partial(open_inputs, names, only_pictures=only_pictures)
-        return _encode(given, sought, progress, warn, on_trial, verify_with, watch or Stopwatch(), parts)
+        return _encode(given, sought, progress, warn, on_trial, on_written, verify_with, watch or Stopwatch(), parts)
 
 
 @contextmanager
@@ -121,6 +124,7 @@ def _encode(
     progress: Progress,
     warn: Warn,
     on_trial: Callable[[int], None],
+    on_written: Callable[[str, int], None],
     verify_with: Sequence[Detector] | None,
     watch: Stopwatch,
     parts: dict[str, Any],
@@ -184,6 +188,7 @@ def _encode(
         notes: list[str] = []
         with file as stream, _readable(source, warn) as frames:
             for segment in run.segments(frames, progress, source.count, cutting, stream, work):
+                on_written("picture" if cutting.structure == "intra" else "frame", stream.size)
                 if maps:
                     notes += write_maps(segment, maps)
             sidecar = run.sidecar("" if out is None else out.name, stream)
