@@ -1,19 +1,25 @@
 """Whether a long run needs more memory than a short one: ``encode`` of many small pictures, and of a long video.
 
-    python benchmarks/long_runs.py [--frames 2000]
+    python benchmarks/long_runs.py [--frames 2000] [--write]
 
 Drawn scenes of the built-in demo, 160x96, coded with its detector. The resident memory of the process is read ten times
 a second: its mean over the second, third and last quarter of the time, in MiB. Flat means that the last is no more than
 the second; what all frames leave in the sidecar (about a kilobyte each) grows.
+
+``--write`` puts the table into docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -21,6 +27,8 @@ import numpy as np
 from PIL import Image
 
 SIZE = (160, 96)
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+BEGIN, END = "<!-- long runs: begin (written by benchmarks/long_runs.py) -->", "<!-- long runs: end -->"
 
 
 def picture(number: int) -> np.ndarray:
@@ -69,14 +77,15 @@ def main() -> None:
     """Print a row for pictures and one for video."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     options = parser.parse_args()
+    lines = ["| run | MiB in the 2nd quarter | 3rd | last | seconds |", "|---|---:|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "frames").mkdir()
         for number in range(options.frames):
             Image.fromarray(picture(number)).save(place / "frames" / f"{number:06d}.png")
         write_y4m(place / "clip.y4m", options.frames)
-        print("| run | MiB in the 2nd quarter | 3rd | last | seconds |\n|---|---:|---:|---:|---:|")
         common = ["--detector", "demo", "--predictor", "constant:40"]
         ways = {
             f"{options.frames:,} pictures": ["encode", str(place / "frames"), "--structure", "intra"],
@@ -85,7 +94,13 @@ def main() -> None:
         for name, arguments in ways.items():
             parts, seconds = measured([*arguments, "--out", str(place / "out.bin"), *common])
             cells = [f"{part:,.0f}" for part in parts[1:]]
-            print(f"| {name} | {' | '.join(cells)} | {seconds:,.0f} |", flush=True)
+            lines.append(f"| {name} | {' | '.join(cells)} | {seconds:,.0f} |")
+            print(lines[-1], flush=True)
+    lines += ["", f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores."]
+    if options.write:
+        text = "\n".join([BEGIN, *lines, END])
+        page = PAGE.read_text()
+        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: text, page, flags=re.DOTALL))
 
 
 if __name__ == "__main__":
