@@ -78,6 +78,9 @@ def test_the_command_prints_it(pictures: Path, tmp_path: Path, capsys: pytest.Ca
         assert line in shown
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 5
+    # What is not written needs no name.
+    assert main([words[0], words[1], *words[4:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 5
     assert [path.name for path in tmp_path.iterdir()] == ["frames"]
 
 

@@ -103,6 +103,8 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
     fields = dataclasses.fields(options)
     quality = values.get("quality")
     values = written_out(values)
+    if values.get("dry_run") and "out" in hints:
+        values.setdefault("out", "-")  # nothing is written
     missing = [f for f in fields if f.default is dataclasses.MISSING and values.get(f.name) is None]
     if printed:
         import yaml

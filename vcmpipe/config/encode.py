@@ -127,7 +127,7 @@ class EncodeOptions(
                 )
         if self.cache_size is not None and self.cache is None:
             raise InputError(f"--cache-size {self.cache_size} is of a cache: name its folder with --cache")
-        if self.out == "-" and (self.json or self.audio == "copy"):
+        if self.out == "-" and not self.dry_run and (self.json or self.audio == "copy"):
             raise InputError("--out - writes the stream to standard output: leave --json and --audio out")
         if self.detector == "none" and self.qp is None:
             raise InputError("--detector none finds nothing to keep: say what to code everything at, by --qp")
