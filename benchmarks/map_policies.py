@@ -13,7 +13,8 @@ from collections import Counter
 from dataclasses import replace
 
 from vcmpipe import EncodeOptions, open_source
-from vcmpipe.coding.pipeline import Pipeline, detected
+from vcmpipe.coding.detected import detected
+from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.process.workers import in_order, worker_pool
 from vcmpipe.qpmap import MapPolicy
 

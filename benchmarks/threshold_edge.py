@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from vcmpipe import EncodeOptions, open_source
-from vcmpipe.coding.pipeline import Pipeline, detected
+from vcmpipe.coding.detected import detected
+from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.qpmap import RateModel, plan_regions
 
 

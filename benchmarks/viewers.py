@@ -17,7 +17,8 @@ from pathlib import Path
 
 from vcmpipe import EncodeOptions
 from vcmpipe.coding.cached_encoder import CachedEncoder
-from vcmpipe.coding.pipeline import Pipeline, detected
+from vcmpipe.coding.detected import detected
+from vcmpipe.coding.pipeline import Pipeline
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import SegmentCoder
 from vcmpipe.encoders import load_encoder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from vcmpipe.bench.cached import pack, tool_versions, unpack
-from vcmpipe.coding.pipeline import BATCH
+from vcmpipe.coding.detected import BATCH
 from vcmpipe.coding.segment import CodedSegment
 from vcmpipe.coding.segment_coder import DecodedFrame, SegmentCoder
 from vcmpipe.detection.reason import reason

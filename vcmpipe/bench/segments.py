@@ -18,7 +18,7 @@ from vcmpipe.bench.result import LeftOut
 from vcmpipe.bench.split import split_bits
 from vcmpipe.bench.traits import codes, is_blind
 from vcmpipe.bench.whole import WholeSequence
-from vcmpipe.coding.pipeline import BATCH
+from vcmpipe.coding.detected import BATCH
 from vcmpipe.coding.search import Answers
 from vcmpipe.coding.segment import Segment
 from vcmpipe.frames import batches

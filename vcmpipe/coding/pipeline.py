@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,9 +20,9 @@ from vcmpipe.config import PipelineOptions
 from vcmpipe.detection import load_detector, resolve_detector_spec
 from vcmpipe.detection.naming import detect_named
 from vcmpipe.encoders import load_encoder
-from vcmpipe.errors import InputError, ProcessError, VcmError
+from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.evaluation import MatchRule
-from vcmpipe.frames import ColourSpec, Frame, batches, least_side, scaled_size
+from vcmpipe.frames import ColourSpec, Frame, least_side, scaled_size
 from vcmpipe.plugins import VIEWERS
 from vcmpipe.process.content_cache import ContentCache
 from vcmpipe.process.replaced import Replaced
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from vcmpipe.detection import Detector
     from vcmpipe.encoders import Encoder
     from vcmpipe.encoders.base import Job
-
-# Pictures detected in one call of the detector, unless they are large.
-BATCH = 16
 
 
 def parse_scale(text: str) -> float | None:
@@ -376,42 +373,6 @@ def required_conformance(coder: SegmentCoder, coded: CodedSegment, requested: Qp
     if conformance.verdict == Verdict.NO and coded.realisation != "native":
         raise ProcessError(f"the stream does not carry its map ({conformance.reason}): try another encoder")
     return conformance
-
-
-def detected(
-    detector: Detector,
-    frames: Iterable[Frame],
-    watch: Stopwatch | None = None,
-    leave_out: Callable[[Frame, VcmError], None] | None = None,
-) -> Iterator[tuple[Frame, sv.Detections]]:
-    """Frames with their detections, the detector being given a batch at a time, and what it takes counted.
-
-    A frame on which it fails goes to ``leave_out``, where that is given, instead of ending the others.
-    """
-    watch = watch or Stopwatch()
-    for batch in batches(frames, BATCH, lambda frame: frame.pixels):
-        try:
-            with watch.part("detect"):
-                found = detect_named(detector, batch)
-        except VcmError:
-            if leave_out is None:
-                raise
-            yield from _one_by_one(detector, batch, watch, leave_out)
-        else:
-            yield from zip(batch, found, strict=True)
-
-
-def _one_by_one(
-    detector: Detector, frames: Sequence[Frame], watch: Stopwatch, leave_out: Callable[[Frame, VcmError], None]
-) -> Iterator[tuple[Frame, sv.Detections]]:
-    for frame in frames:
-        try:
-            with watch.part("detect"):
-                (found,) = detect_named(detector, [frame])
-        except VcmError as error:
-            leave_out(frame, error)
-        else:
-            yield frame, found
 
 
 def watched(encoder: Encoder, watch: Stopwatch) -> Encoder:

@@ -13,26 +13,19 @@ from numpy.typing import NDArray
 
 from vcmpipe.bitstream import RegionLayout, Vui, inspect_stream, merge_regions, with_presentation
 from vcmpipe.coding.cached_encoder import samples_digest
+from vcmpipe.coding.samples import SegmentSamples
 from vcmpipe.coding.segment import CodedSegment, Segment, read_units
 from vcmpipe.config import CodingOptions
-from vcmpipe.decoding.decoder import decode_stream
 from vcmpipe.encoders.base import CodingMode, Encoder, Job, TooDenseError
 from vcmpipe.errors import InputError, ProcessError
 from vcmpipe.frames import (
     ColourSpec,
     Frame,
-    LazyFrames,
-    Planes,
     Yuv,
     crop_yuv,
     lazy,
-    pad_yuv,
     psnr_y,
-    rgb_to_yuv,
-    scale_rgb,
-    yuv_to_rgb,
 )
-from vcmpipe.frames.scaling import scale_yuv
 from vcmpipe.frames.yuv import Rect
 from vcmpipe.process.text import without_places
 from vcmpipe.qpmap import (
@@ -97,31 +90,16 @@ class SegmentCoder:
         self.ctu = ctu
         self._whole = CodingMode(preset=preset, constant_qp=constant_qp)
         self._region = CodingMode(preset=preset, ctu=ctu, region=True)
-        self.source = LazyFrames(len(self.segment), self._samples_of)
-        self.padded = lazy(self.source, pad_yuv)
+        self._samples = SegmentSamples(self.segment, self.size, self.spec)
+        self.source, self.padded = self._samples.source, self._samples.padded
         self.trials: dict[int, CodedSegment] = {}
         self._textures: dict[int, RateModel] = {}
         self._pieces: dict[tuple[Rect, int, CodingMode], bytes] = {}
 
-    def _samples_of(self, place: int) -> Yuv:
-        """A frame's samples at the coded size, made even."""
-        frame = self.segment.frames[place]
-        if frame.planes is not None:
-            return self._scaled(frame.planes.yuv(), self._whole_size, self.size) if self.scaled else frame.planes.yuv()
-        rgb = frame.rgb
-        return rgb_to_yuv(rgb if not self.scaled else scale_rgb(rgb, self.size), self.spec)
-
-    def _scaled(self, yuv: Yuv, size: tuple[int, int], wanted: tuple[int, int]) -> Yuv:
-        return scale_yuv(yuv, wanted, of=size, siting=self.spec.siting)
-
-    @property
-    def _whole_size(self) -> tuple[int, int]:
-        return self.segment.width, self.segment.height
-
     @property
     def scaled(self) -> bool:
         """Whether the segment is coded at another size than it has."""
-        return self.size != self._whole_size
+        return self._samples.scaled
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -383,37 +361,11 @@ class SegmentCoder:
         Raises:
             ProcessError: The stream does not decode to the segment's frames.
         """
-        count, (width, height) = 0, (self.size[0] + self.size[0] % 2, self.size[1] + self.size[1] % 2)
-        # One decoder thread: several segments are under way at once.
-        for picture in decode_stream(coded.data, threads=1):
-            if picture.yuv.y.shape != (height, width):
-                raise ProcessError(
-                    f"{self.segment.source}: decoded at {picture.yuv.width}x{picture.yuv.height}, coded at "
-                    f"{width}x{height}"
-                )
-            count += 1
-            if count <= len(self.segment):
-                yield picture.yuv
-        if count != len(self.segment):
-            raise ProcessError(
-                f"{self.segment.source}: the stream decodes to {count} pictures, the segment has {len(self.segment)}"
-            )
+        return self._samples.decoded(coded.data)
 
     def uncoded(self, place: int = 0) -> Frame:
         """The samples that are coded, as if coding did nothing to them: what no QP can be better than."""
-        return self._restored(place, self.source[place])
-
-    def _restored(self, place: int, yuv: Yuv) -> Frame:
-        """Samples at the coded size as a frame of the source's size."""
-        source = self.segment.frames[place]
-        if source.planes is not None:
-            whole = self._whole_size
-            restored = self._scaled(yuv, self.size, whole) if self.scaled else yuv
-            return source.with_planes(Planes.of_yuv(restored, self.spec, whole))
-        rgb = yuv_to_rgb(yuv, self.spec, self.size)
-        if self.scaled:
-            rgb = scale_rgb(rgb, self._whole_size)
-        return source.with_rgb(rgb)
+        return self._samples.restored(place, self.source[place])
 
     def decode(self, coded: CodedSegment) -> Iterator[DecodedFrame]:
         """The decoded frames in presentation order, at the source's size.
@@ -422,7 +374,7 @@ class SegmentCoder:
             ProcessError: The stream does not decode to the segment's frames.
         """
         for place, yuv in enumerate(self.samples(coded)):
-            yield DecodedFrame(self._restored(place, yuv), psnr_y(self.source[place], yuv))
+            yield DecodedFrame(self._samples.restored(place, yuv), psnr_y(self.source[place], yuv))
 
     def decode_still(self, coded: CodedSegment) -> DecodedFrame:
         """The one decoded frame of a still picture."""

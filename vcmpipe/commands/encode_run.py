@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from vcmpipe import process
 from vcmpipe.bitstream import Codec, StreamJoiner
 from vcmpipe.coding.cutting import Cutting, choose_structure
+from vcmpipe.coding.detected import detected
 from vcmpipe.coding.faults import blamed_on
 from vcmpipe.coding.finished import FinishedSegment
 from vcmpipe.coding.journal import Journal
-from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, detected, encode_segment, watched
+from vcmpipe.coding.pipeline import EncodedSegment, Pipeline, encode_segment, watched
 from vcmpipe.coding.records import joined
 from vcmpipe.coding.search.answers import Answers, Choice, Turn
 from vcmpipe.coding.search.closed_loop import ClosedLoop, load_further

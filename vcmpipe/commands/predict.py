@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmpipe.coding.pipeline import detected
+from vcmpipe.coding.detected import detected
 from vcmpipe.coding.segment_coder import FrameCoder, SegmentCoder
 from vcmpipe.commands.detections_out import DetectionLog, check_detections_places, detections_file
 from vcmpipe.commands.recorded import check_belongs
