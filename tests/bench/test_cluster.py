@@ -65,6 +65,7 @@ def test_the_figures_are_those_of_one_machine(tmp_path: Path, pictures: Path, sc
     assert here == there and here["pictures"] == 2 and done == [1, 2] * 2
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_video_are_those_of_one_machine(tmp_path: Path, scheduler: str, worker) -> None:
     worker(), worker()
     video = write_drawn_video(tmp_path / "clip.y4m", seconds=0.8)

@@ -65,6 +65,7 @@ def test_protocols_of_video_measure_against_the_whole_file(name: str) -> None:
         assert {"segments", "sequences"} & set(codes(METHODS.load(method))), method
 
 
+@pytest.mark.slow
 def test_bench_video_runs_on_a_folder_of_clips(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     write_clip(tmp_path / "clips" / "walk.y4m", 6)

@@ -178,7 +178,7 @@ def test_the_report_speaks_of_sequences(result: BenchResult, options: BenchOptio
         assert word in text, word
     for switch in ("qpa=0", "GOPSize=16", "IntraPeriod=32", "DecodingRefreshType=cra", "MCTF=0", "BIM=0", "GOPQPA=0"):
         assert switch in text, switch
-    assert "per picture" not in text and "draws of the pictures" not in text
+    assert "bytes per picture" not in text and "draws of the pictures" not in text
     page = (out / "report.html").read_text()
     assert "each by its frame with the most objects" in page and "walk.y4m#" in page
 

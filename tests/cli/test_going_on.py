@@ -172,6 +172,7 @@ def test_skip_is_nothing_for_promises_about_all(pictures: Path, vcmpipe, words: 
     vcmpipe("encode", "in", *CODE[2:], *words, "--on-error", "skip").refused(2, "--on-error skip with")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 def test_interrupted_it_says_what_is_kept(here: Path, pictures: Path, make_picture, start, vcmpipe, results) -> None:
     for name in ("elm", "fir", "gum"):

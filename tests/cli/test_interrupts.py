@@ -96,6 +96,7 @@ def test_bench(here: Path, frames: Path, encoding, interrupted) -> None:
     interrupted(words, encoding, signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_bench_goes_on_from_its_cache(here: Path, frames: Path, start, counting_encoder, number: int) -> None:
     cache = here.parent / "cache"

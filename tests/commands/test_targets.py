@@ -84,8 +84,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bytes=1500", {"loop": "closed", "objective": "accuracy"}),
         ("accuracy=0.7", {"loop": "closed", "objective": "accuracy"}),
         ("retention=0.7", {"loop": "closed"}),
-        ("bytes=1500", {"objective": "accuracy"}),
-        ("bytes=3000", {}),
+        pytest.param("bytes=1500", {"objective": "accuracy"}, marks=pytest.mark.slow),
+        pytest.param("bytes=3000", {}, marks=pytest.mark.slow),
         ("retention=0.8", {}),
     ],
 )

@@ -43,6 +43,7 @@ def cluster() -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
         each.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path: Path) -> None:
     address, workers = cluster

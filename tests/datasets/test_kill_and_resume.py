@@ -46,6 +46,7 @@ def encoders_left(temporary: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_store(
     many_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ def _hits(found: sv.Detections, scene: Scene) -> int:
     return int((overlap.max(axis=1) >= 0.5).sum())
 
 
+@pytest.mark.slow
 def test_ap50_on_200_unseen_scenes(detector: DemoDetector, tmp_path: Path) -> None:
     truth = load_ground_truth(write_demo_dataset(tmp_path, len(UNSEEN_SEEDS), UNSEEN_SEEDS[0]))
     found = {}

@@ -45,7 +45,7 @@ def footer_length(tail: bytes) -> int:
         FooterError: It does not end as a parquet file (one with an encrypted footer among them).
     """
     if len(tail) < TAIL or tail[-4:] != MAGIC:
-        raise FooterError("it does not end with PAR1")
+        raise FooterError("it does not end with PAR1, as Parquet files do")
     return int.from_bytes(tail[-TAIL:-4], "little")
 
 
