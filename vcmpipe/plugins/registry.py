@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -23,16 +24,38 @@ class Registry:
         group: The entry-point group under which other packages install theirs; empty where they cannot.
         built_in: ``module:attribute`` by name; of equal names these are taken.
         renamed: New names by old ones, which errors tell of.
+        registered: What this process has added by ``register``.
     """
 
     kind: str
     group: str
     built_in: Mapping[str, str]
     renamed: Mapping[str, str] = field(default_factory=dict)
+    registered: dict[str, Any] = field(default_factory=dict)
+
+    def register(self, name: str, value: Any) -> None:
+        """Let a name stand for an object of this process: what a notebook or a script defines needs no package.
+
+        An object of the same name that was registered before is replaced, as when a cell runs again. Other processes,
+        such as workers of a cluster, know nothing of it.
+
+        Args:
+            name: What options will call it: letters, digits, ``-`` and ``_``.
+            value: What an entry point of ``group`` would name.
+
+        Raises:
+            InputError: The name is taken by what comes along, or has other characters.
+        """
+        if not re.fullmatch(r"[\w-]+", name):
+            raise InputError(f"a {self.kind} cannot be called {name!r}: use letters, digits, - and _")
+        if name in self.built_in:
+            raise InputError(f"there is a {self.kind} {name!r} already: choose another name")
+        self.registered[name] = value
 
     def plugins(self) -> dict[str, EntryPoint]:
-        """What other packages install, by name."""
+        """What other packages install and what was registered, by name; of equal names the latter."""
         found = {point.name: point for point in entry_points(group=self.group)} if self.group else {}
+        found |= {name: EntryPoint(name, "registered in this process", self.group) for name in self.registered}
         return {name: found[name] for name in sorted(found) if name not in self.built_in}
 
     def known(self) -> dict[str, EntryPoint]:
@@ -49,6 +72,8 @@ class Registry:
         known = self.known()
         if name not in known:
             raise self.unknown(name, option=option)
+        if name in self.registered:
+            return self.registered[name]
         try:
             return known[name].load()
         except Exception as error:  # a module from outside may fail in any way while it is imported
