@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ FOLDER = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 
 
-def test_there_are_notebooks() -> None:
-    assert "first-steps.ipynb" in NOTEBOOKS
+def test_the_list_names_every_notebook() -> None:
+    listed = re.findall(r"\]\(([\w-]+\.ipynb)\)", (FOLDER / "README.md").read_text())
+    assert listed[0] == "first-steps.ipynb" and sorted(listed) == NOTEBOOKS
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -21,7 +23,7 @@ def test_the_notebook_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
     # The kernel is a process of its own: it finds this checkout as the tests do, and leaves nothing in the user's home.
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
-    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
     notebook = nbformat.read(FOLDER / name, as_version=4)
     nbformat.validate(notebook)
