@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-encoders test-install check lint types layers install lock clean
+.PHONY: demo test test-slow test-encoders test-install check lint types layers docs install lock clean
 
 demo: install ## the built-in demo: tables here, a report and a video in demo-report/
 	$(BIN)/vcmpipe bench --detector demo --images demo --out demo-report
@@ -22,7 +22,7 @@ test-encoders: install ## with uvg266, vvencapp, kvazaar, VTM, vvdecapp in the f
 test-install: install ## the wheel in an empty environment, without torch, and pip install . from a clone
 	$(BIN)/python -m pytest -m install
 
-check: lint types layers test test-install ## what continuous integration runs
+check: lint types layers docs test test-install ## what continuous integration runs
 
 lint: install
 	$(BIN)/ruff check .
@@ -34,6 +34,9 @@ types: install
 
 layers: install ## no import against the layers that pyproject.toml lists
 	$(BIN)/lint-imports
+
+docs: install ## the documents and the reference of the Python names as a website, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file website/mkdocs.yml
 
 install: $(VENV)/.installed ## the virtual environment alone
 

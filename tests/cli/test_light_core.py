@@ -159,7 +159,7 @@ def test_extras_are_what_setup_cfg_says() -> None:
     parser.read(ROOT / "setup.cfg")
     extras = {name: _requirements(text) - {"vcmpipe"} for name, text in parser["options.extras_require"].items()}
     core = _requirements(parser["options"]["install_requires"])
-    assert set(extras) == {*EXTRAS, "all", "dev"}
+    assert set(extras) == {*EXTRAS, "all", "dev", "docs"}
     for extra, libraries in EXTRAS.items():
         brought = extras[extra] | (extras["datasets"] if extra == "train" else set())
         assert set(libraries) - {"distributed"} == brought

@@ -16,6 +16,7 @@ from vcmpipe.bitstream.vui import Vui
 from vcmpipe.errors import BitstreamError
 
 Codec = Literal["vvc", "hevc", "av1"]
+"""What a stream is coded with; ``CODECS`` has what is known of each."""
 
 
 @dataclass(frozen=True)

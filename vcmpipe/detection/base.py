@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
     from vcmpipe.frames import Frame
 
-# The score under which a box is not reported at all. Average precision needs the weak boxes too, so this lies far
-# below the 0.2 and 0.3 at which objects are counted as found.
 DEFAULT_MIN_SCORE = 0.05
+"""The score under which a box is not reported at all.
+
+Average precision needs the weak boxes too, so this lies far below the 0.2 and 0.3 at which objects are counted as
+found.
+"""
 
 TRACK = "track"
 """In the ``data`` of detections that come with tracks: (N,) the number of each one's, -1 where it is in none."""

@@ -18,6 +18,7 @@ from vcmpipe.process.extras import absent, how_to_install
 from vcmpipe.process.text import one_line
 
 ENVIRONMENT_VARIABLE = "VCMPIPE_DETECTOR"
+"""Names the detector where no option does."""
 WAYS_FORWARD = (
     f"name one with --detector PATH (.onnx or .pt), or fetch one (vcmpipe dataset fetch yolox-nano, --detector "
     f"yolox-nano), set {ENVIRONMENT_VARIABLE}, or try things out with --detector demo"

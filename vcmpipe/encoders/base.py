@@ -29,6 +29,7 @@ class IncompleteError(ProcessError):
 
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
+"""Speed presets, under the names that VVenC has for them; every adapter maps them to its encoder's own."""
 
 Structure = Literal["intra", "random-access", "low-delay"]
 """How frames may refer to each other (JVET's AI, RA and LDB)."""

@@ -30,8 +30,8 @@ range of quality. ``not_reached``: no point is that good; ``anchor_not_reached``
 anchor's; ``neither_reached``: none of either. ``not_finite``: the numbers are too wild for arithmetic. ``no_objects``:
 there was nothing to keep.
 """
-# A code is a place in this tuple; 0 says that there is a figure.
 REASONS: tuple[Reason | None, ...] = (None, *get_args(Reason))
+"""Why there is no figure, by code: a code is a place in this tuple, and 0 says that there is one."""
 _NO_POINTS, _SINGLE, _NO_OVERLAP, _NOT_REACHED, _ANCHOR_NOT_REACHED, _NEITHER_REACHED, _NOT_FINITE = range(1, 8)
 
 # Qualities closer than this, relative to the curve's span, are one: slopes between them would be noise.

@@ -17,6 +17,7 @@ from vcmpipe.measurement.sweep import Recognition, best_step
 from vcmpipe.thresholds.tolerance import error_tolerance
 
 DEFAULT_RULE = "tolerance"
+"""The rule of ``RULES`` that labels follow where every QP was coded; see ``label``."""
 _FULL = np.arange(64)
 # A rule's answer where it calls an object lost at every QP although its string has finds.
 _NONE = -1
@@ -119,3 +120,4 @@ RULES: dict[str, Callable[[_Found, _Qps], NDArray[np.int64]]] = {
     "tolerance": _tolerance,
     "best-step": _best_step,
 }
+"""The rules by name, each a function of which objects are found, (N, Q), and the QPs, (Q,)."""

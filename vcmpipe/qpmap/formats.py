@@ -26,6 +26,7 @@ from vcmpipe.qpmap.qp_map import QpMap, check_qp, grid_shape
 ROI_CTU = 64
 """CTU size of uvg266 and kvazaar; they resample any other ROI grid to it by nearest neighbour."""
 ROI_QP_RANGE = (0, 51)
+"""The least and the highest QP that files of kvazaar's ROI format hold."""
 KVAZAAR_SPAN = 25
 """Largest QP difference in a picture that kvazaar codes for sure.
 

@@ -43,8 +43,8 @@ class Sidecar:
         bytes: Size of the stream.
         kept: Objects found again in the coded frames, or None where that was not checked.
         lost: Objects not found again, or None.
-            colour: Matrix, range, siting, and the codes of primaries and transfer (H.273).
-            configuration: Every option of the run.
+        colour: Matrix, range, siting, and the codes of primaries and transfer (H.273).
+        configuration: Every option of the run.
         provenance: Versions, encoder build, detector and predictor with their digests.
         segments: One record per segment, in stream order.
         codec: What the stream is coded with; see ``bitstream.codecs``.

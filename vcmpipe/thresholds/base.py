@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from vcmpipe.frames import Frame
 
 QP_COUNT = 64
+"""QPs that a threshold may be: 0..63, VVC's."""
 Decision = Literal["quantile", "argmax", "mean"]
+"""How one QP is read off a distribution; see ``Thresholds.decide``."""
 DECISIONS: tuple[Decision, ...] = ("quantile", "argmax", "mean")
+"""All of them."""
 
 # Sums of 64 rounded float64 masses miss their exact value by far less than this, and no risk is meant this finely.
 _TOLERANCE = 1e-9

@@ -28,6 +28,7 @@ from vcmpipe.errors import BitstreamError, InputError
 from vcmpipe.process.text import count
 
 Form = Literal["slices", "subpictures"]
+"""How regions stand in a picture: as rectangular slices, or as sub-pictures, each of which can be extracted."""
 
 _QP_RANGE = (-48, 63)
 _MAX_ALF_APS = 8  # aps_adaptation_parameter_set_id 0..7

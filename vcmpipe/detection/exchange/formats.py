@@ -64,7 +64,6 @@ def _json(path: Path, names: Names) -> DetectionTable:
     return read(data, path)
 
 
-# The longer ending first.
 FORMATS = (
     Format("COCO data set", ".coco.json", _json, coco.write_data_set),
     Format("COCO results", ".json", _json, coco.write_results),
@@ -73,6 +72,7 @@ FORMATS = (
     Format("MOT text", ".txt", mot.read, mot.write),
     Format("YOLO labels", "", yolo.read, yolo.write),
 )
+"""All of them; of endings that end alike the longer one comes first."""
 ENDINGS = tuple(each.ending for each in FORMATS if each.ending)
 """Of files of detections; a folder holds YOLO's labels."""
 
