@@ -1,4 +1,4 @@
-"""The website's own code: how links of the repository become links of the website.
+"""The website's own code: how links of the repository become links of the website, and the architecture picture.
 
 The build itself, with every reference resolved and every public name in it, is ``make docs``.
 """
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 
@@ -69,6 +70,15 @@ def test_patterns_of_the_navigation(website: ModuleType) -> None:
     nav = [{"Start": ["guide.md", {"Studies": "studies/*.md"}]}, {"Reference": "reference/*.md"}]
     reference = ["reference/index.md", "reference/a.md", "reference/b.md"]
     assert website.expanded(nav, there) == [{"Start": ["guide.md"]}, {"Reference": reference}]
+
+
+@pytest.mark.parametrize("website", ["architecture"], indirect=True)
+def test_the_architecture_picture_is_that_of_the_contract(website: ModuleType) -> None:
+    drawn = website.draw()
+    assert drawn == (ROOT / "docs" / "architecture.svg").read_text(), "draw it again: python website/architecture.py"
+    texts = {each.text for each in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
+    packages = {path.parent.name for path in (ROOT / "vcmpipe").glob("*/__init__.py")}
+    assert packages | {"errors"} <= texts
 
 
 def test_the_pages_of_the_reference_hold_no_text_of_their_own() -> None:
