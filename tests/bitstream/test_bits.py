@@ -89,3 +89,11 @@ def test_alignment_bits_must_be_zero():
 def test_a_value_that_does_not_fit_is_not_written(write, value):
     with pytest.raises(BitstreamError, match="x = "):
         write(BitWriter("test", {"x": value}))
+
+
+@pytest.mark.parametrize(
+    "write", [lambda s: s.u("x", 3), lambda s: s.ue("x"), lambda s: s.se("x"), lambda s: s.rest("x")]
+)
+def test_an_element_that_is_not_there_is_the_streams_fault(write) -> None:
+    with pytest.raises(BitstreamError, match=r"test: x is missing .*parameter sets do not belong together"):
+        write(BitWriter("test", {}))

@@ -138,7 +138,11 @@ class BitReader:
 
 
 class BitWriter:
-    """Writes the syntax elements found in ``fields``; an element that is needed but absent is a programming error."""
+    """Writes the syntax elements found in ``fields``.
+
+    One that is needed but absent is a ``BitstreamError``: a header was read with other parameter sets than it is
+    written with, as those of a damaged stream may be exchanged in between.
+    """
 
     __slots__ = ("_value", "fields", "position", "structure")
 
@@ -152,9 +156,17 @@ class BitWriter:
         self._value = (self._value << bits) | value
         self.position += bits
 
+    def _element(self, name: str) -> int:
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise BitstreamError(
+                f"{self.structure}: {name} is missing (damaged stream: its parameter sets do not belong together)"
+            ) from None
+
     def u(self, name: str, bits: int, maximum: int | None = None) -> int:
         """An unsigned integer of ``bits`` bits."""
-        value = self.fields[name]
+        value = self._element(name)
         if value < 0 or value >> bits or (maximum is not None and value > maximum):
             raise BitstreamError(f"{self.structure}: {name} = {value} cannot be written with {bits} bits")
         self._put(value, bits)
@@ -162,7 +174,7 @@ class BitWriter:
 
     def ue(self, name: str, maximum: int = UE_MAX) -> int:
         """An unsigned Exp-Golomb code."""
-        value = self.fields[name]
+        value = self._element(name)
         if not 0 <= value <= maximum:
             raise BitstreamError(f"{self.structure}: {name} = {value} is outside 0..{maximum}")
         self._put(value + 1, 2 * (value + 1).bit_length() - 1)
@@ -170,7 +182,7 @@ class BitWriter:
 
     def se(self, name: str, minimum: int = -(2**31) + 1, maximum: int = 2**31 - 1) -> int:
         """A signed Exp-Golomb code."""
-        value = self.fields[name]
+        value = self._element(name)
         if not minimum <= value <= maximum:
             raise BitstreamError(f"{self.structure}: {name} = {value} is outside {minimum}..{maximum}")
         code = 2 * value if value > 0 else 1 - 2 * value
@@ -187,7 +199,7 @@ class BitWriter:
 
     def payload_tail(self, name: str, bits: int) -> None:
         """The bits kept by ``BitReader.payload_tail``, as many as were kept."""
-        kept = self.fields[name]
+        kept = self._element(name)
         size = kept.bit_length() - 1
         self._put(kept ^ (1 << size), size)
 

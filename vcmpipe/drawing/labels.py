@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 Corners = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+_MOST = 500
+"""Labels that a place is looked for: a picture has no room for more."""
 
 
 def place_labels(
@@ -14,7 +19,7 @@ def place_labels(
     """Left and top of each box's label, within a picture.
 
     Labels stand above their boxes where that is free, else below, within, or beside them; where nothing is free, at the
-    place where they hide least. Those that come first choose first.
+    place where they hide least. Those that come first choose first; beyond ``_MOST`` they stand above their boxes.
 
     Args:
         boxes: Of each label, within the picture.
@@ -22,20 +27,20 @@ def place_labels(
         width: Of the picture.
         height: Of the picture.
     """
-    taken: list[Corners] = []
-    for box, (wide, tall) in zip(boxes, sizes, strict=True):
+    taken = np.zeros((len(boxes), 4))
+    for number, (box, (wide, tall)) in enumerate(zip(boxes, sizes, strict=True)):
         best, least = (0.0, 0.0, wide, tall), float("inf")
         for left, top in _spots(box, wide, tall):
             x, y = min(max(left, 0.0), max(width - wide, 0.0)), min(max(top, 0.0), max(height - tall, 0.0))
             label = (x, y, x + wide, y + tall)
             # Away from its box a label says less: but still more than when it is hidden.
-            cost = sum(_overlap(label, other) for other in taken) + 0.01 * (abs(x - left) + abs(y - top))
+            cost = _overlap(label, taken[:number]) + 0.01 * (abs(x - left) + abs(y - top))
             if cost < least:
                 best, least = label, cost
-            if cost == 0:
+            if cost == 0 or number >= _MOST:
                 break
-        taken.append(best)
-    return [(left, top) for left, top, _, _ in taken]
+        taken[number] = best
+    return [(left, top) for left, top in taken[:, :2].tolist()]
 
 
 def _spots(box: Corners, wide: float, tall: float) -> Iterator[tuple[float, float]]:
@@ -48,6 +53,7 @@ def _spots(box: Corners, wide: float, tall: float) -> Iterator[tuple[float, floa
         yield left - wide, y
 
 
-def _overlap(a: Corners, b: Corners) -> float:
-    wide, tall = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(wide, 0.0) * max(tall, 0.0)
+def _overlap(label: Corners, others: NDArray[np.float64]) -> float:
+    """The area that a label shares with others, (N, 4)."""
+    low, high = np.maximum(others[:, :2], label[:2]), np.minimum(others[:, 2:], label[2:])
+    return float(np.clip(high - low, 0.0, None).prod(axis=1).sum())
