@@ -49,12 +49,17 @@ from vcmpipe.tasks import Task
 from vcmpipe.thresholds import load_predictor
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 # Of other programs, as they are mentioned in running text.
 FOREIGN = {"--enable-libvvenc", "--version", "--roi"}
+
+
+def name_of(page: Path) -> str:
+    """The page as this file speaks of it: two folders may hold pages of one name."""
+    return page.relative_to(ROOT).as_posix()
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -73,9 +78,9 @@ def shown_commands() -> list[tuple[str, str, bool]]:
     for page in PAGES:
         for language, text in blocks(page):
             lines = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
-            assert language != "console" or lines, f"{page.name}: a console block without a command: {text[:60]!r}"
-            found += [(page.name, line, True) for line in lines if line.startswith("vcmpipe ")]
-        found += [(page.name, span, False) for span in spans(page) if span.startswith("vcmpipe ")]
+            assert language != "console" or lines, f"{name_of(page)}: a console block without a command: {text[:60]!r}"
+            found += [(name_of(page), line, True) for line in lines if line.startswith("vcmpipe ")]
+        found += [(name_of(page), span, False) for span in spans(page) if span.startswith("vcmpipe ")]
     return found
 
 
@@ -100,7 +105,7 @@ def command_of(words: list[str]) -> str:
 
 def own_names(page: str, group: str) -> list[str]:
     """Plugins that a page itself shows how to write."""
-    text = (ROOT / "docs" / page).read_text() if page != "README.md" else ""
+    text = (ROOT / page).read_text() if page.startswith("docs/") else ""
     return re.findall(rf'^\[project\.entry-points\."{re.escape(group)}"\]\n([\w-]+) = ', text, re.MULTILINE)
 
 
@@ -155,7 +160,7 @@ def known_options() -> set[str]:
     return known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_page_mentions_an_option_that_does_not_exist(page: Path) -> None:
     mentioned = {
         flag
@@ -183,22 +188,27 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, fragment = target.partition("#")
         place = (page.parent / path).resolve() if path else page
-        assert place.exists(), f"{page.name} links to {target}"
-        assert not fragment or fragment in anchors(place), f"{page.name} links to {target}"
+        assert place.exists(), f"{name_of(page)} links to {target}"
+        assert not fragment or fragment in anchors(place), f"{name_of(page)} links to {target}"
+
+
+def test_the_page_of_results_lists_every_study() -> None:
+    studies = {path.name for path in (ROOT / "docs" / "studies").glob("*.md")}
+    assert set(re.findall(r"\]\(studies/([\w-]+\.md)\)", (ROOT / "docs" / "benchmarks.md").read_text())) == studies
 
 
 def test_lines_are_wrapped() -> None:
     for page in PAGES:
         for number, line in enumerate(page.read_text().splitlines(), 1):
             # A table's row cannot be wrapped.
-            assert len(line) <= 120 or line.startswith("|"), f"{page.name}:{number} has {len(line)} columns"
+            assert len(line) <= 120 or line.startswith("|"), f"{name_of(page)}:{number} has {len(line)} columns"
 
 
 def test_every_ready_configuration_that_is_named_exists() -> None:
@@ -264,7 +274,7 @@ def test_the_rate_model_is_described_with_its_constants() -> None:
 
 
 def test_the_lines_between_scales_are_those_of_the_code() -> None:
-    text = (ROOT / "docs" / "human.md").read_text() + (ROOT / "docs" / "benchmarks.md").read_text()
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("human.md", "studies/scale-conversion.md"))
     for line in (H264_TO_VVC, JPEG_TO_VVC):
         assert text.count(f"{line.offset:.2f} + {line.slope:.4f} x") == 2
 

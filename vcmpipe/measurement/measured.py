@@ -31,7 +31,7 @@ class MeasuredPredictor:
     """Thresholds read off the detector's own answers: slow and exact to the ladder's step, the yardstick for others.
 
     They are edges, exact for the very pictures that were coded to find them. In any other picture an object at its edge
-    is as easily lost as kept, so maps are made with a margin; docs/benchmarks.md ("Thresholds in a map") shows it.
+    is as easily lost as kept, so maps are made with a margin; docs/studies/thresholds-in-a-map.md shows it.
 
     Args:
         argument: The ladder as FIRST:LAST[:STEP]; empty: 18:58:2.

@@ -1,6 +1,6 @@
 """The model inside ``detector_aware``: a linear regression for where a threshold lies, and a learned spread around it.
 
-With a thousand objects to learn from nothing richer did better (see docs/benchmarks.md).
+With a thousand objects to learn from nothing richer did better (see docs/studies/detector-aware.md).
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Look:
 
 PROBE, PROBE_FROM = (Look(quality=10),), 5
 """What is looked at for thresholds, and the objects in a picture from which on: with ``LOOKS`` thresholds miss by less,
-and maps by them need no fewer bytes (docs/benchmarks.md)."""
+and maps by them need no fewer bytes (docs/studies/prediction.md)."""
 LOOKS = (Look(scale=0.5, quality=20), Look(blur=4.0), Look(scale=0.65, quality=10))
 """Among JPEGs, smaller copies and blurs, three that together tell much (``benchmarks/looks.py``): for expected
 losses, and thresholds that satisfy a panel."""

@@ -33,8 +33,8 @@ class Affine:
 
 
 # Least squares through XPSNR matches of 8 COCO photos at three quarters of their size, VVenC faster, by
-# benchmarks/scale_conversion.py at H.264 QPs 18..46 and factors 10..95; how far they are off: docs/benchmarks.md.
-# x is the H.264 QP.
+# benchmarks/scale_conversion.py at H.264 QPs 18..46 and factors 10..95; how far they are off:
+# docs/studies/scale-conversion.md. x is the H.264 QP.
 H264_TO_VVC = Affine(1.43, 0.9364)
 # x is the quality factor as a QP: see ``jpeg_step``.
 JPEG_TO_VVC = Affine(31.70, 0.6379)
