@@ -48,8 +48,8 @@ def test_without_objects_nothing_is_missing(here: Path, vcmpipe) -> None:
     ("options", "named"),
     [
         ({"check": False}, "--fail-under with --no-check"),
-        ({"qp": 30}, "name the detector that looks"),
-        ({"qp": 30, "detector": "none"}, "name the detector that looks"),
+        ({"qp": 30}, "name the detector that finds"),
+        ({"qp": 30, "detector": "none"}, "name the detector that finds"),
     ],
 )
 def test_what_looks_at_nothing_counts_nothing(options: dict[str, object], named: str) -> None:

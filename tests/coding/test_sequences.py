@@ -293,7 +293,7 @@ def test_standard_input_is_a_y4m(video: Path, tmp_path: Path) -> None:
     [
         ({"out": "b.webm"}, "b.webm"),
         ({"out": "b.hevc"}, ".hevc is for HEVC"),
-        ({"detector": "none"}, "say what to code everything at"),
+        ({"detector": "none"}, "say at which QP to code everything"),
         ({"qp": 30, "verify": True}, "--qp 30 with --verify"),
         ({"qp": 30, "margin": -4}, "--qp 30 with --margin"),
         ({"qp": 30, "predictor": "constant:20"}, "--qp 30 with --predictor"),

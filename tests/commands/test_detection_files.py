@@ -221,7 +221,7 @@ def test_its_own_detections_are_not_replaced(drawn: Path, tmp_path: Path) -> Non
         encode(
             EncodeOptions(input=drawn / "in", out=tmp_path / "a.bin", detector=str(found), detections_out=str(found))
         )
-    with pytest.raises(InputError, match="--detector demo: say where to write what it finds, by --found-out"):
+    with pytest.raises(InputError, match="--detector demo: say where to write what it finds, with --found-out"):
         DecodeOptions(input="a.bin", out="b", detector="demo")
     with pytest.raises(InputError, match="would be a folder"):
         PredictOptions(input="in", detections_out="x.xml")

@@ -75,8 +75,11 @@ def test_print_config_shows_what_it_stands_for(capsys: pytest.CaptureFixture[str
 
 def test_what_does_not_go_together_names_the_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["encode", "a.png", "-o", "b.bin", "--quality", "low", "--no-check"]) == 2
-    said = "--no-check with --loop closed: it looks at what was coded (--quality low stands for --loop closed "
-    assert f"{said}--objective accuracy --target accuracy=0.75)" in capsys.readouterr().err
+    said = "--no-check with --loop closed, which checks what was coded: leave one of the two out "
+    assert (
+        f"{said}(--quality low stands for --loop closed --objective accuracy --target accuracy=0.75)"
+        in capsys.readouterr().err
+    )
     assert main(["encode", "a.png", "-o", "b.bin", "--quality", "best"]) == 2
     assert "best is not one of low, medium, high, lossless-for-the-detector" in capsys.readouterr().err
     with pytest.raises(InputError, match="--quality best: give low, medium"):

@@ -158,7 +158,7 @@ def test_smooth_holds_for_human_viewers_too(picture_folder: Path, maps: Path, tm
         ({"viewer": "both"}, "--viewer both needs thresholds of human viewers"),
         ({"viewer": "human"}, "--viewer human needs thresholds of human viewers"),
         ({"human": "constant:30"}, "changes nothing for machines"),
-        ({"viewer": "both", "human": "constant:30", "verify": True}, "knows nothing of human viewers"),
+        ({"viewer": "both", "human": "constant:30", "verify": True}, "says nothing about human viewers"),
         ({"viewer": "both", "human": "constant:30", "jnd_factor": 0.0}, "--jnd-factor"),
         ({"viewer": "both", "human": "constant:30", "jnd_floor": -1.0}, "--jnd-floor"),
     ],

@@ -77,8 +77,8 @@ def test_the_command_prints_and_writes(ow_jrd: Path, tmp_path: Path, capsys: pyt
     ("changes", "says"),
     [
         ({"weights": "w.safetensors", "predictor": None}, "w.safetensors is not there"),
-        ({"weights": "w.safetensors"}, "one of them"),
-        ({"predictor": None}, "one of them"),
+        ({"weights": "w.safetensors"}, "either --weights FILE or --predictor NAME"),
+        ({"predictor": None}, "either --weights FILE or --predictor NAME"),
         ({"predictor": "cnstant"}, "did you mean"),
         ({"risk": 1.0}, "--risk"),
         ({"rounds": 1}, "--rounds"),

@@ -24,40 +24,40 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
         None,
         bare=True,
         help="a folder of pictures, a video, a folder of videos, coco-bench (from dataset fetch), or demo for the "
-        "built-in scenes; default: ./frames where it is there, else demo",
+        "built-in scenes; default: ./frames if it exists, else demo",
     )
     annotations: str | None = option(
         None,
-        help="ground truth in COCO's instances format; or of the tracks of a video, in MOTChallenge's (gt.txt, or a "
-        "folder of NAME.txt or NAME/gt/gt.txt), or coco-bench; default: the detector's own view",
+        help="ground truth in COCO's instances format, or for the tracks of a video in MOTChallenge's (gt.txt, or a "
+        "folder of NAME.txt or NAME/gt/gt.txt), or coco-bench; default: the detector's own detections in the source",
     )
     out: str = option("vcmpipe-bench", help="a folder for the report, tables and curves", writes=(FOLDER,))
-    overwrite: bool = option(False, help="replace the report of another configuration, too")
+    overwrite: bool = option(False, help="also replace the report of another configuration")
     second_detector: str | None = option(
-        None, help="another detector (as in --detector): what it still finds is reported too, with objects of its own"
+        None, help="another detector (as in --detector): also report what it still finds of its own objects"
     )
     panel: str | None = option(
         None,
         metavar="DETECTORS",
-        help="further detectors, comma-separated (as in --detector, or flip, shift, shrink, flip-shrink: the first one "
-        "with every picture changed so): what each still finds, and for what share of all detectors a picture is good",
+        help="further detectors, comma-separated (as in --detector, or flip, shift, shrink, flip-shrink: the first "
+        "one on transformed pictures): report what each still finds, and the share of all detectors that is satisfied",
     )
     predictor: str = option(
-        "measured", help="thresholds of the methods frame and jrd (as in encode); of a video, measured becomes auto"
+        "measured", help="thresholds of the methods frame and jrd (as in encode); for a video, measured becomes auto"
     )
     methods: str = option(
         ",".join(METHODS.built_in),
-        help="methods to compare, comma-separated: these, as far as they are for what is coded, or a plugin's name",
+        help="methods to compare, comma-separated: these, where they apply to the input, or a plugin's name",
     )
     anchors: str | None = option(
         None,
-        help="methods that the others are compared with, the one that counts most first; default: plain,plain-scaled, "
-        "of a video plain-whole,stock-whole",
+        help="methods that the others are compared with, the most important first; default: plain,plain-scaled, for a "
+        "video plain-whole,stock-whole",
     )
     average: Literal["pictures", "bpp", "classes"] = option(
         "pictures",
-        help="averaging rule of rates: bytes per picture (of a video kbit/s), bits per pixel of each picture, or "
-        "either per class (of which a picture or segment holds objects)",
+        help="how rates are averaged: pictures (bytes per picture, in video kbit/s), bpp (bits per pixel of each "
+        "picture), or classes (as pictures, for each class of objects, then over the classes)",
     )
     qps: str = option("22:47:5", help="QPs of the methods plain*, stock* and roi: FIRST:LAST[:STEP] or A,B,C")
     margins: str = option(
@@ -71,29 +71,29 @@ class BenchOptions(PipelineOptions, SequenceOptions, SourceOptions, CacheSizeOpt
         1000,
         low=0,
         high=MAX_RESAMPLES,
-        help="draws of the pictures, or segments, that the 95 % intervals are made of; 0: no intervals",
+        help="draws of the pictures, or segments, for the 95 % intervals; 0: no intervals",
     )
     seed: int = option(0, low=0, help="seed of these draws")
     gallery: int = option(8, low=0, help="megabytes of pictures and clips in the report, lost objects first; 0: none")
-    human_quality: bool = option(False, help="also say how good each point looks to human viewers: XPSNR and VMAF")
+    human_quality: bool = option(False, help="also measure the quality of each point for human viewers: XPSNR and VMAF")
     on_error: Literal["stop", "skip"] = option(
         "stop",
-        help="what a picture or segment does that cannot be read, coded or looked at: stop the run, of which the cache "
-        "keeps all that is done, or be left out by name, for every method (exit code 3)",
+        help="if a picture or segment cannot be read, coded or detected in: stop the run (the cache keeps what is "
+        "finished), or leave it out for every method and name it (exit code 3)",
     )
-    fresh: bool = option(False, help="start over: take nothing from the cache that an earlier run has put there")
+    fresh: bool = option(False, help="start over: use nothing that an earlier run has put into the cache")
     fail_under: float | None = option(
         None,
         low=0,
         high=1,
         metavar="RETENTION",
-        help="exit with 1 where a method, other than the anchors, keeps a smaller share of the objects (0..1) at each "
-        "of its points",
+        help="exit with 1 if a method other than the anchors keeps a smaller share of the objects (0..1) at each of "
+        "its points",
     )
     protocol: str | None = option(None, help="the published protocol that these options follow, named in the report")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     cache: str | None = option(
-        None, help="the folder that keeps encodes and detections; default: the user's cache folder"
+        None, help="the folder that stores encodes and detections; default: the user's cache folder"
     )
 
     def __post_init__(self) -> None:

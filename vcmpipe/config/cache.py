@@ -10,13 +10,12 @@ from vcmpipe.process.content_cache import parse_size
 
 @dataclass(frozen=True, kw_only=True)
 class CacheSizeOptions(Options):
-    """What is kept for later runs."""
+    """What is stored for later runs."""
 
     cache_size: str | None = option(
         None,
         metavar="SIZE",
-        help="most that the cache may take, such as 500M or 2G: what was used least recently goes first; default: no "
-        "limit",
+        help="size limit of the cache, such as 500M or 2G: the least recently used entries go first; default: no limit",
     )
 
     def __post_init__(self) -> None:
@@ -34,4 +33,4 @@ class CacheOptions(Options):
     """Show what a cache holds, or empty it."""
 
     cache: str | None = option(None, bare=True, help="its folder; default: the user's cache folder, which bench uses")
-    clear: bool = option(False, help="remove every entry; files in the folder that are not the cache's stay")
+    clear: bool = option(False, help="remove every entry; other files in the folder stay")

@@ -15,7 +15,7 @@ class CalibrateOptions(CodingOptions, MapOptions, CacheSizeOptions):
 
     images: str = option(bare=True, help="a folder of pictures like those that will be coded")
     out: str = option(help="the card to write (.json), which encode takes as --predictor", writes=(".json",))
-    limit: int = option(30, low=2, help="code at most so many of the pictures, evenly spread over the folder")
+    limit: int = option(30, low=2, help="code at most N of the pictures, evenly spread over the folder")
     predictor: str = option(
         "auto",
         help="what is fitted: a predictor as in encode, such as detector_aware:WEIGHTS, dt_jrd:WEIGHTS or constant; "
@@ -23,7 +23,7 @@ class CalibrateOptions(CodingOptions, MapOptions, CacheSizeOptions):
     )
     scale: str = option(
         "auto",
-        help="the scale that margins are counted at, and that encode then codes at: a factor in (0, 1], detector, or "
-        "auto (0.75 where that takes fewer bytes for as many objects, else 1)",
+        help="the scale at which margins are counted, and encode then codes: a factor in (0, 1], detector, or "
+        "auto (0.75 if that takes fewer bytes for as many objects, else 1)",
     )
-    cache: str | None = option(None, help="a folder that keeps every encode by content, so that a second run is quick")
+    cache: str | None = option(None, help="a folder that stores every encode by content, so that a second run is quick")

@@ -22,7 +22,7 @@ class DatasetBuildOptions(WholeCodingOptions):
         bare=True,
         help="a folder of pictures; with --structure a folder of videos, or one; sub-folders are searched, too",
     )
-    out: str = option(help="the store to make or to go on with", writes=(FOLDER,))
+    out: str = option(help="the store to create or to continue", writes=(FOLDER,))
     detector: str | None = option(
         None, help="the detector whose losses are measured (as in encode); default: VCMPIPE_DETECTOR, else auto"
     )
@@ -32,42 +32,45 @@ class DatasetBuildOptions(WholeCodingOptions):
     judges: str | None = option(
         None,
         metavar="DETECTORS",
-        help="further detectors that look at every version, too, comma-separated: as in --detector, or flip, shift, "
+        help="further detectors to run on every version, comma-separated: as in --detector, or flip, shift, "
         "shrink or flip-shrink, a view of the first one",
     )
-    search: bool = option(False, help="code only the QPs that settle each object's label, about a quarter of them")
+    search: bool = option(False, help="code only the QPs that determine each object's label, about a quarter of them")
     score: float = option(
-        MapOptions.score, low=0, high=1, help="detections on the source below this confidence are no objects"
+        MapOptions.score, low=0, high=1, help="detections in the source below this confidence are not objects"
     )
-    min_score: float = option(MapOptions.min_score, low=0, high=1, help="least confidence of a recognised object")
-    iou: float = option(MapOptions.iou, above=0, high=1, help="least overlap (IoU) of boxes of a recognised object")
+    min_score: float = option(
+        MapOptions.min_score, low=0, high=1, help="least confidence of an object that is found again"
+    )
+    iou: float = option(MapOptions.iou, above=0, high=1, help="least IoU with the object's box in the source")
     structure: Literal["intra", "random-access", "low-delay"] = option(
         "intra",
         help="intra: pictures, each coded by itself, with a label per object; random-access or low-delay: video, coded "
-        "in segments whose frames refer to each other so, with a label per track",
+        "in segments whose frames refer to each other, with a label per track",
     )
-    segment: float = option(
-        SequenceOptions.segment, above=0, metavar="SECONDS", help="video: a segment is at most that long"
-    )
+    segment: float = option(SequenceOptions.segment, above=0, metavar="SECONDS", help="video: longest segment")
     scene_cuts: bool = option(True, help="video: do not begin a segment at every scene change")
     track_share: float = option(
-        MapOptions.track_share, low=0, high=1, help="video: a track is kept if this share of its frames shows it again"
+        MapOptions.track_share,
+        low=0,
+        high=1,
+        help="video: a track is kept if it is found again in this share of its frames",
     )
     track_gap: int = option(
         MapOptions.track_gap,
         low=0,
         metavar="FRAMES",
-        help="video: and if no more of its frames than that, one after the other, miss it",
+        help="video: and if it is missed in no more than this many of its frames in a row",
     )
     limit: int | None = option(None, low=1, help="take only the first N pictures or segments")
     cluster: str | None = option(None, help="a Dask scheduler to work on, tcp://HOST:PORT, instead of this machine")
     on_error: Literal["stop", "skip"] = option(
         "skip",
-        help="what a picture or segment does that cannot be read or coded: be left out by name, until the next run "
-        "tries it again (exit code 3), or stop the run, of which all that is done is kept",
+        help="if a picture or segment cannot be read or coded: leave it out and name it (exit code 3; the next run "
+        "tries it again), or stop the run and keep what is finished",
     )
-    fresh: bool = option(False, help="start over: code all of them again, each in the place of what the store has")
-    estimate: bool = option(False, help="say what it would take in time and space, and build nothing")
+    fresh: bool = option(False, help="start over: code everything again, replacing what the store has")
+    estimate: bool = option(False, help="estimate the time and space that a build would take, and build nothing")
 
     def __post_init__(self) -> None:
         super().__post_init__()

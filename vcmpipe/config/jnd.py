@@ -22,8 +22,8 @@ class JndMapOptions(Options):
         512,
         low=MIN_SIDE,
         high=MAX_SIDE,
-        help="longest side of the tiles that large pictures go through in; smaller: less memory",
+        help="longest side of the tiles in which large pictures are processed; smaller: less memory",
     )
     device: str = option("auto", help="where the network runs: auto, cpu, cuda, cuda:N")
-    limit: int | None = option(None, low=1, help="take only the first N pictures")
-    overwrite: bool = option(False, help="make every map anew, in place of whatever has its name")
+    limit: int | None = option(None, low=1, help="use only the first N pictures")
+    overwrite: bool = option(False, help="make every map again, replacing any file of its name")

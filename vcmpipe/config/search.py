@@ -73,18 +73,18 @@ class SearchOptions(Options):
         "every segment of a video in which every track is kept",
     )
     loop: Literal["open", "closed"] = option(
-        "open", help="closed: code every picture in several versions, look at each, and take the best; open: predict"
+        "open", help="closed: code every picture in several versions, measure each, and take the best; open: predict"
     )
     objective: Literal["objects", "accuracy"] = option(
-        "objects", help="what counts as lost: objects, yes or no, or accuracy (weak detections, boxes, scores, too)"
+        "objects", help="what counts as lost: objects, yes or no, or accuracy (also weak detections, boxes, scores)"
     )
     lambda_: float | None = option(
         None,
         above=0,
         high=MAX_LAMBDA,
         metavar="BYTES",
-        help=f"what a unit of loss is worth, in bytes per picture; default: {DEFAULT_LAMBDA:,.0f} where it is weighed, "
-        f"in video, where losses of frames add up, {SEQUENCE_LAMBDA:,.0f}",
+        help="what a unit of loss is worth, in bytes per picture; default, where a loss is weighed: "
+        f"{DEFAULT_LAMBDA:,.0f}, or in video, where losses of frames add up, {SEQUENCE_LAMBDA:,.0f}",
     )
     target: str | None = option(
         None, help=f"what to reach, in several passes over the input: {_FORMS}", metavar="KIND=VALUE"
@@ -93,43 +93,46 @@ class SearchOptions(Options):
         None,
         low=1,
         high=1000,
-        help="encodes tried per picture at most; default: 20, or 8 where nothing has to be kept; of a video per "
-        "segment: 6, after the first two 5",
+        help="maximum of encodes per picture; default: 20, or 8 where nothing has to be kept; in video per segment: 6, "
+        "or 5 after the first two",
     )
     scales: str = option("1,0.9,0.8,0.7,0.6,0.5,0.4,0.32", help="scales to try; default for video: 1,0.7,0.5")
     verify_with: str | None = option(
         None,
         metavar="DETECTORS",
-        help="further detectors that judge, too, comma-separated: as in --detector, or flip, shift, shrink or "
-        "flip-shrink, a view of the first one; default for video: flip, whose losses count and need not be kept",
+        help="further detectors that judge the result, comma-separated: as in --detector, or flip, shift, shrink or "
+        "flip-shrink, a view of the first one; default for video: flip, whose losses are weighed, not ruled out",
     )
     verify_weights: str | None = option(
         None,
         metavar="WEIGHTS",
-        help=f"what the loss of each counts beside the first; default: {_FURTHER_WEIGHT:g} each",
+        help=f"weight of the loss of each, relative to the first detector's; default: {_FURTHER_WEIGHT:g} each",
     )
     promise: Literal["all", "first"] = option(
         "all",
-        help="video: whose tracks have to be kept, those of all detectors that --verify-with names, or of the first "
-        "one alone, what the others lose being weighed",
+        help="video: whose tracks have to be kept: all detectors' that --verify-with names, too, or the first one's "
+        "alone, with the others' losses only weighed",
     )
     qp_margin: int = option(
-        0, low=0, high=32, help="QP steps below a version that kept everything, where everything has to be kept again"
+        0, low=0, high=32, help="go this many QP steps below a version that kept everything, and verify that one, too"
     )
     score_margin: float = option(
-        0.0, low=0, high=1, help="by how much a confidence has to exceed --min-score (up to half of what there is)"
+        0.0,
+        low=0,
+        high=1,
+        help="by how much a confidence must exceed --min-score (at most half of what the source's does)",
     )
     background_blur: float = option(
-        0.0, low=0, high=100, help="low-pass what lies outside the objects, standard deviation in pixels; 0: off"
+        0.0, low=0, high=100, help="blur everything outside the objects, standard deviation in pixels; 0: off"
     )
     split_empty: float = option(
         2.0,
         low=0,
         metavar="SECONDS",
-        help="video: a stretch of at least that long in which the detector finds nothing is a segment of its own, "
-        "coded as small as it can be if there is nothing in it for any detector; 0: never",
+        help="video: a stretch of at least this length in which the detector finds nothing becomes a segment, coded as "
+        "small as possible if no detector has anything in it; 0: never",
     )
-    strict: bool = option(False, help="fail, and write nothing, where an object cannot be kept")
+    strict: bool = option(False, help="fail, and write nothing, if an object cannot be kept")
 
     @property
     def closed(self) -> bool:
@@ -179,8 +182,8 @@ class SearchOptions(Options):
             weights = []
         if len(weights) != count or not all(0.0 <= weight < float("inf") for weight in weights):
             raise InputError(
-                f"--verify-weights {self.verify_weights}: give a number of 0 or more for each of {count} detectors "
-                "that --verify-with names"
+                f"--verify-weights {self.verify_weights}: give as many numbers of 0 or more as --verify-with names "
+                f"detectors ({count})"
             )
         return weights
 
@@ -190,10 +193,11 @@ class SearchOptions(Options):
         if self.target is not None:
             parse_target(self.target)
             if self.lambda_ is not None:
-                raise InputError("--lambda with --target: the target finds its own; leave one of the two out")
+                raise InputError("--lambda with --target, which finds its own lambda: leave one of the two out")
             if self.verify:
                 raise InputError(
-                    "--target with --verify: every object is kept, whatever that costs; take --loop closed alone"
+                    "--target with --verify, which keeps every object at any cost: use --loop closed instead of "
+                    "--verify"
                 )
         if self.lambda_ is not None and not self.weighed:
             raise InputError("--lambda weighs a loss against bits: add --objective accuracy or --loop closed")
@@ -214,4 +218,4 @@ class SearchOptions(Options):
             raise InputError("--scales needs --verify, --loop closed or --objective accuracy")
         for name in ("qp_margin", "score_margin", "strict"):
             if not self.keeps_all and getattr(self, name) != getattr(SearchOptions, name):
-                raise InputError(f"{flag_of(name)} needs --verify: it is about keeping every object")
+                raise InputError(f"{flag_of(name)} needs --verify, as it is about keeping every object")

@@ -27,11 +27,11 @@ _MODELS = ("dt_jrd", "bc_jrd", "detector_aware", "laser", "mtjnd", "resjnd")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ObjectsOptions):
-    """Train a threshold predictor; the same command goes on after an interruption."""
+    """Train a threshold predictor; after an interruption, the same command resumes."""
 
     model: str = option(
         positional=True,
-        help="dt_jrd, bc_jrd or detector_aware (what detectors bear); laser, mtjnd or resjnd (human viewers)",
+        help="dt_jrd, bc_jrd or detector_aware (for detectors); laser, mtjnd or resjnd (for human viewers)",
     )
     out: str = option(
         help="the folder of the run: checkpoints, logs, and the weights with their card", writes=(FOLDER,)
@@ -53,19 +53,19 @@ class TrainOptions(ObjectsOptions):
     coded: Literal["auto", "folders", "encode"] = option(
         "auto",
         help="laser: where pictures coded at their JND come from: folders (the data set's, such as jnd1train), encode "
-        "(made here), or auto (the data set's where it has them)",
+        "(made here), or auto (the data set's, if it has them)",
     )
-    cache: str | None = option(None, help="laser: a folder that keeps what was coded; default: coded in that of --out")
+    cache: str | None = option(None, help="laser: a folder that stores what was coded; default: coded in that of --out")
     attention_weight: float = option(
-        1.0, low=0, help="mtjnd: weight of the attention map's loss beside the error in QPs"
+        1.0, low=0, help="mtjnd: weight of the attention map's loss relative to the error in QPs"
     )
     detector: str | None = option(
         None, help="detector_aware: the detector that the store was made with; default: VCMPIPE_DETECTOR, else auto"
     )
     losses: str | None = option(
         None,
-        help="detector_aware: a loss table (dataset export losses) of the same pictures, to learn expected losses "
-        "over QP and scale from as well; default: thresholds alone",
+        help="detector_aware: a loss table (dataset export losses) of the same pictures, to learn also expected losses "
+        "by QP and scale; default: only thresholds",
     )
     init: str | None = option(
         None,
@@ -80,7 +80,7 @@ class TrainOptions(ObjectsOptions):
         0.0,
         low=0,
         high=10,
-        help="dt_jrd: what a crop shows around the box, on each side, as a share of its width or height (0: nothing)",
+        help="dt_jrd: how far a crop extends beyond the box on each side, as a share of its width or height",
     )
     confidence: bool = option(
         False, help="dt_jrd: a fourth channel with the scores of the picture's detections, painted in their boxes"
@@ -92,7 +92,7 @@ class TrainOptions(ObjectsOptions):
         None, above=0, help="spread of the soft labels in QP steps; default: 3 (dt_jrd), 1 (detector_aware)"
     )
     versions: int = option(
-        8, low=1, high=64, help="bc_jrd: coded versions of each object in an epoch, drawn anew every time (64: all)"
+        8, low=1, high=64, help="bc_jrd: coded versions of each object in an epoch, drawn at random (64: all)"
     )
     epochs: int | None = option(
         None, low=1, help="epochs; default: 20 (dt_jrd), 60 (bc_jrd), 300 (laser), 500 (mtjnd), 200 (resjnd)"
@@ -113,20 +113,22 @@ class TrainOptions(ObjectsOptions):
     patience: int | None = option(
         None,
         low=0,
-        help="stop after so many epochs without a better validation, 0: never; default: 3 (dt_jrd, bc_jrd), 0 (others)",
+        help="stop after N epochs without a better validation, 0: never; default: 3 (dt_jrd, bc_jrd), 0 (others)",
     )
     checkpoint_every: int = option(200, low=1, help="batches between checkpoints; there is one after each epoch, too")
-    fresh: bool = option(False, help="start over: do not go on with what a run that was stopped, or ended, has left")
+    fresh: bool = option(False, help="start over: do not resume an earlier run in --out")
     logger: Literal["tensorboard", "wandb", "mlflow", "csv"] = option(
         "tensorboard",
-        help="where figures of each step go besides the CSV file of the run: tensorboard, wandb or mlflow (which must "
-        "be installed), or csv: nowhere else",
+        help="where the figures of each step go in addition to the run's CSV file: tensorboard, wandb or mlflow (which "
+        "must be installed), or csv: nowhere else",
     )
-    workers: int = option(0, low=0, help="processes that read and cut pictures; 0: the training process does it itself")
+    workers: int = option(
+        0, low=0, help="processes that read and crop pictures; 0: the training process does it itself"
+    )
     device: str = option("auto", help="where training runs: auto, cpu, cuda")
-    devices: str = option("1", help="how many devices, or auto for all that are there")
+    devices: str = option("1", help="how many devices, or auto for all")
     strategy: str = option("auto", help="how several devices share the work: a Lightning strategy, such as ddp")
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = option("32-true", help="precision of the arithmetic")
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = option("32-true", help="arithmetic precision")
 
     def __post_init__(self) -> None:
         super().__post_init__()

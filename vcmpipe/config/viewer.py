@@ -28,7 +28,7 @@ class ViewerOptions(Options):
         help="resjnd and maps: error that a CTU may have, as a multiple of its mean squared JND",
     )
     jnd_floor: float = option(
-        3.0, low=0, high=255, help="resjnd and maps: grey levels that no JND counts as less than; 0: none"
+        3.0, low=0, high=255, help="resjnd and maps: JNDs below this many grey levels count as this many; 0: none"
     )
 
     def __post_init__(self) -> None:

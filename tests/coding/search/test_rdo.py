@@ -111,7 +111,7 @@ def test_nothing_in_a_picture_is_coded_at_next_to_nothing() -> None:
     ("more", "message"),
     [
         ({"lambda_": 5.0}, "--objective accuracy or --loop closed"),
-        ({"verify": True, "target": "retention=0.9"}, "--target with --verify: every object"),
+        ({"verify": True, "target": "retention=0.9"}, "--target with --verify, which keeps every object"),
         ({"target": "retention=0.9", "lambda_": 1.0, "objective": "accuracy"}, "leave one of the two out"),
         ({"target": "retention=1.2"}, "give retention=0.98"),
         ({"target": "speed=3"}, "give retention=0.98"),
@@ -125,7 +125,10 @@ def test_nothing_in_a_picture_is_coded_at_next_to_nothing() -> None:
         ({"objective": "accuracy", "structure": "random-access"}, "--structure random-access with --objective"),
         ({"objective": "accuracy", "verify_with": "flip"}, "--verify-with needs --verify or --loop closed"),
         ({"loop": "closed", "objective": "accuracy", "strict": True}, "--strict needs --verify"),
-        ({"verify": True, "verify_with": "flip", "verify_weights": "1,2"}, "a number of 0 or more for each of 1"),
+        (
+            {"verify": True, "verify_with": "flip", "verify_weights": "1,2"},
+            "numbers of 0 or more as --verify-with names detectors .1.",
+        ),
         ({"scales": "0.5"}, "--scales needs"),
     ],
 )

@@ -248,7 +248,7 @@ def test_the_command_prints_json_for_three_levels(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"weights": "w.safetensors"}, "--weights is of a predictor: name it"),
+        ({"weights": "w.safetensors"}, "--weights needs the name of a predictor"),
         ({"weights": "", "predictor": "laser:lat"}, "--weights is empty"),
         ({"weights": "no.h5", "predictor": "laser:lat"}, "no.h5 is not there"),
         ({"weights": "no.pth", "predictor": "dt_jrd", "detector": "demo"}, "no.pth is not there"),
