@@ -70,7 +70,7 @@ def test_methods_with_maps_follow_the_viewer(options: BenchOptions) -> None:
     notes: list[str] = []
     human_only = dataclasses.replace(options, viewer="human", human="constant:34")
     human = sizes(bench(human_only, detector=Everything(), warn=notes.append))
-    assert notes == ["roi knows nothing of human viewers: it is left out with --viewer human"]
+    assert notes == ["roi does not depend on human viewers: it is left out with --viewer human"]
     assert list(both) == list(machine) and {method for method, _ in human} == {"plain", "frame", "jrd"}
     for qp in ("QP 24", "QP 40"):
         assert machine["plain", qp] == both["plain", qp] == human["plain", qp]

@@ -273,7 +273,7 @@ def test_a_detector_that_fails_on_every_picture_is_an_error(options: BenchOption
             raise ValueError("no kernel image")
 
     options = dataclasses.replace(options, on_error="skip")
-    with pytest.raises(VcmError, match=r"no picture could be coded and looked at: p0\.png: .* no kernel") as caught:
+    with pytest.raises(VcmError, match=r"no picture could be coded and checked: p0\.png: .* no kernel") as caught:
         bench(options, detector=Broken())
     assert caught.value.exit_code == 1 and not Path(options.out).exists()
 

@@ -72,7 +72,7 @@ def test_a_sequence_without_annotations_takes_no_part(tmp_path: Path) -> None:
     notes: list[str] = []
     (tmp_path / "a.txt").write_text("\n".join(lines(1, 1, 0)))
     known = load_track_truth(tmp_path, ["a.mp4", "b.mp4"], CLASSES, notes.append)
-    assert "nothing of b.mp4 is in it" in notes[0]
+    assert "it has nothing for b.mp4" in notes[0]
     segments = [*SEGMENTS, ("b.mp4", ["b.mp4#0"])]
     other = [sv.Detections(np.zeros((1, 4), np.float32), confidence=np.ones(1), class_id=np.zeros(1, np.int64))]
     (counts,) = known.count(TrackingTask(), segments, [[*found((PERSON, 0)), other]])

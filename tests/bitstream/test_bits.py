@@ -64,7 +64,7 @@ def test_se_codes_are_those_of_the_standard(bits, value):
         (b"\x28", lambda r: r.se("negative", 0, 4), "negative = -2 is outside 0..4"),
         (b"\xff", lambda r: r.u("large", 3, 6), "large = 7 is outside 0..6"),
         (b"\x00", lambda r: r.end(), "rbsp_trailing_bits"),
-        (b"\x80\x01", lambda r: r.end(), "behind rbsp_trailing_bits"),
+        (b"\x80\x01", lambda r: r.end(), "after rbsp_trailing_bits"),
     ],
 )
 def test_bad_data_is_refused_with_the_elements_name(data, read, message):

@@ -78,7 +78,7 @@ PICTURES = [
     ("in", one_file("x.png", lambda p: p(96, 96)[:-200]), "in/x.png is a truncated"),
     ("in", one_file("x.png", lambda p: p(96, 96)[:10]), "in/x.png"),
     ("in", one_file("x.png", lambda p: b""), "in/x.png is empty"),
-    ("in", one_file("x.png", lambda p: b"no picture"), "in/x.png is no picture"),
+    ("in", one_file("x.png", lambda p: b"no picture"), "in/x.png is not a picture"),
     ("in", one_file("x.png", lambda p: p(15, 15)), "in/x.png has 15x15 pixels: the least is 16x16"),
     ("in", one_file("x.png", lambda p: p(400, 15)), "400x15"),
     ("in/x.txt", one_file("x.txt", lambda p: b"words"), "in/x.txt is neither a picture"),
@@ -152,7 +152,7 @@ WORDS = [
     (["--config", "bad.onnx"], 2, "--config"),
     (["--config", "frames"], 2, "--config frames"),
     (["--out", ""], 2, "--out is empty"),
-    (["--out", "/"], 2, "no name for a stream"),
+    (["--out", "/"], 2, "is not a name for a stream"),
     (["--out", "a.json"], 2, "another ending"),
     (["--out", "frames"], 2, "is the folder of the inputs"),
     (["--out", "frames/p1.png"], 2, "one of the inputs"),
@@ -175,7 +175,7 @@ def test_options_that_cannot_be(here: Path, frames: Path, vcmpipe, untouched, wo
 
 @pytest.mark.parametrize(
     ("binary", "named"),
-    [("/nowhere", "which does not exist"), ("/", "which is no file"), ("frames/p1.png", "neither vvencapp nor")],
+    [("/nowhere", "which does not exist"), ("/", "which is not a file"), ("frames/p1.png", "neither vvencapp nor")],
 )
 def test_an_encoder_that_is_not_there(here, frames, vcmpipe, untouched, monkeypatch, binary: str, named: str) -> None:
     monkeypatch.setenv("VCMPIPE_VVENC", binary)
@@ -263,7 +263,7 @@ def test_flipped_bits(here: Path, region_stream: bytes, encoded: Path, vcmpipe, 
 OTHERS = [
     (["decode", "--input", "nowhere", "--out", "d"], 2, "nowhere does not exist"),
     (["decode", "--input", "frames", "--out", "d"], 2, "frames is a folder"),
-    (["decode", "--input", "fifo", "--out", "d"], 2, "fifo is no regular file"),
+    (["decode", "--input", "fifo", "--out", "d"], 2, "fifo is not a regular file"),
     (["decode", "--input", "s.bin", "--out", ""], 2, "--out is empty"),
     (["decode", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
     (["decode", "--input", "s.y4m", "--out", "s.y4m"], 2, "the stream itself"),
@@ -272,7 +272,7 @@ OTHERS = [
     (["decode", "--input", "s.bin", "--out", "new.png"], 2, "though its name ends in .png"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d"], 1, "part of its path is a file"),
     (["decode", "--input", "s.bin", "--out", "frames/p1.png/d.y4m"], 1, "part of its path is a file"),
-    (["decode", "--input", "s.bin", "--out", "full"], 2, "full/picture_000000.png is there and was not written by"),
+    (["decode", "--input", "s.bin", "--out", "full"], 2, "full/picture_000000.png exists and was not written by"),
     (["decode", "--input", "s.bin", "--out", "full", "--overwrite"], 1, "full/picture_000001.png cannot be written"),
     (["decode", "--input", "s.bin", "--out", "d", "--sidecar", "nowhere.json"], 2, "nowhere.json"),
     (["inspect", "--input", "s.bin", "--verify-map"], 2, "needs the sidecar of s.bin"),
@@ -282,7 +282,7 @@ OTHERS = [
     (["extract", "--input", "s.bin", "--out", "x", "--picture", "9"], 2, "no picture 9"),
     (["extract", "--input", "s.bin", "--out", "s.bin"], 2, "the stream itself"),
     (["extract", "--input", "s.bin", "--out", "x.hevc"], 2, ".hevc is for HEVC streams"),
-    (["extract", "--input", "s.bin", "--out", "x.png.json", "--region", "0"], 2, ".json is no ending"),
+    (["extract", "--input", "s.bin", "--out", "x.png.json", "--region", "0"], 2, ".json is not an ending"),
     (["extract", "--input", "s.bin", "--out", "frames"], 2, "it is a folder"),
 ]
 
@@ -328,13 +328,13 @@ SIDECARS = [
     (put("segments", 0, "source_size", value=[10**9, 10**9]), "source_size is"),
     (
         put("segments", 0, "source_size", value=[9459, 9459]),
-        "source_size is 9459x9459, of which coded_size 96x64 is less",
+        "source_size is 9459x9459, but coded_size 96x64 is less",
     ),
     (put("segments", 0, "coded_size", value=[64]), "segments[0].coded_size: expected array of length 2, got 1"),
     (put("segments", value=3), "segments is 3: expected array, got int"),
     (put("segments", 0, "frames", value=[]), "segments[0].frames: expected array of length >= 1"),
-    (put("segments", 0, "frames", 0, "psnr_y", value=float("nan")), "NaN is no number"),
-    (lambda r: json.dumps(r).replace('"bytes":', '"seconds": 1e999, "bytes":'), "1e999 is no number"),
+    (put("segments", 0, "frames", 0, "psnr_y", value=float("nan")), "NaN is not a number"),
+    (lambda r: json.dumps(r).replace('"bytes":', '"seconds": 1e999, "bytes":'), "1e999 is not a number"),
     (put("sha256", value="0" * 64), "SHA-256 differs"),
     (put("segments", value=[]), "do not belong together"),
     (put("segments", 0, "coded_size", value=[64, 64]), None),
@@ -427,7 +427,7 @@ def test_annotations_of_one_picture_for_two(here: Path, frames: Path, benched, m
     (frames / "p1.jpg").write_bytes(make_picture(96, 64, 1, ".jpg"))
     (here / "one.json").write_text(truth(["p1.png", "p2.png"], "star"))
     with untouched():
-        benched("--out", "new/report", "--annotations", "one.json").refused(2, "p1.jpg and p1.png are one picture")
+        benched("--out", "new/report", "--annotations", "one.json").refused(2, "p1.jpg and p1.png are the same picture")
 
 
 def test_a_detector_that_fails_on_one_picture(here: Path, frames: Path, benched, make_picture, monkeypatch) -> None:

@@ -104,7 +104,10 @@ def test_pretrained_weights_without_a_network_are_an_error_and_the_next_try_may_
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(here / "nothing"))
     words = ["train", "dt_jrd", "--data", crops, "--out", "run", "--backbone", "vit_tiny_patch16_384", "--epochs", "1"]
-    said = ("vit_tiny_patch16_384 are not here and cannot be had", "--init PATH takes a file, --init random starts")
+    said = (
+        "vit_tiny_patch16_384 are not here and cannot be downloaded",
+        "--init PATH takes a file, --init random starts",
+    )
     vcmpipe(*words).refused(1, "vcmpipe: the pretrained weights", *said)
     assert not (here / "run").exists()
 
@@ -117,7 +120,9 @@ def test_a_hub_that_cannot_be_reached_is_not_tried_for_minutes(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(here / "nothing"))
     words = ["train", "dt_jrd", "--data", crops, "--out", "run", "--backbone", "vit_tiny_patch16_384", "--epochs", "1"]
     started = time.monotonic()
-    vcmpipe(*words).refused(1, "cannot be had (127.0.0.1 cannot be reached: Connection refused): --init PATH takes")
+    vcmpipe(*words).refused(
+        1, "cannot be downloaded (127.0.0.1 cannot be reached: Connection refused): --init PATH takes"
+    )
     assert time.monotonic() - started < 30  # the hub's own tries take some minutes
 
 
@@ -147,5 +152,5 @@ def test_detector_aware_does_not_replace_the_weights_of_another_model(here: Path
 def test_a_training_that_goes_astray_is_an_error(here: Path, crops: str, vcmpipe) -> None:
     words = ["train", "dt_jrd", "--data", crops, "--out", "run", "--init", "random", "--backbone", "test_vit"]
     outcome = vcmpipe(*words, "--size", "32", "--lr", "1e30", "--epochs", "4", "--patience", "0", "--device", "cpu")
-    assert outcome.code == 1 and "the training went astray" in outcome.err.splitlines()[-1]
+    assert outcome.code == 1 and "the training diverged" in outcome.err.splitlines()[-1]
     assert not (here / "run" / "weights.safetensors").exists()

@@ -63,7 +63,7 @@ def test_an_old_name_is_answered_with_the_new_one(vcmpipe, option: str, old: str
 @pytest.mark.parametrize("name", ["result.json", "report.html"])
 def test_files_of_others_are_not_replaced(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match=rf"{name} is there, and no report of a bench .*--overwrite"):
+    with pytest.raises(InputError, match=rf"{name} exists, and holds no report of a bench .*--overwrite"):
         check_earlier(tmp_path, REPORT, {})
     (tmp_path / name).unlink()
     (tmp_path / "notes.txt").touch()

@@ -56,7 +56,7 @@ def test_a_picture_that_cannot_be_read_stops_the_run_and_the_next_one_goes_on(
     assert vcmpipe("encode", "in", *CODE).code == 0
     expected = results()
     damaged()
-    kept = "2 pictures are kept: the same command goes on from there, and --on-error skip"
+    kept = "2 pictures are kept: the same command continues from there, and --on-error skip"
     vcmpipe("encode", "in", *CODE, "--jobs", 4).refused(1, "in/cay.png is a truncated", kept)
     assert not (here / "out.bin").exists() and WorkFolder(here / "out.bin").count_others("picture") == 2
     damaged()
@@ -142,7 +142,7 @@ def test_skip_leaves_out_by_name(here: Path, pictures: Path, damaged, vcmpipe, w
 def test_headers_are_read_before_anything_is_coded(here: Path, pictures: Path, vcmpipe) -> None:
     for name in ("cay", "dew"):
         (pictures / f"{name}.png").write_bytes(b"no picture")
-    vcmpipe("encode", "in", *CODE).refused(2, "in/cay.png is no picture", "(and 1 more picture that cannot be read)")
+    vcmpipe("encode", "in", *CODE).refused(2, "in/cay.png is not a picture", "(and 1 more picture that cannot be read)")
     assert [path.name for path in here.iterdir()] == ["in"]
 
 
@@ -187,7 +187,7 @@ def test_interrupted_it_says_what_is_kept(here: Path, pictures: Path, make_pictu
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
     *_, kept, last = err.splitlines()
-    assert last == "vcmpipe: interrupted" and "kept: the same command goes on from there" in kept
+    assert last == "vcmpipe: interrupted" and "kept: the same command continues from there" in kept
     assert [path.name for path in here.iterdir() if not path.name.endswith(".journal")] == ["in"]
     assert vcmpipe(*words).code == 0
     first = results()
@@ -199,7 +199,7 @@ def test_a_full_disk(here: Path, pictures: Path, small_disk, vcmpipe) -> None:
     disk = small_disk(24 << 10)
     words = ["encode", "in", "--predictor", "constant:20", "--empty", "10"]
     done = vcmpipe(*words, "--out", disk / "out.bin")
-    done.refused(1, "the disk is full", "kept: the same command goes on from there")
+    done.refused(1, "the disk is full", "kept: the same command continues from there")
     assert "--on-error" not in done.err
     assert not (disk / "out.bin").exists() and not (disk / "out.json").exists()
 

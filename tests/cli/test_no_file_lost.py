@@ -279,7 +279,7 @@ def test_decode_counts_what_is_in_the_way(here: Path, pictures, vcmpipe, unchang
     (here / "t.json").unlink()
     assert vcmpipe("decode", "--input", "t.bin", "--out", "d").code == 0
     (here / "d" / "picture_000001.png").write_bytes(b"the user's")
-    unchanged(lambda: vcmpipe("decode", "--input", "t.bin", "--out", "d"), 2, "d/picture_000001.png is")
+    unchanged(lambda: vcmpipe("decode", "--input", "t.bin", "--out", "d"), 2, "d/picture_000001.png exists")
 
 
 def test_decode_replaces_no_video_but_its_own(here: Path, pictures, encode, vcmpipe, unchanged) -> None:

@@ -76,7 +76,7 @@ def test_words_become_options(words: list[str], expected: dict[str, object]) -> 
         (["encode", "a", "--out", "b", "--marg", "3"], "no option --marg: did you mean --margin?"),
         (["encode", "a", "--out", "b", "-x"], "no option -x (see vcmpipe encode --help)"),
         (["encode", "-input", "a"], "no option -input: did you mean --input?"),
-        (["decode", "a", "b", "--out", "c"], "no use for 'b'"),
+        (["decode", "a", "b", "--out", "c"], "unexpected argument 'b'"),
         (["encode", "a", "--out"], "--out needs a value"),
         (["encode", "--input", "--out", "b"], "--input needs a value"),
         (["encode", "-i", "-o", "b"], "-i needs a value"),

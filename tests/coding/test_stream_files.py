@@ -173,11 +173,11 @@ def test_raw_streams_are_appended_as_they_are(coded_segment, write, tmp_path: Pa
 
 
 ENDINGS = [
-    ("x.avi", "vvc", r"\.avi is no ending for a VVC stream: name a file that ends in \.mp4, \.mkv"),
+    ("x.avi", "vvc", r"\.avi is not an ending for a VVC stream: name a file that ends in \.mp4, \.mkv"),
     ("x", "vvc", "it has no ending"),
     ("x.hevc", "vvc", r"\.hevc is for HEVC streams"),
     ("x.266", "hevc", r"\.266 is for VVC streams"),
-    ("x.json", "hevc", r"\.json is no ending"),
+    ("x.json", "hevc", r"\.json is not an ending"),
 ]
 
 

@@ -99,7 +99,7 @@ def test_what_nothing_can_be_fitted_to(tmp_path: Path, kinds: str, changes: dict
 def test_no_other_file_is_overwritten(tmp_path: Path, content: str) -> None:
     folder, out = pictures(tmp_path / "in", "e"), tmp_path / "card.json"
     out.write_text(content)
-    with pytest.raises(InputError, match="no card of vcmpipe calibrate"):
+    with pytest.raises(InputError, match="not a card of vcmpipe calibrate"):
         calibrate(options(folder, out))
     assert out.read_text() == content
 

@@ -150,14 +150,14 @@ def test_a_region_of_a_span(here: Path, coded: Path) -> None:
 
 
 REFUSED = [
-    ({"out": "b.avi", "time": ":1"}, r"b\.avi: \.avi is no ending for a VVC stream"),
+    ({"out": "b.avi", "time": ":1"}, r"b\.avi: \.avi is not an ending for a VVC stream"),
     ({"out": "b.hevc", "time": ":1"}, r"\.hevc is for HEVC streams"),
     ({"out": "b.mp4", "region": 0}, "is the ending of a picture or a video"),
     ({"out": "b.mp4", "region": 0, "time": ":1"}, "is the ending of a picture or a video"),
     ({"out": "b.bin", "time": "9:"}, r"the stream has 1\.500 s"),
     ({"out": "b.bin", "time": "x"}, "give FROM:TO"),
     ({"out": "a.mp4", "time": ":1"}, r"a\.json is the sidecar of a\.bin"),
-    ({"out": "movie.mp4", "time": ":1"}, r"movie\.mp4 is there and was not written by vcmpipe"),
+    ({"out": "movie.mp4", "time": ":1"}, r"movie\.mp4 exists and was not written by vcmpipe"),
     ({"out": ".", "time": ":1"}, "it is a folder"),
 ]
 

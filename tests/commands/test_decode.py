@@ -277,7 +277,7 @@ def test_a_preview_replaces_only_its_own(stream: Path, out: str) -> None:
     _decode(stream, out)
     own = place.read_bytes()
     place.write_bytes(own[:-4] + b"mine")
-    with pytest.raises(InputError, match=f"{out} is there and was not written by decode, or was changed"):
+    with pytest.raises(InputError, match=f"{out} exists and was not written by decode, or was changed"):
         _decode(stream, out)
     assert place.read_bytes() == own[:-4] + b"mine"
     frames, _ = _decode(stream, out, overwrite=True)

@@ -52,7 +52,7 @@ def test_the_same_stream(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert out.read_bytes() == (drawn / "own.bin").read_bytes()
     shown = capsys.readouterr()
     assert "whether they are kept was not checked" in shown.out
-    assert "says what is in the source alone: nothing is looked for in what was coded" in shown.err
+    assert "has detections in the source only: the coded pictures are not checked" in shown.err
     sidecar, own = Sidecar.read(out.with_suffix(".json")), Sidecar.read(drawn / "own.json")
     assert (sidecar.kept, sidecar.lost, sidecar.configuration["check"]) == (None, None, False)
     assert sidecar.provenance["detector"]["name"].startswith("detections:")
@@ -120,7 +120,7 @@ def test_frames_in_memory(drawn: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--verify"], "--verify needs a detector that runs, and detections:found.csv says what is in the source"),
+        (["--verify"], "--verify needs a detector that runs, and detections:found.csv has detections in the source"),
         (["--loop", "closed"], "--loop closed needs"),
         (["--target", "bytes=4000"], "--target needs"),
         (["--objective", "accuracy"], "--objective accuracy needs"),
@@ -164,7 +164,7 @@ def test_commands_that_look_again(
     monkeypatch.setenv("VCMPIPE_DETECTOR", places["FOUND"])
     assert run(*(places.get(word, word) for word in words)) == 2
     shown = capsys.readouterr().err
-    assert "detections in a file are of the source alone" in shown and "encode in the open loop" in shown
+    assert "detections in a file are for the source only" in shown and "encode in the open loop" in shown
 
 
 def test_a_file_of_other_pictures(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

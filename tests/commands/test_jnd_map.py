@@ -101,7 +101,7 @@ def test_maps_of_other_weights_pictures_or_makers_stay(options: JndMapOptions, t
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "p0.npy").write_text("mine")
-    with pytest.raises(InputError, match=r"p0.npy is there and no JND map"):
+    with pytest.raises(InputError, match=r"p0.npy exists and is not a JND map"):
         write_jnd_maps(dataclasses.replace(options, out=str(foreign)))
     assert (foreign / "p0.npy").read_text() == "mine"
 
@@ -152,17 +152,17 @@ HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        (np.zeros((3, 4), np.float64), "is no JND map"),
-        (np.zeros((3, 4, 1), np.float32), "is no JND map"),
-        (np.full((3, 4), np.nan, np.float32), "no number or negative"),
-        (np.full((3, 4), -1, np.float32), "no number or negative"),
+        (np.zeros((3, 4), np.float64), "is not a JND map"),
+        (np.zeros((3, 4, 1), np.float32), "is not a JND map"),
+        (np.full((3, 4), np.nan, np.float32), "not numbers, or are negative"),
+        (np.full((3, 4), -1, np.float32), "not numbers, or are negative"),
         (np.zeros((4, 3), np.float32), "is of a picture of 3x4"),
-        (None, "is not there"),
+        (None, "does not exist"),
         # A header that states 800 GB, and one that states less than there is.
         (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(447213, 447213)", "shorter or longer than its header states"),
         (b"\x93NUMPY\x01\x00\x76\x00" + HEADER % b"(3, 4)" + bytes(99), "shorter or longer than its header states"),
         (b"\x93NUMPY\x01\x00\x76\x00" + HEADER.replace(b"}", b"") % b"(3, 4)", "its header is damaged"),
-        (b"PK\x03\x04", "is damaged or no JND map"),
+        (b"PK\x03\x04", "is damaged, or not a JND map"),
     ],
 )
 def test_reading_what_is_no_map_of_a_picture(values: np.ndarray | bytes | None, named: str, tmp_path: Path) -> None:

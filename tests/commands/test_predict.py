@@ -104,7 +104,7 @@ def test_no_encoder_is_needed_unless_a_predictor_codes(scenes: Path) -> None:
         ({"risk": 1.0}, "--risk"),
         ({"score": 2.0}, "--score"),
         ({"out": ""}, "--out is empty"),
-        ({"predictor": "dt_jrd:no.pth"}, "no.pth is not there"),
+        ({"predictor": "dt_jrd:no.pth"}, "no.pth does not exist"),
     ],
 )
 def test_bad_input(scenes: Path, changes: dict[str, object], says: str) -> None:

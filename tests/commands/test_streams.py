@@ -82,8 +82,8 @@ def test_names_that_would_be_one(tree: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--map-out", "maps"], "--map-out is about one stream, and there are 2"),
-        (["--detections-out", "x.csv"], "--detections-out is about one stream, and there are 2"),
+        (["--map-out", "maps"], "--map-out is for one stream, and there are 2"),
+        (["--detections-out", "x.csv"], "--detections-out is for one stream, and there are 2"),
     ],
 )
 def test_what_is_about_one_stream(tree: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:

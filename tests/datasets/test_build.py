@@ -174,7 +174,7 @@ def test_bad_options(
 def test_a_folder_that_holds_something_else_is_left_alone(scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("It was")
-    with pytest.raises(InputError, match="is no JRD store"):
+    with pytest.raises(InputError, match="is not a JRD store"):
         build(options(scenes, tmp_path / "thesis"))
 
 
@@ -242,7 +242,7 @@ def test_an_interrupt_finishes_what_is_under_way(scenes: Path, built: Store, tmp
 
     with pytest.raises(KeyboardInterrupt):
         build(options(scenes, out, jobs=1), progress=interrupt_once, warn=notes.append)
-    assert any(note.startswith("stopping: what is under way is finished first") for note in notes)
+    assert any(note.startswith("stopping: work in progress is finished first") for note in notes)
     done = Store.open(out).names()
     assert len(done) == 1  # a lone worker had not begun the next
     assert build(options(scenes, out)).built == 3 - len(done)

@@ -116,7 +116,7 @@ def test_a_run_that_ends_goes_on_in_the_next(
     assert not path.exists() and (tmp_path / "clip.mp4.part").stat().st_size == len(DATA) // 4
     # Offline now: at once, and what there is stays.
     closed = remote("cut", url="http://127.0.0.1:9/clip.mp4")
-    with pytest.raises(VcmError, match=r"1,280,000 bytes that came are kept, and the next run goes on with them"):
+    with pytest.raises(VcmError, match=r"1,280,000 bytes that came are kept, and the next run continues with them"):
         list(download(closed, path))
     server.ranges.clear()
     list(download(remote("cut"), path))

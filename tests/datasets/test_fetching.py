@@ -145,7 +145,7 @@ def test_the_bench_runs_on_what_was_fetched(coco: Path, tmp_path: Path) -> None:
     [
         (lambda content: content["annotations"].pop(0), "holds other boxes than those that this project was measured"),
         (lambda content: content["images"][0].update(width=5), "holds other boxes"),
-        (lambda content: content["images"][0].pop("width"), "is no archive of COCO annotations"),
+        (lambda content: content["images"][0].pop("width"), "is not an archive of COCO annotations"),
     ],
 )
 def test_other_boxes_are_not_taken_and_the_rest_stays(coco: Path, tmp_path: Path, change: Any, named: str) -> None:
@@ -165,7 +165,9 @@ def test_an_archive_that_is_none_is_refused(coco: Path) -> None:
     for text in ("", "[]", '{"images": [', '{"images": 1 "annotations": []}', '{"images": [{"id": 1}]}'):
         with zipfile.ZipFile(coco / ARCHIVE, "w") as archive:
             archive.writestr("annotations/instances_val2017.json", text)
-        with pytest.raises(InputError, match=r"is no archive of COCO annotations \(.+\): remove it, and fetch again"):
+        with pytest.raises(
+            InputError, match=r"is not an archive of COCO annotations \(.+\): remove it, and fetch again"
+        ):
             fetch(DatasetFetchOptions(data_set="coco-bench"))
         (data_folder() / "coco-bench" / ARCHIVE).unlink()
 
@@ -173,7 +175,7 @@ def test_an_archive_that_is_none_is_refused(coco: Path) -> None:
 def test_another_file_in_the_way_is_left_alone(coco: Path, tmp_path: Path) -> None:
     options = DatasetFetchOptions(data_set="yolox-nano", out=str(tmp_path))
     (tmp_path / "yolox_nano.onnx").write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"yolox_nano.onnx is there and is another file than http"):
+    with pytest.raises(InputError, match=r"yolox_nano.onnx exists and is not the file at http"):
         fetch(options)
     assert (tmp_path / "yolox_nano.onnx").read_bytes() == b"mine"
 

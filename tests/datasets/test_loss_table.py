@@ -166,15 +166,15 @@ def column(name: str, values: object) -> object:
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        (without_metadata, "is no loss table: vcmpipe dataset export losses writes them"),
+        (without_metadata, "is not a loss table: vcmpipe dataset export losses writes them"),
         (about(kind="samples"), "kind 'samples', version 1, not 'loss-table' 1"),
         (about(version=2), "kind 'loss-table', version 2"),
         (about(scales=[-1.0]), "scales are to fall from 1 at most"),
         (about(scales="x"), "is damaged"),
         (about(qps=[20, 30]), "QPs are to be -1 and rise from there"),
         (about(qps=[-1, 20, 30]), "'lost' has a list that is not of 3 versions"),
-        (lambda table: table.drop_columns(["score"]), "is no loss table"),
-        (lambda table: table.drop_columns(["found"]), "is no loss table"),
+        (lambda table: table.drop_columns(["score"]), "is not a loss table"),
+        (lambda table: table.drop_columns(["found"]), "is not a loss table"),
         (column("score", pa.array(["a", "b"])), "is damaged"),
         (column("item", pa.array(["detection", "tower"])), "items are to be detection and tile"),
         (column("score", pa.array([0.5, None])), "nothing may lack"),
@@ -193,7 +193,9 @@ def test_damaged_files(tmp_path: Path, damage: object, named: str) -> None:
     assert named in str(error.value) and str(file) in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("data", "named"), [(None, "is not there"), (b"", "is damaged"), (b"PAR1" * 9, "is damaged")])
+@pytest.mark.parametrize(
+    ("data", "named"), [(None, "does not exist"), (b"", "is damaged"), (b"PAR1" * 9, "is damaged")]
+)
 def test_no_parquet(tmp_path: Path, data: bytes | None, named: str) -> None:
     file = tmp_path / "losses.parquet"
     if data is not None:

@@ -51,13 +51,13 @@ def some(**changes: object) -> Samples:
         ({"label": [64.0, 0.0, 1.0]}, "'a_1' has a label outside 0..63"),
         ({"label": [1.0, -1.0, -2.0]}, r"'a_2' \(and 1 more\) has a label outside"),
         ({"label": [1.0, 2.0, np.inf]}, "'b_1' has a label outside"),
-        ({"label": [1.0, 2.5, 3.0]}, "'a_2' has a label that is no whole QP"),
+        ({"label": [1.0, 2.5, 3.0]}, "'a_2' has a label that is not a whole QP"),
         ({"label": [0.0, 0.0, 101.0], "scale": "jpeg-qf"}, "outside 0..100"),
         ({"label": [0.0, 0.0, 52.0], "scale": "h264-qp"}, "outside 0..51"),
         ({"scale": "none"}, "the scale has none"),
         ({"scale": "qp"}, "no label scale 'qp': choose from vvc-qp"),
         ({"label": ["x", 1, 2]}, None),
-        ({"sample": ["a_1", "a_1", "b_1"]}, "'a_1' is there twice"),
+        ({"sample": ["a_1", "a_1", "b_1"]}, "'a_1' occurs twice"),
         ({"sample": ["a_1", "", "b_1"]}, "lacks its name"),
         ({"picture": ["a", pd.NA, "b"]}, "lacks its name, its picture"),
         ({"split": ["train", "test", "test"]}, r"'a_1' \(and 1 more\) is of picture 'a', which is in two splits"),
@@ -67,7 +67,7 @@ def some(**changes: object) -> Samples:
         ({"string": ["1" * 64, "?" * 64, "0" * 64]}, "'a_2' has a string without one coded QP"),
         ({"qps": None}, "strings need their QPs"),
         ({"qps": QPS[::-1]}, "strings need their QPs, ascending"),
-        ({"x1": [1.0, 2.0, np.nan]}, "has a box with a side that is no number"),
+        ({"x1": [1.0, 2.0, np.nan]}, "has a box with a side that is not a number"),
         ({"label": [1.0, 2.0, 3.0]}, "'a_2' is never recognised, and its label is not 0"),
         ({"label": [1.0, np.nan, 3.0]}, "'a_2' is never recognised, and its label is not 0"),
         ({"level": [1, 9, pd.NA]}, "'a_2' has a JND level other than 1, 2, 3"),
@@ -107,7 +107,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, as_folder: bool) -> None:
     if as_folder:
         write_samples(samples, path, {"raters": raters})
         pd.testing.assert_frame_equal(pd.read_parquet(path / "raters.parquet"), raters)
-        with pytest.raises(InputError, match="is there and not empty"):
+        with pytest.raises(InputError, match="exists and is not empty"):
             write_samples(samples, path)
     else:
         write_label_table(samples, path)
@@ -131,7 +131,7 @@ def test_damaged_files_are_named_in_one_line(tmp_path: Path) -> None:
             load_samples(file)
         assert len(str(caught.value)) < len(str(file)) + 140  # pyarrow has more to say
     some().table.to_parquet(file)
-    with pytest.raises(InputError, match="is no label table"):
+    with pytest.raises(InputError, match="is not a label table"):
         load_samples(file)
     manifest = folder / "manifest.json"
     text = json.loads(manifest.read_text())
@@ -152,7 +152,7 @@ def test_damaged_files_are_named_in_one_line(tmp_path: Path) -> None:
     manifest.unlink()
     with pytest.raises(InputError, match="holds no samples"):
         load_samples(folder)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         load_samples(tmp_path / "nothing")
 
 

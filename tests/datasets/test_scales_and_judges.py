@@ -280,7 +280,7 @@ def test_the_losses_of_a_store(both: Store, tmp_path: Path) -> None:
     ("words", "named"),
     [
         (["STORE", "--out", "losses.csv"], "name a file that ends in .parquet"),
-        (["nowhere", "--out", "x.parquet"], "nowhere is no JRD store"),
+        (["nowhere", "--out", "x.parquet"], "nowhere is not a JRD store"),
         (["STORE", "--out", "x.parquet", "--rule", "last"], "--rule is for ow-jrd and labels: leave it out for losses"),
     ],
 )

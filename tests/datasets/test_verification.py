@@ -86,7 +86,7 @@ def state_another_quality(store: Store) -> None:
         (cut_the_stream, "scene0.png.266 is not the stream that its record means"),
         (remove_the_stream, "scene0.png.266 cannot be read"),
         (cut_the_record, "scene0.png.parquet is a damaged picture record"),
-        (remove_the_record, "scene0.png: no record; vcmpipe dataset build goes on"),
+        (remove_the_record, "scene0.png: no record; vcmpipe dataset build continues"),
         (change(name="scene9.png"), "it is the record of scene9.png"),
         (swap_strings, "its strings are not what its detections give"),
         (state_another_quality, "its record states"),
@@ -118,13 +118,13 @@ def test_pictures_that_moved(copy: Store, built: Store, scenes: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "is damaged or no manifest"),
-        ("[]", "is damaged or no manifest"),
+        ("", "is damaged, or not a manifest"),
+        ("[]", "is damaged, or not a manifest"),
         ('{"kind": "samples", "version": 1}', "the kind 'samples'"),
         ('{"kind": "jrd-store", "version": 99}', "has version 99"),
         ('{"kind": "jrd-store", "version": 1}', "is damaged: Object missing required field `images`"),
-        ("null", "is damaged or no manifest"),
-        ("[" * 100_000, "is damaged or no manifest"),
+        ("null", "is damaged, or not a manifest"),
+        ("[" * 100_000, "is damaged, or not a manifest"),
     ],
 )
 def test_damaged_manifests(built: Store, tmp_path: Path, text: str, named: str) -> None:
@@ -145,7 +145,7 @@ def test_a_damaged_name_in_a_manifest(built: Store, tmp_path: Path, images: obje
 
 
 def test_no_store(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no JRD store"):
+    with pytest.raises(InputError, match="is not a JRD store"):
         Store.open(tmp_path / "nowhere")
 
 

@@ -137,7 +137,7 @@ def test_a_search_codes_fewer_and_low_delay_is_another_store(clips: Path, tmp_pa
     with pytest.raises(InputError, match=r"its material: video, low-delay, segments of 0.3 s, no scene cuts, tracks"):
         build(options(clips, store, search=True, **(changes | {"structure": "random-access"})))
     assert verify_store(DatasetVerifyOptions(store=str(store), decode="none")).faults == [
-        "b.y4m/0002 and 1 more: no record; vcmpipe dataset build goes on with them"
+        "b.y4m/0002 and 1 more: no record; vcmpipe dataset build continues with them"
     ]
 
 
@@ -181,7 +181,7 @@ def test_pictures_are_no_video(scenes: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="hold no videos"):
         build(options(scenes, tmp_path / "store", **VIDEO))
     report = build(options(scenes / "scene0.png", tmp_path / "other", **VIDEO))
-    assert report.pictures == 0 and "is a picture and no video" in report.failures[0].reason
+    assert report.pictures == 0 and "is a picture, not a video" in report.failures[0].reason
 
 
 def faults(store: Store, **changes: object) -> list[str]:
@@ -213,7 +213,7 @@ def cut_elsewhere(store: Store) -> None:
     [
         (spoil_a_frame, ".png is not the picture that its record means"),
         (cut_elsewhere, "its record is of other frames than the clip is cut into"),
-        (lambda store: store.record_path(NAMES[0]).unlink(), "a.y4m/0000: no record; vcmpipe dataset build goes on"),
+        (lambda store: store.record_path(NAMES[0]).unlink(), "a.y4m/0000: no record; vcmpipe dataset build continues"),
         (lambda store: shutil.copytree(store.path / "frames" / "a.y4m", store.path / "frames" / "c.y4m"), ""),
         (change(source_sha256="0" * 64), "its clip is not the one that was coded"),
         (change(psnr_y=np.full(3, 30.0)), "its record states 30.000"),
@@ -240,7 +240,7 @@ def test_verify_reads_each_clip_once_and_says_which_are_gone(
     assert "4 segments, " in out and " tracks, 24 versions (24 decoded)" in out and out.endswith("sound\n")
     moved = shutil.copytree(clips, tmp_path / "moved")
     (moved / "a.y4m").unlink()
-    assert set(faults(built, images=str(moved), decode="none")) == {"a.y4m is not there any more"}
+    assert set(faults(built, images=str(moved), decode="none")) == {"a.y4m no longer exists"}
 
 
 def test_stats_labels_and_training_read_it(built: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

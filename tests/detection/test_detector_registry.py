@@ -65,7 +65,7 @@ def test_which_detector_is_meant(
         ("onnx:no-such", "VCMPIPE_DETECTOR"),
         ("no-such.pt", "--detector demo"),
         ("some.bin", "give an .onnx or .pt file"),
-        ("some.txt", "detections in a file are of the source alone"),
+        ("some.txt", "detections in a file are for the source only"),
         ("ultralytics:no/such", "there is no such file"),
         ("torchvision:no_such_net", "it has fasterrcnn_mobilenet"),
         ("torchvision:", "unknown detector"),

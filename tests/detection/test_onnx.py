@@ -203,7 +203,7 @@ def test_a_head_of_no_known_family_is_named(tmp_path: Path) -> None:
 def test_files_that_are_no_models_are_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.onnx"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"bad\.onnx is no ONNX model") as caught:
+    with pytest.raises(InputError, match=r"bad\.onnx is not an ONNX model") as caught:
         OnnxDetector(path)
     assert "\n" not in str(caught.value)
 
@@ -213,7 +213,7 @@ def test_metadata_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     data = path.read_bytes()
     assert data.count(b"{0: 'cat'}") == 1
     path.write_bytes(data.replace(b"{0: 'cat'}", b"{0: '\x89at'}"))
-    with pytest.raises(InputError, match=r"bad\.onnx is no ONNX model") as caught:
+    with pytest.raises(InputError, match=r"bad\.onnx is not an ONNX model") as caught:
         OnnxDetector(path)
     assert "\n" not in str(caught.value)
 
@@ -254,7 +254,7 @@ def test_weights_outside_the_models_folder_are_refused(tmp_path: Path, place: st
     graph = onnx.helper.make_graph(nodes, "hostile", *ends, [weights])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
     (tmp_path / "model" / "m.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(InputError, match=r"m\.onnx is no ONNX model that onnxruntime can load") as caught:
+    with pytest.raises(InputError, match=r"m\.onnx is not an ONNX model that onnxruntime can load") as caught:
         load_detector(str(tmp_path / "model" / "m.onnx"))
     assert "\n" not in str(caught.value)
 

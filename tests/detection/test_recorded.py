@@ -100,7 +100,7 @@ def test_what_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: s
 
 
 def test_it_cannot_look_again(tmp_path: Path, detector: RecordedDetector) -> None:
-    with pytest.raises(InputError, match="detections in a file are of the source alone"):
+    with pytest.raises(InputError, match="detections in a file are for the source only"):
         load_detector(str(tmp_path / "found.csv"))
     with pytest.raises(InputError, match="--classes names the classes of detections in a file; torchvision:x knows"):
         load_detector("torchvision:x", classes="c.txt")

@@ -98,10 +98,10 @@ def test_input_size_of_a_two_stage_model(tmp_path: Path) -> None:
     ("model", "file", "says"),
     [
         (NAME, "none.pth", "none.pth does not exist"),
-        (NAME, "bad.pth", "damaged or no state dict"),
-        (NAME, "bad.safetensors", "damaged or no state dict"),
-        (NAME, "model.pth", "damaged or no state dict"),  # a pickled module would run code
-        ("ssd300_vgg16", "three.safetensors", "no state dict of torchvision's ssd300_vgg16: it lacks"),
+        (NAME, "bad.pth", "damaged or not a state dict"),
+        (NAME, "bad.safetensors", "damaged or not a state dict"),
+        (NAME, "model.pth", "damaged or not a state dict"),  # a pickled module would run code
+        ("ssd300_vgg16", "three.safetensors", "not a state dict of torchvision's ssd300_vgg16: it lacks"),
     ],
 )
 def test_wrong_files_are_one_line(folder: Path, model: str, file: str, says: str) -> None:

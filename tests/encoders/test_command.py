@@ -46,7 +46,7 @@ def script(path: Path, body: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("codec = [", "no TOML file"),
+        ("codec = [", "not a TOML file"),
         (GOOD.replace("vvc", "avs3"), "codec is 'avs3': choose one of vvc, hevc, av1"),
         (GOOD.replace("63", "64"), "qp_range is"),
         (GOOD.replace('"{qp}"', '"32"'), "arguments never uses {qp}"),
@@ -63,7 +63,7 @@ def script(path: Path, body: str) -> Path:
         (GOOD + MAP.replace("mask", "pixels"), "map.form is 'pixels'"),
         (GOOD + MAP.replace("{map}", "x"), "map.arguments never uses {map}"),
         (GOOD + MAP + "ctu = 48", "CTU size 48"),
-        (GOOD + '[version]\narguments = []\npattern = "("', "version.pattern is no regular expression"),
+        (GOOD + '[version]\narguments = []\npattern = "("', "version.pattern is not a regular expression"),
         (GOOD + '[version]\narguments = []\npattern = "x"', "one group"),
         (GOOD + "[structures.inter]\narguments = []", "structures.inter is not known"),
         (GOOD + "[structures.low-delay]", "structures.low-delay.arguments is missing"),

@@ -37,10 +37,10 @@ def test_the_format_of_2015_has_no_classes(tmp_path: Path) -> None:
     [
         ("1,7,11,21,30,40,1,1\n", r"gt\.txt, line 1: 8 columns, where frame,id,x,y"),
         ("1,7,11,21,30,40,1,1,1\n0,7,11,21,30,40,1,1,1\n", r"gt\.txt, line 2: frame 0, but the first one is 1"),
-        ("1,7,a,21,30,40,1,1,1\n", r"line 1: x 'a' is no number"),
+        ("1,7,a,21,30,40,1,1,1\n", r"line 1: x 'a' is not a number"),
         ("1,7,nan,21,30,40,1,1,1\n", r"line 1: x 'nan' is not finite"),
-        ("1.5,7,1,21,30,40,1,1,1\n", r"line 1: frame '1.5' is no whole number"),
-        ("1,1e30,1,21,30,40,1,1,1\n", r"line 1: id '1e30' is no whole number up to 1,000,000,000"),
+        ("1.5,7,1,21,30,40,1,1,1\n", r"line 1: frame '1.5' is not a whole number"),
+        ("1,1e30,1,21,30,40,1,1,1\n", r"line 1: id '1e30' is not a whole number up to 1,000,000,000"),
         ("1,7,11,21,0,40,1,1,1\n", r"line 1: a box of 0x40 pixels"),
         (
             "1,7,1,2,3,4,1,1,1\n1,8,1,2,3,4,1,1,1\n1,7,1,2,3,4,1,1,1\n",
@@ -61,5 +61,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the annotations .*none\.txt does not exist"):
         read_mot(tmp_path / "none.txt")
     (tmp_path / "gt.txt").write_bytes(b"\xff\xfe1,2")
-    with pytest.raises(InputError, match="is no text in UTF-8"):
+    with pytest.raises(InputError, match="is not text in UTF-8"):
         read_mot(tmp_path / "gt.txt")

@@ -87,7 +87,7 @@ def test_the_curve_is_the_mean_of_those_of_its_pictures() -> None:
     ("answers", "ratio", "message"),
     [
         ([], 0.75, "there are none"),
-        ([20, math.nan], 0.75, "is no number"),
+        ([20, math.nan], 0.75, "is not a number"),
         ([20], 0.0, "more than 0 and less than 1"),
         ([20], 1.0, "more than 0 and less than 1"),
         ([20], math.nan, "more than 0 and less than 1"),

@@ -44,7 +44,7 @@ def test_a_failed_picture_fails_the_stream_and_a_second_run_codes_the_rest(tmp_p
     with environment(values | {"FAKE_AT": "3"}, work), fresh_temporary_folder():
         code, said = command_line(words)
         assert code == 1 and "in/p2.png: ffmpeg-fake failed with exit code 1" in said
-        assert "kept: the same command goes on from there" in said
+        assert "kept: the same command continues from there" in said
         assert [path.name for path in work.iterdir() if not path.name.endswith(".journal")] == ["in"]
         before = runs(tmp_path)
         code, said = command_line(words)

@@ -38,7 +38,7 @@ def test_without_reconnecting_the_stream_ends_there(camera: Start, clip: Clip) -
 
 def test_what_came_before_it_broke_off_is_there(camera: Start, clip: Clip) -> None:
     source = _open(camera([clip(), "cut"]))
-    assert len(list(source)) == 20 and source.ended_by is not None and "broke off after 20 frames" in source.ended_by
+    assert len(list(source)) == 20 and source.ended_by is not None and "ended after 20 frames" in source.ended_by
 
 
 def test_it_is_opened_again_and_numbers_and_times_go_on(camera: Start, clip: Clip) -> None:
@@ -89,7 +89,7 @@ def test_sound_alone_is_a_stall(camera: Start, clip: Clip) -> None:
     trickle = [part for at in range(0, len(sound), 8) for part in (b"".join(sound[at : at + 8]), 0.1)]
     source = _open(camera([b"".join(packets[:begun]), *trickle]), stall=0.5)
     assert 80 < len(list(source)) < 100
-    assert source.ended_by is not None and "data, but no whole frame, for 0.5 s" in source.ended_by
+    assert source.ended_by is not None and "data, but no complete frame, for 0.5 s" in source.ended_by
 
 
 def test_who_does_not_keep_up_loses_the_oldest_frames(camera: Start, clip: Clip) -> None:

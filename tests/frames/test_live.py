@@ -108,10 +108,10 @@ def test_a_cut_pipe_keeps_what_came() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no YUV4MPEG2"),
-        (b"\x00\x00\x00\x18ftypmp42" * 500, "no YUV4MPEG2"),
-        (b"YUV4MPEG2 W48 H32 " + b"X" * 5000 + b"\n", "no YUV4MPEG2"),
-        (b"YUV4MPEG2 W48 H32", "no YUV4MPEG2"),
+        (b"", "not a YUV4MPEG2"),
+        (b"\x00\x00\x00\x18ftypmp42" * 500, "not a YUV4MPEG2"),
+        (b"YUV4MPEG2 W48 H32 " + b"X" * 5000 + b"\n", "not a YUV4MPEG2"),
+        (b"YUV4MPEG2 W48 H32", "not a YUV4MPEG2"),
         (b"YUV4MPEG2 H32\n", "0x32 pixels"),
         (b"YUV4MPEG2 W-48 H32\n", "0x32 pixels"),
         (b"YUV4MPEG2 W999999999 H999999999\n", "the most is"),

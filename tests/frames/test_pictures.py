@@ -262,7 +262,9 @@ def test_decompression_bombs_are_refused_before_they_go_off(
     assert not recwarn.list
 
 
-@pytest.mark.parametrize(("content", "expected"), [(b"", "empty"), (b"hello", "no picture"), (None, "does not exist")])
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"", "empty"), (b"hello", "not a picture"), (None, "does not exist")]
+)
 def test_what_is_no_picture(content: bytes | None, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "new\nline.png"
     if content is not None:

@@ -114,7 +114,7 @@ def test_quality_factors_become_qps(
     write_samples(Samples(table, "jpeg", "jpeg-qf", root=given.root), folder)
     out = str(tmp_path / "vvc")
     assert main(["dataset", "convert", str(folder), "--out", out, "--how", "identity"]) == 2
-    assert "a JPEG quality factor is no QP" in capsys.readouterr().err
+    assert "a JPEG quality factor is not a QP" in capsys.readouterr().err
     words = ["--how", "xpsnr", "--cache", str(tmp_path / "cache")]
     assert main(["dataset", "convert", str(folder), "--out", out, *words]) == 0
     labels = load_samples(tmp_path / "vvc").table["label"].to_numpy()
@@ -126,7 +126,7 @@ def test_quality_factors_become_qps(
     ("changes", "words", "message"),
     [
         ({"scale": "vvc-qp"}, [], "its labels are VVC QPs already"),
-        ({"scale": "none", "label": np.nan}, [], "its labels are not there"),
+        ({"scale": "none", "label": np.nan}, [], "its labels are missing"),
         ({"path": None}, [], "holds no pictures (the pictures), and they are needed: only --how affine codes none"),
         ({"path": "nowhere.png"}, [], "'nowhere.png' is not below"),
         ({}, ["--encoder", "kvazaar"], "kvazaar codes hevc"),
@@ -152,7 +152,7 @@ def test_an_output_that_is_there_is_said_before_anything_is_coded(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "x").touch()
     assert converting("out", "--how", "psnr") == 2
-    assert "is there and not empty" in capsys.readouterr().err and counting_encoder.jobs == 0
+    assert "exists and is not empty" in capsys.readouterr().err and counting_encoder.jobs == 0
 
 
 def test_strings_of_another_scale_do_not_come_along(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_network_is_judged_on_the_levels_that_it_says(tmp_path: Path, weights:
         ({"predictor": "measured"}, "measured predicts thresholds of objects"),
         ({"predictor": "constant", "split": "val"}, "no labels in the split val"),
         ({"predictor": "constant", "rule": "last"}, "are for objects"),
-        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors is not there"),
+        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors does not exist"),
     ],
 )
 def test_what_cannot_be_judged_is_said(tmp_path: Path, words: dict[str, object], message: str) -> None:

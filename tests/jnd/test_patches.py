@@ -109,7 +109,7 @@ def test_small_pictures_are_told_of(whole: Path, tmp_path: Path) -> None:
         (lambda folder: write(folder / "label" / "p3.bmp", coordinates(3, 43, 24)), 16, r"p3.png has 43x25 .* 43x24"),
         (lambda folder: (folder / "label" / "p3.bmp").write_bytes(b"BM"), 16, r"p3\.bmp"),
         (lambda folder: (folder / "label").rename(folder / "labels"), 16, "holds no pairs"),
-        (lambda folder: folder.rename(folder.with_name("gone")), 16, "is not there"),
+        (lambda folder: folder.rename(folder.with_name("gone")), 16, "does not exist"),
     ],
 )
 def test_what_cannot_be_cut_leaves_nothing_behind(spoil, size: int, says: str, whole: Path, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def test_versions_are_worse_the_coarser_they_are(make_frame: Callable[..., Frame
 
 def test_what_cannot_be_coded_or_decoded_is_said(make_frame: Callable[..., Frame]) -> None:
     yuv = rgb_to_yuv(make_frame(32, 32).rgb, ColourSpec())
-    with pytest.raises(InputError, match=r"52 is no QP of H\.264"):
+    with pytest.raises(InputError, match=r"52 is not a QP of H\.264"):
         h264_picture(yuv, 52)
-    with pytest.raises(InputError, match="101 is no quality factor"):
+    with pytest.raises(InputError, match="101 is not a quality factor"):
         jpeg_picture(make_frame(32, 32).rgb, 101)
     data = h264_picture(yuv, 30)
     with pytest.raises(ProcessError, match="not to one picture of 64x32"):

@@ -172,12 +172,12 @@ def test_options_that_contradict_each_other(options: dict[str, object], named: s
     ("spec", "named"),
     [
         ("resjnd", "needs weights"),
-        ("resjnd:gone.pth", "gone.pth is not there"),
+        ("resjnd:gone.pth", "gone.pth does not exist"),
         ("maps:", "write maps:FOLDER"),
         ("maps:gone", "write maps:FOLDER"),
-        ("nonsense:3", "there is no such thing"),
+        ("nonsense:3", "there is no such predictor"),
         ("constant:99", "0..63"),
-        ("measured", "nothing of human viewers"),
+        ("measured", "not of human viewers"),
     ],
 )
 def test_human_viewers_that_cannot_be_had(spec: str, named: str) -> None:

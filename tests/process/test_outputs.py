@@ -67,7 +67,7 @@ def test_publish_says_why_a_place_cannot_be_written_to(tmp_path: Path) -> None:
     for target, expected in [
         (tmp_path / "file" / "out", "part of its path is a file"),
         (tmp_path / "folder", "it is a folder"),
-        (fifo, "no regular file"),
+        (fifo, "not a regular file"),
         (tmp_path / ("n" * 300), "cannot be written"),
     ]:
         with pytest.raises(OutputError, match=expected) as caught, publish(target) as part:

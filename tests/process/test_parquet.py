@@ -30,7 +30,7 @@ def test_a_table_of_one_value(tmp_path: Path) -> None:
 
 def test_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.parquet")
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         load_samples(tmp_path / "x.parquet")
 
 
@@ -45,7 +45,7 @@ def test_numbers_that_json_does_not_have(tmp_path: Path, qps: str) -> None:
     about = f'{{"kind": "samples", "version": 1, "qps": {qps}}}'
     table = pa.table({"sample": ["a"]}).replace_schema_metadata({b"vcmpipe": about})
     pq.write_table(table, tmp_path / "x.parquet")
-    with pytest.raises(InputError, match=r"x\.parquet is damaged .*is no number"):
+    with pytest.raises(InputError, match=r"x\.parquet is damaged .*is not a number"):
         load_samples(tmp_path / "x.parquet")
 
 

@@ -27,8 +27,8 @@ def places(tmp_path: Path) -> Path:
     [
         ("none", "does not exist: check the path"),
         ("folder", "is a folder: name a file"),
-        ("pipe", "is no regular file"),
-        ("/dev/zero", "is no regular file"),
+        ("pipe", "is not a regular file"),
+        ("/dev/zero", "is not a regular file"),
         ("large", "has more than 10 bytes"),
         ("x" * 300, "cannot be read: File name too long"),
         ("a\0b", "cannot be read: embedded null"),
@@ -52,18 +52,18 @@ def test_what_is_read(places: Path) -> None:
 
 def test_a_text_of_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"ab\xff")
-    with pytest.raises(InputError, match=r"no text in UTF-8 \(byte 2\)"):
+    with pytest.raises(InputError, match=r"not text in UTF-8 \(byte 2\)"):
         read_text(tmp_path / "x", 10)
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("[1e400]", "1e400 is no number"),
-        ("[NaN]", "NaN is no number"),
-        ("[-Infinity]", "-Infinity is no number"),
-        ("[9223372036854775808]", "9223372036854775808 is no number"),
-        ("[-9223372036854775809]", "is no number"),
+        ("[1e400]", "1e400 is not a number"),
+        ("[NaN]", "NaN is not a number"),
+        ("[-Infinity]", "-Infinity is not a number"),
+        ("[9223372036854775808]", "9223372036854775808 is not a number"),
+        ("[-9223372036854775809]", "is not a number"),
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "Exceeds the limit"),
         ("{", "Expecting"),

@@ -121,7 +121,7 @@ HEAD = "picture,width,height,ctu,row,col,qp\n"
         (HEAD + "0,64,64,64,-1,0,30\n", "outside the grid"),
         (HEAD + "0,64,64,48,0,0,30\n", "CTU size 48"),
         (HEAD + "0,64,64,64,0,0,30\n0,65,64,64,0,0,30\n", "changes its size"),
-        ("\xff\xfe", "no text in UTF-8"),
+        ("\xff\xfe", "not text in UTF-8"),
     ],
 )
 def test_damaged_csv_files(tmp_path: Path, content: str, message: str) -> None:

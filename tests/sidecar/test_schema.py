@@ -98,8 +98,8 @@ FRAME = ("segments", 1, "frames", 1)
         (_with(64, *FRAME, "qp"), "segments[1].frames[1].qp is 64: expected int <= 63;"),
         (_with(-1, "segments", 0, "regions", 0, "qp"), "segments[0].regions[0].qp is -1: expected int >= 0;"),
         (_with([1], "segments", 0, "coded_size"), "segments[0].coded_size: expected array of length 2, got 1;"),
-        (_with([0, 5], "segments", 0, "coded_size"), "segments[0]: coded_size is 0x5: there are no such pictures;"),
-        (_with([16384, 16384], "segments", 0, "source_size"), "source_size is 16384x16384: there are no such pictures"),
+        (_with([0, 5], "segments", 0, "coded_size"), "segments[0]: coded_size is 0x5: no picture has that size;"),
+        (_with([16384, 16384], "segments", 0, "source_size"), "source_size is 16384x16384: no picture has that size"),
         (
             _with(17, "segments", 0, "qp_map", "ctu"),
             "segments[0].qp_map: the CTU size is 17: it must be one of 32, 64,",
@@ -144,9 +144,9 @@ def test_what_is_nothing_of_ours_is_told_apart(written, change) -> None:
         (b"\xff\xfe{", "is not a sidecar"),
         (b"[" * 100_000, "is not a sidecar"),
         (b'{"schema": 2, "configuration": ' + b'{"a":' * 100_000, "is not a sidecar"),
-        (b'{"schema": 2, "bytes": NaN}', "NaN is no number"),
-        (b'{"schema": 2, "bytes": -Infinity}', "-Infinity is no number"),
-        (b'{"schema": 2, "bytes": 1e999}', "1e999 is no number"),
+        (b'{"schema": 2, "bytes": NaN}', "NaN is not a number"),
+        (b'{"schema": 2, "bytes": -Infinity}', "-Infinity is not a number"),
+        (b'{"schema": 2, "bytes": 1e999}', "1e999 is not a number"),
         (b'{"schema": 2, "bytes": ' + b"9" * 5000 + b"}", "is not a sidecar"),
     ],
 )
@@ -162,9 +162,9 @@ def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         Sidecar.read(tmp_path / "none.json")
     os.mkfifo(tmp_path / "pipe.json")
     for name, kind in (
-        (tmp_path / "pipe.json", "no regular file"),
+        (tmp_path / "pipe.json", "not a regular file"),
         (tmp_path, "a folder"),
-        ("/dev/zero", "no regular"),
+        ("/dev/zero", "not a regular"),
     ):
         with pytest.raises(InputError, match=kind):
             Sidecar.read(Path(name))

@@ -100,7 +100,7 @@ def test_what_was_said_of_a_map_becomes_a_verdict(
     [
         ({"bits": None}, r"pictures\[0\]: object missing required field bits"),
         ({"qp_map": {"ctu": 32, "asked": [[64]], "realised": []}}, r"pictures\[0\].qp_map.asked\[0\]\[0\] is 64"),
-        ({"coded_size": [0, 0]}, "coded_size is 0x0: there are no such pictures"),
+        ({"coded_size": [0, 0]}, "coded_size is 0x0: no picture has that size"),
         ({"qp_map": {"ctu": 5, "asked": [], "realised": []}}, "CTU size is 5"),
     ],
 )

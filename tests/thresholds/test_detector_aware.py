@@ -117,14 +117,14 @@ def test_bad_files(tmp_path: Path) -> None:
         path.with_suffix(".json").write_text(json.dumps(card | changes))
 
     for changes, says in (
-        ({"kind": "dt_jrd"}, "no card of detector_aware"),
+        ({"kind": "dt_jrd"}, "not a card of detector_aware"),
         ({"sha256": "0" * 64}, "do not belong together"),
         ({"features": ["other"]}, "other features"),
         ({"canvas": []}, "damaged"),
         ({"looks": [7]}, "look at a degraded picture is damaged"),
         ({"looks": [{"quality": 10}] * 40}, "more than 32 looks"),
         ({"panel_shares": [1.0, 0.5]}, "shares of a panel ascend"),
-        ({"panel_shares": [float("nan")]}, "NaN is no number"),
+        ({"panel_shares": [float("nan")]}, "NaN is not a number"),
         ({"panel_shares": [0.5]}, "panel0.mean is missing|panel0"),
     ):
         with_card(**changes)

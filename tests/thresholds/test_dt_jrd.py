@@ -130,7 +130,7 @@ def test_backbones_that_are_no_vision_transformer(backbone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"), [("dt_jrd", "needs weights"), ("dt_jrd:no.pth", "is not there"), ("bc_jrd", "needs")]
+    ("spec", "says"), [("dt_jrd", "needs weights"), ("dt_jrd:no.pth", "does not exist"), ("bc_jrd", "needs")]
 )
 def test_missing_weights(spec: str, says: str) -> None:
     with pytest.raises(InputError, match=says):

@@ -196,7 +196,7 @@ def test_detections_without_scores(confidence: np.ndarray | None, tmp_path: Path
     ("card", "says"),
     [
         ({"context": -1}, "the context must be a number from 0 on, not -1"),
-        ({"context": float("inf")}, "Infinity is no number"),
+        ({"context": float("inf")}, "Infinity is not a number"),
         ({"context": "x"}, "not 'x'"),
         ({"context": True}, "not True"),
         ({"confidence": 1}, "confidence must be true or false, not 1"),

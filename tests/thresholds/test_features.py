@@ -77,7 +77,7 @@ def test_bad_boxes_have_finite_features(box: tuple[float, ...], make_frame: Call
 def test_what_is_no_number_is_refused(make_frame: Callable[..., Frame]) -> None:
     objects = found()
     objects.confidence[1] = np.nan
-    with pytest.raises(InputError, match="no number"):
+    with pytest.raises(InputError, match="not a number"):
         describe(make_frame(160, 120), objects, SIZE)
     with pytest.raises(InputError, match="confidences"):
         describe(make_frame(160, 120), sv.Detections(BOXES), SIZE)

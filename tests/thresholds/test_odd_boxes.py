@@ -101,5 +101,5 @@ def test_a_side_that_is_no_number(
     frame = make_frame(WIDTH, HEIGHT)
     boxes = detections((1, 1, 9, 9))
     boxes.xyxy[0, 2] = side  # new ones are checked by supervision itself
-    with pytest.raises(InputError, match=r"finite|no number"):
+    with pytest.raises(InputError, match=r"finite|not a number"):
         predictors[name].predict(frame, boxes, Same(frame))

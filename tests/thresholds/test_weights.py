@@ -70,7 +70,7 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         read_state(tmp_path / "w.pth")
     torch.save(torch.zeros(3), tmp_path / "t.pth")
     with pytest.raises(InputError, match="no state dict"):

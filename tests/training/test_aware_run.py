@@ -221,7 +221,7 @@ def test_losses_and_a_panel_are_learned_and_used(judged: Path, judged_run: Path,
 @pytest.mark.parametrize(
     ("predictor", "share", "says"),
     [
-        ("constant:40", "0.75", "constant:40 knows no panel of detectors"),
+        ("constant:40", "0.75", "constant:40 has no panel of detectors"),
         ("detector_aware", "0.75", "knows no panel of detectors"),
         ("made", "0.3", "knows shares from 0.5 to 1 of its panel"),
         ("constant:40", "0", "--satisfy 0"),
@@ -242,5 +242,5 @@ def test_a_loss_table_of_another_detector(judged: Path, tmp_path: Path, capsys) 
     LossTable(table.table, table.scales, table.qps, {**table.facts, "judges": other}).save(tmp_path / "other.parquet")
     words = ["--data", str(judged / "store"), "--out", str(tmp_path / "run"), "--detector", "demo"]
     assert main(["train", "detector_aware", *words, "--losses", str(tmp_path / "other.parquet")]) == 2
-    assert "is none of the loss table's judges" in capsys.readouterr().err
+    assert "is not one of the loss table's judges" in capsys.readouterr().err
     assert main(["train", "dt_jrd", "--data", str(judged / "store"), "--out", "x", "--losses", "y"]) == 2

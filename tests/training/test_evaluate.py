@@ -76,7 +76,7 @@ def test_the_command_prints_and_writes(ow_jrd: Path, tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"weights": "w.safetensors", "predictor": None}, "w.safetensors is not there"),
+        ({"weights": "w.safetensors", "predictor": None}, "w.safetensors does not exist"),
         ({"weights": "w.safetensors"}, "either --weights FILE or --predictor NAME"),
         ({"predictor": None}, "either --weights FILE or --predictor NAME"),
         ({"predictor": "cnstant"}, "did you mean"),

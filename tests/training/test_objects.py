@@ -216,7 +216,7 @@ def test_a_store_without_objects(tmp_path: Path) -> None:
 
 
 def test_what_is_no_data_set(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         objects(tmp_path / "nothing")
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "manifest.json").write_text(json.dumps({"kind": "other"}))

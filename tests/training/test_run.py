@@ -225,7 +225,7 @@ def test_training_stops_when_nothing_gets_better(quick, ow_jrd: Path, tmp_path: 
     ("changes", "says"),
     [
         ({"model": "dtjrd"}, "unknown model 'dtjrd'; known are bc_jrd"),
-        ({"init": "no.pth"}, "--init no.pth is not there"),
+        ({"init": "no.pth"}, "--init no.pth does not exist"),
         ({"backbone": "resnet18"}, "resnet18"),
         ({"size": 33}, "33"),
         ({"device": "cuda:77"}, "cuda:77"),

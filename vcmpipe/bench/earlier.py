@@ -46,7 +46,7 @@ def check_earlier(folder: Path, names: tuple[str, ...], configuration: Mapping[s
         earlier.keys()
     except (InputError, KeyError, TypeError, AttributeError):
         raise InputError(
-            f"{one_line(str(folder / there[0]))} is there, and no report of a bench that could be read: {way}"
+            f"{one_line(str(folder / there[0]))} exists, and holds no report of a bench that can be read: {way}"
         ) from None
     for option in dataclasses.fields(BenchOptions):
         if option.name in _NO_MATTER:

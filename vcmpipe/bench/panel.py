@@ -67,7 +67,7 @@ def load_panel(
         detector: The detector that pictures are coded for; views are of it.
         load: Makes a detector of what a user calls it.
         parts: May hold the detectors themselves.
-        warn: Told of a detector that is named twice: it counts once.
+        warn: Told of a detector that is named twice: it is counted once.
 
     Raises:
         InputError: A detector is unknown, missing or damaged.
@@ -83,7 +83,7 @@ def load_panel(
     taken = []
     for other in others:
         if other.digest in known:
-            warn(f"{other.name} is in the panel already: it counts once")
+            warn(f"{other.name} is in the panel already: it is counted once")
             continue
         known.add(other.digest)
         taken.append(other)

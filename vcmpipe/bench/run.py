@@ -264,7 +264,7 @@ def _run(
                 figures(interim(outcomes, pipeline.task))
     if not outcomes:
         first = f": {left_out[0].name}: {left_out[0].reason}" if left_out else ""
-        raise VcmError(f"no {item} could be coded and looked at{first}")
+        raise VcmError(f"no {item} could be coded and checked{first}")
     return outcomes, left_out
 
 

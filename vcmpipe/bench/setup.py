@@ -90,7 +90,7 @@ def _methods(
     for name in [name for name, method in methods.items() if options.viewer not in viewers_of(method)]:
         del methods[name]
         if chosen:
-            warn(f"{name} knows nothing of human viewers: it is left out with --viewer {options.viewer}")
+            warn(f"{name} does not depend on human viewers: it is left out with --viewer {options.viewer}")
     for name in [name for name, method in methods.items() if asks_second(method) and not second]:
         del methods[name]
         if chosen:

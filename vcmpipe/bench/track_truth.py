@@ -136,7 +136,7 @@ def frame_number(name: str) -> int:
         return int(found[1]) + 1
     if found := _OF_PICTURE.fullmatch(name):
         return int(found[1])
-    raise InputError(f"{name}: which frame of the annotations it is cannot be told: let its name end in its number")
+    raise InputError(f"{name}: which frame of the annotations it is, is not clear: let its name end in its number")
 
 
 def is_track_truth(path: Path) -> bool:
@@ -176,7 +176,7 @@ def load_track_truth(
     if not files:
         raise InputError(f"{where}: there is neither {stem}.txt nor {stem}/gt/gt.txt in it")
     if missing:
-        warn(f"{where}: nothing of {', '.join(missing)} is in it, so that they take no part in figures against it")
+        warn(f"{where}: it has nothing for {', '.join(missing)}, which figures against it leave out")
     return TrackTruth(files, str(path), classes)
 
 

@@ -58,7 +58,7 @@ def check_truth(
             f"the first frame, or {first.name}#0; or leave the annotations out"
         )
     if missing:
-        warn(f"{where}: no frame of {', '.join(missing)} is in it, so that they take no part in AP")
+        warn(f"{where}: it has no frame of {', '.join(missing)}, which AP leaves out")
 
 
 def _has_frames_of(truth: GroundTruth, video: Path) -> bool:
@@ -76,7 +76,7 @@ def _check_pictures(truth: GroundTruth, source: PictureSource) -> None:
                 f"{where}: {path.name} is not in it: name the annotations of these pictures, or leave them out"
             )
         if number in known:
-            raise InputError(f"{where}: {known[number]} and {path.name} are one picture in it: take one of them out")
+            raise InputError(f"{where}: {known[number]} and {path.name} are the same picture in it: remove one of them")
         known[number] = path.name
         stated = truth.sizes.get(number)
         if stated is not None and stated != size:

@@ -134,7 +134,7 @@ class BitReader:
         """The trailing bits, with nothing but zero bytes behind."""
         self.trailing(name)
         if self._data[self.position >> 3 :].strip(b"\0"):
-            raise BitstreamError(f"{self.structure}: there is data behind {name} (damaged or unsupported stream)")
+            raise BitstreamError(f"{self.structure}: there is data after {name} (damaged or unsupported stream)")
 
 
 class BitWriter:

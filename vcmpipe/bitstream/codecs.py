@@ -199,5 +199,5 @@ class StreamJoiner:
     def add(self, stream: bytes) -> bytes:
         """The bytes with which a stream continues the output; BitstreamError where it cannot follow."""
         if codec_of(stream) != self._codec:
-            raise BitstreamError(f"a stream to be joined is no {self._codec.upper()} stream with its parameter sets")
+            raise BitstreamError(f"a stream to be joined is not {self._codec.upper()} with its parameter sets")
         return self._join(stream)

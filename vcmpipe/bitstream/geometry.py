@@ -36,7 +36,7 @@ class RegionLayout:
             raise InputError(f"region layout: the CTU size is 32, 64 or 128, not {self.ctu}")
         for name, size in (("width", self.width), ("height", self.height)):
             if size < 8 or size % 8 or size > 32768:
-                raise InputError(f"region layout: {name} {size} is no multiple of 8 in 8..32768 (pad the picture)")
+                raise InputError(f"region layout: {name} {size} is not a multiple of 8 in 8..32768 (pad the picture)")
         for name, parts, whole in (
             ("column widths", self.columns, -(-self.width // self.ctu)),
             ("row heights", self.rows, -(-self.height // self.ctu)),

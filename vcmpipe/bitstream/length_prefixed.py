@@ -38,7 +38,7 @@ def _split(packet: bytes, size: int, number: int) -> Iterator[bytes]:
         start = place + size
         place = start + int.from_bytes(packet[place:start], "big")
         if start > len(packet) or place > len(packet):
-            raise BitstreamError(f"packet {number}: a NAL unit is longer than the packet (damaged or cut file)")
+            raise BitstreamError(f"packet {number}: a NAL unit is longer than the packet (damaged or truncated file)")
         # What no byte stream can hold (an empty unit, a start code inside one) is none; zeros at its end count nothing.
         unit = packet[start:place].rstrip(b"\0")
         if not unit or b"\0\0\1" in unit:

@@ -165,11 +165,13 @@ def split_annex_b(data: bytes, codec: str, read: Callable[[bytes, int], NalUnit]
     """
     if not data:
         raise BitstreamError(
-            "the bitstream is empty (0 bytes): nothing was written into it, or it was not copied whole"
+            "the bitstream is empty (0 bytes): nothing was written into it, or it was not copied completely"
         )
     start = data.find(b"\0\0\1")
     if start < 0 or data[:start].strip(b"\0"):
-        raise BitstreamError(f"no Annex-B start code (00 00 01) at the beginning: this is no {codec} elementary stream")
+        raise BitstreamError(
+            f"no Annex-B start code (00 00 01) at the beginning: this is not an elementary stream of {codec}"
+        )
     units: list[NalUnit] = []
     previous_end = 0
     while start >= 0:
@@ -179,9 +181,9 @@ def split_annex_b(data: bytes, codec: str, read: Callable[[bytes, int], NalUnit]
             if len(unit) < 2:
                 raise BitstreamError("the data ends in the NAL unit header (truncated or damaged stream)")
             if unit[0] & 0x80:
-                raise BitstreamError(f"forbidden_zero_bit is 1: damaged, or no {codec} stream")
+                raise BitstreamError(f"forbidden_zero_bit is 1: damaged, or not {codec}")
             if not unit[1] & 7:
-                raise BitstreamError(f"nuh_temporal_id_plus1 is 0: damaged, or no {codec} stream")
+                raise BitstreamError(f"nuh_temporal_id_plus1 is 0: damaged, or not {codec}")
             units.append(read(unit, start + 3 - previous_end))
         except BitstreamError as error:
             raise BitstreamError(f"NAL unit {len(units)} at byte {start + 3}: {error}") from None

@@ -97,7 +97,7 @@ def _options(name: str, arguments: Iterable[str]) -> Any:
         values |= {key: _value(text, hints[key], f"{flag_of(key)} in {file}") for key, text in texts.items()}
     free = [key for key in bare if key not in given]
     if alone[len(free) :]:
-        raise UsageError(f"there is no use for {alone[len(free)]!r}: give options as --name VALUE")
+        raise UsageError(f"unexpected argument {alone[len(free)]!r}: give options as --name VALUE")
     given |= zip(free, alone, strict=False)
     values |= {key: _value(text, hints[key], flag_of(key)) for key, text in given.items()}
     fields = dataclasses.fields(options)

@@ -46,7 +46,7 @@ class Span:
         start, end = readings.pop()
         span = cls(_seconds(start), _seconds(end) if end else None)
         if span.end is not None and span.end <= span.start:
-            raise InputError(f"--time {text}: it ends before it begins; give FROM:TO with TO behind FROM")
+            raise InputError(f"--time {text}: it ends before it begins; give FROM:TO with TO after FROM")
         return span
 
 
@@ -97,7 +97,9 @@ def cut(stored: StoredStream, sidecar: Sidecar | None, span: Span) -> Excerpt:
     units = CODECS[codec].split(stored.data)
     order = presentation_order(inspect_stream(stored.data).pictures)
     if len(order) != len(units) or (sidecar is not None and len(sidecar.frames) != len(units)):
-        raise InputError(f"the stream holds {count(len(units), 'picture')}, its headers or its sidecar say otherwise")
+        raise InputError(
+            f"the stream holds {count(len(units), 'picture')}, which differs from its headers or its sidecar"
+        )
     times = _times(stored, sidecar, order)
     bounds = _bounds(units, sidecar)
     starts = [min(times[order[number]] for number in range(*each)) for each in bounds]

@@ -84,7 +84,7 @@ class FinishedSegment:
                 None if head["found"] is None else tuple(map(_read, head["found"])),
             )
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise InputError(f"this is no finished segment ({error}): code it again") from error
+            raise InputError(f"this is not a finished segment ({error}): code it again") from error
 
 
 def _written(found: sv.Detections) -> list[list[Any]]:

@@ -61,7 +61,7 @@ def read_stream(path: Path) -> StoredStream:
     """
     try:
         if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "no regular file"
+            kind = "a folder" if path.is_dir() else "not a regular file"
             raise InputError(f"{path} is {kind}: name a file that holds a VVC, HEVC or AV1 stream")
         if container_of(path) is None:
             return StoredStream(read_file(path, LARGEST_STREAM))

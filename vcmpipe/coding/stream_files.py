@@ -46,7 +46,9 @@ def check_ending(out: Path, codec: Codec) -> Container | None:
     if ending in raw:
         return None
     other = next((each.name.upper() for each in CODECS.values() if ending in each.endings), None)
-    why = f"{ending} is for {other} streams" if other else f"{ending} is no ending" if ending else "it has no ending"
+    why = (
+        f"{ending} is for {other} streams" if other else f"{ending} is not an ending" if ending else "it has no ending"
+    )
     raise InputError(
         f"--out {one_line(str(out))}: {why} for a {codec.upper()} stream: name a file that ends in "
         f"{', '.join(CONTAINERS)} (with times) or {', '.join(raw)} (raw)"
@@ -67,7 +69,7 @@ def check_place(out: Path) -> None:
         raise InputError(f"--out {one_line(str(out))} is a link to {one_line(str(target))}: name another file")
     if out.is_file() and out.stat().st_size and not is_own(out):
         raise InputError(
-            f"--out {one_line(str(out))} is there and was not written by vcmpipe: name another file, or move it away"
+            f"--out {one_line(str(out))} exists and was not written by vcmpipe: name another file, or move it away"
         )
 
 

@@ -136,7 +136,7 @@ def calibrate(
     jobs = worker_count(options.jobs)
     found = detector or load_detector(resolve_detector_spec(options.detector), jobs=jobs, device=options.device)
     if not found.classes:
-        raise InputError(f"--detector {found.name} finds nothing: name the detector that will look")
+        raise InputError(f"--detector {found.name} finds nothing: name the detector that will be used")
     name = base_spec(options.predictor, found)
     fitted = base or load_base(name, found)
     with ExitStack() as stack:
@@ -151,7 +151,7 @@ def calibrate(
         if len(data) < FEW_OBJECTS:
             warn(
                 f"{count(len(data), 'object')} with a threshold: with fewer than {FEW_OBJECTS} no scale is fitted, and "
-                "what margins keep is hardly known; more pictures make it better"
+                "the share that a margin keeps is very uncertain: give more pictures"
             )
         fit = fit_transfer(data)
         scale, counted = run.counted(pictures, data)
@@ -390,4 +390,4 @@ def _check_place(out: Path, pictures: Iterable[Path]) -> None:
     except (InputError, KeyError, TypeError):
         known = False
     if not known:
-        raise InputError(f"--out {out} is there, and no card of vcmpipe calibrate: name another file")
+        raise InputError(f"--out {out} exists, and is not a card of vcmpipe calibrate: name another file")

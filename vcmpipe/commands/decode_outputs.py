@@ -86,7 +86,7 @@ def refuse_replacing(paths: Sequence[Path]) -> None:
     if others:
         more = f" (and {len(others) - 1} more)" if others[1:] else ""
         raise InputError(
-            f"{others[0]}{more} is there and was not written by decode, or was changed since: name another --out, or "
+            f"{others[0]}{more} exists and was not written by decode, or was changed since: name another --out, or "
             "replace it by --overwrite"
         )
 

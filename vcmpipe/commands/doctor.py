@@ -278,7 +278,11 @@ def resolve(spec: str) -> str:
     if name == "onnx" and argument:
         return _file(argument)
     if (recorded := recorded_path(spec)) is not None:
-        there = "detections in a file, for what looks at the source alone" if recorded.exists() else "nothing is there"
+        there = (
+            "detections in a file, for what needs detections in the source only"
+            if recorded.exists()
+            else "nothing is there"
+        )
         return f"{recorded}: {there}"
     if spec.lower().endswith(".onnx") or os.sep in spec or Path(spec).is_file():
         return _file(spec)

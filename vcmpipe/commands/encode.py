@@ -254,7 +254,9 @@ def _sound(options: EncodeOptions, source: FrameSource) -> Path | None:
     if options.audio == "drop":
         return None
     if not isinstance(source, VideoSource):
-        raise InputError(f"--audio copy: {source.path} is no video file, whose sound could be copied; leave it out")
+        raise InputError(
+            f"--audio copy: {source.path} is not a video file, so it has no sound to copy: leave --audio out"
+        )
     if options.fps is not None:
         raise InputError("--audio copy with --fps: sound keeps the video's own times; leave one of the two out")
     return source.path

@@ -50,5 +50,5 @@ def kept_work(out: Path, warn: Warn, *, fresh: bool = False, may_skip: bool = Tr
 def _kept(work: WorkFolder) -> str:
     for kind in KINDS:
         if done := work.count(kind):
-            return f"{count(done, kind)} {'is' if done == 1 else 'are'} kept: the same command goes on from there"
-    return "what was tried is kept: the same command goes on from there" if work.has_cache else ""
+            return f"{count(done, kind)} {'is' if done == 1 else 'are'} kept: the same command continues from there"
+    return "what was tried is kept: the same command continues from there" if work.has_cache else ""

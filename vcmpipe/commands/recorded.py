@@ -55,12 +55,12 @@ def without_looking(options: EncodeOptions, detector: Detector | None, warn: War
     ]
     for way in filter(None, needs):
         raise InputError(
-            f"{way} needs a detector that runs, and {detector.name} says what is in the source alone: "
+            f"{way} needs a detector that runs, and {detector.name} has detections in the source only: "
             f"{WAYS_FORWARD}, or leave {way.split()[0]} out: then thresholds are predicted, and nothing is checked"
         )
     if options.check:
         warn(
-            f"{detector.name} says what is in the source alone: nothing is looked for in what was coded, and what is "
+            f"{detector.name} has detections in the source only: the coded pictures are not checked, and what is "
             "kept is not known"
         )
     return dataclasses.replace(options, check=False)

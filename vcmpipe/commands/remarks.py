@@ -51,6 +51,6 @@ def nothing_found(pipeline: Pipeline, records: Sequence[SegmentRecord]) -> str:
     at = f", coded at QP {qps[0]}" + (f" to {qps[-1]}" if len(qps) > 1 else "") if qps else ""
     return (
         f"{pipeline.detector.name} found no object{of_classes} with a confidence of {options.score:g} or more in "
-        f"{count(len(frames), 'frame')}: all is background{at}; name the detector that will look (--detector), lower "
-        "--score, or set the QP: --empty QP, --qp QP"
+        f"{count(len(frames), 'frame')}: all is background{at}; name the detector that will be used (--detector), "
+        "lower --score, or set the QP: --empty QP, --qp QP"
     )

@@ -55,7 +55,7 @@ def plan(options: EncodeOptions) -> list[EncodeOptions]:
             although an option is about one.
     """
     if not Path(os.path.realpath(options.out)).name:
-        raise InputError(f"--out {options.out} is no name for a stream, or for a folder of streams: name one")
+        raise InputError(f"--out {options.out} is not a name for a stream, or for a folder of streams: name one")
     inputs = find_inputs(options.input, recursive=options.recursive)
     if any(same_file(each.path, Path(options.out)) for each in inputs):
         raise InputError(f"--out {one_line(options.out)} is the folder of the inputs: name another")
@@ -73,7 +73,7 @@ def plan(options: EncodeOptions) -> list[EncodeOptions]:
     for name in _OF_ONE:
         if len(jobs) > 1 and getattr(options, name) is not None:
             raise InputError(
-                f"{flag_of(name)} is about one stream, and there are {len(jobs)}: leave it out, or encode one by one"
+                f"{flag_of(name)} is for one stream, and there are {len(jobs)}: leave it out, or encode one by one"
             )
     return list(jobs.values())
 

@@ -202,7 +202,7 @@ def _run(
     if failures and options.on_error == "stop":
         first = min(failures, key=lambda failure: failure.name)
         raise VcmError(
-            f"{first.reason} (what is done is kept: the same command goes on from there, and --on-error skip leaves "
+            f"{first.reason} (finished work is kept: the same command continues from there, and --on-error skip leaves "
             "out what fails)"
         )
     return replace(
@@ -283,7 +283,7 @@ def draining(warn: Warn) -> Iterator[threading.Event]:
         stopping.set()
         heeded()
         signal.signal(signal.SIGINT, before)
-        warn("stopping: what is under way is finished first; Ctrl-C again stops at once")
+        warn("stopping: work in progress is finished first; Ctrl-C again stops at once")
 
     signal.signal(signal.SIGINT, first)
     try:
@@ -307,4 +307,4 @@ def _note_other_versions(there: Sequence[Manifest], now: Manifest, warn: Warn) -
         changed = [name for name, version in now.versions.items() if before.get(name, version) != version]
         if changed:
             which = ", ".join(f"{name} {before[name]} then, {now.versions[name]} now" for name in changed)
-            warn(f"the store was begun with other versions ({which}): detections may differ a little")
+            warn(f"the store was started with other versions ({which}): detections may differ slightly")

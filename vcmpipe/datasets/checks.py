@@ -76,7 +76,7 @@ def no_records(store: Store, missing: Sequence[str]) -> list[str]:
         return []
     more = f" and {len(missing) - 1} more" if missing[1:] else ""
     scale = "" if store.manifest.scale == 1.0 else f" at scale {store.manifest.scale:g}"
-    return [f"{missing[0]}{more}: no record{scale}; vcmpipe dataset build goes on with them"]
+    return [f"{missing[0]}{more}: no record{scale}; vcmpipe dataset build continues with them"]
 
 
 def _source_in(segment: Segment, digest: str) -> Callable[[PictureRecord], Sequence[Frame]]:

@@ -28,7 +28,7 @@ def segments_of(path: Path, rule: VideoRule, colour: ColourSpec) -> Iterator[Seg
     """
     source = open_source(path)
     if isinstance(source, PictureSource):
-        raise InputError(f"{path} is a picture and no video: leave --structure out for pictures")
+        raise InputError(f"{path} is a picture, not a video: leave --structure out for pictures")
     info = source.info
     cutting = Cutting(
         rule.structure, rule.seconds, info.rate, rule.scene_cuts, colour=colour, sample_aspect=info.sample_aspect

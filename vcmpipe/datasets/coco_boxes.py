@@ -45,7 +45,7 @@ def write_boxes(archive: Path, members: Sequence[str], pictures: Collection[str]
                 categories = [row for key, row in rows if key == "categories"]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise InputError(
-            f"{archive} is no archive of COCO annotations ({error}): remove it, and fetch again"
+            f"{archive} is not an archive of COCO annotations ({error}): remove it, and fetch again"
         ) from error
     content = {
         "images": sorted(images.values(), key=lambda image: image["id"]),

@@ -141,7 +141,7 @@ def _another(file: RemoteFile, found: str) -> _AnotherFileError:
 def _cannot(file: RemoteFile, path: Path, size: int, error: Exception) -> VcmError:
     """What to say of a file that cannot be had, of which some bytes may have come."""
     cause = error.reason if isinstance(error, URLError) else error
-    kept = f"; the {size:,} bytes that came are kept, and the next run goes on with them" if size else ""
+    kept = f"; the {size:,} bytes that came are kept, and the next run continues with them" if size else ""
     if isinstance(error, HTTPError):
         if error.code == 416:
             return _another(file, f"fewer than {size:,} bytes")

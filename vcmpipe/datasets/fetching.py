@@ -151,7 +151,7 @@ def is_there(file: RemoteFile, path: Path) -> bool:
     except OSError as error:
         raise InputError(f"{path} is in the way, and cannot be read ({error.strerror}): name another --out") from error
     if not same:
-        raise InputError(f"{path} is there and is another file than {file.url}: remove it, or name another --out")
+        raise InputError(f"{path} exists and is not the file at {file.url}: remove it, or name another --out")
     return True
 
 

@@ -81,7 +81,7 @@ def load_samples(path: Path | str, rule: str | None = None) -> Samples:
     if is_store(path):
         return label_table(Store.open(path), rule)
     if not path.exists():
-        raise InputError(f"{path} is not there: name a folder of samples, a label table (.parquet) or a built store")
+        raise InputError(f"{path} does not exist: name a folder of samples, a label table (.parquet) or a built store")
     if path.is_dir() and not (manifest_path(path).is_file() and (path / "samples.parquet").is_file()):
         raise InputError(f"{path} holds no samples: make them with vcmpipe dataset build or vcmpipe dataset import")
     samples = read_samples(path)
@@ -109,4 +109,4 @@ def _kind(manifest: Path) -> object:
     try:
         return read_json(manifest, LARGEST_CARD)["kind"]
     except (KeyError, TypeError) as error:
-        raise InputError(f"{manifest} is damaged or no manifest of a data set: {error}") from error
+        raise InputError(f"{manifest} is damaged, or not a manifest of a data set: {error}") from error

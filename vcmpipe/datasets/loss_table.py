@@ -305,7 +305,7 @@ class LossTable:
 
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"{path} is not there: vcmpipe dataset export losses writes loss tables")
+            raise InputError(f"{path} does not exist: vcmpipe dataset export losses writes loss tables")
         try:
             raw = read_table(path)
             about = parse_json((raw.schema.metadata or {})[_KEY])
@@ -323,7 +323,7 @@ class LossTable:
                 raise InputError(f"{path} is damaged ({table_reason(error)}): make it again") from error
             raise InputError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
         except (KeyError, AttributeError) as error:
-            raise InputError(f"{path} is no loss table: vcmpipe dataset export losses writes them") from error
+            raise InputError(f"{path} is not a loss table: vcmpipe dataset export losses writes them") from error
         except InputError as error:
             raise InputError(str(error) if str(path) in str(error) else f"{path} is damaged: {error}") from error
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:

@@ -137,7 +137,7 @@ class Manifest:
         names = [each.name for each in detectors]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise InputError(
-                f"--judges {options.judges}: two detectors are called {twice[0]}, and names tell them apart"
+                f"--judges {options.judges}: two detectors are called {twice[0]}: they need different names"
             )
         return cls(
             images=options.images,
@@ -208,11 +208,11 @@ class Manifest:
             values = msgspec.json.decode(text)
             kind, version = values.pop("kind"), values.pop("version")
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-            raise InputError(f"{source} is damaged or no manifest of a data set: {error}") from error
+            raise InputError(f"{source} is damaged, or not a manifest of a data set: {error}") from error
         if kind != KIND:
             raise InputError(f"{source} describes a data set of the kind {kind!r}, not a built JRD store")
         if version != VERSION:
-            raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store anew")
+            raise InputError(f"{source} has version {version}, this vcmpipe reads {VERSION}: build the store again")
         try:
             manifest = msgspec.convert(values, cls, str_keys=True)
             if not 0.0 < manifest.scale <= 1.0:

@@ -190,7 +190,7 @@ class PictureRecord:
             table = read_table(data)
             known = (_schema(further, segment) for further in (False, True) for segment in (False, True))
             if table.num_rows != 1 or table.schema not in known:
-                raise InputError(f"{source} is no picture record of this version")
+                raise InputError(f"{source} is not a picture record of this version")
             row: dict[str, Any] = table.to_pylist()[0]
             record = cls._from_row(row)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:

@@ -227,7 +227,7 @@ def check_free(path: Path) -> None:
         InputError: It is a file, or a folder that holds something.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"--out {path} is there and not empty: name another folder, or remove it")
+        raise InputError(f"--out {path} exists and is not empty: name another folder, or remove it")
 
 
 def write_samples(samples: Samples, path: Path, companions: Mapping[str, pd.DataFrame] | None = None) -> None:
@@ -286,7 +286,7 @@ def read_samples(path: Path) -> Samples:
             raise InputError(f"{file} is damaged ({table_reason(error)}): copy or make it again") from error
         raise InputError(f"{error.filename or file} cannot be read: {error.strerror or error}") from error
     except KeyError as error:
-        raise InputError(f"{path} is no label table: vcmpipe dataset export labels writes them") from error
+        raise InputError(f"{path} is not a label table: vcmpipe dataset export labels writes them") from error
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"{path} is damaged ({table_reason(error)}): copy or make it again") from error
     return _described(table, about, path)
@@ -327,7 +327,7 @@ def _faults(samples: Samples) -> Iterator[tuple[Any, str]]:
     table, qps = samples.table, samples.qps
     lacking = table[["sample", "picture", "split"]].isna().any(axis=1) | (table["sample"] == "").fillna(True)
     yield lacking, "lacks its name, its picture or its split"
-    yield table["sample"].duplicated(), "is there twice: names must be unique"
+    yield table["sample"].duplicated(), "occurs twice: names must be unique"
     yield ~table["split"].isin(SPLITS), f"has a split that is none of {', '.join(SPLITS)}"
     if not table.empty:
         cut = table.groupby("picture")["split"].transform("nunique") > 1
@@ -340,7 +340,7 @@ def _faults(samples: Samples) -> Iterator[tuple[Any, str]]:
     else:
         yield known & ~((labels >= span[0]) & (labels <= span[1])), f"has a label outside {span[0]}..{span[1]}"
     if samples.scale == "vvc-qp":
-        yield known & (labels != np.floor(labels)), "has a label that is no whole QP"
+        yield known & (labels != np.floor(labels)), "has a label that is not a whole QP"
     yield ~table["recognisable"].to_numpy() & (labels != 0), "is never recognised, and its label is not 0"
     yield table["level"].notna() & ~table["level"].isin(LEVELS), "has a JND level other than 1, 2, 3"
     yield table["score"].notna() & ~table["score"].between(0, 1), "has a score outside 0..1"
@@ -348,7 +348,7 @@ def _faults(samples: Samples) -> Iterator[tuple[Any, str]]:
         yield (table[side] < 1).fillna(False), f"has a {side} below 1"
     boxes = table[_BOX].to_numpy(dtype=np.float64)
     partly = ~np.isnan(boxes).all(axis=1) & ~np.isfinite(boxes).all(axis=1)
-    yield partly, "has a box with a side that is no number"
+    yield partly, "has a box with a side that is not a number"
     yield (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1]), "has a box inside out"
     # A path may be absolute, but must not climb out of the folder that it is below.
     parts = table["path"].fillna("").str.split(r"[/\\]", regex=True)

@@ -62,7 +62,9 @@ class Store:
         path = Path(path)
         file = manifest_path(path)
         if not file.is_file():
-            raise InputError(f"{path} is no JRD store (there is no manifest.json): make one with vcmpipe dataset build")
+            raise InputError(
+                f"{path} is not a JRD store (it has no manifest.json): make one with vcmpipe dataset build"
+            )
         return cls(path, Manifest.from_json(read_text(file, LARGEST_CARD), str(file)))
 
     @classmethod
@@ -80,7 +82,7 @@ class Store:
         if path.exists() and (
             not path.is_dir() or any(not each.name.startswith(".vcmpipe-") for each in path.iterdir())
         ):
-            raise InputError(f"--out {path} is there and is no JRD store: name another folder, or an empty one")
+            raise InputError(f"--out {path} exists and is not a JRD store: name another folder, or an empty one")
         with process.publish(file) as part:
             part.write_text(manifest.to_json(), encoding="utf-8")
         return cls(path, manifest)

@@ -58,7 +58,7 @@ def verify_store(
     there = images if images.is_dir() or (video and images.is_file()) else None
     if there is None:
         what = "videos" if video else "pictures"
-        warn(f"the {what} ({images}) are not there: name their folder with --images to compare with them")
+        warn(f"the {what} ({images}) do not exist: name their folder with --images to compare with them")
     faults, found, counts = list[str](), list[str](), Counter[str]()
     checks: list[_Check] = []
     for each in (store, *store.scaled()):
@@ -93,7 +93,7 @@ def _clip_checks(store: Store, place: Path | None, names: list[str], decode: str
     for name in names:
         known.setdefault(clip_of(name), []).append(name)
     checks: list[_Check] = [(check_clip, (store, clip, own, files.get(clip), decode)) for clip, own in known.items()]
-    gone = [] if place is None else [f"{clip} is not there any more" for clip in known if clip not in files]
+    gone = [] if place is None else [f"{clip} no longer exists" for clip in known if clip not in files]
     return checks, gone
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import av
 
 _SHORT = 8
-_WAY_OUT = "the stream is damaged or cut; encode or copy it again"
+_WAY_OUT = "the stream is damaged or truncated; encode or copy it again"
 
 
 _Picture = tuple[Yuv, tuple[int, int], ColourSpec]

@@ -49,7 +49,7 @@ def read_isolated(path: Path) -> StoredTrack:
                 pass  # the child's exit says why
     except ProcessError as failure:
         if error is None:
-            raise ProcessError(f"FFmpeg did not survive {name}, which is damaged or hostile: {failure}") from failure
+            raise ProcessError(f"FFmpeg crashed on {name}, which is damaged or hostile: {failure}") from failure
     if error == "memory":
         raise InputError(
             f"{name} takes more memory than a sound file of its size, or than {MEMORY_VARIABLE} allows: it is damaged "
@@ -58,7 +58,7 @@ def read_isolated(path: Path) -> StoredTrack:
     if error is not None:
         raise InputError(one_line(str(error)))
     if track is None:
-        raise ProcessError(f"the process that takes {name} apart ended without a word: try again")
+        raise ProcessError(f"the process that reads {name} ended without a message: try again")
     return track
 
 

@@ -105,7 +105,7 @@ def _pictures(data: bytes, threads: int, samples: int, unstated: ColourSpec) -> 
     if error is not None:
         raise error
     if not complete:
-        raise ProcessError("the decoder's process ended without a word in the middle of the stream: try again")
+        raise ProcessError("the decoder's process ended without a message in the middle of the stream: try again")
 
 
 def _message(output: Output) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def _open_session(path: Path, device: str) -> tuple[Any, bool]:
         _ = session.get_modelmeta().custom_metadata_map, [each.name for each in session.get_inputs()]
         return session, on_gpu
     except Exception as error:  # onnxruntime's own exceptions share no public base
-        raise InputError(f"{path} is no ONNX model that onnxruntime can load: {reason(error)}") from error
+        raise InputError(f"{path} is not an ONNX model that onnxruntime can load: {reason(error)}") from error
 
 
 def _read_input(path: Path, session: Any) -> tuple[tuple[int, int], int | None, Any]:

@@ -89,8 +89,8 @@ def load_detector(
     recorded = recorded_path(spec) if name not in plugins else None
     if recorded is not None and again:
         raise InputError(
-            f"detector {one_line(spec)}: detections in a file are of the source alone, and this looks at other "
-            f"versions of it, too: {WITHOUT}; encode in the open loop and predict take the file"
+            f"detector {one_line(spec)}: detections in a file are for the source only, and this needs detections in "
+            f"other versions of it, too: {WITHOUT}; encode in the open loop and predict take the file"
         )
     if recorded is not None:
         return cast(Detector, DETECTORS.load(KIND).read(recorded, classes, min_score=min_score))

@@ -142,13 +142,13 @@ def _load_local(name: str, path: Path) -> tuple[Any, dict[int, str], str]:
     except (
         Exception
     ) as error:  # the two formats have many ways to be broken, and torch's message advises unsafe loading
-        raise InputError(f"{path} is damaged or no state dict (.safetensors, or .pth with tensors only)") from error
+        raise InputError(f"{path} is damaged or not a state dict (.safetensors, or .pth with tensors only)") from error
     count = _count_classes(name, state, path)
     model = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=count)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise InputError(f"{path} is no state dict of torchvision's {name}: {reason(error)}") from error
+        raise InputError(f"{path} is not a state dict of torchvision's {name}: {reason(error)}") from error
     if names is None and count == _COCO_CLASSES:
         names = list(torchvision.models.get_model_weights(name).DEFAULT.meta["categories"])
     if names is None or len(names) != count:
@@ -166,14 +166,14 @@ def _count_classes(name: str, state: Mapping[str, Any], path: Path) -> int:
     counts = set()
     for key, value in model.state_dict().items():
         if key not in state:
-            raise InputError(f"{path} is no state dict of torchvision's {name}: it lacks {key}")
+            raise InputError(f"{path} is not a state dict of torchvision's {name}: it lacks {key}")
         if value.shape != state[key].shape:
             counts.add(state[key].shape[0] * _COCO_CLASSES / value.shape[0])
     if not counts:
         return _COCO_CLASSES
     count = counts.pop()
     if counts or count != int(count) or count < 2:
-        raise InputError(f"{path} is no state dict of torchvision's {name}: its shapes fit no number of classes")
+        raise InputError(f"{path} is not a state dict of torchvision's {name}: its shapes fit no number of classes")
     return int(count)
 
 

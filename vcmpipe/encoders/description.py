@@ -125,7 +125,7 @@ class VersionProbe(_Table, frozen=True):
         try:
             groups = re.compile(self.pattern).groups
         except re.error as error:
-            raise ValueError(f"pattern is no regular expression: {error}") from error
+            raise ValueError(f"pattern is not a regular expression: {error}") from error
         if groups != 1:
             raise ValueError(f"pattern is {self.pattern!r}, expected a regular expression with one group: the version")
 
@@ -240,7 +240,7 @@ def read_description(path: Path) -> Description:
     try:
         data = msgspec.toml.decode(read_file(path, LARGEST_CARD))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no TOML file: {one_line(str(error))}") from error
+        raise InputError(f"{path} is not a TOML file: {one_line(str(error))}") from error
     data.setdefault("name", path.stem)
     data.setdefault("program", FFMPEG if "ffmpeg" in data else data["name"])
     try:

@@ -195,7 +195,7 @@ def _places(sought: Sought) -> Iterator[tuple[str, Path]]:
 
 def _ask(sought: Sought, path: Path) -> Answer:
     if not path.is_file():
-        return None, "is no file" if path.exists() else "does not exist"
+        return None, "is not a file" if path.exists() else "does not exist"
     encoder, reason = sought.identify(path)
     return encoder, reason if encoder is not None else process.start_problem(path) or reason
 

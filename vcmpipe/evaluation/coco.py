@@ -169,7 +169,7 @@ def coco_evaluation(
         if image_id is None:
             raise InputError(f"the picture {name} is not in {truth.source}")
         if image_id in image_ids:
-            raise InputError(f"the pictures {image_ids[image_id]} and {name} are one picture in {truth.source}")
+            raise InputError(f"the pictures {image_ids[image_id]} and {name} are the same picture in {truth.source}")
         image_ids[image_id] = name
         for box, confidence, class_id in _rows(found):
             if class_id in categories:

@@ -120,5 +120,5 @@ def _checked(answers: ArrayLike) -> Floats:
     if not given.size:
         raise InputError("a satisfied-user ratio needs the answers of subjects, and there are none")
     if not np.isfinite(given).all():
-        raise InputError("the answer of a subject is no number")
+        raise InputError("the answer of a subject is not a number")
     return given

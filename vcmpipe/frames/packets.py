@@ -327,7 +327,7 @@ def _packets(file: av.container.InputContainer, stream: Any, name: str, limit: i
         if held > limit:
             raise InputError(f"{name} is damaged: its pictures take more bytes than the file has; {_WAY_OUT}")
         if packet.is_corrupt:
-            raise InputError(f"{name} is cut or damaged: {_WAY_OUT}")
+            raise InputError(f"{name} is truncated or damaged: {_WAY_OUT}")
         yield Packet(
             bytes(packet),
             None if packet.pts is None else packet.pts * base,

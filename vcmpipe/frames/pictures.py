@@ -85,7 +85,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def _empty(path: Path) -> InputError:
-    return InputError(f"{one_line(str(path))} is empty (0 bytes): it is no picture; remove it or copy it again")
+    return InputError(f"{one_line(str(path))} is empty (0 bytes), so it is not a picture; remove it or copy it again")
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> InputError:
@@ -112,7 +112,7 @@ def _open(source: bytes | io.BufferedReader, path: Path) -> Image:
     # Once ultralytics is imported it has replaced Image.open by one that looks for a HEIF plugin where Pillow gives up.
     except (UnidentifiedImageError, ImportError) as error:
         raise InputError(
-            f"{one_line(str(path))} is no picture that can be read (JPEG, PNG, WebP, BMP, TIFF), or its head is "
+            f"{one_line(str(path))} is not a picture that can be read (JPEG, PNG, WebP, BMP, TIFF), or its head is "
             "damaged: convert it, copy it again or leave it out"
         ) from error
     except Image.DecompressionBombError as error:

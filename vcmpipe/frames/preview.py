@@ -77,7 +77,7 @@ def write_preview(
         ProcessError: The program failed.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path} is no preview's name: let it end in {' or '.join(SUFFIXES)}")
+        raise InputError(f"{path} is not the name of a preview: let it end in {' or '.join(SUFFIXES)}")
     video = _Video(size[0] + size[0] % 2, size[1] + size[1] % 2, shown, spec, Fraction(aspect))
     with publish(path) as part:
         if ffmpeg is None:

@@ -105,7 +105,7 @@ class Reading:
                     index, self._waiting_since = index + 1, time.monotonic()
         except (av.FFmpegError, TimeoutError, ValueError, MemoryError) as error:
             if self._lossy:
-                raise InputError(f"{self.name} broke off after {count(index, 'frame')}: {reason(error)}") from error
+                raise InputError(f"{self.name} ended after {count(index, 'frame')}: {reason(error)}") from error
             raise InputError(f"{self._after(index)}: {reason(error)}; {WAY_OUT}") from error
         # A cut y4m ends for FFmpeg with its last whole picture, without a word.
         if self.container.format.name == "yuv4mpegpipe" and index and self._size is not None and end < self._size:
@@ -175,7 +175,7 @@ class Reading:
                 if packet.stream.index == self.stream.index:
                     yield packet
                 if self._stall is not None and time.monotonic() - self._waiting_since > self._stall:
-                    raise TimeoutError(f"data, but no whole frame, for {self._stall:g} s")
+                    raise TimeoutError(f"data, but no complete frame, for {self._stall:g} s")
         except (av.FFmpegError, TimeoutError):
             yield None
             raise

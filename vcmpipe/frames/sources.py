@@ -152,7 +152,7 @@ def open_source(
         rules: how an address is read.
 
     Raises:
-        InputError: nothing is there, it cannot be read, or the folder holds no pictures; a number is out of its range.
+        InputError: Nothing is there, it cannot be read, or the folder holds no pictures; a number is out of its range.
             A file that is damaged further on raises when it is reached.
     """
     selection = Selection.of(limit, start, stride, fps)
@@ -189,7 +189,10 @@ def picture_source(path: Path, paths: tuple[Path, ...], selection: Selection) ->
         InputError: There is none to take, or a time to start at without a rate.
     """
     if selection.start and selection.fps is None:
-        raise InputError(f"{one_line(str(path))}: pictures have no times to start at: give their rate, too (--fps 25)")
+        raise InputError(
+            f"{one_line(str(path))}: pictures have no times, which --start needs: give their rate "
+            "with --fps, such as --fps 25"
+        )
     first = math.ceil(selection.start * (selection.fps or 0))
     if first >= len(paths):
         raise InputError(
@@ -260,7 +263,7 @@ def find_pictures(folder: Path, *, limit: int | None = None) -> dict[str, Path]:
     """
     if not folder.is_dir():
         if folder.exists():
-            raise InputError(f"{one_line(str(folder))} is no folder: name the folder that holds the pictures")
+            raise InputError(f"{one_line(str(folder))} is not a folder: name the folder that holds the pictures")
         raise unreadable(folder, FileNotFoundError())
     found = _find(folder, SUFFIXES)
     if not found:

@@ -22,7 +22,7 @@ def parse_rate(text: str) -> Fraction:
     rate = usable_rate(Fraction(found[1]) / below) if found and below else None
     if rate is None:
         raise InputError(
-            f"the rate {one_line(text)!r} is no number of frames per second: give one above 0 and up to {MAX_RATE}, "
+            f"the rate {one_line(text)!r} is not a number of frames per second: give one above 0 and up to {MAX_RATE}, "
             "such as 25 or 30000/1001"
         )
     return rate

@@ -87,7 +87,7 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
     """
     if not line.startswith(_MAGIC + b" ") or not line.endswith(b"\n"):
         raise InputError(
-            f"{one_line(name)} is no YUV4MPEG2 stream (.y4m): write one, such as with ffmpeg -f yuv4mpegpipe -"
+            f"{one_line(name)} is not a YUV4MPEG2 stream (.y4m): write one, such as with ffmpeg -f yuv4mpegpipe -"
         )
     words = line.decode("latin-1").split()[1:]
     tags = {word[0]: word[1:] for word in words if word[0] != "X"}
@@ -135,7 +135,7 @@ def read_y4m(file: Reader, header: Y4mHeader, name: str) -> Iterator[Shot]:
     index = 0
     while line := _line(file):
         if not line.startswith(b"FRAME") or line[5:6] not in (b" ", b"\n") or not line.endswith(b"\n"):
-            raise InputError(f"{one_line(name)} is cut or damaged after {count(index, 'frame')}: write it again")
+            raise InputError(f"{one_line(name)} is truncated or damaged after {count(index, 'frame')}: write it again")
         data = _exactly(file, sum(sizes))
         if data is None:
             raise InputError(f"{one_line(name)} ends in the middle of a frame, after {count(index, 'frame')}")

@@ -73,7 +73,7 @@ def convert(
         raise InputError(f"{options.samples} is a built store: its labels are VVC QPs already")
     samples = load_samples(options.samples)
     if samples.scale in ("vvc-qp", "none"):
-        fault = "are VVC QPs already" if samples.scale == "vvc-qp" else "are not there: it holds none"
+        fault = "are VVC QPs already" if samples.scale == "vvc-qp" else "are missing: it holds none"
         raise InputError(f"{options.samples}: its labels {fault}")
     rows = samples.table[samples.table["label"].notna()]
     if options.how in _MEASURES:

@@ -164,7 +164,7 @@ def _medians(table: pd.DataFrame, rows: pd.DataFrame, warn: Warn) -> Mapping[int
     for level in sorted(set(rows["level"])):
         labels = table["label"][(table["level"] == level) & (table["split"] == "train")]
         if labels.empty:
-            warn(f"no JND {level} in the split train: the constant is the median of what is looked at")
+            warn(f"no JND {level} in the split train: the constant is the median of the labels judged on")
             labels = rows["label"][rows["level"] == level]
         found[level] = float(np.sort(labels.to_numpy())[(len(labels) - 1) // 2])
     return found

@@ -37,23 +37,27 @@ def read_jnd_map(path: Path, frame: Frame) -> JndMap:
     """
     name = one_line(str(path))
     if not path.exists():
-        raise InputError(f"{one_line(frame.source)} has no JND map: {name} is not there; make it with vcmpipe jnd-map")
+        raise InputError(
+            f"{one_line(frame.source)} has no JND map: {name} does not exist; make it with vcmpipe jnd-map"
+        )
     try:
         values = _load(path)
     except ValueError as error:
-        raise InputError(f"{name} is damaged or no JND map ({error}): make it anew with vcmpipe jnd-map") from error
+        raise InputError(
+            f"{name} is damaged, or not a JND map ({error}): make it again with vcmpipe jnd-map"
+        ) from error
     if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 2:
-        raise InputError(f"{name} is no JND map: one is float32, height x width")
+        raise InputError(f"{name} is not a JND map: one is float32, height x width")
     if values.shape != (frame.height, frame.width):
         raise InputError(
             f"{name} is of a picture of {values.shape[1]}x{values.shape[0]}, {one_line(frame.source)} has "
-            f"{frame.width}x{frame.height}: make it anew with vcmpipe jnd-map"
+            f"{frame.width}x{frame.height}: make it again with vcmpipe jnd-map"
         )
     text = _text_of(path.with_suffix(".png"))
     if text is not None and text.get("source") != digest_of_pixels(frame.rgb):
-        raise InputError(f"{name} was made of another picture than {one_line(frame.source)}: make it anew")
+        raise InputError(f"{name} was made of another picture than {one_line(frame.source)}: make it again")
     if not (np.isfinite(values).all() and (values >= 0).all()):
-        raise InputError(f"{name} is no JND map: it has values that are no number or negative")
+        raise InputError(f"{name} is not a JND map: it has values that are not numbers, or are negative")
     return np.asarray(values, np.float32)
 
 
@@ -80,12 +84,14 @@ def known_map(target: Path, made_of: dict[str, Any], shape: tuple[int, int]) -> 
         for path in (image, target):
             # A map without its preview was not finished; anything else is somebody's.
             if path.exists() and (path == image or _map_of(path) is None):
-                raise InputError(f"{one_line(str(path))} is there and no JND map: name another --out, or --overwrite")
+                raise InputError(
+                    f"{one_line(str(path))} exists and is not a JND map: name another --out, or --overwrite"
+                )
         return None
     for key, fault in (("weights", "with other weights"), ("source", "of another picture")):
         if text.get(key) != made_of[key]:
             raise InputError(
-                f"{one_line(str(target))} was made {fault}: name another --out, or --overwrite to make it anew"
+                f"{one_line(str(target))} was made {fault}: name another --out, or --overwrite to make it again"
             )
     values = _map_of(target)
     if values is None or values.shape != shape or text != made_of | {"map": digest_of_pixels(values)}:

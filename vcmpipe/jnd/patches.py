@@ -99,7 +99,7 @@ def _cut(pair: _Pair, folder: Path, size: int, stride: int) -> int:
 def _pairs(source: Path, seed: int) -> list[_Pair]:
     """Pairs with names of their own that are safe to write under."""
     if not source.is_dir():
-        raise InputError(f"{source} is not there: name a folder of samples or of pairs")
+        raise InputError(f"{source} does not exist: name a folder of samples or of pairs")
     found: list[_Pair]
     if (source / FILE).is_file():
         opened = read_pairs(source)

@@ -26,7 +26,7 @@ def picture_predictor(spec: str, device: str = "auto") -> JndPredictor:
     """
     if not predicts_pictures(spec):
         raise InputError(
-            f"{spec!r} is no predictor of whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS"
+            f"{spec!r} is not a predictor of whole pictures: name {' or '.join(_OF_PICTURES)}:VARIANT:WEIGHTS"
         )
     name, _, argument = spec.partition(":")
     made: JndPredictor = PREDICTORS.load(name)(argument, device=device)

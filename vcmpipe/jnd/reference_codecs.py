@@ -47,7 +47,7 @@ def h264_picture(yuv: Yuv, qp: int) -> bytes:
         ProcessError: FFmpeg failed.
     """
     if not H264_RANGE[0] <= qp <= H264_RANGE[1]:
-        raise InputError(f"QP {qp} is no QP of H.264: give {H264_RANGE[0]}..{H264_RANGE[1]}")
+        raise InputError(f"QP {qp} is not a QP of H.264: give {H264_RANGE[0]}..{H264_RANGE[1]}")
     binary = find_ffmpeg("encoder", "libx264")
     argv: list[str | Path] = [binary, "-hide_banner", "-loglevel", "error", "-nostdin"]
     argv += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{yuv.width}x{yuv.height}", "-i", "in.yuv"]
@@ -98,7 +98,7 @@ def jpeg_picture(rgb: NDArray[np.uint8], factor: int) -> bytes:
     import cv2
 
     if not JPEG_RANGE[0] <= factor <= JPEG_RANGE[1]:
-        raise InputError(f"{factor} is no quality factor of JPEG: give {JPEG_RANGE[0]}..{JPEG_RANGE[1]}")
+        raise InputError(f"{factor} is not a quality factor of JPEG: give {JPEG_RANGE[0]}..{JPEG_RANGE[1]}")
     settings = [cv2.IMWRITE_JPEG_QUALITY, factor]
     settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), settings)

@@ -177,7 +177,7 @@ def load_human_viewer(
         return PixelThresholds(spec, read, factor, floor)
     if name not in PREDICTORS.known():
         raise InputError(
-            f"--human {spec}: there is no such thing; take resjnd:WEIGHTS, maps:FOLDER, constant:QP, "
+            f"--human {spec}: there is no such predictor; take resjnd:WEIGHTS, maps:FOLDER, constant:QP, "
             "laser:VARIANT:WEIGHTS, mtjnd:VARIANT:WEIGHTS or a plugin"
         )
     predictor: Any = load_predictor(spec, detector=detector)
@@ -189,6 +189,6 @@ def load_human_viewer(
     if hasattr(predictor, "jnd_qps"):
         return PictureThreshold(predictor.name, lambda frame: int(np.floor(predictor.jnd_qps(frame)[0])))
     raise InputError(
-        f"--human {spec}: {name} predicts what objects bear for a detector, nothing of human viewers; take "
+        f"--human {spec}: {name} predicts thresholds of a detector, not of human viewers; take "
         "resjnd:WEIGHTS, laser:VARIANT:WEIGHTS or constant:QP"
     )

@@ -147,7 +147,7 @@ def read_xpsnr(text: str) -> float:
     except ValueError as error:
         raise ProcessError(f"FFmpeg's XPSNR is not understood ({text[:80]!r}): try another FFmpeg") from error
     if math.isnan(value):
-        raise ProcessError("FFmpeg's XPSNR is no number: try another FFmpeg")
+        raise ProcessError("FFmpeg's XPSNR is not a number: try another FFmpeg")
     return min(value, PSNR_CAP)
 
 

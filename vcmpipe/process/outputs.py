@@ -117,7 +117,7 @@ def check_replaceable(path: Path) -> None:
         if not target.exists():
             return
         if not stat.S_ISREG(target.stat().st_mode):
-            kind = "a folder" if target.is_dir() else "no regular file"
+            kind = "a folder" if target.is_dir() else "not a regular file"
             raise OutputError(
                 f"{one_line(str(path))} cannot be written: it is {kind}; move it away or choose another place"
             )

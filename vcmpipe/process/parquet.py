@@ -40,7 +40,7 @@ def read_table(source: Path | bytes) -> pa.Table:
     else:
         found = source.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise InputError(f"{one_line(str(source))} is no regular file: name a table (.parquet)")
+            raise InputError(f"{one_line(str(source))} is not a regular file: name a table (.parquet)")
         size = found.st_size
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         try:

@@ -89,7 +89,7 @@ def unreadable(shown: str, error: OSError | ValueError) -> InputError:
 
 
 def _no_file(shown: str, mode: int) -> InputError:
-    kind = "a folder" if stat.S_ISDIR(mode) else "no regular file (a pipe or a device)"
+    kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file (a pipe or a device)"
     return InputError(f"{shown} is {kind}: name a file")
 
 
@@ -112,7 +112,7 @@ def read_text(path: Path, limit: int, what: str = "") -> str:
         text = read_file(path, limit, what).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         shown = f"{what} {one_line(str(path))}".strip()
-        raise InputError(f"{shown} is no text in UTF-8 (byte {error.start}): save it as UTF-8") from error
+        raise InputError(f"{shown} is not text in UTF-8 (byte {error.start}): save it as UTF-8") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -159,4 +159,4 @@ def _whole(text: str) -> int:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")

@@ -23,7 +23,7 @@ def sidecar_path(stream: Path) -> Path:
     try:
         return stream.with_suffix(".json")
     except ValueError as error:
-        raise InputError(f"{stream} is no name for a stream: give a file name, such as out.bin") from error
+        raise InputError(f"{stream} is not a name for a stream: give a file name, such as out.bin") from error
 
 
 def find_sidecar(stream: Path, named: str | None) -> tuple[Path | None, Sidecar | None]:

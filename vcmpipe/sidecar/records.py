@@ -275,11 +275,11 @@ class SegmentRecord:
             width, height = getattr(self, name)
             # What no encoder takes was never coded, and would be refused much later, or not at all.
             if not (min(width, height) >= 1 and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
-                raise ValueError(f"{name} is {width}x{height}: there are no such pictures")
+                raise ValueError(f"{name} is {width}x{height}: no picture has that size")
         # Else a few bytes of stream would be scaled up to any size.
         if any(own > MOST_REDUCTION * coded for own, coded in zip(self.source_size, self.coded_size, strict=True)):
             source, coded = (f"{size[0]}x{size[1]}" for size in (self.source_size, self.coded_size))
-            raise ValueError(f"source_size is {source}, of which coded_size {coded} is less than a {MOST_REDUCTION}th")
+            raise ValueError(f"source_size is {source}, but coded_size {coded} is less than a {MOST_REDUCTION}th of it")
 
     @property
     def name(self) -> str:

@@ -119,7 +119,7 @@ class Sidecar:
                 return build(data, cls)
             return cls(**build(data, schema_1.Sidecar).fields())
         except InputError as error:
-            raise InputError(f"{path} is no sound sidecar: {error}; encode again or copy it again") from error
+            raise InputError(f"{path} is not a valid sidecar: {error}; encode again or copy it again") from error
 
 
 def _parse(path: Path) -> Any:

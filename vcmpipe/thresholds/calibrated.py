@@ -90,11 +90,11 @@ class CalibratedCard:
         try:
             content = parse_json(data)
         except ValueError as error:
-            raise InputError(f"{where} is damaged, or no card of vcmpipe calibrate: it is not JSON") from error
+            raise InputError(f"{where} is damaged, or not a card of vcmpipe calibrate: it is not JSON") from error
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind != KIND:
             hint = f": name it as {kind}:{where}" if kind == "detector_aware" else ""
-            raise InputError(f"{where} is no card of vcmpipe calibrate{hint}")
+            raise InputError(f"{where} is not a card of vcmpipe calibrate{hint}")
         if content.get("version") != VERSION:
             raise InputError(
                 f"{where} is of version {content.get('version')!r}, this vcmpipe reads {VERSION}: run vcmpipe "
@@ -112,18 +112,18 @@ class CalibratedCard:
         texts = ("base", "base_digest", "detector", "detector_digest", "form")
         for name in texts:
             if not isinstance(content[name], str) or not content[name]:
-                raise ValueError(f"{name} is no text")
+                raise ValueError(f"{name} is not text")
         margin, transfer = content["margin"], content["transfer"]
         if not isinstance(margin, int) or isinstance(margin, bool) or not -63 <= margin <= 63:
             raise ValueError(f"the margin must be a whole number in -63..63, not {margin!r}")
         if not isinstance(transfer, dict):
-            raise ValueError("the transfer is no object")
+            raise ValueError("the transfer is not an object")
         values = {name: transfer[name] for name in ("scale", "offset", "spread")}
         if not all(isinstance(each, int | float) and math.isfinite(each) for each in values.values()):
             raise ValueError(f"the transfer must have finite numbers, not {values}")
         calibration = Calibration.from_card(content)
         if calibration is not None and not isinstance(content["calibration"]["material"], str):
-            raise ValueError("the calibration's material is no text")
+            raise ValueError("the calibration's material is not text")
         own = {*texts, "kind", "version", "margin", "transfer", "calibration"}
         known = {name: value for name, value in content.items() if name not in own}
         named = {name: content[name] for name in texts}

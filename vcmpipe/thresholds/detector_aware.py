@@ -106,7 +106,9 @@ class AwareWeights:
                 f"cannot read the weights {path} and the card {path.stem}.json beside them: {error}"
             ) from error
         if not isinstance(card, dict) or card.get("kind") != NAME or card.get("version") not in _READ:
-            raise InputError(f"{path.with_suffix('.json')} is no card of {NAME} of version {_READ[0]} to {_READ[-1]}")
+            raise InputError(
+                f"{path.with_suffix('.json')} is not a card of {NAME} of version {_READ[0]} to {_READ[-1]}"
+            )
         if card.get("sha256") != hashlib.sha256(blob).hexdigest():
             raise InputError(f"{path} and its card do not belong together: the weights' SHA-256 differs")
         if card.get("features") != list(features.NAMES):

@@ -109,12 +109,12 @@ def build(backbone: str = BACKBONE, size: int = SIZE, *, confidence: bool = Fals
         network = timm.create_model(backbone, num_classes=QP_COUNT, global_pool="avg", fc_norm=False, img_size=size)
     except Exception as error:  # timm raises whatever the model's code trips over
         raise InputError(
-            f"{backbone!r} with crops of {size} is no vision transformer of timm ({reason(error)}): take {BACKBONE}, "
-            "vit_base_patch32_384 or vit_small_patch32_384"
+            f"{backbone!r} with crops of {size} is not a vision transformer of timm ({reason(error)}): take "
+            f"{BACKBONE}, vit_base_patch32_384 or vit_small_patch32_384"
         ) from error
     fits = isinstance(network, VisionTransformer) and network.pos_embed is not None and network.num_prefix_tokens == 1
     if not fits or isinstance(network.norm, nn.Identity):
-        raise InputError(f"{backbone} is no plain vision transformer (class token, learned positions, final norm)")
+        raise InputError(f"{backbone} is not a plain vision transformer (class token, learned positions, final norm)")
     patch = network.patch_embed.patch_size[0]
     if size % patch:
         raise InputError(f"crops of {size} do not divide into the patches of {backbone}: take a multiple of {patch}")
@@ -139,7 +139,7 @@ def resize_positions(positions: Tensor, tokens: int) -> Tensor:
         return positions
     grids = [round(max(count - 1, 0) ** 0.5) for count in counts]
     if any(n < 1 or n * n + 1 != count for n, count in zip(grids, counts, strict=True)):
-        raise InputError(f"position embeddings of the shape {tuple(positions.shape)} are no square grid and a token")
+        raise InputError(f"position embeddings of the shape {tuple(positions.shape)} are not a square grid and a token")
     old, new = grids
     grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2).float()
     grid = functional.interpolate(grid, (new, new), mode="bicubic", align_corners=True)

@@ -100,7 +100,9 @@ def describe(frame: Frame, detections: sv.Detections, size: tuple[int, int]) -> 
     score = np.asarray(detections.confidence, dtype=np.float64)
     xyxy = np.asarray(detections.xyxy, dtype=np.float64)
     if not (np.isfinite(xyxy).all() and np.isfinite(score).all()):
-        raise InputError(f"a detection in {frame.source or 'the picture'} has a box or a confidence that is no number")
+        raise InputError(
+            f"a detection in {frame.source or 'the picture'} has a box or a confidence that is not a number"
+        )
     boxes = clipped(xyxy, frame.width, frame.height)
     ids = np.zeros(len(score), np.int64) if detections.class_id is None else np.asarray(detections.class_id, np.int64)
     scale = np.array([size[0] / frame.width, size[1] / frame.height])

@@ -63,16 +63,16 @@ def load_predictor(
         shipped = shipped_for(detector)
         if shipped is None and isinstance(detector, RecordedDetector):
             warn(
-                f"what objects bear is not known of detections in a file: each gets QP {DEFAULT_QP}, which kept "
+                f"the thresholds of detections in a file are not known: each gets QP {DEFAULT_QP}, which kept "
                 f"{EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (--predictor constant:QP takes another QP, "
                 "detector_aware:WEIGHTS and dt_jrd:WEIGHTS look at each object)"
             )
         elif shipped is None:
             warn(
-                f"no predictor is shipped for the detector {detector.name}, so what objects bear is not known: each "
-                f"gets QP {DEFAULT_QP}, which kept {EXPECTED_RETENTION:g} of YOLOX-Nano's in photos (vcmpipe calibrate "
-                "makes a predictor for it from 30 pictures of yours, --predictor measured measures each object's own, "
-                "--predictor constant:QP takes another QP)"
+                f"no predictor is shipped for the detector {detector.name}, so the objects' thresholds are not "
+                f"known: each gets QP {DEFAULT_QP}, which kept {EXPECTED_RETENTION:g} of YOLOX-Nano's in photos "
+                "(vcmpipe calibrate makes a predictor for it from 30 pictures of yours, --predictor measured "
+                "measures each object's own, --predictor constant:QP takes another QP)"
             )
         spec = shipped or "constant"
     name, _, argument = spec.partition(":")
@@ -86,7 +86,7 @@ def load_predictor(
     of_share: Callable[[float], ThresholdPredictor] | None = getattr(predictor, "satisfying", None)
     if of_share is None:
         raise InputError(
-            f"--satisfy {satisfy:g}: predictor {predictor.name} knows no panel of detectors; detector_aware does, "
+            f"--satisfy {satisfy:g}: predictor {predictor.name} has no panel of detectors; detector_aware does, "
             "where its weights learned from several"
         )
     return of_share(satisfy)

@@ -60,7 +60,7 @@ def read_card(weights: Path, model: str | None = None) -> dict[str, Any] | None:
     try:
         kind, version, name = card["kind"], card["version"], card["model"]
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged or no card of a predictor's weights ({error})") from error
+        raise InputError(f"{path} is damaged, or not a card of a predictor's weights ({error})") from error
     if kind != KIND or version != VERSION:
         raise InputError(f"{path}: kind {kind!r}, version {version!r}; this vcmpipe reads {KIND!r} {VERSION}")
     if model is not None and name != model:
@@ -85,7 +85,7 @@ def read_state(weights: Path) -> dict[str, Tensor]:
         InputError: The file is missing, damaged, or would run code when it is loaded.
     """
     if not weights.is_file():
-        raise InputError(f"{weights} is not there: name a file of weights (.safetensors or .pth)")
+        raise InputError(f"{weights} does not exist: name a file of weights (.safetensors or .pth)")
     check_file(weights, LARGEST_WEIGHTS)
     try:
         if weights.suffix == ".safetensors":
@@ -99,8 +99,8 @@ def read_state(weights: Path) -> dict[str, Tensor]:
     except Exception as error:  # pickle, zipfile, safetensors and torch each have their own
         if isinstance(error, pickle.UnpicklingError):
             raise InputError(
-                f"{weights} is refused: it holds more than tensors, and loading that would run its code. Have its "
-                "maker save the state dict alone, or better as .safetensors"
+                f"{weights} is refused: it holds more than tensors, and loading that would run its code. Ask its "
+                "author for the state dict alone, best as .safetensors"
             ) from error
         raise InputError(f"{weights} is damaged or holds no weights (.safetensors, or .pth with tensors)") from error
     for name in _INSIDE:
@@ -167,8 +167,8 @@ def pretrained_state(name: str, **options: Any) -> dict[str, Tensor]:
 
 def _not_had(name: str, why: str) -> VcmError:
     return VcmError(
-        f"the pretrained weights {name} are not here and cannot be had ({why}): --init PATH takes a file, --init "
-        "random starts without"
+        f"the pretrained weights {name} are not here and cannot be downloaded ({why}): --init PATH takes a file, "
+        "--init random starts without"
     )
 
 

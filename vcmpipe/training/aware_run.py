@@ -137,7 +137,7 @@ def _check(options: TrainOptions) -> None:
         if field.name in _TAKEN or value == field.default or (field.name, value) == ("device", "cpu"):
             continue
         raise InputError(
-            f"detector_aware has no {flag_of(field.name)}: it is no network, and is trained on the CPU in "
+            f"detector_aware has no {flag_of(field.name)}: it is not a network, and is trained on the CPU in "
             "seconds; leave it out"
         )
     out = Path(options.out)

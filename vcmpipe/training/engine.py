@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 """The name of a run's weights in its folder."""
 _PLAN, _REPORT, _STATE = "run.json", "report.json", "last.ckpt"
-_NO_STATE = "is damaged, or no state that vcmpipe train wrote: remove it, and the training begins anew"
+_NO_STATE = "is damaged, or no state that vcmpipe train wrote: remove it, and the training starts again"
 
 
 def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Warn, say: Warn) -> TrainReport:
@@ -67,7 +67,7 @@ def carry_out(options: TrainOptions, work: Work, *, progress: Progress, warn: Wa
     last = out / _STATE
     if last.is_file():
         check_state(last)
-        say(f"going on from {last}")
+        say(f"resuming from {last}")
     trainer, best = _fit(options, work, network, last, progress, say)
     if not trainer.is_global_zero:
         raise SystemExit(0)  # another process of the same run writes the results
@@ -107,7 +107,7 @@ def _enter(out: Path, plan: Plan) -> TrainReport | None:
     file = out / _PLAN
     if not file.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"--out {out} is there and holds no training run: name another folder, or an empty one")
+            raise InputError(f"--out {out} exists and holds no training run: name another folder, or an empty one")
         return None
     try:
         before = parse_json(read_file(file, LARGEST_CARD))

@@ -105,7 +105,7 @@ def evaluate_objects(
     thresholds, rows = predict_rows(predictor, rows, objects, progress)
     training = objects.labels("train")
     if not len(training):
-        warn(f"{options.data} has no objects in the split train: the constant is the median of what is looked at")
+        warn(f"{options.data} has no objects in the split train: the constant is the median of the labels judged on")
         training = rows["label"].to_numpy(dtype=np.int64)
     decided = _decided(thresholds, options)
     report = _report(options, objects, predictor.name, trained_for, rows, thresholds, decided, training)
@@ -219,7 +219,7 @@ def card_of(weights: Path, example: str) -> dict[str, Any]:
         InputError: The file or its card is not there, or the card is damaged.
     """
     if not weights.is_file():
-        raise InputError(f"--weights {weights} is not there: name the weights that vcmpipe train wrote")
+        raise InputError(f"--weights {weights} does not exist: name the weights that vcmpipe train wrote")
     card = read_card(weights)
     if card is None:
         raise InputError(f"{weights} has no card (.json beside it): name it as --predictor {example}:{weights}")

@@ -63,7 +63,7 @@ def judge_of(table: LossTable, detector: Detector) -> str:
         if judges.get(name, {}).get("digest") == detector.digest:
             return name
     known = ", ".join(table.judges) or "none"
-    raise InputError(f"the detector {detector.name} is none of the loss table's judges ({known})")
+    raise InputError(f"the detector {detector.name} is not one of the loss table's judges ({known})")
 
 
 def collect_losses(

@@ -39,7 +39,7 @@ def resolve(init: str, model: str, *, pretrained: bool = False, several: bool = 
                 raise InputError(f"--init {part} has no {WEIGHTS}: name a run that has ended, or a file of weights")
         if not part or not path.is_file():
             way = "pretrained, random" if pretrained else "random"
-            raise InputError(f"--init {part} is not there: give {way}, a file of weights, or the folder of a run")
+            raise InputError(f"--init {part} does not exist: give {way}, a file of weights, or the folder of a run")
         files.append(path)
     if len(files) > 1 and not several:
         raise InputError(f"--init names {len(files)} files of weights, and {model} starts from one")

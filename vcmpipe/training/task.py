@@ -62,8 +62,8 @@ class Task(pl.LightningModule):
         loss, figures = self.recipe.loss(self.plan, self.network, batch)
         if not bool(torch.isfinite(loss)):
             raise VcmError(
-                f"the training went astray: in epoch {self.current_epoch + 1} the loss is no number any more. Take a "
-                "smaller --lr, and another --out"
+                f"the training diverged: in epoch {self.current_epoch + 1} the loss is not finite. Use a smaller --lr, "
+                "and another --out"
             )
         when: dict[str, Any] = {"on_step": True, "on_epoch": True} if stage == "train" else {"sync_dist": True}
         for name, value in {"loss": loss, **figures}.items():

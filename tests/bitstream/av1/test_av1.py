@@ -185,5 +185,5 @@ def test_layers_are_not_read(hidden: bytes) -> None:
 def test_no_regions(hidden: bytes) -> None:
     with pytest.raises(InputError, match="an encoder of av1 cannot have regions"):
         Capabilities("av1", (0, 63), native_map=False, regions=True)
-    with pytest.raises(BitstreamError, match="no VVC elementary stream"):
+    with pytest.raises(BitstreamError, match="not an elementary stream of VVC"):
         merge_regions([hidden], RegionLayout.single(152, 136, 64))

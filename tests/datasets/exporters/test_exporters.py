@@ -88,7 +88,7 @@ def test_it_is_there_whole_or_not_at_all(built: Store, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
     assert export_dataset(exporting(gone, tmp_path / "out", crops=False)).crops == 0
     assert not (tmp_path / "out" / "data").exists()
-    with pytest.raises(InputError, match="is there and not empty"):
+    with pytest.raises(InputError, match="exists and is not empty"):
         export_dataset(exporting(gone, tmp_path / "out", crops=False))
 
 
@@ -133,7 +133,7 @@ def test_objects_that_are_never_recognised_are_left_out_and_told(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({}, "is no JRD store"),  # crops need one
+        ({}, "is not a JRD store"),  # crops need one
         ({"crops": False, "rule": "last"}, "no strings"),
         ({"crops": False, "pattern": "{name}.png"}, "lacks"),
         ({"crops": False, "originals": "{name}.*"}, r"without \*"),

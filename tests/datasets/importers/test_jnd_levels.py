@@ -116,7 +116,7 @@ def test_a_manifest_names_sources_and_splits(tmp_path: Path) -> None:
         ("-1 28 33\n", "row 1: JND1 is '-1', outside"),
         ("24 nan 33\n", "row 1: JND2 is 'nan', outside"),
         ("24 33 28\n", "row 1: 24, 33, 28 is not JND1 <= JND2 <= JND3"),
-        (b"\xff\xfe2", "no text in UTF-8"),
+        (b"\xff\xfe2", "not text in UTF-8"),
     ],
 )
 def test_a_label_file_that_is_wrong_is_one_line(legacy: Path, text: str | bytes, message: str) -> None:
@@ -141,7 +141,7 @@ def test_a_label_file_that_is_wrong_is_one_line(legacy: Path, text: str | bytes,
         ("name,jnd1,jnd2,jnd3\nc.png,1,2,3\n", "row 2: name: 'c.png' is not in"),
         ("name,jnd1,jnd2,jnd3\n../a.png,1,2,3\n", "row 2: name is '../a.png': give a path below"),
         ("name,jnd1,jnd2,jnd3\n/etc/passwd,1,2,3\n", "give a path below"),
-        ("name,jnd1,jnd2,jnd3\na.png,1,2,3\na.png,1,2,3\n", "'a.png' is there twice"),
+        ("name,jnd1,jnd2,jnd3\na.png,1,2,3\na.png,1,2,3\n", "'a.png' occurs twice"),
         ("name,jnd1,jnd2,jnd3\na.png,1,2,3\n", "names 1 pictures, but not 'b.png', which is beside them"),
         ("name,jnd1,jnd2,jnd3\na.png,,,\n", "row 2: no JND is given"),
         ("name,jnd1,jnd2,jnd3,split\na.png,1,2,3,all\n", "row 2: the split is 'all'"),
@@ -178,7 +178,7 @@ def test_folders_that_are_something_else_are_named(legacy: Path, tmp_path: Path)
     with pytest.raises(InputError, match=r"has neither manifest\.csv nor folders train, valid, test"):
         jnd_levels.read(importing("jnd-levels", tmp_path))
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         jnd_levels.read(importing("jnd-levels", tmp_path / "file"))
     picture(legacy / "train" / "a.jpg")
     (legacy / "train" / "JND-Levels.txt").write_text(ROWS["train"] + "40 40 40\n")
@@ -186,7 +186,7 @@ def test_folders_that_are_something_else_are_named(legacy: Path, tmp_path: Path)
         jnd_levels.read(importing("jnd-levels", legacy))
     (legacy / "train" / "a.jpg").unlink()
     (legacy / "valid" / "JND-Levels.txt").unlink()
-    with pytest.raises(InputError, match=r"valid/JND-Levels.txt is not there"):
+    with pytest.raises(InputError, match=r"valid/JND-Levels.txt does not exist"):
         jnd_levels.read(importing("jnd-levels", legacy))
     (legacy / "test" / "d.png").unlink()
     with pytest.raises(InputError, match="test holds no pictures"):

@@ -134,5 +134,5 @@ def test_every_data_set_has_an_importer_and_options_of_others_are_refused(tmp_pa
         importing("ow-jrd", tmp_path, labels="x.json")
     with pytest.raises(InputError, match="--pattern is for ow-jrd and jrd-images"):
         importing("videoset", tmp_path, pattern="x")
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         import_dataset(importing("ow-jrd", tmp_path / "nowhere"))

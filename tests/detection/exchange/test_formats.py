@@ -155,7 +155,7 @@ def test_our_own_documents(tmp_path: Path) -> None:
         }
     documents["sidecar"]["segments"][1]["frames"] = [frame]  # type: ignore[index]
     (tmp_path / "twice.json").write_text(json.dumps(documents["sidecar"]))
-    with pytest.raises(InputError, match=r"twice\.json, a\.png: it is there twice"):
+    with pytest.raises(InputError, match=r"twice\.json, a\.png: it occurs twice"):
         read_detections(tmp_path / "twice.json")
 
 
@@ -190,13 +190,13 @@ HEAD = "picture,x1,y1,x2,y2,class_id,confidence"
         ("a.csv", f"{HEAD},X1\n", "has the column 'x1' twice"),
         ("a.csv", f"{HEAD}\na.png,1,2,3,4,0,0.5\na.png,1,2\n", "line 3: 3 values for 7 columns"),
         ("a.csv", f"{HEAD}\na.png,1,2,nan,4,0,0.5\n", "line 2: the box 1, 2, nan, 4 is not finite"),
-        ("a.csv", f"{HEAD}\na.png,1,2,x,4,0,0.5\n", "line 2: x2 'x' is no number"),
-        ("a.csv", f"{HEAD}\na.png,1,2,3,4,0.5,0.5\n", "line 2: class_id '0.5' is no whole number"),
+        ("a.csv", f"{HEAD}\na.png,1,2,x,4,0,0.5\n", "line 2: x2 'x' is not a number"),
+        ("a.csv", f"{HEAD}\na.png,1,2,3,4,0.5,0.5\n", "line 2: class_id '0.5' is not a whole number"),
         ("a.csv", f"{HEAD}\na.png,1,2,3,4,80,0.5\n", "line 2: class 80 has no name; COCO's are 0 to 79"),
         ("a.csv", f"{HEAD}\n,1,2,3,4,0,0.5\n", "line 2: picture is empty"),
-        ("a.csv", f'{HEAD}\n"a.png,1\n', "is no CSV"),
+        ("a.csv", f'{HEAD}\n"a.png,1\n', "is not CSV"),
         ("a.csv", f"{HEAD},class_name\na,1,2,3,4,0,1,x\na,1,2,3,4,0,1,y\n", "class 0 is called x and y"),
-        ("a.parquet", "PAR1", "is damaged or no Parquet"),
+        ("a.parquet", "PAR1", "is damaged, or not Parquet"),
         ("a.txt", "1,7,11,21,30,40\n", r"a\.txt, line 1: 6 columns"),
         ("a.txt", "1,7,1,1,5,5,1,-1,-1,-1\n1,7,2,2,5,5,1,-1,-1,-1\n", "line 2: track 7 is in frame 1 already"),
         ("a.txt", "1,7,1,1,5,5,1,8,1\n", "line 1: class 8, where 1, 3, 4, 5 have names"),
@@ -207,10 +207,10 @@ HEAD = "picture,x1,y1,x2,y2,class_id,confidence"
         ("labels/a.txt", "0 nan 0.5 0.1 0.1\n", "line 1: the box nan 0.5 0.1 0.1 is not in shares"),
         ("labels/a.txt", "0 x 0.5 0.1 0.1\n", "are not numbers"),
         ("labels/a.txt", "80 0.5 0.5 0.1 0.1\n", "class 80 has no name; COCO's are 0 to 79"),
-        ("labels/a.txt", "0.5 0.5 0.5 0.1 0.1\n", "is no whole number"),
+        ("labels/a.txt", "0.5 0.5 0.5 0.1 0.1\n", "is not a whole number"),
         ("labels/a.txt", "0 0.5 0.5 0.1 0.1 0.9 1e30\n", "line 1: track 1"),
         ("labels/a.md", "", "holds no labels"),
-        ("a.xyz", "", "is no file of detections: its name ends in .coco.json, .json"),
+        ("a.xyz", "", "is not a file of detections: its name ends in .coco.json, .json"),
     ],
 )
 def test_what_is_wrong_is_refused_by_its_place(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -136,7 +136,7 @@ def put(name: str, value: np.ndarray) -> Callable[[h5py.File], object]:
         (put("layers/conv2d/vars/0", np.zeros(3)), "has no weights as Keras 2 writes them"),
         (lambda file: file.attrs.__setitem__("layer_names", 5), "is damaged"),
         (put("model_weights", np.zeros(3)), "has no weights as Keras 2 writes them"),
-        (lambda file: file.clear(), "it is no file of weights that Keras wrote"),
+        (lambda file: file.clear(), "it is not a file of weights that Keras wrote"),
     ],
 )
 def test_files_of_other_networks_are_refused(
@@ -166,7 +166,7 @@ def test_missing_and_foreign_files(small: Small, tmp_path: Path) -> None:
     small("lat")
     with torch.device("meta"):
         network = laser.build("lat").to_empty(device="cpu")
-    with pytest.raises(InputError, match=r"no.h5 is not there"):
+    with pytest.raises(InputError, match=r"no.h5 does not exist"):
         load_keras(network, tmp_path / "no.h5")
     (tmp_path / "text.h5").write_text("not weights\n" * 100)
     with pytest.raises(InputError, match=r"text.h5 is damaged or no HDF5 file"):

@@ -150,5 +150,5 @@ def test_pretrained_weights_are_never_silently_left_out(monkeypatch: pytest.Monk
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody answers there
     network = on_meta(mtjnd, "mt_1ljnd_va")
-    with pytest.raises(VcmError, match=r"vgg16.*cannot be had.*--init PATH takes a file, --init random"):
+    with pytest.raises(VcmError, match=r"vgg16.*cannot be downloaded.*--init PATH takes a file, --init random"):
         mtjnd.load_pretrained(network)

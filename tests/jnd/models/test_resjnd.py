@@ -137,7 +137,7 @@ def test_weights_of_another_model_and_missing_ones_are_refused(narrow: None, tmp
     write_weights(tmp_path / "r.safetensors", small_network(), {"model": "laser"})
     with pytest.raises(InputError, match="weights of laser"):
         resjnd.load(tmp_path / "r.safetensors")
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         resjnd.load(tmp_path / "none.pth")
 
 

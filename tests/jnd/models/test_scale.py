@@ -54,7 +54,7 @@ def test_the_coarser_the_label_the_coarser_the_qp(scale: str, shares: list[float
         ([64], "vvc-qp", "affine", "64 is outside the scale vvc-qp, 0..63"),
         ([math.nan], "h264-qp", "affine", "nan is outside"),
         ([math.inf], "jpeg-qf", "affine", "inf is outside"),
-        ([50], "jpeg-qf", "identity", "a JPEG quality factor is no QP"),
+        ([50], "jpeg-qf", "identity", "a JPEG quality factor is not a QP"),
         ([50], "none", "affine", "'none' cannot become VVC QPs"),
         ([50], "h264-qp", "psnr", "there is no conversion 'psnr'"),
     ],

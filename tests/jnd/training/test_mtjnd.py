@@ -68,7 +68,7 @@ def test_attention_is_learned_beside(jnd_set: Path, options, tmp_path: Path) -> 
         ({}, "--variant must be given for mtjnd: mt_3ljnd"),
         ({"variant": "mt_3jnd"}, "did you mean 'mt_3ljnd'"),
         ({"variant": "mt_3ljnd", "level": 1, "init": "random"}, "mt_3ljnd learns all three"),
-        ({"variant": "mt_3ljnd", "init": "no.h5"}, r"--init no\.h5 is not there"),
+        ({"variant": "mt_3ljnd", "init": "no.h5"}, r"--init no\.h5 does not exist"),
     ],
 )
 def test_bad_options(changes: dict[str, object], says: str, jnd_set: Path, options, tmp_path: Path) -> None:

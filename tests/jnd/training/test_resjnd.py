@@ -117,7 +117,7 @@ def test_training_goes_on_from_weights(straight: Path, pairs: Path, options, tmp
     ("changes", "says"),
     [
         ({"init": "pretrained"}, "no pretrained weights for resjnd"),
-        ({"init": "no.pth"}, r"--init no\.pth is not there"),
+        ({"init": "no.pth"}, r"--init no\.pth does not exist"),
         ({"freeze": "yes"}, "resjnd is trained whole"),
     ],
 )

@@ -91,7 +91,9 @@ class _Header:
     def _slot(self, place: int) -> FrameHeader:
         slot = self._slots[place]
         if slot is None:
-            raise BitstreamError(f"frame header: the frame in slot {place} was never decoded (damaged or cut stream)")
+            raise BitstreamError(
+                f"frame header: the frame in slot {place} was never decoded (damaged or truncated stream)"
+            )
         return slot
 
     @property

@@ -97,7 +97,7 @@ def split_obus(data: bytes) -> list[Obu]:
     """
     if not data:
         raise BitstreamError(
-            "the bitstream is empty (0 bytes): nothing was written into it, or it was not copied whole"
+            "the bitstream is empty (0 bytes): nothing was written into it, or it was not copied completely"
         )
     units: list[Obu] = []
     start = 0
@@ -113,9 +113,9 @@ def split_obus(data: bytes) -> list[Obu]:
 def _obu(data: bytes, start: int) -> Obu:
     head = data[start]
     if head & 0x81:
-        raise BitstreamError("a bit of its header is 1 that must be 0: damaged, or no AV1 stream")
+        raise BitstreamError("a bit of its header is 1 that must be 0: damaged, or not an AV1 stream")
     if not head & 2:
-        raise BitstreamError("it states no size: this is no AV1 stream in the low-overhead format (.obu)")
+        raise BitstreamError("it states no size: this is not an AV1 stream in the low-overhead format (.obu)")
     place, layers = start + 1, 0
     if head & 4:
         if place >= len(data):

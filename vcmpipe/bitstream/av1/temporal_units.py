@@ -44,7 +44,7 @@ def split_temporal_units(data: bytes) -> list[TemporalUnit]:
     reader = FrameReader()
     found = [unit for group in group_temporal_units(data) if (unit := _unit(group, reader)) is not None]
     if not found:
-        raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no AV1 stream)")
+        raise BitstreamError("the stream holds no coded picture (truncated after its headers, or not an AV1 stream)")
     return found
 
 

@@ -55,5 +55,5 @@ def split_access_units(data: bytes) -> list[NalAccessUnit]:
         if any(unit.is_slice for unit in group):
             found.append(NalAccessUnit(tuple(group), size, colour, tuple(sent), unstated))
     if not found:
-        raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no HEVC stream)")
+        raise BitstreamError("the stream holds no coded picture (truncated after its headers, or not an HEVC stream)")
     return found

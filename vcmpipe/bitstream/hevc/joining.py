@@ -28,7 +28,7 @@ class StreamWriter:
             units = split_nal_units(stream)
             first = next((unit for unit in units if unit.is_slice), None)
             if first is None:
-                raise BitstreamError("it holds no coded picture (it was cut, or nothing was encoded)")
+                raise BitstreamError("it holds no coded picture (it was truncated, or nothing was encoded)")
             if first.type not in IDR_TYPES:
                 raise BitstreamError(f"its first picture is {first.type_name}, no IDR picture")
             output = [unit for unit in units if not self._sets.repeats(unit)]

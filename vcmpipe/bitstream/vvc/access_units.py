@@ -76,7 +76,7 @@ def split_access_units(data: bytes) -> list[NalAccessUnit]:
             sent = tuple((place, data) for place, data in places if place is not None)
             found.append(NalAccessUnit(tuple(group), size, colour, sent, unstated))
     if not found:
-        raise BitstreamError("the stream holds no coded picture (cut behind its headers, or no VVC stream)")
+        raise BitstreamError("the stream holds no coded picture (truncated after its headers, or not a VVC stream)")
     return found
 
 

@@ -116,7 +116,7 @@ def _restate(stream: bytes, layout: RegionLayout, display: tuple[int, int], vui:
         if not sets.repeats(unit):
             output.append(unit)
     if not any(unit.is_slice for unit in output):
-        raise BitstreamError("region 0: the stream holds no coded picture (it was cut, or nothing was encoded)")
+        raise BitstreamError("region 0: the stream holds no coded picture (it was truncated, or nothing was encoded)")
     return join_nal_units(output)
 
 

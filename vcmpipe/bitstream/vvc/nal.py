@@ -76,5 +76,5 @@ def split_nal_units(data: bytes) -> list[NalUnit]:
 
 def _read(unit: bytes, framing: int) -> NalUnit:
     if unit[0] & 0x40:
-        raise BitstreamError("nuh_reserved_zero_bit is 1: damaged, or no VVC stream (H.264 or H.265?)")
+        raise BitstreamError("nuh_reserved_zero_bit is 1: damaged, or not a VVC stream (H.264 or H.265?)")
     return NalUnit(unit, unit[1] >> 3, unit[0] & 63, _TYPES, framing)

@@ -47,10 +47,14 @@ class ParameterSets:
         """The PPS of that id and its SPS; BitstreamError where the stream has not sent them."""
         pps = self._pps.get(pps_id)
         if pps is None:
-            raise BitstreamError(f"ph_pic_parameter_set_id = {pps_id}: no such PPS was sent (cut or damaged stream)")
+            raise BitstreamError(
+                f"ph_pic_parameter_set_id = {pps_id}: no such PPS was sent (damaged or truncated stream)"
+            )
         sps_id = pps["pps_seq_parameter_set_id"]
         if sps_id not in self._sps:
-            raise BitstreamError(f"pps_seq_parameter_set_id = {sps_id}: no such SPS was sent (cut or damaged stream)")
+            raise BitstreamError(
+                f"pps_seq_parameter_set_id = {sps_id}: no such SPS was sent (damaged or truncated stream)"
+            )
         return pps, self._sps[sps_id]
 
     def partition(self, pps_id: int) -> Partition:

@@ -70,7 +70,7 @@ def read_coded_pictures(data: bytes, where: str) -> Iterator[CodedPicture]:
         for group in group_access_units(data):
             slices = _read_group(group, sets, aps)
             if not slices:
-                raise BitstreamError("the stream holds no coded picture (it was cut, or nothing was encoded)")
+                raise BitstreamError("the stream holds no coded picture (it was truncated, or nothing was encoded)")
             pps, sps = sets.active(slices[0].picture_header["ph_pic_parameter_set_id"])
             for structure, fields, names in (("SPS", sps, _UNPROVED_SPS.split()), ("PPS", pps, _UNPROVED_PPS.split())):
                 if name := next((name for name in names if fields.get(name)), None):

@@ -45,7 +45,7 @@ def write(options: DatasetExportOptions, progress: Progress) -> ExportReport:
         named = [name.strip() for name in options.objects_only.split(",")]
         unknown = [name for name in named if name not in table.judges]
         if unknown:
-            raise InputError(f"--objects-only {unknown[0]}: it is none of the judges ({', '.join(table.judges)})")
+            raise InputError(f"--objects-only {unknown[0]}: it is not one of the judges ({', '.join(table.judges)})")
         table = table.with_objects_alone(named)
     table.save(out)
     pictures = table.table["picture"][table.table["item"] == "detection"].astype(str).tolist()
@@ -90,9 +90,7 @@ def _looks(record: PictureRecord, judge: str, store: Store) -> Looks:
     if judge == store.manifest.detector:
         return record.looks
     if judge not in record.judges:
-        raise InputError(
-            f"{store.path}: {record.name} was not looked at by {judge}: vcmpipe dataset verify {store.path}"
-        )
+        raise InputError(f"{store.path}: {record.name} was not judged by {judge}: vcmpipe dataset verify {store.path}")
     return record.judges[judge]
 
 

@@ -140,7 +140,7 @@ def read_classes(path: Path) -> dict[int, str]:
     classes: dict[int, str] = {}
     for key, name in read_object(path).items():
         if not (key.isascii() and key.isdigit() and len(key) < 10) or not isinstance(name, str):
-            raise InputError(f'{path}: {shown(key)} is no class: it should hold {{"0": "person", ...}}')
+            raise InputError(f'{path}: {shown(key)} is not a class: it should hold {{"0": "person", ...}}')
         classes[int(key)] = name
     return classes
 

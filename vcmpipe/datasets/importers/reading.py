@@ -25,13 +25,13 @@ def read_json(path: Path) -> Any:
         found = dict(pairs)
         if len(found) != len(pairs):
             twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-            raise InputError(f"{path}: {shown(twice)} is there twice: names must be unique")
+            raise InputError(f"{path}: {shown(twice)} occurs twice: names must be unique")
         return found
 
     try:
         return parse_json(read_file(path, LARGEST_ANNOTATIONS), once)
     except ValueError as error:
-        raise InputError(f"{path} is damaged, cut off, or no JSON: {error}") from error
+        raise InputError(f"{path} is damaged, truncated, or not JSON: {error}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def refuse_twice(names: Iterable[str], where: Path) -> None:
     """
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise InputError(f"{where}: {shown(twice[0])} is there twice{and_more(len(twice) - 1)}: names must be unique")
+        raise InputError(f"{where}: {shown(twice[0])} occurs twice{and_more(len(twice) - 1)}: names must be unique")
 
 
 def whole(value: Any, low: int, high: int, what: str) -> int:

@@ -49,7 +49,7 @@ def import_dataset(options: DatasetImportOptions) -> ImportReport:
         OutputError: The samples cannot be written.
     """
     if not Path(options.source).exists():
-        raise InputError(f"{options.source} is not there: name the folder of the data set")
+        raise InputError(f"{options.source} does not exist: name the folder of the data set")
     check_free(Path(options.out))
     imported: Imported = IMPORTERS.load(options.data_set)(options)
     samples = imported.samples

@@ -101,7 +101,8 @@ def read_detections(path: Path, classes: Path | None = None) -> tuple[DetectionT
     form = format_of(path)
     if form.is_folder and not path.is_dir():
         raise InputError(
-            f"{one_line(str(path))} is no file of detections: its name ends in {', '.join(ENDINGS)}, or it is a folder"
+            f"{one_line(str(path))} is not a file of detections: its name ends in {', '.join(ENDINGS)}, or it is a "
+            "folder"
         )
     if form.extra is not None:
         need(one_line(str(path)), form.extra)

@@ -72,7 +72,7 @@ def parse_line(line: str, columns: Sequence[int] = _COLUMNS) -> MotLine:
 def _whole(name: str, field: str) -> int:
     value = _number(name, field)
     if value != int(value) or abs(value) > _MOST:
-        raise ValueError(f"{name} {field!r} is no whole number up to {_MOST:,}")
+        raise ValueError(f"{name} {field!r} is not a whole number up to {_MOST:,}")
     return int(value)
 
 
@@ -80,7 +80,7 @@ def _number(name: str, field: str) -> float:
     try:
         value = float(field)
     except ValueError:
-        raise ValueError(f"{name} {field!r} is no number") from None
+        raise ValueError(f"{name} {field!r} is not a number") from None
     if not math.isfinite(value):
         raise ValueError(f"{name} {field!r} is not finite")
     return value

@@ -149,5 +149,5 @@ def _shared(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def repeated(names: Iterable[str]) -> str | None:
-    """A name that is there twice, or None."""
+    """A name that occurs twice, or None."""
     return next((name for name, number in Counter(names).items() if number > 1), None)

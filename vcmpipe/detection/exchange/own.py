@@ -57,7 +57,7 @@ def _table(pictures: Iterable[_Picture], path: Path) -> DetectionTable:
     for picture in pictures:
         shown = f"{one_line(str(path))}, {one_line(picture.source)}"
         if picture.source in seen:
-            raise InputError(f"{shown}: it is there twice: a name stands for one picture")
+            raise InputError(f"{shown}: it occurs twice: a name stands for one picture")
         seen[picture.source] = None
         for each in picture.objects:
             try:

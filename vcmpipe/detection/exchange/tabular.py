@@ -33,7 +33,7 @@ def read_csv(path: Path, names: Names) -> DetectionTable:
         header = [name.strip().lower() for name in next(lines, [])]
         rows = [(lines.line_num, line) for line in lines if line]
     except csv.Error as error:
-        raise InputError(f"{one_line(str(path))} is no CSV ({error}): save it as such") from error
+        raise InputError(f"{one_line(str(path))} is not CSV ({error}): save it as such") from error
     for number, line in rows:
         if len(line) != len(header):
             raise InputError(f"{one_line(str(path))}, line {number}: {len(line)} values for {len(header)} columns")
@@ -51,7 +51,7 @@ def read_parquet(path: Path, names: Names) -> DetectionTable:
         table = read_table(read_file(path, LARGEST_DOCUMENT, "the detections"))
         header, rows = [name.lower() for name in table.column_names], table.to_pylist()
     except (pa.ArrowException, ValueError) as error:
-        raise InputError(f"{one_line(str(path))} is damaged or no Parquet: {one_line(str(error))[:200]}") from error
+        raise InputError(f"{one_line(str(path))} is damaged, or not Parquet: {one_line(str(error))[:200]}") from error
     lower = ({key.lower(): value for key, value in row.items()} for row in rows)
     return _table(path, header, [(f"row {number}", row) for number, row in enumerate(lower, 1)], names)
 
@@ -127,13 +127,13 @@ def _number(row: Mapping[str, Any], name: str) -> float:
     try:
         return float(row[name])
     except (TypeError, ValueError):
-        raise ValueError(f"{name} {str(row[name])[:40]!r} is no number") from None
+        raise ValueError(f"{name} {str(row[name])[:40]!r} is not a number") from None
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:
     value = _number(row, name)
     if value != value // 1 or abs(value) >= 1 << 53:
-        raise ValueError(f"{name} {str(row[name])[:40]!r} is no whole number")
+        raise ValueError(f"{name} {str(row[name])[:40]!r} is not a whole number")
     return int(value)
 
 

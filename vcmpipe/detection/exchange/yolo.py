@@ -65,7 +65,7 @@ def _line(line: str) -> tuple[int, tuple[float, float, float, float], float, int
         raise ValueError(f"{one_line(line.strip())[:60]!r} are not numbers") from None
     number, x, y, width, height, score, track = values + [1.0, float(NO_TRACK)][len(values) - 5 :]
     if number != number // 1 or track != track // 1:
-        raise ValueError(f"class {fields[0]}, or the track, is no whole number")
+        raise ValueError(f"class {fields[0]}, or the track, is not a whole number")
     if not all(abs(value) <= _FURTHEST for value in (x, y, width, height)):
         raise ValueError(f"the box {' '.join(fields[1:5])} is not in shares of the picture's width and height (0 to 1)")
     if width < 0 or height < 0:

@@ -77,5 +77,5 @@ def paired(folder: Path, first: str, second: str) -> list[tuple[str, Path, Path]
 
 def _pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder} is not there: pairs are in {PRISTINE} and {CRITICAL} in each part of CPL-Set")
+        raise InputError(f"{folder} does not exist: pairs are in {PRISTINE} and {CRITICAL} in each part of CPL-Set")
     return pictures_by_stem(folder)

@@ -43,7 +43,7 @@ def read(options: DatasetImportOptions) -> Imported:
     """
     folder, scale = Path(options.source), options.scale or DEFAULT_SCALE
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: name the one that holds {MANIFEST}, or {', '.join(PARTS)}")
+        raise InputError(f"{folder} is not a folder: name the one that holds {MANIFEST}, or {', '.join(PARTS)}")
     named = (folder / MANIFEST).is_file()
     entries = read_manifest(folder, scale) if named else _by_position(folder, scale)
     sizes = [_size(folder, entry) for entry in entries]
@@ -80,7 +80,7 @@ def _by_position(folder: Path, scale: str) -> list[Entry]:
     else:
         lacking = [part for part in parts if part not in own]
         if lacking:
-            raise InputError(f"{folder / lacking[0] / LABELS} is not there: a row for each picture in {lacking[0]}")
+            raise InputError(f"{folder / lacking[0] / LABELS} does not exist: a row for each picture in {lacking[0]}")
         files = [(folder / part / LABELS, [part]) for part in parts]
     entries = []
     for path, within in files:

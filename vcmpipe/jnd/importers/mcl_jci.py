@@ -45,7 +45,7 @@ def read(options: DatasetImportOptions) -> Imported:
         where = f"{path.name}, row {line}"
         index = whole(number, 1, 10**6, f"{where}: the number of the picture")
         if index in seen:
-            raise InputError(f"{where}: picture {index} is there twice")
+            raise InputError(f"{where}: picture {index} occurs twice")
         seen.add(index)
         picture = f"{index:02}"
         subjects = _subjects(text, where)

@@ -76,7 +76,7 @@ def _read_file(path: Path, width: int, height: int, level: int, rows: list[Row],
         where = f"{path}, line {line}"
         clip = whole(record["sequence_index"], 1, 10**6, f"{where}: sequence_index")
         if clip in seen:
-            raise InputError(f"{where}: clip {clip} is there twice")
+            raise InputError(f"{where}: clip {clip} occurs twice")
         seen.add(clip)
         label = whole(record["jnd"], 0, 51, f"{where}: jnd")
         values = whole_numbers(record["samples"], 0, 51, f"{where}: samples", f"{where}: a sample")

@@ -102,7 +102,7 @@ def load_keras(network: nn.Module, weights: Path) -> None:
             named.
     """
     if not weights.is_file():
-        raise InputError(f"{weights} is not there: name a file of weights")
+        raise InputError(f"{weights} does not exist: name a file of weights")
     try:
         with _pairs(network, weights) as pairs, torch.no_grad():
             for module, layer in pairs:
@@ -159,7 +159,7 @@ def layers_of(file: h5py.File, source: str) -> Iterator[KerasLayer]:
             rank = (within, int(number[1] or 0), 0) if number else (len(order) + 1, 0, place)
             found.append((rank, KerasLayer(name, _kind(name, held, source), held)))
     if not found:
-        raise InputError(f"{source} holds no layers: it is no file of weights that Keras wrote")
+        raise InputError(f"{source} holds no layers: it is not a file of weights that Keras wrote")
     yield from (layer for _, layer in sorted(found, key=lambda entry: entry[0]))
 
 

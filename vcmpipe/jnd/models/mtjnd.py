@@ -149,8 +149,8 @@ def load_pretrained(network: Mtjnd) -> str:
         state = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # the network, the disk and torch each have their own
         raise VcmError(
-            f"the pretrained weights {name} are not here and cannot be had ({reason(error)}): --init PATH takes a "
-            "file, --init random starts without"
+            f"the pretrained weights {name} are not here and cannot be downloaded ({reason(error)}): --init PATH "
+            "takes a file, --init random starts without"
         ) from error
     own = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
     own["0.weight"], own["0.bias"] = bgr_first(own["0.weight"], own["0.bias"])

@@ -109,7 +109,7 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
     if card is None:
         if not is_keras(weights) and weights.is_file():
             raise InputError(
-                f"{card_path(weights)} is not there: the card of {weights} has to say on which scale it answers"
+                f"{card_path(weights)} does not exist: the card of {weights} has to say on which scale it answers"
             )
         return dict(_PUBLISHED)
     path = card_path(weights)
@@ -121,12 +121,12 @@ def _checked_card(model: str, variant: str, levels: int, weights: Path) -> dict[
         right = f"{model}:{card['variant']}"
         raise InputError(f"{weights} holds weights of {right}, not of {model}:{variant}: name it as {right}:{weights}")
     if card.get("scale") not in list(RANGES):
-        raise InputError(f"{path}: the scale {card.get('scale')!r} is none of {', '.join(RANGES)}")
+        raise InputError(f"{path}: the scale {card.get('scale')!r} is not one of {', '.join(RANGES)}")
     low, high = RANGES[card["scale"]]
     given = card.setdefault("range", [low, high])
     numbers = isinstance(given, list) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
     if not numbers or not low <= given[0] <= given[1] <= high:
-        raise InputError(f"{path}: the range {given} is no part of {low}..{high}, the scale {card['scale']}")
+        raise InputError(f"{path}: the range {given} is not within {low}..{high}, the scale {card['scale']}")
     if card.get("level", 1) not in (1, 2, 3) or card.get("levels", levels) != levels:
         raise InputError(f"{path}: level {card.get('level')}, levels {card.get('levels')}; {variant} has {levels}")
     return card

@@ -84,5 +84,7 @@ def to_vvc_qp(values: ArrayLike, scale: str, how: How = "affine") -> NDArray[np.
     if how == "affine":
         return np.clip(H264_TO_VVC(given) if scale == "h264-qp" else JPEG_TO_VVC(jpeg_step(given)), *RANGES["vvc-qp"])
     if scale == "jpeg-qf":
-        raise InputError("a JPEG quality factor is no QP, and lower is coarser: convert it by affine, not by identity")
+        raise InputError(
+            "a JPEG quality factor is not a QP, and lower is coarser: convert it by affine, not by identity"
+        )
     return given.copy()
