@@ -131,6 +131,11 @@ def test_all_goes_into_the_folder_that_out_names(
         assert line in printed
 
 
+def test_what_lies_in_its_place_is_called_by_its_name(coco: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "fetch", "yolox-nano"]) == 0
+    assert "  --detector yolox-nano\n" in capsys.readouterr().out
+
+
 def test_the_bench_runs_on_what_was_fetched(coco: Path, tmp_path: Path) -> None:
     fetch(DatasetFetchOptions(data_set="coco-bench"))
     words = ["--out", str(tmp_path / "report"), "--cache", str(tmp_path / "cache"), "--limit", "1", "--qps", "47"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcmpipe.cli import show
+from vcmpipe.plugins.published import data_folder
 from vcmpipe.process.text import count, duration
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ def fetched(report: FetchReport) -> None:
         size = f", {each.bytes / 1e6:,.1f} MB fetched" if each.fetched else ""
         show.put(f"{each.out}: {each.data_set}, {count(len(each.files), 'file')}{before}{size}")
         show.put(f"  licence: {each.licence}")
+        # Where they are by default, options find them by name.
+        by_name = Path(each.out) == data_folder() / each.data_set
         for kind, path in each.parts.items():
-            show.put(f"  --{kind} {path}")
+            show.put(f"  --{kind} {each.data_set if by_name else path}")
 
 
 def imported(report: ImportReport) -> None:
