@@ -25,9 +25,10 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from pages import write_part
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "cluster.md"
-BEGIN, END = "<!-- cluster: begin (written by benchmarks/cluster.py) -->", "<!-- cluster: end -->"
+PAGE = "cluster.md"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 sys.path.insert(0, str(ROOT))
 
@@ -66,7 +67,7 @@ def main() -> int:
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--pictures", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     arguments = parser.parse_args()
     os.environ |= ONE_THREAD
     from vcmpipe.commands.encode import encode
@@ -106,8 +107,7 @@ def main() -> int:
     )
     text = "\n".join([*lines, "", about])
     if arguments.write:
-        page, block = PAGE.read_text(), f"{BEGIN}\n{text}\n{END}"
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: block, page, flags=re.DOTALL))
+        write_part(PAGE, "cluster", text)
     else:
         print(text)
     return 0 if len(streams) == 1 else 1

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
+from pages import write_part
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- faults: begin (written by benchmarks/faults.py) -->", "<!-- faults: end -->"
+PAGE = "reliability.md"
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
 
@@ -62,14 +61,12 @@ def table() -> tuple[list[str], list[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     arguments = parser.parse_args()
     lines, wrong = table()
     text = "\n".join(lines)
     if arguments.write:
-        page = PAGE.read_text()
-        block = f"{BEGIN}\n{text}\n{END}"
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: block, page, flags=re.DOTALL))
+        write_part(PAGE, "faults", text)
     else:
         print(text)
     for line in wrong:

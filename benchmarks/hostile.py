@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -23,9 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pages import write_part
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- hostile: begin (written by benchmarks/hostile.py) -->", "<!-- hostile: end -->"
+PAGE = "reliability.md"
 # Cases that a worker goes through before the next one takes its place.
 PART = 250
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, help="a folder for the cases that ended in a fault")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     arguments = parser.parse_args()
     began = time.monotonic()
     tallies = {name: Tally() for name in FORMATS if arguments.only in name}
@@ -81,9 +81,7 @@ def main() -> int:
               f"{minutes:.0f} minutes with {arguments.jobs} workers."]  # fmt: skip
     text = "\n".join(lines)
     if arguments.write:
-        block = f"{BEGIN}\n{text}\n{END}"
-        page = PAGE.read_text()
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: block, page, flags=re.DOTALL))
+        write_part(PAGE, "hostile", text)
     else:
         print(text)
     return 1 if wrong else 0

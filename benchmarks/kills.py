@@ -10,16 +10,16 @@ Exit code 1 where a file changed, an output was half written, or a result was an
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
 from datetime import date
 from pathlib import Path
 
+from pages import read_part, write_part
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- kills: begin (written by benchmarks/kills.py) -->", "<!-- kills: end -->"
+PAGE = "reliability.md"
 HEAD = (
     "| command | kills | ended | files of the user changed | outputs half written | other results | left behind | on |",
     "|---|--:|--:|--:|--:|--:|--:|---|",
@@ -29,13 +29,10 @@ sys.path.insert(0, str(ROOT))
 
 def write(row: str, order: list[str]) -> None:
     """Put a command's row into the page, in the place of an older one."""
-    page = PAGE.read_text()
-    block = page.partition(BEGIN)[2].partition(END)[0]
-    rows = [line for line in (*block.splitlines(), row) if line.startswith("| `")]
+    rows = [line for line in (*read_part(PAGE, "kills").splitlines(), row) if line.startswith("| `")]
     by_command = {line.split(" | ")[0].removeprefix("| "): line for line in rows}
     lines = [*HEAD, *(by_command[what] for what in order if what in by_command)]
-    text = "\n".join([BEGIN, *lines, END])
-    PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: text, page, flags=re.DOTALL))
+    write_part(PAGE, "kills", "\n".join(lines))
 
 
 def main() -> int:
@@ -45,7 +42,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--kills", type=int, default=50, help="of each command (default: 50)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     arguments = parser.parse_args()
     faults = []
     for name in arguments.names or CASES:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -24,11 +23,11 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from pages import write_part
 from PIL import Image
 
 SIZE = (160, 96)
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
-BEGIN, END = "<!-- long runs: begin (written by benchmarks/long_runs.py) -->", "<!-- long runs: end -->"
+PAGE = "reliability.md"
 
 
 def picture(number: int) -> np.ndarray:
@@ -77,7 +76,7 @@ def main() -> None:
     """Print a row for pictures and one for video."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=2000)
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     options = parser.parse_args()
     lines = ["| run | MiB in the 2nd quarter | 3rd | last | seconds |", "|---|---:|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,9 +97,7 @@ def main() -> None:
             print(lines[-1], flush=True)
     lines += ["", f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores."]
     if options.write:
-        text = "\n".join([BEGIN, *lines, END])
-        page = PAGE.read_text()
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: text, page, flags=re.DOTALL))
+        write_part(PAGE, "long_runs", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -14,16 +14,16 @@ import contextlib
 import io
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pages import write_part
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- pairs: begin (written by benchmarks/pairs.py) -->", "<!-- pairs: end -->"
+PAGE = "reliability.md"
 HEAD = (
     "| together | rounds | files changed | other ends or outputs | left behind |",
     "|---|--:|--:|--:|--:|",
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="PAIR", help=f"of {', '.join(PAIRS)}; default: all")
     parser.add_argument("--rounds", type=int, default=40, help="of each (default: 40)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE}")
     arguments = parser.parse_args()
     lines, faults = list(HEAD), []
     for name in arguments.names or PAIRS:
@@ -50,9 +50,7 @@ def main() -> int:
         faults += [f"{name}: {fault}" for fault in tally.faults]
     lines += ["", f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, seed {arguments.seed}."]
     if arguments.write:
-        text = "\n".join([BEGIN, *lines, END])
-        page = PAGE.read_text()
-        PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda match: text, page, flags=re.DOTALL))
+        write_part(PAGE, "pairs", "\n".join(lines))
     for fault in faults:
         print(f"not as expected: {fault}", file=sys.stderr)
     return 1 if faults else 0
