@@ -253,6 +253,22 @@ def test_a_picture_that_cannot_be_read_or_coded_is_left_out_by_name(options: Ben
     assert coded.reason.endswith("p1.png: the encoder is tired") and "is a truncated" in read.reason
 
 
+def test_a_bench_that_stops_at_its_last_picture_keeps_the_others(
+    options: BenchOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tmp_path / "spoiled"
+    images.mkdir()
+    for number in range(5):
+        shutil.copy(Path(str(options.images)) / "p0.png", images / f"p{number}.png")
+    whole = (images / "p4.png").read_bytes()
+    (images / "p4.png").write_bytes(whole[:-200])  # its header is sound
+    monkeypatch.setattr("vcmpipe.bench.segments.BATCH", 1)
+    options = dataclasses.replace(options, images=str(images), structure="intra", methods="plain", gallery=0, jobs=1)
+    with pytest.raises(VcmError, match=r"p4\.png is a truncated .*the cache keeps what is done") as stopped:
+        bench(options, detector=SharpnessDetector())
+    assert stopped.value.exit_code == 1 and not Path(options.out).exists()
+
+
 def test_starting_over_takes_nothing_from_the_cache(options: BenchOptions, tmp_path: Path) -> None:
     options = dataclasses.replace(options, methods="plain", gallery=0)
     made_again, results = [], []

@@ -238,6 +238,15 @@ def _run(
 
     outcomes: list[SegmentOutcome] = []
     left_out: list[LeftOut] = []
+
+    def sources() -> Iterator[SourceSegment | LeftOut]:
+        try:
+            yield from _sources(setting, inputs, skip=skip)
+        except InputError as error:
+            if outcomes:  # no bad usage any more: there is work that the next run goes on from
+                raise VcmError(str(error)) from error
+            raise
+
     item, count, done = "segment" if inputs.sequences else "picture", inputs.count, 0
     workers, ahead = pipeline.jobs, 2 * pipeline.jobs
     if inputs.sequences:
@@ -250,7 +259,7 @@ def _run(
         workers = ahead = 2 * remote.threads
         stop = remote.stop
     with worker_pool(workers, stop) as pool:
-        for outcome in in_order(pool, work, _sources(setting, inputs, skip=skip), ahead=ahead):
+        for outcome in in_order(pool, work, sources(), ahead=ahead):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
                 done += outcome.frames

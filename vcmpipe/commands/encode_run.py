@@ -271,7 +271,7 @@ class EncodeRun:
         empty = True
         pipeline, watch, faults = self.pipeline, self.watch, self._faults
         detector = pipeline.detector
-        # A file is looked up in anew, so that it knows which frames it was asked for.
+        # A file of detections counts the frames of each run.
         if journal is not None and not isinstance(detector, RecordedDetector):
             detector = journal.detecting(detector)
         readable = watch.each("read", faults.readable(frames))

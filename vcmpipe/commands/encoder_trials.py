@@ -1,4 +1,4 @@
-"""Encoders tried out: each structure that one claims and its map, on a few small frames, coded and decoded again."""
+"""Encoders tried out: each structure of their capabilities, and a map, on a few small frames that are decoded again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Trial:
     """One thing that an encoder was tried with.
 
     Attributes:
-        what: ``intra``, ``random-access``, ``low-delay``, or ``map``, as far as it claims to do that.
+        what: ``intra``, ``random-access``, ``low-delay``, or ``map``, as far as its capabilities state it.
         verdict: Whether it does; ``unknown`` where nobody can tell.
         reason: How it shows, or what went wrong.
         seconds: What it took.
@@ -69,7 +69,7 @@ class Trials:
 
 
 def try_encoder(encoder: Encoder) -> Trials:
-    """Have an encoder do all that it claims, ``SECONDS`` for each; whatever is wrong with it is the finding."""
+    """Have an encoder do all that its capabilities state, ``SECONDS`` for each; what is wrong is the finding."""
     can = encoder.capabilities
     tries: dict[str, Attempt] = {one: functools.partial(_try_structure, encoder, one) for one in can.structures}
     if can.native_map or can.regions or can.frame_qps:
@@ -113,7 +113,7 @@ def _coder(
 
 
 def _try_structure(encoder: Encoder, structure: Structure) -> tuple[Conformance, Made]:
-    """Code a few frames, and look whether they refer to each other as requested and are those that were coded."""
+    """Code a few frames, and check whether they refer to each other as requested and are those that were coded."""
     from vcmpipe.bitstream import inspect_stream
 
     frames = _FRAMES if structure != "intra" else 2
@@ -130,7 +130,7 @@ def _try_structure(encoder: Encoder, structure: Structure) -> tuple[Conformance,
 
 
 def _try_map(encoder: Encoder) -> tuple[Conformance, Made]:
-    """Code by a map of two QPs, the way the encoder has, and look what the stream carries."""
+    """Code by a map of two QPs, the way the encoder has, and check what the stream carries."""
     from vcmpipe.bitstream import RegionLayout
     from vcmpipe.coding.conformance import check_segment
     from vcmpipe.qpmap import QpMap, RegionPlan

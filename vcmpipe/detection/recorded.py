@@ -39,7 +39,7 @@ def recorded_path(spec: str) -> Path | None:
 
 
 class RecordedDetector:
-    """Gives what a file says of each frame, whatever samples the frame has: it cannot look at coded versions.
+    """Gives what a file says of each frame, whatever samples the frame has: it cannot detect in coded versions.
 
     Detections with less than the minimum score are left out, boxes are clipped to their picture.
 
@@ -61,8 +61,8 @@ class RecordedDetector:
         self._names = PictureNames(table.places, by_place=table.by_place)
         self._settled: dict[str, Picture | None] = {}
         self._lock = threading.Lock()
-        self._given: dict[Picture, str] = {}
-        self._asked: dict[str, None] = {}
+        self._matched: dict[Picture, str] = {}
+        self._frames: dict[str, None] = {}
         self._clipped: set[int] = set()
         self._empty: set[int] = set()
 
@@ -109,10 +109,10 @@ class RecordedDetector:
         """Which of the detections are in a frame."""
         picture = self._picture(frame.source, frame.index)
         with self._lock:
-            self._asked[frame.source] = None
+            self._frames[frame.source] = None
             if picture is None:
                 return np.zeros(0, np.int64)
-            other = self._given.setdefault(picture, frame.source)
+            other = self._matched.setdefault(picture, frame.source)
         if other != frame.source:
             raise InputError(
                 f"{self._shown}: {one_line(str(picture))} may be {one_line(other)} or {one_line(frame.source)}: name "
@@ -183,15 +183,15 @@ class RecordedDetector:
             InputError: None of the frames was known.
         """
         with self._lock:
-            asked, given, clipped, empty = self._asked, self._given, self._clipped, self._empty
-            self._asked, self._given, self._clipped, self._empty = {}, {}, set(), set()
-        if asked and not given:
-            raise self._unknown(next(iter(asked)))
+            frames, matched, clipped, empty = self._frames, self._matched, self._clipped, self._empty
+            self._frames, self._matched, self._clipped, self._empty = {}, {}, set(), set()
+        if frames and not matched:
+            raise self._unknown(next(iter(frames)))
         notes = []
-        if len(asked) > len(given):
-            missing = f"{len(asked) - len(given):,} of {count(len(asked), 'picture')}"
+        if len(frames) > len(matched):
+            missing = f"{len(frames) - len(matched):,} of {count(len(frames), 'picture')}"
             notes.append(f"says nothing of {missing}, in which nothing was found, then")
-        if others := [picture for picture in self._table.places if picture not in given]:
+        if others := [picture for picture in self._table.places if picture not in matched]:
             notes.append(f"{count(len(others), 'more picture')} in it, such as {one_line(str(others[0]))}, not used")
         if number := len(clipped):
             reach = "reaches beyond its picture and was" if number == 1 else "reach beyond their pictures and were"
